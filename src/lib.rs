@@ -1,0 +1,4 @@
+//! farmwarden: reads a mining farm into Prometheus metrics and repairs what can be repaired safely.
+
+pub mod clock;
+pub mod values;

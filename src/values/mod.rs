@@ -1,0 +1,44 @@
+//! Types that refuse a bad value while it is being read, each with a message that says what was expected.
+//!
+//! They hold no logic of any room.
+
+mod bytes;
+mod duration;
+mod endpoint;
+mod name;
+mod pattern;
+
+pub use bytes::Size;
+pub use duration::Duration;
+pub use endpoint::{Endpoint, Scheme};
+pub use name::Name;
+pub use pattern::Pattern;
+
+/// The kernel's own sentence without the number behind it, in lower case: `connection refused`.
+pub fn io_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let sentence = text.split(" (os error").next().unwrap_or(&text);
+    sentence.to_lowercase()
+}
+
+/// `Deserialize` by way of `FromStr`: the value is a string and the error is the type's own sentence.
+macro_rules! deserialize_from_str {
+    ($type:ty, $what:literal) => {
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Visitor;
+                impl serde::de::Visitor<'_> for Visitor {
+                    type Value = $type;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str($what)
+                    }
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$type, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(Visitor)
+            }
+        }
+    };
+}
+use deserialize_from_str;
