@@ -1,0 +1,13 @@
+//! The simulated farm: stand-ins of the systems that farmwarden reads, each with scripted incidents.
+//!
+//! The program `simfarm` serves many of them and takes orders on a control port; tests may also hold one in their
+//! own process, for example a [`substrate::Node`]. A stand-in imitates what is seen on the wire, nothing behind it.
+
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod control;
+pub mod fuse;
+pub mod standin;
+pub mod substrate;
+pub mod wire;

@@ -1,0 +1,117 @@
+//! What every stand-in can do for the command line and the control port, and the one list of them.
+//!
+//! Adding a stand-in: its own file or folder with a `KIND`, and one line in [`KINDS`].
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::BoxFuture;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// Every kind of stand-in; its name is both the command line option and the first part of the control path.
+pub const KINDS: &[Kind] = &[crate::substrate::KIND, crate::fuse::KIND];
+
+/// A started stand-in, or the sentence that says why there is none.
+pub type Starting = BoxFuture<'static, Result<Box<dyn StandIn>, String>>;
+
+/// One kind of stand-in.
+pub struct Kind {
+    pub name: &'static str,
+    /// What follows `--name NAME=` on the command line, for the help text.
+    pub spec: &'static str,
+    pub about: &'static str,
+    pub start: fn(String) -> Starting,
+}
+
+/// A running stand-in. Dropping it stops it and gives back what it holds: ports, mounts.
+pub trait StandIn: Send + Sync {
+    /// Where it is: an address or a mount point.
+    fn place(&self) -> String;
+    /// Incident and settings as they are now.
+    fn settings(&self) -> Value;
+    /// Changes the named settings; when it returns, the change is in force.
+    fn set(&self, patch: Value) -> BoxFuture<'_, Result<(), String>>;
+    /// `POST /kind/name/verb`; nothing if there is no such verb.
+    fn act(&self, _verb: &str, _body: &Value) -> Option<Result<(), String>> {
+        None
+    }
+    /// `GET /kind/name/noun`; nothing if there is no such noun.
+    fn ask(&self, _noun: &str) -> Option<Value> {
+        None
+    }
+}
+
+/// `current` with the members of `patch` in place of its own. A member that `current` does not have is an error.
+///
+/// Works on the serialized form, so that one struct is settings, patch and report at once.
+pub fn patched<T: Serialize + DeserializeOwned>(current: &T, patch: &Value) -> Result<T, String> {
+    let patch = patch
+        .as_object()
+        .ok_or("the settings to change must be a JSON object")?;
+    let mut whole = serde_json::to_value(current).map_err(|error| error.to_string())?;
+    for (key, value) in patch {
+        match whole.get_mut(key) {
+            Some(place) => *place = value.clone(),
+            None => return Err(format!("unknown setting `{key}`, known are {}", keys(&whole))),
+        }
+    }
+    serde_json::from_value(whole).map_err(|error| error.to_string())
+}
+
+fn keys(whole: &Value) -> String {
+    let names: Vec<&str> = whole
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key.as_str())
+        .collect();
+    names.join(", ")
+}
+
+/// The lock, also after a thread died holding it: a stand-in must go on answering the test that killed it.
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Two {
+        left: u8,
+        right: Option<u8>,
+    }
+
+    #[test]
+    fn a_patch_changes_only_what_it_names() {
+        let current = Two {
+            left: 1,
+            right: Some(2),
+        };
+        assert_eq!(
+            patched(&current, &json!({"right": null})),
+            Ok(Two { left: 1, right: None })
+        );
+    }
+
+    #[test]
+    fn an_unknown_or_unfit_setting_is_refused_with_words() {
+        let current = Two { left: 1, right: None };
+        let unknown = patched(&current, &json!({"lefft": 1})).unwrap_err();
+        assert_eq!(unknown, "unknown setting `lefft`, known are left, right");
+        assert!(
+            patched(&current, &json!({"left": "x"}))
+                .unwrap_err()
+                .contains("expected u8")
+        );
+        assert!(
+            patched(&current, &json!([]))
+                .unwrap_err()
+                .contains("must be a JSON object")
+        );
+    }
+}

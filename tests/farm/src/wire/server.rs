@@ -1,0 +1,180 @@
+//! The listener: opens and closes the port, accepts, and hands each connection to HTTP or to an incident.
+//!
+//! All connections live in one set inside one task, so stopping the task or closing the port ends every one of them.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream, ToSocketAddrs},
+    sync::{mpsc, oneshot, watch},
+    task::{JoinHandle, JoinSet},
+    time::{sleep, timeout},
+};
+
+use super::{Fault, Upstream, http, websocket};
+
+/// Without a pause, running out of descriptors would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a connection that got garbage may stay open.
+const LINGER: Duration = Duration::from_secs(5);
+
+type Order = (Fault, oneshot::Sender<Result<(), String>>);
+
+/// A port served by an [`Upstream`]. Dropping it closes the port and every connection.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    orders: mpsc::Sender<Order>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    /// Listens. Fails if the address cannot be had.
+    pub async fn start<U: Upstream>(address: impl ToSocketAddrs, upstream: Arc<U>) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let (orders, inbox) = mpsc::channel(1);
+        let task = tokio::spawn(serve(listener, address, upstream, inbox));
+        Ok(Self { address, orders, task })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Brings port and open connections in line with `fault`; when it returns, they are.
+    pub async fn apply(&self, fault: Fault) -> Result<(), String> {
+        let (done, outcome) = oneshot::channel();
+        let gone = || "the stand-in has stopped".to_owned();
+        self.orders.send((fault, done)).await.map_err(|_| gone())?;
+        outcome.await.map_err(|_| gone())?
+    }
+}
+
+async fn serve<U: Upstream>(
+    listener: TcpListener,
+    address: SocketAddr,
+    upstream: Arc<U>,
+    mut inbox: mpsc::Receiver<Order>,
+) {
+    let mut listener = Some(listener);
+    let mut connections = JoinSet::new();
+    let (fault, _) = watch::channel(upstream.view().fault);
+    loop {
+        tokio::select! {
+            order = inbox.recv() => {
+                let Some((ordered, done)) = order else { return };
+                let outcome = change(ordered, address, &mut listener, &mut connections).await;
+                fault.send_replace(ordered);
+                // Whoever ordered may have given up waiting; the order holds all the same.
+                drop(done.send(outcome));
+            }
+            accepted = accept(listener.as_ref()) => match accepted {
+                Ok(stream) => {
+                    upstream.tally().connection();
+                    connections.spawn(connection(stream, Arc::clone(&upstream), fault.subscribe()));
+                }
+                Err(_) => sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => (),
+        }
+    }
+}
+
+async fn accept(listener: Option<&TcpListener>) -> io::Result<TcpStream> {
+    match listener {
+        Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+        None => std::future::pending().await,
+    }
+}
+
+async fn change(
+    fault: Fault,
+    address: SocketAddr,
+    listener: &mut Option<TcpListener>,
+    connections: &mut JoinSet<()>,
+) -> Result<(), String> {
+    if matches!(fault, Fault::Down | Fault::Refuse | Fault::Garbage) {
+        connections.shutdown().await;
+    }
+    if fault == Fault::Down {
+        *listener = None;
+    } else if listener.is_none() {
+        let opened = TcpListener::bind(address)
+            .await
+            .map_err(|error| format!("listening on {address} again: {error}"))?;
+        *listener = Some(opened);
+    }
+    Ok(())
+}
+
+async fn connection<U: Upstream>(mut stream: TcpStream, upstream: Arc<U>, fault: watch::Receiver<Fault>) {
+    let now = *fault.borrow();
+    match now {
+        Fault::Refuse => drop(stream),
+        // The peer's reset while we misbehave on purpose is no news.
+        Fault::Garbage => drop(garbage(&mut stream).await),
+        _ => {
+            // Small answers must not wait for each other.
+            drop(stream.set_nodelay(true));
+            speak(stream, upstream, fault).await;
+        }
+    }
+}
+
+/// HTTP, and WebSocket on the same connection if a handshake succeeds.
+async fn speak<S, U>(stream: S, upstream: Arc<U>, fault: watch::Receiver<Fault>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    U: Upstream,
+{
+    let upgrade = http::Upgrade::default();
+    let service = service_fn(|request| {
+        let (upstream, upgrade) = (&upstream, &upgrade);
+        async move { Ok::<_, std::convert::Infallible>(http::respond(&**upstream, request, upgrade).await) }
+    });
+    let served = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+    let upgrade = upgrade.into_inner().ok().flatten();
+    if let (Ok(()), Some(upgrade)) = (served, upgrade)
+        && let Ok(upgraded) = upgrade.await
+    {
+        websocket::speak(TokioIo::new(upgraded), upstream, fault).await;
+    }
+}
+
+/// Waits for the request first: closing with unread bytes would turn the garbage into a reset.
+async fn garbage(stream: &mut TcpStream) -> io::Result<()> {
+    let mut request = [0; 4096];
+    let mut noise: u32 = 0x9e37_79b9;
+    let bytes = std::iter::repeat_with(|| {
+        // xorshift32: noise that is the same in every run.
+        noise ^= noise << 13;
+        noise ^= noise >> 17;
+        noise ^= noise << 5;
+        noise.to_le_bytes()
+    });
+    let noise: Vec<u8> = bytes.take(128).flatten().collect();
+    timeout(LINGER, async {
+        if stream.read(&mut request).await? == 0 {
+            return Ok(());
+        }
+        stream.write_all(&noise).await?;
+        stream.shutdown().await?;
+        while stream.read(&mut request).await? > 0 {}
+        Ok(())
+    })
+    .await?
+}

@@ -1,0 +1,12 @@
+//! What the farm does on the wire, seen by plain TCP clients. One program, so that it is linked once.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends at what it did not expect"
+)]
+
+mod common;
+mod node_http;
+mod node_websocket;
+mod program;
