@@ -2,3 +2,5 @@
 
 pub mod clock;
 pub mod values;
+
+pub mod exposition;

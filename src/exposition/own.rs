@@ -1,0 +1,151 @@
+//! farmwarden about itself, kept with the prometheus-client library and merged into the page.
+//!
+//! The library writes OpenMetrics; text 0.0.4 differs in header lines only, which are rewritten here.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use super::{Format, ProcessUsage};
+
+/// Labels of `farmwarden_http_requests_total`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RequestLabels {
+    /// The route as it is listed, never the path that was asked for.
+    pub route: &'static str,
+    pub code: u32,
+}
+
+/// Our own counters. Cloning gives another handle to the same ones.
+#[derive(Clone, Debug, Default)]
+pub struct Own {
+    pub requests: Family<RequestLabels, Counter>,
+    pub connections: Gauge,
+    pub connections_refused: Counter,
+    pub duplicate_samples: Counter,
+    pub probe_children: Gauge,
+}
+
+impl Own {
+    /// Appends all of them, and the `# EOF` of OpenMetrics: they come last. `process` says how much of the machine this process uses, where that is known.
+    pub fn write(&self, process: Option<ProcessUsage>, format: Format, out: &mut String) {
+        let mut text = String::new();
+        // Only writing to the string could fail, and a String does not.
+        if encode(&mut text, &self.registry(process)).is_ok() {
+            match format {
+                Format::OpenMetrics => out.push_str(&text),
+                Format::Text => to_text(&text, out),
+            }
+        }
+    }
+
+    /// A registry is a list of handles, built per scrape: what is unknown is then simply not in it.
+    fn registry(&self, process: Option<ProcessUsage>) -> Registry {
+        let mut all = Registry::default();
+        let own = all.sub_registry_with_prefix("farmwarden");
+        own.register(
+            "build",
+            "What this binary was built from",
+            Info::new([("version", env!("CARGO_PKG_VERSION")), ("arch", std::env::consts::ARCH)]),
+        );
+        own.register(
+            "http_requests",
+            "HTTP requests answered, by route and status code",
+            self.requests.clone(),
+        );
+        own.register(
+            "http_connections",
+            "HTTP connections that are open now",
+            self.connections.clone(),
+        );
+        own.register(
+            "http_connections_refused",
+            "HTTP connections closed unread because too many were open",
+            self.connections_refused.clone(),
+        );
+        own.register(
+            "duplicate_samples",
+            "Samples left out because the same round had already written their series: an upstream that names two things alike",
+            self.duplicate_samples.clone(),
+        );
+        own.register(
+            "probe_children",
+            "Child processes that touch mounts, busy or stuck, alive now",
+            self.probe_children.clone(),
+        );
+        if let Some(process) = process {
+            process.register(all.sub_registry_with_prefix("process"));
+        }
+        all
+    }
+}
+
+/// Rewrites the header lines of an OpenMetrics page for text 0.0.4; sample lines are the same.
+fn to_text(open_metrics: &str, out: &mut String) {
+    let mut help = None;
+    for line in open_metrics.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            help = rest.split_once(' ');
+        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+            let (suffix, kind) = match kind {
+                "counter" => ("_total", "counter"),
+                "info" => ("_info", "gauge"),
+                other => ("", other),
+            };
+            let help = help.take().map(|(_, help)| help).unwrap_or_default();
+            for part in [
+                "# HELP ",
+                name,
+                suffix,
+                " ",
+                help,
+                "\n# TYPE ",
+                name,
+                suffix,
+                " ",
+                kind,
+                "\n",
+            ] {
+                out.push_str(part);
+            }
+        } else if !line.starts_with('#') {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_form_has_the_suffixes_that_openmetrics_leaves_out() {
+        let own = Own::default();
+        own.requests
+            .get_or_create(&RequestLabels {
+                route: "/metrics",
+                code: 200,
+            })
+            .inc();
+        let mut text = String::new();
+        own.write(None, Format::Text, &mut text);
+        assert!(text.contains("# TYPE farmwarden_http_requests_total counter\nfarmwarden_http_requests_total{route=\"/metrics\",code=\"200\"} 1\n"), "{text}");
+        assert!(
+            text.contains("# TYPE farmwarden_build_info gauge\nfarmwarden_build_info{"),
+            "{text}"
+        );
+        assert!(!text.contains("EOF") && !text.contains("process_"), "{text}");
+        let mut open_metrics = String::new();
+        own.write(None, Format::OpenMetrics, &mut open_metrics);
+        assert!(
+            open_metrics.contains("# TYPE farmwarden_http_requests counter\n"),
+            "{open_metrics}"
+        );
+        assert!(open_metrics.ends_with("# EOF\n"), "{open_metrics}");
+    }
+}

@@ -1,0 +1,182 @@
+//! The samples of one target, rendered line by line as they are added.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+
+use super::{Desc, Family, Value};
+
+/// What a round writes on. Built anew every round, so a label set that vanished upstream vanishes here.
+#[derive(Debug)]
+pub struct Page {
+    /// Labels that every sample begins with, rendered: `target="farm-1"`.
+    prefix: String,
+    families: Vec<(&'static Family, String)>,
+    /// Hashes of the series written: the same series twice would make Prometheus refuse the whole page.
+    seen: HashSet<u64>,
+    hasher: RandomState,
+    duplicates: u64,
+}
+
+/// A finished page: immutable, one block of sample lines per family.
+#[derive(Debug, Default)]
+pub struct Rendered {
+    families: Vec<(&'static Family, String)>,
+    /// Samples left out because their series was already there: an upstream that says the same thing twice.
+    pub duplicates: u64,
+}
+
+impl Page {
+    /// A page whose samples all carry these labels first.
+    pub fn new(labels: &[(&str, &str)]) -> Self {
+        let mut prefix = String::new();
+        for (name, value) in labels {
+            push_label(&mut prefix, name, value);
+        }
+        Self {
+            prefix,
+            families: Vec::new(),
+            seen: HashSet::new(),
+            hasher: RandomState::new(),
+            duplicates: 0,
+        }
+    }
+
+    /// Adds one sample; nothing when the value is unknown.
+    pub fn add<const LABELS: usize>(&mut self, desc: &'static Desc<LABELS>, labels: [&str; LABELS], value: impl Value) {
+        let family = desc.family();
+        let block = self.family_index(family);
+        let Some((_, lines)) = self.families.get_mut(block) else {
+            return;
+        };
+        let start = lines.len();
+        lines.push_str(family.name);
+        let label_start = lines.len();
+        if !(self.prefix.is_empty() && LABELS == 0) {
+            lines.push('{');
+            lines.push_str(&self.prefix);
+            for (name, value) in family.labels.iter().zip(labels) {
+                if !lines.ends_with('{') {
+                    lines.push(',');
+                }
+                push_escaped_label(lines, name, value);
+            }
+            lines.push('}');
+        }
+        let series = lines.get(label_start..).unwrap_or_default();
+        let series = self.hasher.hash_one((block, series));
+        lines.push(' ');
+        if !value.write(lines) {
+            lines.truncate(start);
+        } else if self.seen.insert(series) {
+            lines.push('\n');
+        } else {
+            lines.truncate(start);
+            self.duplicates += 1;
+        }
+    }
+
+    pub fn finish(self) -> Rendered {
+        let mut families = self.families;
+        families.retain(|(_, lines)| !lines.is_empty());
+        Rendered {
+            families,
+            duplicates: self.duplicates,
+        }
+    }
+
+    /// Samples of a family mostly come one after another, so the search begins at the end.
+    fn family_index(&mut self, family: &'static Family) -> usize {
+        let known = self
+            .families
+            .iter()
+            .rposition(|(known, _)| std::ptr::eq(*known, family));
+        known.unwrap_or_else(|| {
+            self.families.push((family, String::new()));
+            self.families.len() - 1
+        })
+    }
+}
+
+impl Rendered {
+    /// Each family with its sample lines.
+    pub fn families(&self) -> impl Iterator<Item = (&'static Family, &str)> {
+        self.families.iter().map(|(family, lines)| (*family, lines.as_str()))
+    }
+}
+
+fn push_label(text: &mut String, name: &str, value: &str) {
+    if !text.is_empty() {
+        text.push(',');
+    }
+    push_escaped_label(text, name, value);
+}
+
+/// `name="value"` with the three escapes that both formats know.
+fn push_escaped_label(text: &mut String, name: &str, value: &str) {
+    text.push_str(name);
+    text.push_str("=\"");
+    if value.contains(['\\', '"', '\n']) {
+        for c in value.chars() {
+            match c {
+                '\\' => text.push_str("\\\\"),
+                '"' => text.push_str("\\\""),
+                '\n' => text.push_str("\\n"),
+                other => text.push(other),
+            }
+        }
+    } else {
+        text.push_str(value);
+    }
+    text.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static PLOTS: Desc<1> = Desc::gauge("x_plots", "Plots.", &["harvester"]);
+    static WINS: Desc<0> = Desc::counter("x_wins_total", "Wins.", &[]);
+
+    fn lines(page: Page) -> String {
+        page.finish().families().map(|(_, lines)| lines).collect()
+    }
+
+    #[test]
+    fn every_sample_begins_with_the_labels_of_the_page() {
+        let mut page = Page::new(&[("target", "farm-1")]);
+        page.add(&PLOTS, ["h1"], 7_u64);
+        page.add(&WINS, [], 1_u64);
+        assert_eq!(
+            lines(page),
+            "x_plots{target=\"farm-1\",harvester=\"h1\"} 7\nx_wins_total{target=\"farm-1\"} 1\n"
+        );
+    }
+
+    #[test]
+    fn quotes_newlines_and_backslashes_are_escaped() {
+        let mut page = Page::new(&[]);
+        page.add(&PLOTS, ["a\"b\\c\nd é"], 1_u64);
+        assert_eq!(lines(page), "x_plots{harvester=\"a\\\"b\\\\c\\nd é\"} 1\n");
+    }
+
+    #[test]
+    fn the_same_series_twice_is_written_once_and_counted() {
+        let mut page = Page::new(&[]);
+        page.add(&PLOTS, ["h1"], 1_u64);
+        page.add(&PLOTS, ["h1"], 2_u64);
+        let rendered = page.finish();
+        assert_eq!(rendered.duplicates, 1);
+        assert_eq!(
+            rendered.families().map(|(_, lines)| lines).collect::<String>(),
+            "x_plots{harvester=\"h1\"} 1\n"
+        );
+    }
+
+    #[test]
+    fn an_unknown_value_leaves_no_family_behind() {
+        let mut page = Page::new(&[]);
+        page.add(&PLOTS, ["h1"], None::<u64>);
+        page.add(&PLOTS, ["h1"], f64::NAN);
+        assert_eq!(page.finish().families().count(), 0);
+    }
+}
