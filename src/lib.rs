@@ -4,3 +4,4 @@ pub mod clock;
 pub mod values;
 
 pub mod exposition;
+pub mod upstream;

@@ -1,0 +1,214 @@
+//! What went wrong with an upstream: who, what we were doing, and why, in words and as a fixed label value.
+
+use std::fmt;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::values;
+
+/// One failed operation. It reads `http://127.0.0.1:9944: system_health: no answer within 5s`.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{who}: {operation}: {why}")]
+pub struct Fault {
+    /// The endpoint, mount or program, without credentials.
+    pub who: String,
+    /// The call as the upstream names it.
+    pub operation: String,
+    pub why: Why,
+}
+
+/// Why it went wrong. Text that came from the upstream is shortened and stripped of control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    Unreachable(String),
+    Timeout(Duration),
+    Tls(String),
+    ClientCertRefused,
+    Unauthorized(u16),
+    AuthDown,
+    Forbidden(String),
+    NotFound(String),
+    /// An HTTP status that is no answer, and what it hints at.
+    Status(u16, &'static str),
+    TooLarge(values::Size),
+    Malformed(String),
+    Upstream(String),
+    InProgress(Duration),
+    Internal(String),
+}
+
+/// The fixed values of the label `reason`: one list for every upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    Unreachable,
+    Timeout,
+    Tls,
+    ClientCertRefused,
+    Unauthorized,
+    AuthDown,
+    Forbidden,
+    NotFound,
+    Status,
+    TooLarge,
+    Malformed,
+    Upstream,
+    InProgress,
+    Internal,
+}
+
+impl Reason {
+    pub const ALL: [Self; 14] = [
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Tls,
+        Self::ClientCertRefused,
+        Self::Unauthorized,
+        Self::AuthDown,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::Status,
+        Self::TooLarge,
+        Self::Malformed,
+        Self::Upstream,
+        Self::InProgress,
+        Self::Internal,
+    ];
+
+    /// The label value.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Tls => "tls",
+            Self::ClientCertRefused => "client_cert_refused",
+            Self::Unauthorized => "unauthorized",
+            Self::AuthDown => "auth_down",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Status => "status",
+            Self::TooLarge => "too_large",
+            Self::Malformed => "malformed",
+            Self::Upstream => "upstream",
+            Self::InProgress => "in_progress",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl Fault {
+    pub fn new(who: impl Into<String>, operation: impl Into<String>, why: Why) -> Self {
+        Self {
+            who: who.into(),
+            operation: operation.into(),
+            why,
+        }
+    }
+
+    pub const fn reason(&self) -> Reason {
+        self.why.reason()
+    }
+}
+
+impl Why {
+    /// Something came, but not what the contract promises. `text` may hold words of the upstream.
+    pub fn malformed(text: impl AsRef<str>) -> Self {
+        Self::Malformed(shortened(text.as_ref()))
+    }
+
+    /// The upstream itself says that it failed.
+    pub fn upstream(text: impl AsRef<str>) -> Self {
+        Self::Upstream(shortened(text.as_ref()))
+    }
+
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Unreachable(_) => Reason::Unreachable,
+            Self::Timeout(_) => Reason::Timeout,
+            Self::Tls(_) => Reason::Tls,
+            Self::ClientCertRefused => Reason::ClientCertRefused,
+            Self::Unauthorized(_) => Reason::Unauthorized,
+            Self::AuthDown => Reason::AuthDown,
+            Self::Forbidden(_) => Reason::Forbidden,
+            Self::NotFound(_) => Reason::NotFound,
+            Self::Status(..) => Reason::Status,
+            Self::TooLarge(_) => Reason::TooLarge,
+            Self::Malformed(_) => Reason::Malformed,
+            Self::Upstream(_) => Reason::Upstream,
+            Self::InProgress(_) => Reason::InProgress,
+            Self::Internal(_) => Reason::Internal,
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(what) | Self::Tls(what) | Self::Forbidden(what) | Self::NotFound(what) => {
+                f.write_str(what)
+            }
+            Self::Timeout(limit) => write!(f, "no answer within {}", values::Duration::from(*limit)),
+            Self::ClientCertRefused => f.write_str("it refused our client certificate"),
+            Self::Unauthorized(code) => write!(f, "it refused our credentials (HTTP {code})"),
+            Self::AuthDown => f.write_str("its authorisation service does not answer"),
+            Self::Status(code, "") => write!(f, "answered HTTP {code}"),
+            Self::Status(code, hint) => write!(f, "answered HTTP {code}: {hint}"),
+            Self::TooLarge(cap) => write!(f, "the answer is larger than {cap}; reading stopped"),
+            Self::Malformed(what) => write!(f, "not what was asked for: {what}"),
+            Self::Upstream(what) => write!(f, "it reports an error: {what}"),
+            Self::InProgress(every) => write!(
+                f,
+                "the round before took longer than its interval of {}",
+                values::Duration::from(*every)
+            ),
+            Self::Internal(what) => write!(f, "a defect of farmwarden, please report it: {what}"),
+        }
+    }
+}
+
+/// Long enough to recognise an error page, short enough for a chat message.
+const LONGEST: usize = 160;
+
+fn shortened(text: &str) -> String {
+    let mut clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut short: String = clean.clone().take(LONGEST).collect();
+    if clean.nth(LONGEST).is_some() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_reads_as_one_sentence() {
+        let fault = Fault::new(
+            "http://127.0.0.1:9944",
+            "system_health",
+            Why::Timeout(Duration::from_secs(5)),
+        );
+        assert_eq!(
+            fault.to_string(),
+            "http://127.0.0.1:9944: system_health: no answer within 5s"
+        );
+        assert_eq!(fault.reason().label(), "timeout");
+    }
+
+    #[test]
+    fn words_of_an_upstream_are_cut_and_cleaned() {
+        let why = Why::malformed("<html>\n\u{1b}[31m".to_owned() + &"x".repeat(10_000));
+        let text = why.to_string();
+        assert!(
+            text.chars().count() < 200 && !text.chars().any(char::is_control),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn every_reason_has_its_own_label() {
+        let labels: std::collections::HashSet<_> = Reason::ALL.iter().map(|reason| reason.label()).collect();
+        assert_eq!(labels.len(), Reason::ALL.len());
+    }
+}

@@ -1,0 +1,170 @@
+//! HTTP requests with a deadline and a cap on the answer; redirects are never followed, proxies never used.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{Client, Method, Response, StatusCode};
+use url::Url;
+
+use super::{Fault, Upstream, Why};
+use crate::values::{self, Size};
+
+/// A client for one upstream. `who` stands in every fault, so it must be printable.
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: Client,
+    who: String,
+    deadline: Duration,
+    cap: Size,
+}
+
+/// Longer than a busy node needs to accept, shorter than every deadline of a round.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+
+impl Http {
+    /// A whole exchange ends within `deadline`; an answer beyond `cap` is given up.
+    pub fn new(upstream: &Upstream, who: String, deadline: Duration, cap: Size) -> Result<Self, Fault> {
+        #[expect(clippy::disallowed_methods, reason = "this is the place that sets the limits")]
+        let builder = Client::builder();
+        let client = builder
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(std::sync::Arc::new(upstream.resolver.clone()))
+            .tls_backend_preconfigured((*upstream.tls).clone())
+            .http1_only()
+            .connect_timeout(CONNECT_WITHIN.min(deadline))
+            .pool_idle_timeout(Duration::from_secs(90))
+            .user_agent(concat!("farmwarden/", env!("CARGO_PKG_VERSION")))
+            .build();
+        match client {
+            Ok(client) => Ok(Self {
+                client,
+                who,
+                deadline,
+                cap,
+            }),
+            Err(e) => Err(Fault::new(who, "set up", Why::Internal(e.without_url().to_string()))),
+        }
+    }
+
+    /// Posts JSON and gives the body of a 2xx answer.
+    pub async fn post_json(&self, url: &Url, operation: &str, body: Vec<u8>) -> Result<Bytes, Fault> {
+        let request = self
+            .client
+            .request(Method::POST, url.clone())
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .header(reqwest::header::ACCEPT, "application/json")
+            .body(body);
+        let exchange = async {
+            let response = request.send().await.map_err(|e| self.why(&e))?;
+            match response.status() {
+                status if status.is_success() => self.read(response).await,
+                status => Err(status_why(status)),
+            }
+        };
+        match tokio::time::timeout(self.deadline, exchange).await {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(why)) => Err(Fault::new(&self.who, operation, why)),
+            Err(_) => Err(Fault::new(&self.who, operation, Why::Timeout(self.deadline))),
+        }
+    }
+
+    async fn read(&self, mut response: Response) -> Result<Bytes, Why> {
+        let cap = usize::try_from(self.cap.bytes()).unwrap_or(usize::MAX);
+        if response
+            .content_length()
+            .is_some_and(|length| length > self.cap.bytes())
+        {
+            return Err(Why::TooLarge(self.cap));
+        }
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.why(&e))? {
+            if body.len() + chunk.len() > cap {
+                return Err(Why::TooLarge(self.cap));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+
+    /// The reason inside reqwest's error, without its URL: that may carry a token.
+    fn why(&self, error: &reqwest::Error) -> Why {
+        if error.is_timeout() {
+            return Why::Timeout(if error.is_connect() {
+                CONNECT_WITHIN.min(self.deadline)
+            } else {
+                self.deadline
+            });
+        }
+        if error.is_body() || error.is_decode() {
+            return Why::malformed("it closed the connection in the middle of the answer");
+        }
+        let mut deepest = String::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+                return tls_why(tls);
+            }
+            if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+                if let Some(tls) = tls_inside(io) {
+                    return tls_why(tls);
+                }
+                if error.is_connect() || io.raw_os_error().is_some() {
+                    return Why::Unreachable(values::io_words(io));
+                }
+            }
+            if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
+                if hyper.is_parse() {
+                    return Why::malformed("it does not speak HTTP on this port (does it expect TLS?)");
+                }
+                if hyper.is_incomplete_message() {
+                    return Why::malformed("it closed the connection without an answer");
+                }
+            }
+            deepest = cause.to_string();
+            source = cause.source();
+        }
+        if error.is_connect() {
+            return Why::Unreachable(deepest);
+        }
+        Why::malformed(if deepest.is_empty() {
+            "the answer could not be read"
+        } else {
+            &deepest
+        })
+    }
+}
+
+/// rustls' errors travel inside io errors, sometimes two deep, and `source()` looks past them.
+fn tls_inside(error: &std::io::Error) -> Option<&rustls::Error> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref().or_else(|| tls_inside(inner.downcast_ref()?))
+}
+
+fn tls_why(error: &rustls::Error) -> Why {
+    use rustls::{AlertDescription, Error};
+    match error {
+        Error::InvalidMessage(_) => Why::Tls("it does not speak TLS on this port (is it plain http?)".to_owned()),
+        Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::AccessDenied,
+        ) => Why::ClientCertRefused,
+        other => Why::Tls(format!("TLS: {other}")),
+    }
+}
+
+fn status_why(status: StatusCode) -> Why {
+    match status.as_u16() {
+        code @ 401 => Why::Unauthorized(code),
+        403 => Why::Forbidden("answered HTTP 403: it does not allow this address or Host header".to_owned()),
+        404 => Why::NotFound("answered HTTP 404: is this the right port and path?".to_owned()),
+        code @ (400 | 405 | 426) => Why::Status(code, "no JSON-RPC over http here; does it want ws://?"),
+        code @ 429 => Why::Status(code, "it has too many clients"),
+        code if status.is_redirection() => Why::Status(code, "it points elsewhere, which is never followed"),
+        code => Why::Status(code, ""),
+    }
+}

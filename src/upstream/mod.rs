@@ -1,0 +1,45 @@
+//! How we talk to other systems: typed protocols with deadlines, size caps and no redirects.
+//!
+//! Every call either gives bytes or a [`Fault`] that names who and what. Calls that change an upstream are never
+//! on these types: collectors hold them, and a collector reads.
+
+mod dns;
+mod fault;
+mod http;
+mod substrate;
+mod tls;
+
+use std::sync::Arc;
+
+pub use fault::{Fault, Reason, Why};
+pub use http::Http;
+pub use substrate::Substrate;
+
+/// What all clients share: name look-ups and trust. Cloning gives another handle.
+#[derive(Clone)]
+pub struct Upstream {
+    resolver: dns::Resolver,
+    tls: Arc<rustls::ClientConfig>,
+}
+
+impl Upstream {
+    /// Reads the machine's name servers and certificate authorities, once.
+    pub fn from_system() -> Result<Self, String> {
+        Ok(Self {
+            resolver: dns::Resolver::from_system()?,
+            tls: tls::client_config()?,
+        })
+    }
+
+    /// Whether something accepts TCP connections there; the connection is closed at once.
+    pub async fn connects(&self, host: &str, port: u16, within: std::time::Duration) -> Result<(), Fault> {
+        let who = format!("{host}:{port}");
+        self.resolver.connect(&who, host, port, within).await.map(drop)
+    }
+}
+
+impl std::fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Upstream")
+    }
+}
