@@ -5,3 +5,10 @@ pub mod values;
 
 pub mod exposition;
 pub mod upstream;
+
+pub mod collectors;
+
+pub mod relations;
+pub mod store;
+
+pub mod schedule;

@@ -1,0 +1,170 @@
+//! The contract of a collector and the list of rooms.
+//!
+//! A collector reads one kind of upstream. It never uses another collector, the store or the server: what needs two
+//! targets is a relation. Adding one is a folder here and its name in the list at the end of this file.
+
+pub mod phala;
+mod symptom;
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+pub use symptom::{Diagnosis, Finding, Symptom};
+
+use crate::clock::Now;
+use crate::exposition::{Family, Own, Page};
+use crate::upstream::{Fault, Upstream};
+use crate::values::Name;
+
+/// What a collector works with; handed down by the app.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    pub upstream: Upstream,
+    pub own: Own,
+}
+
+/// A piece of a target that is read by itself, at its own pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The label value `part`.
+    pub name: &'static str,
+    pub every: Duration,
+    /// After which a round is given up; shorter than `every`.
+    pub deadline: Duration,
+}
+
+impl Part {
+    /// Age from which data is no longer shown: three intervals, so that one lost round neither fires nor resolves an alert.
+    pub fn stale_after(&self) -> Duration {
+        self.every * 3
+    }
+}
+
+/// The entry of a target in the configuration.
+pub trait TargetConfig: DeserializeOwned + Clone + fmt::Debug + Send + Sync + 'static {
+    fn name(&self) -> &Name;
+
+    /// What spans several keys; an empty list when all is well.
+    fn mistakes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// One kind of upstream. `read` asks and remembers nothing; everything else is pure over the snapshot.
+pub trait Collector: Sized + Send + Sync + 'static {
+    /// The key in the configuration and the label value `collector`.
+    const NAME: &'static str;
+    type Target: TargetConfig;
+    /// What one round of one part brought.
+    type Reading: Send;
+    /// All that is known of the target now, and what must be remembered between rounds.
+    type Snapshot: Clone + Default + Send + Sync + 'static;
+    /// Every family that `samples` can write.
+    const FAMILIES: &'static [&'static Family];
+    /// Every symptom that `diagnose` can report.
+    const SYMPTOMS: &'static [&'static Symptom];
+
+    /// Prepares clients; nothing is asked yet, so an upstream that is down does not fail it.
+    fn connect(target: &Self::Target, tools: &Tools) -> Result<Self, Fault>;
+
+    /// The parts that this target has.
+    fn parts(&self) -> Vec<Part>;
+
+    /// Asks the upstream. Dropped at the part's deadline, so it must not hold what would be lost then.
+    fn read(&self, part: &Part) -> impl Future<Output = Result<Self::Reading, Fault>> + Send;
+
+    /// Puts a reading into the picture.
+    fn absorb(&self, snapshot: &mut Self::Snapshot, reading: Self::Reading, now: Now);
+
+    /// Takes what a part brought out of the picture, because it is too old to be shown. Memory stays.
+    fn expire(&self, snapshot: &mut Self::Snapshot, part: &Part);
+
+    /// The picture as samples: nothing for what is unknown.
+    fn samples(snapshot: &Self::Snapshot, page: &mut Page);
+
+    /// What is ill in the picture, with evidence in words.
+    fn diagnose(&self, snapshot: &Self::Snapshot, now: Now) -> Diagnosis;
+}
+
+/// What everybody else may see of a target: the last picture and what is ill in it.
+#[derive(Clone)]
+pub struct TargetView {
+    pub name: Name,
+    pub collector: &'static str,
+    snapshot: Arc<dyn Any + Send + Sync>,
+    pub diagnosis: Diagnosis,
+}
+
+impl TargetView {
+    pub fn new<C: Collector>(name: Name, snapshot: C::Snapshot, diagnosis: Diagnosis) -> Self {
+        Self {
+            name,
+            collector: C::NAME,
+            snapshot: Arc::new(snapshot),
+            diagnosis,
+        }
+    }
+
+    /// The picture, if the target is of this collector.
+    pub fn snapshot<C: Collector>(&self) -> Option<&C::Snapshot> {
+        self.snapshot.downcast_ref()
+    }
+}
+
+/// Something done with every target of a configuration, whatever its kind.
+pub trait Visit {
+    fn target<C: Collector>(&mut self, target: C::Target);
+}
+
+macro_rules! collectors {
+    ($($room:ident: $collector:ty,)*) => {
+        /// The section `collectors` of the configuration: a list of targets per kind.
+        #[derive(Clone, Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Sections {
+            $(pub $room: Vec<<$collector as Collector>::Target>,)*
+        }
+
+        impl Sections {
+            /// Hands every target to the visitor, in the order of the list of rooms.
+            pub fn visit(self, visitor: &mut impl Visit) {
+                $(for target in self.$room {
+                    visitor.target::<$collector>(target);
+                })*
+            }
+
+            /// Every target with the key it stands under and its own mistakes.
+            pub fn check(&self) -> Vec<(&'static str, Name, Vec<String>)> {
+                let mut all = Vec::new();
+                $(for target in &self.$room {
+                    all.push((<$collector>::NAME, target.name().clone(), target.mistakes()));
+                })*
+                all
+            }
+        }
+
+        /// Every family of every collector, in the order of the page.
+        pub fn families() -> Vec<&'static Family> {
+            let mut all = Vec::new();
+            $(all.extend_from_slice(<$collector as Collector>::FAMILIES);)*
+            all
+        }
+
+        /// Every symptom of every collector.
+        pub fn symptoms() -> Vec<&'static Symptom> {
+            let mut all = Vec::new();
+            $(all.extend_from_slice(<$collector as Collector>::SYMPTOMS);)*
+            all
+        }
+    };
+}
+
+collectors! {
+    phala: phala::Node,
+}

@@ -1,0 +1,168 @@
+//! A chain node: the parachain and relay chain endpoints of one process, or any single Substrate node.
+//!
+//! It owns heights, head time, peers and versions. Which node is stuck and which chain stands still for everyone is
+//! told apart in `relations/chains.rs`, which sees all nodes.
+
+mod reader;
+mod samples;
+mod snapshot;
+mod symptoms;
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use snapshot::{Chain, Snapshot, View};
+pub use symptoms::{NODE_STUCK, Thresholds};
+
+use super::{Collector, Diagnosis, Part, Symptom, TargetConfig, Tools};
+use crate::clock::Now;
+use crate::exposition::{Family, Page};
+use crate::upstream::{Fault, Substrate};
+use crate::values::{self, Endpoint, Name, Size};
+
+/// One node. At least one endpoint; a Phala node has both.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// What metrics, alerts and repairs call this node.
+    pub name: Name,
+    /// The parachain's RPC (or that of any single Substrate node): http, https, ws or wss. Usual port 9944.
+    pub para: Option<Endpoint>,
+    /// The embedded relay chain's RPC. Usual port 9945.
+    pub relay: Option<Endpoint>,
+    /// How often the node is asked.
+    #[serde(default = "default_interval")]
+    pub interval: values::Duration,
+    /// After which a single call is given up.
+    #[serde(default = "default_timeout")]
+    pub timeout: values::Duration,
+    /// From where on the node counts as ill.
+    #[serde(default)]
+    pub thresholds: Thresholds,
+}
+
+fn default_interval() -> values::Duration {
+    values::Duration::from_secs(15)
+}
+
+fn default_timeout() -> values::Duration {
+    values::Duration::from_secs(5)
+}
+
+impl Target {
+    /// A node with one endpoint and everything else as by default.
+    pub fn single(name: Name, chain: Chain, endpoint: Endpoint) -> Self {
+        let (para, relay) = match chain {
+            Chain::Para => (Some(endpoint), None),
+            Chain::Relay => (None, Some(endpoint)),
+        };
+        Self {
+            name,
+            para,
+            relay,
+            interval: default_interval(),
+            timeout: default_timeout(),
+            thresholds: Thresholds::default(),
+        }
+    }
+}
+
+impl TargetConfig for Target {
+    fn name(&self) -> &Name {
+        &self.name
+    }
+
+    fn mistakes(&self) -> Vec<String> {
+        let mut mistakes = Vec::new();
+        if self.para.is_none() && self.relay.is_none() {
+            mistakes.push("names neither `para` nor `relay`; give at least one RPC endpoint".to_owned());
+        }
+        if self.interval < values::Duration::from_secs(1) {
+            mistakes.push(format!("interval {} is too short; at least 1s", self.interval));
+        }
+        if self.timeout >= self.interval {
+            mistakes.push(format!(
+                "timeout {} must be shorter than interval {}, or rounds would run into each other",
+                self.timeout, self.interval
+            ));
+        }
+        mistakes
+    }
+}
+
+/// Nothing that is asked here is larger than a few kilobytes; an error page or a wrong service may be.
+const ANSWER_CAP: Size = Size::from_bytes(4 << 20);
+
+/// The collector.
+pub struct Node {
+    endpoints: Vec<(Part, Chain, Substrate)>,
+    thresholds: Thresholds,
+}
+
+impl Collector for Node {
+    const NAME: &'static str = "phala";
+    type Target = Target;
+    type Reading = reader::Reading;
+    type Snapshot = Snapshot;
+    const FAMILIES: &'static [&'static Family] = samples::FAMILIES;
+    const SYMPTOMS: &'static [&'static Symptom] = symptoms::SYMPTOMS;
+
+    fn connect(target: &Target, tools: &Tools) -> Result<Self, Fault> {
+        let mut endpoints = Vec::new();
+        for (chain, endpoint) in [(Chain::Para, &target.para), (Chain::Relay, &target.relay)] {
+            if let Some(endpoint) = endpoint {
+                let part = Part {
+                    name: chain.name(),
+                    every: target.interval.get(),
+                    // Two calls follow one another in a round; the beat is kept whatever they take.
+                    deadline: target.interval.get().mul_f64(0.95),
+                };
+                let node = Substrate::new(&tools.upstream, endpoint, target.timeout.get(), ANSWER_CAP)?;
+                endpoints.push((part, chain, node));
+            }
+        }
+        Ok(Self {
+            endpoints,
+            thresholds: target.thresholds.clone(),
+        })
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        self.endpoints.iter().map(|(part, ..)| *part).collect()
+    }
+
+    async fn read(&self, part: &Part) -> Result<reader::Reading, Fault> {
+        let endpoint = self.endpoints.iter().find(|(own, ..)| own.name == part.name);
+        match endpoint {
+            Some((_, chain, node)) => reader::read(*chain, node).await,
+            None => Err(reader::no_such_part(part.name)),
+        }
+    }
+
+    fn absorb(&self, snapshot: &mut Snapshot, reading: reader::Reading, now: Now) {
+        snapshot.chain_mut(reading.chain).absorb(reading.head, now);
+    }
+
+    fn expire(&self, snapshot: &mut Snapshot, part: &Part) {
+        for (own, chain, _) in &self.endpoints {
+            if own.name == part.name {
+                snapshot.chain_mut(*chain).expire();
+            }
+        }
+    }
+
+    fn samples(snapshot: &Snapshot, page: &mut Page) {
+        samples::samples(snapshot, page);
+    }
+
+    fn diagnose(&self, snapshot: &Snapshot, now: Now) -> Diagnosis {
+        symptoms::diagnose(snapshot, &self.thresholds, now)
+    }
+}
+
+/// Whether a Substrate node answers there, by its harmless `system_chain`; gives the chain's name.
+pub async fn recognise(endpoint: &Endpoint, tools: &Tools, within: Duration) -> Result<String, Fault> {
+    let node = Substrate::new(&tools.upstream, endpoint, within, ANSWER_CAP)?;
+    reader::chain_name(&node).await
+}

@@ -1,0 +1,71 @@
+//! What "ill" means: named symptoms, and what a look at a snapshot found of them.
+
+/// One thing that can be wrong. Alert rules and repairs both speak of it by name.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Symptom {
+    /// The label value `symptom`.
+    pub name: &'static str,
+    /// The definition in one sentence, with the ground of its default threshold.
+    pub meaning: &'static str,
+}
+
+/// A symptom seen, on whom, and on what evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub symptom: &'static Symptom,
+    /// The part of the target that is ill: a chain, a mount, a worker. Empty for the target as a whole.
+    pub entity: String,
+    /// Figures and thresholds, for people.
+    pub evidence: String,
+}
+
+/// What one look found: which symptoms could be judged at all, and which are there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnosis {
+    pub looked_at: Vec<&'static Symptom>,
+    pub findings: Vec<Finding>,
+}
+
+impl Diagnosis {
+    /// Records one judgement. `None` is "cannot tell", which is neither ill nor well.
+    pub fn judge(
+        &mut self,
+        symptom: &'static Symptom,
+        entity: &str,
+        ill: Option<bool>,
+        evidence: impl FnOnce() -> String,
+    ) {
+        let Some(ill) = ill else { return };
+        if !self.looked_at.contains(&symptom) {
+            self.looked_at.push(symptom);
+        }
+        if ill {
+            self.findings.push(Finding {
+                symptom,
+                entity: entity.to_owned(),
+                evidence: evidence(),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static STUCK: Symptom = Symptom {
+        name: "stuck",
+        meaning: "Stuck.",
+    };
+
+    #[test]
+    fn what_cannot_be_told_is_neither_ill_nor_well() {
+        let mut diagnosis = Diagnosis::default();
+        diagnosis.judge(&STUCK, "a", None, String::new);
+        assert_eq!(diagnosis, Diagnosis::default());
+        diagnosis.judge(&STUCK, "a", Some(false), String::new);
+        diagnosis.judge(&STUCK, "b", Some(true), || "no block for 5m".to_owned());
+        assert_eq!(diagnosis.looked_at, [&STUCK]);
+        assert_eq!(diagnosis.findings.len(), 1);
+    }
+}

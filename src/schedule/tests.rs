@@ -1,0 +1,234 @@
+//! The schedule with a collector that does what a test says, on a clock that the test moves.
+
+use std::collections::VecDeque;
+
+use serde::Deserialize;
+
+use super::*;
+use crate::clock::Now;
+use crate::collectors::{Diagnosis, Symptom};
+use crate::exposition::{Desc, Family, Format, Own, write_families};
+use crate::store;
+use crate::upstream::Upstream;
+use crate::values::Name;
+
+static VALUE: Desc<0> = Desc::gauge("fake_value", "Value.", &[]);
+
+/// What one round does.
+#[derive(Clone, Copy, Debug, Deserialize)]
+enum Step {
+    Gives(u64),
+    Fails,
+    Hangs,
+    PanicsWhileReading,
+    PanicsWhileAbsorbing,
+    Takes(u64),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Script {
+    name: Name,
+    /// One a round; the last one repeats.
+    steps: Vec<Step>,
+    deadline_seconds: u64,
+}
+
+impl TargetConfig for Script {
+    fn name(&self) -> &Name {
+        &self.name
+    }
+}
+
+struct Fake {
+    steps: Mutex<VecDeque<Step>>,
+    deadline: Duration,
+}
+
+impl Collector for Fake {
+    const NAME: &'static str = "fake";
+    type Target = Script;
+    type Reading = Option<u64>;
+    type Snapshot = Option<u64>;
+    const FAMILIES: &'static [&'static Family] = &[VALUE.family()];
+    const SYMPTOMS: &'static [&'static Symptom] = &[];
+
+    fn connect(target: &Script, _tools: &Tools) -> Result<Self, Fault> {
+        Ok(Self {
+            steps: Mutex::new(target.steps.clone().into()),
+            deadline: Duration::from_secs(target.deadline_seconds),
+        })
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        vec![Part {
+            name: "only",
+            every: Duration::from_secs(10),
+            deadline: self.deadline,
+        }]
+    }
+
+    async fn read(&self, _part: &Part) -> Result<Option<u64>, Fault> {
+        let step = {
+            let mut steps = self.steps.lock().unwrap();
+            if steps.len() > 1 {
+                steps.pop_front().unwrap()
+            } else {
+                *steps.front().unwrap()
+            }
+        };
+        match step {
+            Step::Gives(value) => Ok(Some(value)),
+            Step::Fails => Err(Fault::new("fake", "read", Why::AuthDown)),
+            Step::Hangs => std::future::pending().await,
+            Step::PanicsWhileReading => panic!("reading went wrong"),
+            Step::PanicsWhileAbsorbing => Ok(None),
+            Step::Takes(seconds) => {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                Ok(Some(seconds))
+            }
+        }
+    }
+
+    fn absorb(&self, snapshot: &mut Option<u64>, reading: Option<u64>, _now: Now) {
+        *snapshot = Some(reading.expect("absorbing went wrong"));
+    }
+
+    fn expire(&self, snapshot: &mut Option<u64>, _part: &Part) {
+        *snapshot = None;
+    }
+
+    fn samples(snapshot: &Option<u64>, page: &mut Page) {
+        page.add(&VALUE, [], *snapshot);
+    }
+
+    fn diagnose(&self, _snapshot: &Option<u64>, _now: Now) -> Diagnosis {
+        Diagnosis::default()
+    }
+}
+
+/// A schedule with one target per script, and its page `seconds` after the start.
+struct Run {
+    store: Arc<Store>,
+    _schedule: Schedule,
+    started: Instant,
+}
+
+impl Run {
+    fn start(scripts: &[(&str, &[Step], u64)]) -> Self {
+        let tools = Tools {
+            upstream: Upstream::from_system().unwrap(),
+            own: Own::default(),
+        };
+        let store = Arc::new(Store::default());
+        let mut schedule = Schedule::new(Arc::clone(&store), tools, Clock::system());
+        for (name, steps, deadline_seconds) in scripts {
+            schedule.target::<Fake>(Script {
+                name: name.parse().unwrap(),
+                steps: steps.to_vec(),
+                deadline_seconds: *deadline_seconds,
+            });
+        }
+        Self {
+            store,
+            _schedule: schedule,
+            started: Instant::now(),
+        }
+    }
+
+    async fn page_at(&self, seconds: u64) -> String {
+        tokio::time::sleep_until(self.started + Duration::from_secs(seconds)).await;
+        let mut order = store::FAMILIES.to_vec();
+        order.push(VALUE.family());
+        let mut text = String::new();
+        write_families(
+            &order,
+            self.store.pages().iter().map(AsRef::as_ref),
+            Format::Text,
+            &mut text,
+        );
+        text
+    }
+}
+
+fn up(page: &str, target: &str) -> Option<bool> {
+    let series = format!("farmwarden_target_up{{collector=\"fake\",target=\"{target}\",part=\"only\"}} ");
+    page.lines().find_map(|line| Some(line.strip_prefix(&series)? == "1"))
+}
+
+fn value(page: &str, target: &str) -> Option<u64> {
+    let series = format!("fake_value{{target=\"{target}\"}} ");
+    page.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok())
+}
+
+fn failures(page: &str, target: &str, reason: &str) -> u64 {
+    let series = format!(
+        "farmwarden_target_failures_total{{collector=\"fake\",target=\"{target}\",part=\"only\",reason=\"{reason}\"}} "
+    );
+    page.lines()
+        .find_map(|line| line.strip_prefix(&series)?.parse().ok())
+        .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_round_keeps_the_old_data_until_it_is_three_intervals_old() {
+    let run = Run::start(&[("a", &[Step::Gives(7), Step::Fails], 5)]);
+    assert_eq!(value(&run.page_at(2).await, "a"), Some(7));
+    let failed = run.page_at(22).await;
+    assert_eq!((up(&failed, "a"), value(&failed, "a")), (Some(false), Some(7)));
+    assert_eq!(value(&run.page_at(29).await, "a"), Some(7));
+    assert_eq!(value(&run.page_at(42).await, "a"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_round_that_hangs_neither_keeps_stale_data_nor_holds_up_another_target() {
+    let run = Run::start(&[("a", &[Step::Gives(7), Step::Hangs], 1000), ("b", &[Step::Gives(8)], 5)]);
+    assert_eq!(value(&run.page_at(2).await, "a"), Some(7));
+    let later = run.page_at(32).await;
+    assert_eq!((value(&later, "a"), value(&later, "b")), (None, Some(8)));
+    // Its last round that ended had succeeded.
+    assert_eq!((up(&later, "a"), up(&later, "b")), (Some(true), Some(true)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_round_is_given_up_at_its_deadline() {
+    let run = Run::start(&[("a", &[Step::Hangs], 5)]);
+    let page = run.page_at(7).await;
+    assert_eq!((up(&page, "a"), failures(&page, "a", "timeout")), (Some(false), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_costs_its_own_samples_and_the_next_round_comes() {
+    let run = Run::start(&[
+        ("a", &[Step::Gives(7), Step::PanicsWhileReading, Step::Gives(9)], 5),
+        ("b", &[Step::Gives(7), Step::PanicsWhileAbsorbing, Step::Gives(9)], 5),
+        ("c", &[Step::Gives(7)], 5),
+    ]);
+    run.page_at(2).await;
+    let after = run.page_at(45).await;
+    for target in ["a", "b"] {
+        assert_eq!(failures(&after, target, "internal"), 1, "{target}");
+        assert_eq!(
+            (up(&after, target), value(&after, target)),
+            (Some(true), Some(9)),
+            "{target}"
+        );
+    }
+    assert_eq!(value(&after, "c"), Some(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn beats_that_pass_during_a_long_round_are_counted_and_skipped() {
+    let run = Run::start(&[("a", &[Step::Gives(1), Step::Takes(35), Step::Gives(2)], 1000)]);
+    let page = run.page_at(60).await;
+    assert_eq!((value(&page, "a"), failures(&page, "a", "in_progress")), (Some(2), 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_ready_before_its_first_round_and_counters_are() {
+    let run = Run::start(&[("a", &[Step::Takes(4)], 9)]);
+    assert_eq!(run.store.waiting(), ["a/only"]);
+    let page = run.page_at(2).await;
+    assert_eq!((up(&page, "a"), failures(&page, "a", "timeout")), (None, 0));
+    run.page_at(6).await;
+    assert!(run.store.waiting().is_empty());
+}

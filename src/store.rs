@@ -1,0 +1,373 @@
+//! What is known now, per target: the last picture, its rendered samples, how its rounds went.
+//!
+//! Rounds put, everybody else reads. A reader never waits for an upstream: it takes what is there.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::{Now, UnixTime};
+use crate::collectors::{Diagnosis, Part, TargetView};
+use crate::exposition::{Desc, Family, Page, Rendered};
+use crate::upstream::{Fault, Reason};
+use crate::values::Name;
+
+static UP: Desc<3> = Desc::gauge(
+    "farmwarden_target_up",
+    "1 if the last round of this part of the target succeeded. Absent before the first round has ended.",
+    &["collector", "target", "part"],
+);
+static ROUND_DURATION: Desc<3> = Desc::gauge(
+    "farmwarden_target_round_duration_seconds",
+    "How long the last round took, whether it succeeded or not.",
+    &["collector", "target", "part"],
+);
+static LAST_SUCCESS: Desc<3> = Desc::gauge(
+    "farmwarden_target_last_success_timestamp_seconds",
+    "When a round last succeeded, since 1970. Absent if none ever did.",
+    &["collector", "target", "part"],
+);
+static FAILURES: Desc<4> = Desc::counter(
+    "farmwarden_target_failures_total",
+    "Failed rounds by reason. in_progress counts rounds that were skipped because the one before was not done.",
+    &["collector", "target", "part", "reason"],
+);
+static SYMPTOM: Desc<3> = Desc::gauge(
+    "farmwarden_symptom",
+    "1 while this symptom is seen on this entity; 0 for the target when it was looked at and nothing is ill. Absent when it cannot be told.",
+    &["target", "symptom", "entity"],
+);
+
+/// The families of every target, whatever its kind.
+pub const FAMILIES: &[&Family] = &[
+    UP.family(),
+    ROUND_DURATION.family(),
+    LAST_SUCCESS.family(),
+    FAILURES.family(),
+    SYMPTOM.family(),
+];
+
+/// All targets, in the order of the page.
+#[derive(Default)]
+pub struct Store {
+    slots: Mutex<Vec<Arc<Slot>>>,
+    /// `farmwarden_symptom`, after the relations had their say.
+    verdicts: Mutex<Arc<Vec<Verdict>>>,
+    symptoms: Mutex<Arc<Rendered>>,
+}
+
+/// What is ill with one target, all relations considered.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    pub target: Name,
+    pub diagnosis: Diagnosis,
+}
+
+/// One target's place in the store.
+pub struct Slot {
+    pub name: Name,
+    pub collector: &'static str,
+    state: Mutex<State>,
+}
+
+struct State {
+    view: Option<TargetView>,
+    data: Arc<Rendered>,
+    status: Arc<Rendered>,
+    parts: Vec<PartStatus>,
+}
+
+/// How the rounds of a part go.
+#[derive(Clone, Debug)]
+pub struct PartStatus {
+    pub part: Part,
+    /// `None` before the first round has ended.
+    pub up: Option<bool>,
+    pub last_success: Option<Now>,
+    pub last_duration: Duration,
+    /// The fault of the last round that failed, and when that was.
+    pub last_fault: Option<(Fault, UnixTime)>,
+    failures: [u64; Reason::ALL.len()],
+}
+
+impl PartStatus {
+    fn new(part: Part) -> Self {
+        Self {
+            part,
+            up: None,
+            last_success: None,
+            last_duration: Duration::ZERO,
+            last_fault: None,
+            failures: [0; Reason::ALL.len()],
+        }
+    }
+
+    /// Takes a round's end into the books. True when `up` or the reason of the failure changed.
+    pub fn ended(&mut self, outcome: Result<(), Fault>, took: Duration, now: Now) -> bool {
+        self.last_duration = took;
+        match outcome {
+            Ok(()) => {
+                let changed = self.up != Some(true);
+                self.up = Some(true);
+                self.last_success = Some(now);
+                changed
+            }
+            Err(fault) => {
+                let before = self.last_fault.as_ref().map(|(fault, _)| fault.reason());
+                let changed = self.up != Some(false) || before != Some(fault.reason());
+                self.count(fault.reason(), 1);
+                self.up = Some(false);
+                self.last_fault = Some((fault, now.wall));
+                changed
+            }
+        }
+    }
+
+    pub fn count(&mut self, reason: Reason, times: u64) {
+        for (counted, count) in Reason::ALL.iter().zip(&mut self.failures) {
+            if *counted == reason {
+                *count += times;
+            }
+        }
+    }
+
+    /// Whether what the part brought is too old to be shown.
+    pub fn is_stale(&self, now: Now) -> bool {
+        self.stale_at().is_none_or(|at| now.monotonic >= at)
+    }
+
+    /// When what the part brought becomes too old; `None` when there is nothing.
+    pub fn stale_at(&self) -> Option<tokio::time::Instant> {
+        self.last_success.map(|last| last.monotonic + self.part.stale_after())
+    }
+
+    fn samples(&self, collector: &str, target: &str, page: &mut Page) {
+        let labels = [collector, target, self.part.name];
+        page.add(&UP, labels, self.up);
+        page.add(&ROUND_DURATION, labels, self.up.map(|_| self.last_duration));
+        page.add(&LAST_SUCCESS, labels, self.last_success.map(|last| last.wall));
+        for (reason, count) in Reason::ALL.iter().zip(self.failures) {
+            page.add(&FAILURES, [collector, target, self.part.name, reason.label()], count);
+        }
+    }
+}
+
+impl Slot {
+    /// The rounds' side: a new picture and the books of all parts.
+    pub fn put(&self, view: TargetView, data: Rendered, parts: Vec<PartStatus>) {
+        let status = self.render_status(&parts);
+        let mut state = locked(&self.state);
+        state.view = Some(view);
+        state.data = Arc::new(data);
+        state.status = Arc::new(status);
+        state.parts = parts;
+    }
+
+    pub fn parts(&self) -> Vec<PartStatus> {
+        locked(&self.state).parts.clone()
+    }
+
+    fn render_status(&self, parts: &[PartStatus]) -> Rendered {
+        let mut page = Page::new(&[]);
+        for part in parts {
+            part.samples(self.collector, self.name.as_str(), &mut page);
+        }
+        page.finish()
+    }
+}
+
+impl Store {
+    /// Makes a place for a target; its counters exist at zero from now on.
+    pub fn add(&self, name: Name, collector: &'static str, parts: &[Part]) -> Arc<Slot> {
+        let parts: Vec<PartStatus> = parts.iter().copied().map(PartStatus::new).collect();
+        let slot = Slot {
+            name,
+            collector,
+            state: Mutex::new(State {
+                view: None,
+                data: Arc::default(),
+                status: Arc::default(),
+                parts: Vec::new(),
+            }),
+        };
+        let status = slot.render_status(&parts);
+        {
+            let mut state = locked(&slot.state);
+            state.status = Arc::new(status);
+            state.parts = parts;
+        }
+        let slot = Arc::new(slot);
+        locked(&self.slots).push(Arc::clone(&slot));
+        slot
+    }
+
+    pub fn slots(&self) -> Vec<Arc<Slot>> {
+        locked(&self.slots).clone()
+    }
+
+    /// The last picture of every target that has one.
+    pub fn views(&self) -> Vec<TargetView> {
+        self.slots()
+            .iter()
+            .filter_map(|slot| locked(&slot.state).view.clone())
+            .collect()
+    }
+
+    /// What is ill, after the relations had their say. `judge` runs under the store's lock, so a later picture is
+    /// never overruled by an earlier one.
+    pub fn judge(&self, judge: impl FnOnce(&mut [TargetView])) {
+        let mut verdicts = locked(&self.verdicts);
+        let mut views = self.views();
+        judge(&mut views);
+        let found = views.into_iter().map(|view| Verdict {
+            target: view.name,
+            diagnosis: view.diagnosis,
+        });
+        *verdicts = Arc::new(found.collect());
+        *locked(&self.symptoms) = Arc::new(render_symptoms(&verdicts));
+    }
+
+    pub fn verdicts(&self) -> Arc<Vec<Verdict>> {
+        Arc::clone(&locked(&self.verdicts))
+    }
+
+    /// Everything for a scrape.
+    pub fn pages(&self) -> Vec<Arc<Rendered>> {
+        let mut pages = Vec::new();
+        for slot in self.slots() {
+            let state = locked(&slot.state);
+            pages.push(Arc::clone(&state.status));
+            pages.push(Arc::clone(&state.data));
+        }
+        pages.push(Arc::clone(&locked(&self.symptoms)));
+        pages
+    }
+
+    /// Parts whose first round has not ended, as `target/part`.
+    pub fn waiting(&self) -> Vec<String> {
+        let mut waiting = Vec::new();
+        for slot in self.slots() {
+            let state = locked(&slot.state);
+            let first = state.parts.iter().filter(|status| status.up.is_none());
+            waiting.extend(first.map(|status| format!("{}/{}", slot.name, status.part.name)));
+        }
+        waiting
+    }
+}
+
+fn render_symptoms(verdicts: &[Verdict]) -> Rendered {
+    let mut page = Page::new(&[]);
+    for verdict in verdicts {
+        let target = verdict.target.as_str();
+        for symptom in &verdict.diagnosis.looked_at {
+            let mut well = true;
+            for finding in verdict
+                .diagnosis
+                .findings
+                .iter()
+                .filter(|finding| finding.symptom == *symptom)
+            {
+                page.add(&SYMPTOM, [target, symptom.name, &finding.entity], true);
+                well = false;
+            }
+            if well {
+                page.add(&SYMPTOM, [target, symptom.name, ""], false);
+            }
+        }
+    }
+    page.finish()
+}
+
+/// A panic elsewhere must not take the page with it: the data behind the lock is whole, it is replaced in one piece.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::collectors::Symptom;
+    use crate::exposition::golden;
+    use crate::upstream::Why;
+
+    static STUCK: Symptom = Symptom {
+        name: "stuck",
+        meaning: "Stuck.",
+    };
+
+    const PART: Part = Part {
+        name: "para",
+        every: Duration::from_secs(15),
+        deadline: Duration::from_secs(10),
+    };
+
+    fn now() -> Now {
+        Now {
+            wall: UnixTime::from_millis(1_700_000_000_000),
+            monotonic: Instant::now(),
+        }
+    }
+
+    #[test]
+    fn the_families_of_a_target() {
+        let mut status = PartStatus::new(PART);
+        let mut page = Page::new(&[]);
+        status.samples("phala", "node-0", &mut page);
+        assert!(status.ended(Ok(()), Duration::from_millis(20), now()));
+        let timeout = || {
+            Fault::new(
+                "http://127.0.0.1:1",
+                "system_health",
+                Why::Timeout(Duration::from_secs(5)),
+            )
+        };
+        assert!(status.ended(Err(timeout()), Duration::from_secs(5), now()));
+        assert!(!status.ended(Err(timeout()), Duration::from_secs(5), now()));
+        status.samples("phala", "node-1", &mut page);
+        let found = Finding {
+            symptom: &STUCK,
+            entity: "para".to_owned(),
+            evidence: String::new(),
+        };
+        let ill = Diagnosis {
+            looked_at: vec![&STUCK],
+            findings: vec![found],
+        };
+        let well = Diagnosis {
+            looked_at: vec![&STUCK],
+            findings: Vec::new(),
+        };
+        let verdict = |name: &str, diagnosis| Verdict {
+            target: name.parse().unwrap(),
+            diagnosis,
+        };
+        let symptoms = render_symptoms(&[verdict("node-0", well), verdict("node-1", ill)]);
+        let mut text = String::new();
+        let status = page.finish();
+        crate::exposition::write_families(
+            FAMILIES,
+            [&status, &symptoms],
+            crate::exposition::Format::OpenMetrics,
+            &mut text,
+        );
+        golden::check("src/golden/targets.prom", &text);
+        golden::covers("src/golden", FAMILIES);
+    }
+
+    use crate::collectors::Finding;
+
+    #[test]
+    fn data_is_stale_after_three_intervals_without_success() {
+        let mut status = PartStatus::new(PART);
+        let start = now();
+        assert!(status.is_stale(start));
+        status.ended(Ok(()), Duration::ZERO, start);
+        let later = |seconds| Now {
+            monotonic: start.monotonic + Duration::from_secs(seconds),
+            ..start
+        };
+        assert!(!status.is_stale(later(44)));
+        assert!(status.is_stale(later(45)));
+    }
+}
