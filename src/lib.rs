@@ -1,6 +1,7 @@
 //! farmwarden: reads a mining farm into Prometheus metrics and repairs what can be repaired safely.
 
 pub mod clock;
+pub mod process;
 pub mod values;
 
 pub mod exposition;
@@ -12,3 +13,5 @@ pub mod relations;
 pub mod store;
 
 pub mod schedule;
+
+pub mod cli;

@@ -3,6 +3,7 @@
 //! A collector reads one kind of upstream. It never uses another collector, the store or the server: what needs two
 //! targets is a relation. Adding one is a folder here and its name in the list at the end of this file.
 
+pub mod mounts;
 pub mod phala;
 mod symptom;
 
@@ -167,4 +168,5 @@ macro_rules! collectors {
 
 collectors! {
     phala: phala::Node,
+    mounts: mounts::Mounts,
 }

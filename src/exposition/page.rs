@@ -78,6 +78,10 @@ impl Page {
     pub fn finish(self) -> Rendered {
         let mut families = self.families;
         families.retain(|(_, lines)| !lines.is_empty());
+        for (_, lines) in &mut families {
+            // Kept until the next round, in which nothing is added: spare room would double the memory of a page.
+            lines.shrink_to_fit();
+        }
         Rendered {
             families,
             duplicates: self.duplicates,

@@ -35,6 +35,8 @@ impl Http {
             .http1_only()
             .connect_timeout(CONNECT_WITHIN.min(deadline))
             .pool_idle_timeout(Duration::from_secs(90))
+            // A target is asked one thing at a time; more would only be kept open.
+            .pool_max_idle_per_host(1)
             .user_agent(concat!("farmwarden/", env!("CARGO_PKG_VERSION")))
             .build();
         match client {

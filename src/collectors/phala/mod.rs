@@ -115,7 +115,7 @@ impl Collector for Node {
                 let part = Part {
                     name: chain.name(),
                     every: target.interval.get(),
-                    // Two calls follow one another in a round; the beat is kept whatever they take.
+                    // Calls follow one another; the beat is kept whatever they take together.
                     deadline: target.interval.get().mul_f64(0.95),
                 };
                 let node = Substrate::new(&tools.upstream, endpoint, target.timeout.get(), ANSWER_CAP)?;

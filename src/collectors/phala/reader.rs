@@ -1,4 +1,5 @@
-//! Asks one endpoint of a node. Calls are light (about a millisecond each) and run side by side.
+//! Asks one endpoint of a node. Calls are light (about a millisecond each) and come one after another, over one
+//! connection: measuring a node must not be what loads it.
 //!
 //! Source of methods and answers: polkadot-sdk, `substrate/client/rpc-api` (system, chain, state).
 
@@ -19,24 +20,19 @@ const TIMESTAMP_NOW: &str = "0xf0c365c3cf59d671eb72da0e7a4113c49f1f0515f462cdcf8
 /// A call that fails costs the round; a method that the node does not offer costs only its own figure.
 pub(super) async fn read(chain: Chain, node: &Substrate) -> Result<Reading, Fault> {
     let nothing = RpcParams::new;
-    let finalized = async {
-        match ask(node, "chain_getFinalizedHead", nothing(), parse::hash).await? {
-            Some(hash) => ask(node, "chain_getHeader", rpc_params![hash], parse::header).await,
-            None => Ok(None),
-        }
+    let height = ask(node, "chain_getHeader", nothing(), parse::header).await?;
+    let timestamp = ask(node, "state_getStorage", rpc_params![TIMESTAMP_NOW], parse::timestamp).await?;
+    let sync = ask(node, "system_syncState", nothing(), parse::sync_state).await?;
+    let health = ask(node, "system_health", nothing(), parse::health).await?;
+    let finalized = match ask(node, "chain_getFinalizedHead", nothing(), parse::hash).await? {
+        Some(hash) => ask(node, "chain_getHeader", rpc_params![hash], parse::header).await?,
+        None => None,
     };
-    let (height, finalized, sync, health, timestamp, version, genesis, node_version, node_name, chain_name) = tokio::try_join!(
-        ask(node, "chain_getHeader", nothing(), parse::header),
-        finalized,
-        ask(node, "system_syncState", nothing(), parse::sync_state),
-        ask(node, "system_health", nothing(), parse::health),
-        ask(node, "state_getStorage", rpc_params![TIMESTAMP_NOW], parse::timestamp),
-        ask(node, "state_getRuntimeVersion", nothing(), parse::runtime_version),
-        ask(node, "chain_getBlockHash", rpc_params![0], parse::hash),
-        ask(node, "system_version", nothing(), parse::text),
-        ask(node, "system_name", nothing(), parse::text),
-        ask(node, "system_chain", nothing(), parse::text),
-    )?;
+    let version = ask(node, "state_getRuntimeVersion", nothing(), parse::runtime_version).await?;
+    let genesis = ask(node, "chain_getBlockHash", rpc_params![0], parse::hash).await?;
+    let node_version = ask(node, "system_version", nothing(), parse::text).await?;
+    let node_name = ask(node, "system_name", nothing(), parse::text).await?;
+    let chain_name = ask(node, "system_chain", nothing(), parse::text).await?;
     let Some(best) = height.or(sync.map(|sync| sync.current)) else {
         let words = "it offers neither chain_getHeader nor system_syncState; is it a Substrate node?";
         return Err(Fault::new(node.who(), "chain_getHeader", Why::malformed(words)));

@@ -1,0 +1,3 @@
+//! The command line: one file per command, each thin.
+
+pub mod probe_mount;

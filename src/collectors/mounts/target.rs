@@ -1,0 +1,403 @@
+//! What can be configured about the mounts of a machine, its defaults, and which mounts it chooses.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::symptoms::Thresholds;
+use crate::collectors::TargetConfig;
+use crate::values::{Duration, Name, Pattern, Size};
+
+/// The mounts of one machine. Only `name` must be given.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// What metrics, alerts and repairs call this machine.
+    pub name: Name,
+    /// How often the mount table is read and every mount is asked for its room. Default 30s, at least 1s.
+    #[serde(default = "default_interval")]
+    pub interval: Duration,
+    /// A probe that has not returned after this makes its mount "stuck". Default 5s.
+    #[serde(default = "default_probe_timeout")]
+    pub probe_timeout: Duration,
+    /// How often plots and unfinished plots are counted: that reads directories, so it is rarer than `interval`. Default 2m.
+    #[serde(default = "default_files_interval")]
+    pub files_interval: Duration,
+    /// Where the machine's /proc is; in a container the place where the host's is mounted.
+    #[serde(default = "default_procfs")]
+    pub procfs: PathBuf,
+    /// Where the machine's / is; in a container the place where the host's is mounted. Labels leave it out.
+    #[serde(default = "default_rootfs")]
+    pub rootfs: PathBuf,
+    /// Mount points to watch; none given is all.
+    #[serde(default)]
+    pub include: Vec<Pattern>,
+    /// Mount points not to watch. A list of your own replaces the default.
+    #[serde(default = "default_exclude")]
+    pub exclude: Vec<Pattern>,
+    /// Filesystem types not to watch. A list of your own replaces the default. The mount at / is watched whatever its type.
+    #[serde(default = "default_exclude_types")]
+    pub exclude_types: Vec<Pattern>,
+    /// Mounts that must be there. One that is not is an alarm, and what is written into its directory is counted.
+    #[serde(default)]
+    pub expected: Vec<Expected>,
+    /// Mount points whose plots are counted and whose free slots are shown.
+    #[serde(default = "default_plots")]
+    pub plots: Vec<Pattern>,
+    /// Temporary directories of plotters.
+    #[serde(default)]
+    pub temporary: Vec<PathBuf>,
+    /// Plots that free slots are shown for. The first is the one that "almost full" counts in.
+    #[serde(default = "default_plot_sizes")]
+    pub plot_sizes: Vec<PlotSize>,
+    /// Room on every plot mount that is not to be filled with plots. Default 0B.
+    #[serde(default = "default_reserve")]
+    pub reserve: Size,
+    /// Child processes at most. Each dead mount keeps one for as long as it is dead. Default 128.
+    #[serde(default = "default_max_children")]
+    pub max_children: usize,
+    /// Whether files are counted at all. Default true.
+    #[serde(default = "default_count_files")]
+    pub count_files: bool,
+    /// From where on a mount counts as ill.
+    #[serde(default)]
+    pub thresholds: Thresholds,
+}
+
+/// A mount that must be there.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// The mount point.
+    pub mount: PathBuf,
+    /// What must be mounted there, as /proc/mounts writes it: `//nas/plots`, `nas:/export`, `/dev/sdb1`.
+    pub source: Option<String>,
+    /// Whether it is meant to be read-only; then that is no symptom.
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+/// A kind of plot.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlotSize {
+    /// The label value `plot`.
+    pub name: Name,
+    pub size: Size,
+}
+
+impl Target {
+    /// The mounts of this machine with everything as by default.
+    pub fn local(procfs: PathBuf, rootfs: PathBuf) -> Self {
+        Self {
+            name: known("host"),
+            interval: default_interval(),
+            probe_timeout: default_probe_timeout(),
+            files_interval: default_files_interval(),
+            procfs,
+            rootfs,
+            include: Vec::new(),
+            exclude: default_exclude(),
+            exclude_types: default_exclude_types(),
+            expected: Vec::new(),
+            plots: default_plots(),
+            temporary: Vec::new(),
+            plot_sizes: default_plot_sizes(),
+            reserve: default_reserve(),
+            max_children: default_max_children(),
+            count_files: default_count_files(),
+            thresholds: Thresholds::default(),
+        }
+    }
+
+    /// Files are counted in rounds, so never more often than these come.
+    pub(super) fn count_every(&self) -> std::time::Duration {
+        self.files_interval.max(self.interval).get()
+    }
+
+    /// Whether a mount is watched for its own sake; the expected ones always are.
+    pub(super) fn chooses(&self, mount: &str, fstype: &str) -> bool {
+        let any = |patterns: &[Pattern], text: &str| patterns.iter().any(|pattern| pattern.matches(text));
+        let included = self.include.is_empty() || any(&self.include, mount);
+        included && !any(&self.exclude, mount) && (mount == "/" || !any(&self.exclude_types, fstype))
+    }
+
+    /// Whether plots on this mount are counted.
+    pub(super) fn has_plots(&self, mount: &str) -> bool {
+        self.plots.iter().any(|pattern| pattern.matches(mount))
+    }
+}
+
+impl TargetConfig for Target {
+    fn name(&self) -> &Name {
+        &self.name
+    }
+
+    fn mistakes(&self) -> Vec<String> {
+        let mut mistakes = Vec::new();
+        let second = Duration::from_secs(1);
+        if self.interval < second {
+            mistakes.push(format!("interval {} is too short; at least 1s", self.interval));
+        }
+        if self.probe_timeout.get() + second.get() > self.interval.get().mul_f64(0.9) {
+            mistakes.push(format!(
+                "probe_timeout {} is too long for interval {}: a round takes up to a second more than it, and must end \
+                 before nine tenths of the interval",
+                self.probe_timeout, self.interval
+            ));
+        }
+        if self.max_children < 4 {
+            mistakes.push(format!("max_children {} is too few; at least 4", self.max_children));
+        }
+        let roots = [("procfs", &self.procfs), ("rootfs", &self.rootfs)];
+        let expected = self.expected.iter().map(|expected| ("expected", &expected.mount));
+        let temporary = self.temporary.iter().map(|path| ("temporary", path));
+        for (key, path) in roots.into_iter().chain(expected).chain(temporary) {
+            if !path.is_absolute() {
+                mistakes.push(format!("{key}: `{}` is not an absolute path", path.display()));
+            }
+        }
+        for (key, paths) in [
+            (
+                "expected",
+                self.expected.iter().map(|expected| &expected.mount).collect::<Vec<_>>(),
+            ),
+            ("temporary", self.temporary.iter().collect()),
+        ] {
+            for path in repeated(&paths) {
+                mistakes.push(format!("{key}: `{}` is named twice", path.display()));
+            }
+        }
+        for name in repeated(&self.plot_sizes.iter().map(|plot| &plot.name).collect::<Vec<_>>()) {
+            mistakes.push(format!("plot_sizes: `{name}` is named twice"));
+        }
+        for plot in self.plot_sizes.iter().filter(|plot| plot.size.bytes() == 0) {
+            mistakes.push(format!(
+                "plot_sizes: a plot `{}` of no size would fit without end",
+                plot.name
+            ));
+        }
+        if self.plot_sizes.is_empty() {
+            mistakes.push("plot_sizes is empty; leave it out for k32 plots".to_owned());
+        }
+        mistakes
+    }
+}
+
+fn repeated<T: PartialEq>(all: &[T]) -> impl Iterator<Item = &T> {
+    all.iter()
+        .enumerate()
+        .filter(|(index, one)| all.iter().take(*index).any(|before| before == *one))
+        .map(|(_, one)| one)
+}
+
+const fn default_interval() -> Duration {
+    Duration::from_secs(30)
+}
+
+const fn default_probe_timeout() -> Duration {
+    Duration::from_secs(5)
+}
+
+const fn default_files_interval() -> Duration {
+    Duration::from_secs(120)
+}
+
+fn default_procfs() -> PathBuf {
+    PathBuf::from("/proc")
+}
+
+fn default_rootfs() -> PathBuf {
+    PathBuf::from("/")
+}
+
+/// What is no place for plots: the system's own trees, and the layers and volumes of containers.
+fn default_exclude() -> Vec<Pattern> {
+    let trees = [
+        "/proc",
+        "/sys",
+        "/dev",
+        "/run",
+        "/snap",
+        "/var/snap",
+        "/var/lib/docker",
+        "/var/lib/containers",
+        "/var/lib/containerd",
+        "/var/lib/kubelet",
+        "/var/lib/snapd",
+        "/boot/efi",
+    ];
+    trees
+        .iter()
+        .flat_map(|tree| [known(tree), known(&format!("{tree}/**"))])
+        .collect()
+}
+
+/// What is no disk, no share and no FUSE filesystem of somebody's data. A tmpfs stays: plotters work in memory, too.
+fn default_exclude_types() -> Vec<Pattern> {
+    let types = [
+        "autofs",
+        "binfmt_misc",
+        "bpf",
+        "cgroup",
+        "cgroup2",
+        "configfs",
+        "debugfs",
+        "devpts",
+        "devtmpfs",
+        "efivarfs",
+        "fuse.gvfsd-fuse",
+        "fuse.lxcfs",
+        "fuse.portal",
+        "fuse.snapfuse",
+        "fusectl",
+        "hugetlbfs",
+        "iso9660",
+        "mqueue",
+        "nsfs",
+        "overlay",
+        "proc",
+        "pstore",
+        "ramfs",
+        "rpc_pipefs",
+        "securityfs",
+        "selinuxfs",
+        "squashfs",
+        "sysfs",
+        "tracefs",
+        "udf",
+    ];
+    types.iter().map(|name| known(name)).collect()
+}
+
+fn default_plots() -> Vec<Pattern> {
+    ["/mnt/**", "/media/**", "/home/*/**", "/srv/**", "/plots", "/plots/**"]
+        .iter()
+        .map(|text| known(text))
+        .collect()
+}
+
+fn default_plot_sizes() -> Vec<PlotSize> {
+    vec![PlotSize {
+        name: known("k32-c0"),
+        size: Size::from_bytes(108_900_000_000),
+    }]
+}
+
+const fn default_reserve() -> Size {
+    Size::from_bytes(0)
+}
+
+const fn default_max_children() -> usize {
+    128
+}
+
+const fn default_count_files() -> bool {
+    true
+}
+
+/// A value that this file writes itself; the tests read every one of them.
+#[expect(clippy::panic, reason = "only for the literals above, all of which the tests read")]
+fn known<T: std::str::FromStr<Err = String>>(text: &str) -> T {
+    text.parse().unwrap_or_else(|words| panic!("{words}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn local() -> Target {
+        Target::local(default_procfs(), default_rootfs())
+    }
+
+    #[test]
+    fn by_default_disks_shares_and_fuse_are_watched_and_the_system_is_not() {
+        let target = local();
+        for (mount, fstype) in [
+            ("/", "ext4"),
+            ("/", "overlay"),
+            ("/mnt/nas1", "cifs"),
+            ("/mnt/a/b", "nfs4"),
+            ("/media/farmer/disk", "fuseblk"),
+            ("/mnt/x", "fuse.sshfs"),
+            ("/mnt/ram", "tmpfs"),
+            ("/home", "xfs"),
+            ("/running", "ext4"),
+        ] {
+            assert!(target.chooses(mount, fstype), "{mount} {fstype}");
+        }
+        for (mount, fstype) in [
+            ("/proc", "proc"),
+            ("/run", "tmpfs"),
+            ("/dev/shm", "tmpfs"),
+            ("/var/lib/docker/overlay2/x/merged", "overlay"),
+            ("/snap/core/1", "squashfs"),
+            ("/mnt/auto", "autofs"),
+            ("/media/cd", "iso9660"),
+        ] {
+            assert!(!target.chooses(mount, fstype), "{mount} {fstype}");
+        }
+        assert!(target.has_plots("/mnt/a/b") && !target.has_plots("/") && !target.has_plots("/home"));
+    }
+
+    #[test]
+    fn a_name_is_enough_and_gives_the_defaults() {
+        let read: Target = serde_json::from_str(r#"{"name": "host"}"#).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{:?}", local()));
+        assert!(read.mistakes().is_empty());
+        assert!(serde_json::from_str::<Target>(r#"{"name": "host", "intervall": "1s"}"#).is_err());
+    }
+
+    #[test]
+    fn the_manual_shows_every_key_with_its_default() {
+        let manual = include_str!("../../../docs/mounts.md");
+        let yaml = manual.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+        let entry = yaml.split_once("    - name").unwrap().1.replace("\n      ", "\n");
+        let read: Target = serde_saphyr::from_str(&format!("name{entry}")).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{:?}", local()));
+        for key in [
+            "interval",
+            "probe_timeout",
+            "files_interval",
+            "procfs",
+            "rootfs",
+            "include",
+            "exclude",
+            "exclude_types",
+            "expected",
+            "plots",
+            "temporary",
+            "plot_sizes",
+            "reserve",
+            "max_children",
+            "count_files",
+            "thresholds",
+            "stuck_after",
+            "min_free_slots",
+            "full_within",
+        ] {
+            assert!(entry.contains(&format!("{key}:")), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_contradicts_is_said_in_words() {
+        let text = r#"{"name": "h", "interval": "5s", "max_children": 1, "plot_sizes":
+            [{"name": "a", "size": "0B"}, {"name": "a", "size": "1GB"}], "procfs": "proc",
+            "expected": [{"mount": "/a"}, {"mount": "/a"}], "temporary": ["tmp"]}"#;
+        let target: Target = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            target.mistakes(),
+            [
+                "probe_timeout 5s is too long for interval 5s: a round takes up to a second more than it, and must end \
+                 before nine tenths of the interval",
+                "max_children 1 is too few; at least 4",
+                "procfs: `proc` is not an absolute path",
+                "temporary: `tmp` is not an absolute path",
+                "expected: `/a` is named twice",
+                "plot_sizes: `a` is named twice",
+                "plot_sizes: a plot `a` of no size would fit without end",
+            ]
+        );
+    }
+}
