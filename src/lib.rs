@@ -1,6 +1,9 @@
 //! farmwarden: reads a mining farm into Prometheus metrics and repairs what can be repaired safely.
+//!
+//! The rooms, lowest first; a room uses only rooms below it (held by `tests/architecture.rs`, drawn in ARCHITECTURE.md).
 
 pub mod clock;
+pub mod logging;
 pub mod process;
 pub mod values;
 
@@ -13,5 +16,10 @@ pub mod relations;
 pub mod store;
 
 pub mod schedule;
+pub mod server;
+
+pub mod config;
+
+pub mod app;
 
 pub mod cli;

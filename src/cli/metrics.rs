@@ -1,0 +1,81 @@
+//! `farmwarden metrics`: every family, as Markdown. docs/metrics.md is its output.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use crate::collectors::{self, Symptom};
+use crate::exposition::{Family, Format, Kind, Own, ProcessUsage, RequestLabels};
+use crate::{relations, store};
+
+pub(super) fn run() -> ExitCode {
+    match std::io::stdout().write_all(text().as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that has seen enough (`| head`) is no failure worth words.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// The whole list.
+pub(super) fn text() -> String {
+    let mut out = String::from(
+        "# Metrics\n\nWritten by `farmwarden metrics`; do not edit. Every sample of a collector carries the label `target`, \
+         the name of the configured target, in front of the labels listed here.\n",
+    );
+    table("About every target", store::FAMILIES, &mut out);
+    table("Collectors", &collectors::families(), &mut out);
+    own(&mut out);
+    out.push_str("\n## Symptoms\n\nThe values of the label `symptom` of `farmwarden_symptom`.\n\n| symptom | meaning |\n|---|---|\n");
+    let all: Vec<&Symptom> = collectors::symptoms()
+        .into_iter()
+        .chain(relations::SYMPTOMS.iter().copied())
+        .collect();
+    for symptom in all {
+        // Writing to a String cannot fail.
+        let _infallible = writeln!(out, "| `{}` | {} |", symptom.name, symptom.meaning);
+    }
+    out
+}
+
+/// Our own counters are kept by a library that knows their headers only when it writes them.
+fn own(out: &mut String) {
+    let own = Own::default();
+    own.requests
+        .get_or_create_owned(&RequestLabels { route: "/", code: 200 });
+    let mut page = String::new();
+    own.write(ProcessUsage::read(), Format::Text, &mut page);
+    out.push_str("\n## About farmwarden itself\n\n| metric | type | meaning |\n|---|---|---|\n");
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) else {
+            continue;
+        };
+        let kind = lines
+            .next()
+            .and_then(|line| line.rsplit_once(' '))
+            .map_or("", |(_, kind)| kind);
+        let _infallible = writeln!(out, "| `{name}` | {kind} | {help} |");
+    }
+}
+
+fn table(title: &str, families: &[&Family], out: &mut String) {
+    let _infallible = write!(
+        out,
+        "\n## {title}\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n"
+    );
+    for family in families {
+        let kind = match family.kind {
+            Kind::Gauge => "gauge",
+            Kind::Counter => "counter",
+            Kind::Info => "info",
+        };
+        let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
+        let _infallible = writeln!(
+            out,
+            "| `{}` | {kind} | {} | {} |",
+            family.name,
+            labels.join(" "),
+            family.help
+        );
+    }
+}

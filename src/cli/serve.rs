@@ -1,0 +1,131 @@
+//! `farmwarden serve`, the default.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{EXIT_USAGE, complain};
+use crate::app::{App, Web};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::logging;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Configuration file. Without it: this machine's mounts, and chain nodes on 127.0.0.1:9944 and :9945.
+    #[arg(long = "config.file", value_name = "FILE")]
+    config_file: Option<PathBuf>,
+    /// Address to serve on; may be given several times.
+    #[arg(
+        long = "web.listen-address",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:19977", value_parser = listen_address)]
+    listen: Vec<SocketAddr>,
+    /// Path of the metrics.
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
+    telemetry_path: String,
+    /// Lines to log: error, warn, info, debug or trace.
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
+    log_level: logging::Level,
+    /// How log lines look: logfmt or json.
+    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt")]
+    log_format: logging::Format,
+    /// Where the host's /proc is mounted; in a container. With a configuration file, the key `procfs` says it.
+    #[arg(
+        long = "path.procfs",
+        value_name = "DIR",
+        default_value = "/proc",
+        conflicts_with = "config_file"
+    )]
+    procfs: PathBuf,
+    /// Where the host's / is mounted; in a container. With a configuration file, the key `rootfs` says it.
+    #[arg(
+        long = "path.rootfs",
+        value_name = "DIR",
+        default_value = "/",
+        conflicts_with = "config_file"
+    )]
+    rootfs: PathBuf,
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "an address and a port, like 127.0.0.1:19977, [::1]:19977, or 0.0.0.0:19977 for every IPv4 address of this machine"
+            .to_owned()
+    })
+}
+
+fn telemetry_path(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
+    let taken = matches!(text, "/" | "/-/healthy" | "/-/ready");
+    if text.starts_with('/') && text.chars().all(plain) && !taken {
+        Ok(text.to_owned())
+    } else {
+        Err("a path like /metrics: it begins with `/`, has only letters, digits, `/`, `-`, `_` or `.`, and is not already taken".to_owned())
+    }
+}
+
+pub(super) fn run(args: Args) -> ExitCode {
+    let settings = match &args.config_file {
+        Some(file) => match Settings::read(file) {
+            Ok(settings) => settings,
+            Err(mistakes) => {
+                complain(&mistakes.to_string());
+                return ExitCode::from(EXIT_USAGE);
+            }
+        },
+        None => Settings::of_this_machine(args.procfs, args.rootfs),
+    };
+    logging::start(args.log_level, args.log_format);
+    let web = Web {
+        listen: args.listen,
+        telemetry_path: args.telemetry_path,
+    };
+    // Rounds wait, they do not compute: four threads serve any farm, also on a machine with a hundred cores.
+    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .max_blocking_threads(4)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            complain(&format!("cannot start: {e}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(serve(settings, &web));
+    // Not waited for: whatever still hangs is asked for nothing more and ends with the process.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(words) => {
+            complain(&words);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(settings: Settings, web: &Web) -> Result<(), String> {
+    let (stop, stopped) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate()).map_err(|e| format!("signals: {e}"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| format!("signals: {e}"))?;
+    let app = App::start(settings, web, Clock::system()).await?;
+    for address in app.listening() {
+        tracing::info!("farmwarden {} serves http://{address}/", env!("CARGO_PKG_VERSION"));
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        stop.send_replace(true);
+    });
+    app.run(stopped).await;
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! Every route, in one match:
+//!
+//! | route | answers |
+//! |---|---|
+//! | `GET /` | the status page |
+//! | `GET /metrics` (`--web.telemetry-path`) | the scrape |
+//! | `GET /-/healthy` | 200 while the process runs |
+//! | `GET /-/ready` | 200 once every part of every target had its first round, else 503 and what is missing |
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::{compression, status_page};
+use crate::clock::Clock;
+use crate::exposition::{Family, Format, Own, ProcessUsage, RequestLabels, write_families};
+use crate::store::{self, Store};
+
+/// What the answers are made from.
+pub struct Routes {
+    store: Arc<Store>,
+    own: Own,
+    clock: Clock,
+    telemetry_path: String,
+    order: Vec<&'static Family>,
+    /// Size of the last page: growing a buffer step by step would cost more than filling it.
+    last_size: AtomicUsize,
+}
+
+/// A larger body has no business here; it is not read.
+const MAX_BODY_BYTES: u64 = 64 << 10;
+
+const HTML: &str = "text/html; charset=utf-8";
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// An answer before its general headers.
+struct Answer {
+    status: StatusCode,
+    content_type: &'static str,
+    body: Vec<u8>,
+    gzip: bool,
+}
+
+impl Answer {
+    fn words(status: StatusCode, words: impl Into<String>) -> Self {
+        let mut body = words.into();
+        body.push('\n');
+        Self {
+            status,
+            content_type: PLAIN,
+            body: body.into_bytes(),
+            gzip: false,
+        }
+    }
+}
+
+impl Routes {
+    /// `families` are those of the collectors, in the order of the page.
+    pub fn new(
+        store: Arc<Store>,
+        own: Own,
+        clock: Clock,
+        telemetry_path: String,
+        families: &[&'static Family],
+    ) -> Self {
+        Self {
+            store,
+            own,
+            clock,
+            telemetry_path,
+            order: [store::FAMILIES, families].concat(),
+            last_size: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn own(&self) -> &Own {
+        &self.own
+    }
+
+    pub(super) async fn answer(self: Arc<Self>, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let (route, answer) = self.route(request).await;
+        let labels = RequestLabels {
+            route,
+            code: answer.status.as_u16().into(),
+        };
+        self.own.requests.get_or_create(&labels).inc();
+        response(answer, request.method() == Method::HEAD)
+    }
+
+    async fn route(self: &Arc<Self>, request: &Request<Incoming>) -> (&'static str, Answer) {
+        let path = request.uri().path();
+        let route = match path {
+            "/" => "/",
+            "/-/healthy" => "/-/healthy",
+            "/-/ready" => "/-/ready",
+            path if path == self.telemetry_path => "/metrics",
+            _ => "other",
+        };
+        let headers = request.headers();
+        let answer = match (route, request.method()) {
+            ("other", _) => Answer::words(
+                StatusCode::NOT_FOUND,
+                format!("nothing here; there are / {} /-/healthy /-/ready", self.telemetry_path),
+            ),
+            (_, method) if *method != Method::GET && *method != Method::HEAD => {
+                Answer::words(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here")
+            }
+            _ if announced_length(headers) > MAX_BODY_BYTES => {
+                Answer::words(StatusCode::PAYLOAD_TOO_LARGE, "no body is expected here")
+            }
+            ("/metrics", _) => self.metrics(headers).await,
+            ("/-/ready", _) => self.ready(),
+            ("/", _) => Answer {
+                status: StatusCode::OK,
+                content_type: HTML,
+                body: status_page::render(&self.store, &self.telemetry_path, self.clock.now()).into_bytes(),
+                gzip: false,
+            },
+            _ => Answer::words(StatusCode::OK, "farmwarden runs"),
+        };
+        (route, answer)
+    }
+
+    fn ready(&self) -> Answer {
+        let waiting = self.store.waiting();
+        if waiting.is_empty() {
+            Answer::words(StatusCode::OK, "farmwarden is ready")
+        } else {
+            let words = format!("waiting for the first round of: {}", waiting.join(", "));
+            Answer::words(StatusCode::SERVICE_UNAVAILABLE, words)
+        }
+    }
+
+    async fn metrics(self: &Arc<Self>, headers: &HeaderMap) -> Answer {
+        let format = Format::negotiate(&joined(headers, &header::ACCEPT));
+        let gzip = compression::wants_gzip(&joined(headers, &header::ACCEPT_ENCODING));
+        let routes = Arc::clone(self);
+        // Copying and compressing 10 MB takes milliseconds in which this thread should answer others.
+        let written = tokio::task::spawn_blocking(move || routes.write_page(format, gzip)).await;
+        match written {
+            Ok((body, gzip)) => Answer {
+                status: StatusCode::OK,
+                content_type: format.content_type(),
+                body,
+                gzip,
+            },
+            Err(e) => Answer::words(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("the page could not be written: {e}"),
+            ),
+        }
+    }
+
+    /// The whole page as it is sent, and whether it was compressed.
+    pub fn write_page(&self, format: Format, gzip: bool) -> (Vec<u8>, bool) {
+        let body = self.page(format).into_bytes();
+        match gzip.then(|| compression::gzip(&body)).flatten() {
+            Some(small) => (small, true),
+            None => (body, false),
+        }
+    }
+
+    /// The whole page.
+    pub fn page(&self, format: Format) -> String {
+        let pages = self.store.pages();
+        // A little more than last time covers counters that gained a digit.
+        let mut out = String::with_capacity(self.last_size.load(Ordering::Relaxed) + 4096);
+        write_families(&self.order, pages.iter().map(AsRef::as_ref), format, &mut out);
+        self.own.write(ProcessUsage::read(), format, &mut out);
+        self.last_size.store(out.len(), Ordering::Relaxed);
+        out
+    }
+}
+
+fn response(answer: Answer, head_only: bool) -> Response<Full<Bytes>> {
+    let length = answer.body.len();
+    let body = if head_only { Bytes::new() } else { answer.body.into() };
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if answer.gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    match answer.content_type {
+        HTML => headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(status_page::POLICY),
+        ),
+        _ => headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding")),
+    };
+    if answer.status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    response
+}
+
+/// All values of a header that may be repeated.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
+    let values: Vec<&str> = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    values.join(",")
+}
+
+fn announced_length(headers: &HeaderMap) -> u64 {
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok());
+    length.and_then(|length| length.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,126 @@
+//! Starts farmwarden in this process and asks it over its own port.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use farmwarden::app::{App, Web};
+use farmwarden::clock::Clock;
+use farmwarden::config::Settings;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Longer than anything here takes on a busy machine; a test that needs it has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running farmwarden.
+pub(crate) struct Warden {
+    pub(crate) address: SocketAddr,
+    stop: watch::Sender<bool>,
+    running: JoinHandle<()>,
+}
+
+/// An HTTP answer.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+impl Warden {
+    pub(crate) async fn start(config: &str) -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap(), config, Clock::system()).await
+    }
+
+    pub(crate) async fn start_at(listen: SocketAddr, config: &str, clock: Clock) -> Self {
+        let app = app(listen, config, clock).await.unwrap();
+        let (stop, stopped) = watch::channel(false);
+        Self {
+            address: app.listening()[0],
+            stop,
+            running: tokio::spawn(app.run(stopped)),
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.ask("GET", path, "").await
+    }
+
+    /// `headers` are whole lines that end in `\r\n`.
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &str) -> Reply {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: farm\r\nConnection: close\r\n{headers}\r\n");
+        self.raw(request.as_bytes()).await
+    }
+
+    pub(crate) async fn raw(&self, request: &[u8]) -> Reply {
+        let exchange = async {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            // The server may answer and close before it has read everything.
+            drop(stream.write_all(request).await);
+            let mut answer = Vec::new();
+            drop(stream.read_to_end(&mut answer).await);
+            answer
+        };
+        let answer = tokio::time::timeout(PATIENCE, exchange).await.unwrap();
+        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+        Reply {
+            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+            head,
+            body: answer[end + 4..].to_vec(),
+        }
+    }
+
+    pub(crate) async fn page(&self) -> String {
+        self.get("/metrics").await.text().to_owned()
+    }
+
+    /// The page, once it has this in it.
+    pub(crate) async fn page_with(&self, needle: &str) -> String {
+        self.page_where(needle, |page| page.contains(needle)).await
+    }
+
+    /// The page, once it fulfils the condition.
+    pub(crate) async fn page_where(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
+        let started = tokio::time::Instant::now();
+        loop {
+            let page = self.page().await;
+            if fits(&page) {
+                return page;
+            }
+            assert!(started.elapsed() < PATIENCE, "never on the page: {what}\n{page}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Asks it to stop; gives how long that took.
+    pub(crate) async fn stop(self) -> Duration {
+        let started = tokio::time::Instant::now();
+        self.stop.send_replace(true);
+        tokio::time::timeout(PATIENCE, self.running).await.unwrap().unwrap();
+        started.elapsed()
+    }
+}
+
+pub(crate) async fn app(listen: SocketAddr, config: &str, clock: Clock) -> Result<App, String> {
+    let settings = Settings::parse("farm.yml", config).unwrap();
+    let web = Web {
+        listen: vec![listen],
+        telemetry_path: "/metrics".to_owned(),
+    };
+    App::start(settings, &web, clock).await
+}

@@ -1,0 +1,11 @@
+//! The running app in this process, on port 0, against stand-ins that are healthy, slow, silent, wrong and huge.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
+
+mod chain_node;
+mod harness;
+mod serving;

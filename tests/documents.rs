@@ -1,0 +1,60 @@
+//! Documents that are generated, and links between documents, against what is there.
+
+use std::fs;
+use std::path::Path;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_list_of_metrics_is_what_the_binary_prints() {
+    #[expect(clippy::disallowed_methods, reason = "the binary itself is under test")]
+    let printed = std::process::Command::new(env!("CARGO_BIN_EXE_farmwarden"))
+        .arg("metrics")
+        .output()
+        .unwrap();
+    let file = root().join("docs/metrics.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&file, &printed.stdout).unwrap();
+    }
+    let written = fs::read(&file).unwrap_or_default();
+    assert!(
+        written == printed.stdout,
+        "docs/metrics.md is stale: UPDATE_DOCS=1 cargo test --test documents"
+    );
+}
+
+#[test]
+fn every_relative_link_of_a_document_leads_somewhere() {
+    let mut documents = vec![root().to_owned(), root().join("docs")];
+    documents.push(root().join("tests/farm"));
+    let mut checked = 0;
+    for directory in documents {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "md") {
+                continue;
+            }
+            for link in fs::read_to_string(&path).unwrap().split("](").skip(1) {
+                let link = link.split([')', '#']).next().unwrap();
+                if link.is_empty() || link.contains("://") {
+                    continue;
+                }
+                assert!(
+                    path.parent().unwrap().join(link).exists(),
+                    "{}: {link} is not there",
+                    path.display()
+                );
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 0, "no links found: is this test looking at the right place?");
+}
+
+#[test]
+fn the_example_configuration_is_read_and_names_every_kind() {
+    let settings = farmwarden::config::Settings::read(&root().join("docs/example.yml")).unwrap();
+    assert!(!settings.collectors.phala.is_empty() && !settings.collectors.mounts.is_empty());
+}
