@@ -1,13 +1,14 @@
 //! HTTP requests with a deadline and a cap on the answer; redirects are never followed, proxies never used.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, Method, Response, StatusCode};
 use url::Url;
 
-use super::{Fault, Upstream, Why};
+use super::{Fault, Upstream, Why, dns};
 use crate::values::{self, Size};
 
 /// A client for one upstream. `who` stands in every fault, so it must be printable.
@@ -19,34 +20,36 @@ pub struct Http {
     cap: Size,
 }
 
+/// The one client behind all of them: its connections, name look-ups and trust are shared.
+pub(super) fn client(resolver: &dns::Resolver, tls: &rustls::ClientConfig) -> Result<Client, String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the place that sets the limits")]
+    let builder = Client::builder();
+    let client = builder
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .dns_resolver(Arc::new(resolver.clone()))
+        .tls_backend_preconfigured(tls.clone())
+        .http1_only()
+        .connect_timeout(CONNECT_WITHIN)
+        .pool_idle_timeout(Duration::from_secs(90))
+        // A target is asked one thing at a time; more would only be kept open.
+        .pool_max_idle_per_host(2)
+        .user_agent(concat!("farmwarden/", env!("CARGO_PKG_VERSION")))
+        .build();
+    client.map_err(|e| format!("HTTP client: {}", e.without_url()))
+}
+
 /// Longer than a busy node needs to accept, shorter than every deadline of a round.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
 impl Http {
     /// A whole exchange ends within `deadline`; an answer beyond `cap` is given up.
-    pub fn new(upstream: &Upstream, who: String, deadline: Duration, cap: Size) -> Result<Self, Fault> {
-        #[expect(clippy::disallowed_methods, reason = "this is the place that sets the limits")]
-        let builder = Client::builder();
-        let client = builder
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(std::sync::Arc::new(upstream.resolver.clone()))
-            .tls_backend_preconfigured((*upstream.tls).clone())
-            .http1_only()
-            .connect_timeout(CONNECT_WITHIN.min(deadline))
-            .pool_idle_timeout(Duration::from_secs(90))
-            // A target is asked one thing at a time; more would only be kept open.
-            .pool_max_idle_per_host(1)
-            .user_agent(concat!("farmwarden/", env!("CARGO_PKG_VERSION")))
-            .build();
-        match client {
-            Ok(client) => Ok(Self {
-                client,
-                who,
-                deadline,
-                cap,
-            }),
-            Err(e) => Err(Fault::new(who, "set up", Why::Internal(e.without_url().to_string()))),
+    pub fn new(upstream: &Upstream, who: String, deadline: Duration, cap: Size) -> Self {
+        Self {
+            client: upstream.http.clone(),
+            who,
+            deadline,
+            cap,
         }
     }
 
@@ -94,7 +97,7 @@ impl Http {
     fn why(&self, error: &reqwest::Error) -> Why {
         if error.is_timeout() {
             return Why::Timeout(if error.is_connect() {
-                CONNECT_WITHIN.min(self.deadline)
+                CONNECT_WITHIN
             } else {
                 self.deadline
             });

@@ -19,15 +19,19 @@ pub use substrate::Substrate;
 #[derive(Clone)]
 pub struct Upstream {
     resolver: dns::Resolver,
+    http: reqwest::Client,
     tls: Arc<rustls::ClientConfig>,
 }
 
 impl Upstream {
     /// Reads the machine's name servers and certificate authorities, once.
     pub fn from_system() -> Result<Self, String> {
+        let resolver = dns::Resolver::from_system()?;
+        let tls = tls::client_config()?;
         Ok(Self {
-            resolver: dns::Resolver::from_system()?,
-            tls: tls::client_config()?,
+            http: http::client(&resolver, &tls)?,
+            resolver,
+            tls,
         })
     }
 

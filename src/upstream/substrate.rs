@@ -47,11 +47,11 @@ pub struct Substrate {
 
 impl Substrate {
     /// Connects at the first call, and again after a websocket was lost. `deadline` bounds every single call.
-    pub fn new(upstream: &Upstream, endpoint: &Endpoint, deadline: Duration, cap: Size) -> Result<Self, Fault> {
+    pub fn new(upstream: &Upstream, endpoint: &Endpoint, deadline: Duration, cap: Size) -> Self {
         let who = endpoint.to_string();
         let client = match endpoint.scheme() {
             Scheme::Http | Scheme::Https => RpcClient::new(OverHttp {
-                http: Http::new(upstream, who.clone(), deadline, cap)?,
+                http: Http::new(upstream, who.clone(), deadline, cap),
                 endpoint: endpoint.clone(),
             }),
             Scheme::Ws | Scheme::Wss => RpcClient::new(OverWs {
@@ -62,7 +62,7 @@ impl Substrate {
                 client: Mutex::new(None),
             }),
         };
-        Ok(Self { client, who })
+        Self { client, who }
     }
 
     /// The `result` of a call, `null` included; `None` when the node does not offer the method.

@@ -118,7 +118,7 @@ impl Collector for Node {
                     // Calls follow one another; the beat is kept whatever they take together.
                     deadline: target.interval.get().mul_f64(0.95),
                 };
-                let node = Substrate::new(&tools.upstream, endpoint, target.timeout.get(), ANSWER_CAP)?;
+                let node = Substrate::new(&tools.upstream, endpoint, target.timeout.get(), ANSWER_CAP);
                 endpoints.push((part, chain, node));
             }
         }
@@ -163,6 +163,6 @@ impl Collector for Node {
 
 /// Whether a Substrate node answers there, by its harmless `system_chain`; gives the chain's name.
 pub async fn recognise(endpoint: &Endpoint, tools: &Tools, within: Duration) -> Result<String, Fault> {
-    let node = Substrate::new(&tools.upstream, endpoint, within, ANSWER_CAP)?;
+    let node = Substrate::new(&tools.upstream, endpoint, within, ANSWER_CAP);
     reader::chain_name(&node).await
 }
