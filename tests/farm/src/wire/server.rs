@@ -8,7 +8,7 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream, ToSocketAddrs},
+    net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs},
     sync::{mpsc, oneshot, watch},
     task::{JoinHandle, JoinSet},
     time::{sleep, timeout},
@@ -18,6 +18,9 @@ use super::{Fault, Upstream, http, websocket};
 
 /// Without a pause, running out of descriptors would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// How long a connection that got garbage may stay open.
 const LINGER: Duration = Duration::from_secs(5);
@@ -67,19 +70,19 @@ async fn serve<U: Upstream>(
     upstream: Arc<U>,
     mut inbox: mpsc::Receiver<Order>,
 ) {
-    let mut listener = Some(listener);
+    let mut port = Port::Open(listener);
     let mut connections = JoinSet::new();
     let (fault, _) = watch::channel(upstream.view().fault);
     loop {
         tokio::select! {
             order = inbox.recv() => {
                 let Some((ordered, done)) = order else { return };
-                let outcome = change(ordered, address, &mut listener, &mut connections).await;
+                let outcome = change(ordered, address, &mut port, &mut connections).await;
                 fault.send_replace(ordered);
                 // Whoever ordered may have given up waiting; the order holds all the same.
                 drop(done.send(outcome));
             }
-            accepted = accept(listener.as_ref()) => match accepted {
+            accepted = accept(&port) => match accepted {
                 Ok(stream) => {
                     upstream.tally().connection();
                     connections.spawn(connection(stream, Arc::clone(&upstream), fault.subscribe()));
@@ -91,30 +94,53 @@ async fn serve<U: Upstream>(
     }
 }
 
-async fn accept(listener: Option<&TcpListener>) -> io::Result<TcpStream> {
-    match listener {
-        Some(listener) => listener.accept().await.map(|(stream, _)| stream),
-        None => std::future::pending().await,
+enum Port {
+    Open(TcpListener),
+    /// Refuses connections, but stays ours: otherwise another program could be given it meanwhile.
+    Held(TcpSocket),
+    /// Between two states, or lost to another program in that moment.
+    Gone,
+}
+
+async fn accept(port: &Port) -> io::Result<TcpStream> {
+    match port {
+        Port::Open(listener) => listener.accept().await.map(|(stream, _)| stream),
+        Port::Held(_) | Port::Gone => std::future::pending().await,
     }
+}
+
+fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    // Over what is left of connections that were closed.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 async fn change(
     fault: Fault,
     address: SocketAddr,
-    listener: &mut Option<TcpListener>,
+    port: &mut Port,
     connections: &mut JoinSet<()>,
 ) -> Result<(), String> {
     if matches!(fault, Fault::Down | Fault::Refuse | Fault::Garbage) {
         connections.shutdown().await;
     }
-    if fault == Fault::Down {
-        *listener = None;
-    } else if listener.is_none() {
-        let opened = TcpListener::bind(address)
-            .await
-            .map_err(|error| format!("listening on {address} again: {error}"))?;
-        *listener = Some(opened);
-    }
+    let failed = |error: io::Error| format!("{address} again: {error}");
+    *port = match (fault, std::mem::replace(port, Port::Gone)) {
+        (Fault::Down, Port::Open(listener)) => {
+            drop(listener);
+            Port::Held(hold(address).map_err(failed)?)
+        }
+        (Fault::Down, held) => held,
+        (_, Port::Open(listener)) => Port::Open(listener),
+        (_, Port::Held(socket)) => Port::Open(socket.listen(BACKLOG).map_err(failed)?),
+        (_, Port::Gone) => Port::Open(TcpListener::bind(address).await.map_err(failed)?),
+    };
     Ok(())
 }
 
