@@ -88,7 +88,8 @@ pub(super) fn run(args: Args) -> ExitCode {
     let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
-        .max_blocking_threads(4)
+        // They render pages and read /proc; every thread keeps freed memory of its own.
+        .max_blocking_threads(2)
         .enable_all()
         .build();
     let runtime = match runtime {

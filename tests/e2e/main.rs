@@ -1,0 +1,16 @@
+//! The real binary among real programs: Prometheus, a Substrate runtime, filesystems that hang, fill, fail and vanish.
+//!
+//! `./test e2e` brings the programs and runs this in namespaces of its own (`tests/e2e/namespace`), so ports and mounts
+//! here collide with nothing. What is missing is a failure, never a skipped test.
+
+#![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+#![expect(clippy::panic, reason = "a test ends at what it did not expect")]
+#![expect(clippy::disallowed_methods, reason = "these tests start programs and wait for them")]
+#![expect(clippy::print_stderr, reason = "what programs said is shown when a test fails")]
+
+mod alone;
+mod mounts;
+mod page;
+mod prometheus;
+mod substrate;
+mod support;
