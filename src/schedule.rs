@@ -118,7 +118,7 @@ impl<C: Collector> Rounds<C> {
         self.round(&part).await;
         let mut next = Instant::now() + part.every.mul_f64(chance());
         loop {
-            tokio::time::sleep_until(next).await;
+            self.meanwhile(&part, tokio::time::sleep_until(next)).await;
             self.round(&part).await;
             next = self.after(&part, next);
         }
@@ -146,15 +146,7 @@ impl<C: Collector> Rounds<C> {
     async fn round(&self, part: &Part) {
         let started = Instant::now();
         let asking = AssertUnwindSafe(self.collector.read(part)).catch_unwind();
-        let mut asking = std::pin::pin!(tokio::time::timeout(part.deadline, asking));
-        let outcome = loop {
-            tokio::select! {
-                biased;
-                outcome = &mut asking => break outcome,
-                // A round that hangs must not keep yesterday's truth on the page until its deadline.
-                () = self.stale(part) => self.update(part, |_, _| ()),
-            }
-        };
+        let outcome = self.meanwhile(part, tokio::time::timeout(part.deadline, asking)).await;
         let reading = match outcome {
             Ok(Ok(reading)) => reading,
             Ok(Err(panic)) => Err(self.defect(part, panic.as_ref())),
@@ -165,6 +157,18 @@ impl<C: Collector> Rounds<C> {
             )),
         };
         self.ended(part, reading, started.elapsed());
+    }
+
+    /// Waits for something; data that becomes stale meanwhile leaves the page on time, not with the next round.
+    async fn meanwhile<T>(&self, part: &Part, something: impl Future<Output = T>) -> T {
+        let mut something = std::pin::pin!(something);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut something => return outcome,
+                () = self.stale(part) => self.update(part, |_, _| ()),
+            }
+        }
     }
 
     /// Waits until shown data of the part becomes stale; for ever when none is shown.
@@ -250,7 +254,7 @@ impl<C: Collector> Rounds<C> {
             let reason = reason.label();
             tracing::warn!(collector = C::NAME, target = %name, part, reason, "{name}/{part}: {words}");
         } else {
-            tracing::info!(collector = C::NAME, target = %name, part, "{name}/{part}: answers");
+            tracing::info!(collector = C::NAME, target = %name, part, "{name}/{part}: up");
         }
     }
 

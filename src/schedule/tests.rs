@@ -180,6 +180,19 @@ async fn a_failed_round_keeps_the_old_data_until_it_is_three_intervals_old() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn data_leaves_after_three_intervals_also_between_rounds() {
+    let names: Vec<String> = (0..30).map(|number| format!("t{number}")).collect();
+    let steps: &[Step] = &[Step::Takes(1), Step::Fails];
+    let scripts: Vec<_> = names.iter().map(|name| (name.as_str(), steps, 5)).collect();
+    let run = Run::start(&scripts);
+    let (before, after) = (run.page_at(30).await, run.page_at(33).await);
+    // The one success came in the second second.
+    for name in &names {
+        assert_eq!((value(&before, name), value(&after, name)), (Some(1), None), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_round_that_hangs_neither_keeps_stale_data_nor_holds_up_another_target() {
     let run = Run::start(&[("a", &[Step::Gives(7), Step::Hangs], 1000), ("b", &[Step::Gives(8)], 5)]);
     assert_eq!(value(&run.page_at(2).await, "a"), Some(7));
