@@ -61,7 +61,8 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
 fn telemetry_path(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
     let taken = matches!(text, "/" | "/-/healthy" | "/-/ready");
-    if text.starts_with('/') && text.chars().all(plain) && !taken {
+    // Two slashes at the beginning would make a link on the status page lead to another host.
+    if text.starts_with('/') && !text.starts_with("//") && text.chars().all(plain) && !taken {
         Ok(text.to_owned())
     } else {
         Err("a path like /metrics: it begins with `/`, has only letters, digits, `/`, `-`, `_` or `.`, and is not already taken".to_owned())
@@ -80,6 +81,7 @@ pub(super) fn run(args: Args) -> ExitCode {
         None => Settings::of_this_machine(args.procfs, args.rootfs),
     };
     logging::start(args.log_level, args.log_format);
+    raise_open_files();
     let web = Web {
         listen: args.listen,
         telemetry_path: args.telemetry_path,
@@ -110,6 +112,18 @@ pub(super) fn run(args: Args) -> ExitCode {
         }
     }
 }
+
+/// Connections, probe children and node endpoints need more than the 1,024 files that a service starts with; the hard
+/// limit is what the machine's owner allows. Where it cannot be had, the old one stays.
+fn raise_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        setrlimit(Resource::RLIMIT_NOFILE, hard.min(MOST_OPEN_FILES), hard).ok();
+    }
+}
+
+/// Beyond all that the bounds of the rooms allow together.
+const MOST_OPEN_FILES: u64 = 65_536;
 
 async fn serve(settings: Settings, web: &Web) -> Result<(), String> {
     let (stop, stopped) = watch::channel(false);

@@ -7,14 +7,18 @@ use flate2::write::GzEncoder;
 
 /// Whether an `Accept-Encoding` header allows gzip.
 pub(super) fn wants_gzip(accept_encoding: &str) -> bool {
-    accept_encoding.split(',').any(|offer| {
+    let mut any = false;
+    for offer in accept_encoding.split(',') {
         let mut parts = offer.split(';').map(str::trim);
-        let named = parts
-            .next()
-            .is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
-        let refused = parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-        named && !refused
-    })
+        let name = parts.next().unwrap_or_default();
+        let wanted = !parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+        if name.eq_ignore_ascii_case("gzip") {
+            // What is said of gzip itself counts more than what is said of everything.
+            return wanted;
+        }
+        any |= name == "*" && wanted;
+    }
+    any
 }
 
 /// At level 1: higher levels save little on this text and cost several times as much. `None` only without memory.
@@ -35,7 +39,15 @@ mod tests {
         for yes in ["gzip", "deflate, gzip;q=0.5", "GZIP", "*", "br, *;q=0.1"] {
             assert!(wants_gzip(yes), "{yes}");
         }
-        for no in ["", "identity", "gzip;q=0", "br", "gzip; q=0.000"] {
+        for no in [
+            "",
+            "identity",
+            "gzip;q=0",
+            "*, gzip;q=0",
+            "gzip;q=0, *",
+            "br",
+            "gzip; q=0.000",
+        ] {
             assert!(!wants_gzip(no), "{no}");
         }
     }

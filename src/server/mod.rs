@@ -13,12 +13,14 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 pub use routes::Routes;
 
+use crate::exposition::Own;
 use crate::values;
 
 /// Connections open at once, over all addresses. Beyond it new ones are closed unread: without it, clients that only
@@ -60,6 +62,7 @@ pub async fn serve(listeners: Vec<TcpListener>, routes: Arc<Routes>, stop: watch
 
 async fn accept(listener: TcpListener, routes: Arc<Routes>, free: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
+    let mut failing = false;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -67,23 +70,31 @@ async fn accept(listener: TcpListener, routes: Arc<Routes>, free: Arc<Semaphore>
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok((stream, _)) => match Arc::clone(&free).try_acquire_owned() {
-                Ok(permit) => {
-                    let routes = Arc::clone(&routes);
-                    let stop = stop.clone();
-                    connections.spawn(async move {
-                        routes.own().connections.inc();
-                        connection(stream, &routes, stop).await;
-                        routes.own().connections.dec();
-                        drop(permit);
-                    });
+            Ok((stream, _)) => {
+                failing = false;
+                match Arc::clone(&free).try_acquire_owned() {
+                    Ok(permit) => {
+                        let routes = Arc::clone(&routes);
+                        let stop = stop.clone();
+                        connections.spawn(async move {
+                            let _open = Open::new(routes.own(), permit);
+                            connection(stream, &routes, stop).await;
+                        });
+                    }
+                    Err(_) => {
+                        routes.own().connections_refused.inc();
+                    }
                 }
-                Err(_) => {
-                    routes.own().connections_refused.inc();
-                }
-            },
+            }
             Err(e) => {
-                tracing::error!("cannot accept connections: {e}");
+                // Once, and not ten times a second for as long as it lasts.
+                if !failing {
+                    tracing::error!(
+                        "cannot accept connections: {}; if that is the limit of open files, raise it (LimitNOFILE=, ulimit -n)",
+                        values::io_words(&e)
+                    );
+                }
+                failing = true;
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -94,10 +105,32 @@ async fn accept(listener: TcpListener, routes: Arc<Routes>, free: Arc<Semaphore>
     drop(tokio::time::timeout(STOP_WITHIN, all_done).await);
 }
 
+/// Counts a connection as long as it lives, however it ends.
+struct Open {
+    connections: Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Open {
+    fn new(own: &Own, permit: OwnedSemaphorePermit) -> Self {
+        own.connections.inc();
+        Self {
+            connections: own.connections.clone(),
+            _permit: permit,
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.connections.dec();
+    }
+}
+
 async fn connection(stream: TcpStream, routes: &Arc<Routes>, mut stop: watch::Receiver<bool>) {
     let service = service_fn(|request| {
         let routes = Arc::clone(routes);
-        async move { Ok::<_, std::convert::Infallible>(routes.answer(&request).await) }
+        async move { Ok::<_, std::convert::Infallible>(routes.answer(&request)) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

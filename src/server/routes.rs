@@ -17,6 +17,8 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::{compression, status_page};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use crate::clock::Clock;
 use crate::exposition::{Family, Format, Own, ProcessUsage, RequestLabels, write_families};
 use crate::store::{self, Store};
@@ -30,6 +32,22 @@ pub struct Routes {
     order: Vec<&'static Family>,
     /// Size of the last page: growing a buffer step by step would cost more than filling it.
     last_size: AtomicUsize,
+    scrapes: Arc<Semaphore>,
+}
+
+/// Pages that are being sent at once. Without it clients that ask and do not read would hold a page of memory each.
+const MAX_SCRAPES: usize = 16;
+
+/// A page on its way; its place is free again when the last byte was handed to the kernel or the client is gone.
+struct Scrape {
+    page: Vec<u8>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Scrape {
+    fn as_ref(&self) -> &[u8] {
+        &self.page
+    }
 }
 
 /// A larger body has no business here; it is not read.
@@ -42,7 +60,7 @@ const PLAIN: &str = "text/plain; charset=utf-8";
 struct Answer {
     status: StatusCode,
     content_type: &'static str,
-    body: Vec<u8>,
+    body: Bytes,
     gzip: bool,
 }
 
@@ -53,7 +71,7 @@ impl Answer {
         Self {
             status,
             content_type: PLAIN,
-            body: body.into_bytes(),
+            body: body.into(),
             gzip: false,
         }
     }
@@ -75,6 +93,7 @@ impl Routes {
             telemetry_path,
             order: [store::FAMILIES, families].concat(),
             last_size: AtomicUsize::new(0),
+            scrapes: Arc::new(Semaphore::new(MAX_SCRAPES)),
         }
     }
 
@@ -82,8 +101,8 @@ impl Routes {
         &self.own
     }
 
-    pub(super) async fn answer(self: Arc<Self>, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let (route, answer) = self.route(request).await;
+    pub(super) fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let (route, answer) = self.route(request);
         let labels = RequestLabels {
             route,
             code: answer.status.as_u16().into(),
@@ -92,7 +111,7 @@ impl Routes {
         response(answer, request.method() == Method::HEAD)
     }
 
-    async fn route(self: &Arc<Self>, request: &Request<Incoming>) -> (&'static str, Answer) {
+    fn route(&self, request: &Request<Incoming>) -> (&'static str, Answer) {
         let path = request.uri().path();
         let route = match path {
             "/" => "/",
@@ -113,12 +132,12 @@ impl Routes {
             _ if announced_length(headers) > MAX_BODY_BYTES => {
                 Answer::words(StatusCode::PAYLOAD_TOO_LARGE, "no body is expected here")
             }
-            ("/metrics", _) => self.metrics(headers).await,
+            ("/metrics", _) => self.metrics(headers),
             ("/-/ready", _) => self.ready(),
             ("/", _) => Answer {
                 status: StatusCode::OK,
                 content_type: HTML,
-                body: status_page::render(&self.store, &self.telemetry_path, self.clock.now()).into_bytes(),
+                body: status_page::render(&self.store, &self.telemetry_path, self.clock.now()).into(),
                 gzip: false,
             },
             _ => Answer::words(StatusCode::OK, "farmwarden runs"),
@@ -136,23 +155,20 @@ impl Routes {
         }
     }
 
-    async fn metrics(self: &Arc<Self>, headers: &HeaderMap) -> Answer {
+    fn metrics(&self, headers: &HeaderMap) -> Answer {
+        let Ok(permit) = Arc::clone(&self.scrapes).try_acquire_owned() else {
+            let words = format!("{MAX_SCRAPES} scrapes are being read already");
+            return Answer::words(StatusCode::SERVICE_UNAVAILABLE, words);
+        };
         let format = Format::negotiate(&joined(headers, &header::ACCEPT));
         let gzip = compression::wants_gzip(&joined(headers, &header::ACCEPT_ENCODING));
-        let routes = Arc::clone(self);
-        // Copying and compressing 10 MB takes milliseconds in which this thread should answer others.
-        let written = tokio::task::spawn_blocking(move || routes.write_page(format, gzip)).await;
-        match written {
-            Ok((body, gzip)) => Answer {
-                status: StatusCode::OK,
-                content_type: format.content_type(),
-                body,
-                gzip,
-            },
-            Err(e) => Answer::words(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                format!("the page could not be written: {e}"),
-            ),
+        // Here and not on another thread: it takes milliseconds, and depends on nothing but memory.
+        let (page, gzip) = self.write_page(format, gzip);
+        Answer {
+            status: StatusCode::OK,
+            content_type: format.content_type(),
+            body: Bytes::from_owner(Scrape { page, _permit: permit }),
+            gzip,
         }
     }
 
@@ -179,7 +195,7 @@ impl Routes {
 
 fn response(answer: Answer, head_only: bool) -> Response<Full<Bytes>> {
     let length = answer.body.len();
-    let body = if head_only { Bytes::new() } else { answer.body.into() };
+    let body = if head_only { Bytes::new() } else { answer.body };
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
@@ -191,6 +207,7 @@ fn response(answer: Answer, head_only: bool) -> Response<Full<Bytes>> {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     match answer.content_type {
+        PLAIN => None,
         HTML => headers.insert(
             header::CONTENT_SECURITY_POLICY,
             HeaderValue::from_static(status_page::POLICY),

@@ -65,6 +65,9 @@ fn row(slot: &Slot, status: &PartStatus, now: Now, page: &mut String) {
     let fault = status.last_fault.as_ref().map_or_else(String::new, |(fault, at)| {
         format!("{} ago: {fault}", rounded(at.age_at(now.wall)))
     });
+    let took = status
+        .up
+        .map_or_else(String::new, |_| format!("{} ms", status.last_duration.as_millis()));
     page.push_str("<tr>");
     for cell in [
         slot.name.as_str(),
@@ -72,7 +75,7 @@ fn row(slot: &Slot, status: &PartStatus, now: Now, page: &mut String) {
         status.part.name,
         state,
         &age,
-        &format!("{} ms", status.last_duration.as_millis()),
+        &took,
         &values::Duration::from(status.part.every).to_string(),
         &fault,
     ] {

@@ -158,6 +158,41 @@ async fn clients_that_only_connect_do_not_keep_others_out_for_long() {
 }
 
 #[tokio::test]
+async fn clients_that_ask_and_do_not_read_are_bounded_and_do_not_keep_others_out_for_long() {
+    let mut config = String::from("collectors:\n  phala:\n");
+    // A page larger than what the kernel takes from us for a client that does not read.
+    for number in 0..4_000 {
+        let entry = format!(
+            "    - {{name: a-name-that-is-as-long-as-it-may-be-for-a-large-page-{number:04}, para: 'http://127.0.0.1:1'}}\n"
+        );
+        config += &entry;
+    }
+    let warden = Warden::start(&config).await;
+    let size = warden.page().await.len();
+    assert!(size > 6_000_000, "{size}");
+    let mut greedy = Vec::new();
+    for _ in 0..16 {
+        let mut stream = TcpStream::connect(warden.address).await.unwrap();
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+            .await
+            .unwrap();
+        // The first byte of the answer says that the page is on its way.
+        stream.readable().await.unwrap();
+        greedy.push(stream);
+    }
+    let refused = warden.get("/metrics").await;
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert_eq!(warden.get("/-/healthy").await.status, 200);
+    drop(greedy);
+    let started = tokio::time::Instant::now();
+    while warden.get("/metrics").await.status != 200 {
+        assert!(started.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn more_connections_than_allowed_are_closed_and_counted() {
     let warden = Warden::start("").await;
     let mut open = Vec::new();
