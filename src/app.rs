@@ -60,6 +60,9 @@ impl App {
         if let Some(fault) = schedule.faults().first() {
             return Err(fault.to_string());
         }
+        if store.slots().is_empty() && !settings.look_for_local_nodes {
+            tracing::warn!("the configuration names no target: nothing is watched");
+        }
         let routes = Routes::new(
             Arc::clone(&store),
             tools.own.clone(),

@@ -59,6 +59,8 @@ pub fn start(level: Level, format: Format) {
             let layer = tracing_subscriber::fmt::layer()
                 .json()
                 .flatten_event(true)
+                // Its own key for the module is `target`, which is ours for what is watched.
+                .with_target(false)
                 .with_writer(std::io::stderr);
             registry.with(layer).try_init()
         }

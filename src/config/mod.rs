@@ -38,8 +38,13 @@ impl Settings {
     /// From a file.
     pub fn read(file: &Path) -> Result<Self, Mistakes> {
         let shown = file.display();
-        let text = std::fs::read_to_string(file)
-            .map_err(|e| Mistakes(vec![format!("{shown}: cannot be read: {}", values::io_words(&e))]))?;
+        let text = std::fs::read_to_string(file).map_err(|e| {
+            let words = match e.kind() {
+                std::io::ErrorKind::InvalidData => "it is not a text file in UTF-8".to_owned(),
+                _ => values::io_words(&e),
+            };
+            Mistakes(vec![format!("{shown}: cannot be read: {words}")])
+        })?;
         Self::parse(&shown.to_string(), &text)
     }
 
@@ -76,12 +81,32 @@ fn yaml_mistake(file: &str, error: &serde_saphyr::Error) -> String {
     let words = words.lines().next().unwrap_or_default();
     match error.location() {
         Some(location) => {
+            let words = &in_words(words);
             let (line, column) = (location.line(), location.column());
             let tail = format!(" at line {line}, column {column}");
             format!("{file}:{line}:{column}: {}", words.strip_suffix(&tail).unwrap_or(words))
         }
         None => format!("{file}: {words}"),
     }
+}
+
+/// The parser's own terms, as an operator would say them.
+fn in_words(parser: &str) -> String {
+    let said = [
+        (
+            "expected sequence start",
+            "a list is expected here; begin each entry with `- `",
+        ),
+        (
+            "expected mapping start",
+            "keys and values are expected here, like `name: node-1`",
+        ),
+        ("invalid u64", "a whole number is expected here"),
+        ("invalid usize", "a whole number is expected here"),
+        ("invalid bool", "true or false is expected here"),
+    ];
+    let known = said.iter().find(|(term, _)| parser.contains(term));
+    known.map_or_else(|| parser.to_owned(), |(_, words)| (*words).to_owned())
 }
 
 #[cfg(test)]
@@ -114,6 +139,17 @@ mod tests {
     fn an_unknown_key_is_a_mistake() {
         let words = mistakes("collectors:\n  phala:\n    - name: a\n      pura: http://127.0.0.1\n");
         assert!(words.starts_with("farm.yml:4:") && words.contains("pura"), "{words}");
+    }
+
+    #[test]
+    fn the_parsers_terms_are_said_in_words() {
+        let words = mistakes("collectors:\n  phala:\n    name: node-1\n");
+        assert!(
+            words.starts_with("farm.yml:3:") && words.contains("begin each entry with `- `"),
+            "{words}"
+        );
+        let words = mistakes("collectors:\n  mounts:\n    - {name: a, max_children: many}\n");
+        assert!(words.contains("a whole number is expected here"), "{words}");
     }
 
     #[test]

@@ -64,6 +64,9 @@ pub struct Target {
     pub thresholds: Thresholds,
 }
 
+/// Beyond the largest farm known, all of whose mounts hang.
+const MOST_CHILDREN: usize = 4096;
+
 /// A mount that must be there.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,6 +147,12 @@ impl TargetConfig for Target {
                 "probe_timeout {} is too long for interval {}: a round takes up to a second more than it, and must end \
                  before nine tenths of the interval",
                 self.probe_timeout, self.interval
+            ));
+        }
+        if self.max_children > MOST_CHILDREN {
+            mistakes.push(format!(
+                "max_children {} is more than a machine has use for; at most {MOST_CHILDREN}: each takes 0.4 MB and three open files",
+                self.max_children
             ));
         }
         if self.max_children < 4 {

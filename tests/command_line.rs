@@ -1,0 +1,95 @@
+//! The binary as a person starts it: exit codes, what it says, and what its log lines look like.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::disallowed_methods, reason = "the binary itself is under test")]
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
+
+fn farmwarden(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_farmwarden"));
+    command.args(arguments);
+    command
+}
+
+fn ended(arguments: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } = farmwarden(arguments).output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn wrong_arguments_and_configurations_end_with_2_and_say_what_was_expected() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("farm.yml");
+    std::fs::write(&file, "collectors:\n  phala:\n    - name: a b\n").unwrap();
+    let file = file.to_str().unwrap();
+    for (arguments, words) in [
+        (["--config.file", file], "farm.yml:3:13: `a b` is not a name"),
+        (
+            ["--config.file", "/no/such/file"],
+            "/no/such/file: cannot be read: no such file or directory",
+        ),
+        (["--web.listen-address", "19977"], "like 127.0.0.1:19977"),
+        (["--web.telemetry-path", "//host"], "a path like /metrics"),
+        (["--log.level", "loud"], "error, warn, info, debug or trace"),
+        (["--path.procfs", "--config.file"], "--path.procfs"),
+    ] {
+        let (code, said) = ended(&arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_port_in_use_ends_with_1() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, said) = ended(&["--web.listen-address", &address]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&address) && said.contains("another program"), "{said}");
+}
+
+/// The first log lines of a farmwarden that watches this directory's mount only.
+fn log_lines(format: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("farm.yml");
+    let config = "collectors: {phala: [{name: dead, para: 'http://127.0.0.1:1'}]}";
+    std::fs::write(&file, config).unwrap();
+    let arguments = [
+        "--config.file",
+        file.to_str().unwrap(),
+        "--web.listen-address",
+        "127.0.0.1:0",
+        "--log.format",
+        format,
+    ];
+    let mut child = farmwarden(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .take(2)
+        .map(Result::unwrap)
+        .collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    lines
+}
+
+#[test]
+fn json_log_lines_name_every_key_once() {
+    let lines = log_lines("json");
+    let fault = lines.last().unwrap();
+    for key in ["target", "collector", "part", "reason", "message", "level", "timestamp"] {
+        assert_eq!(fault.matches(&format!("\"{key}\":")).count(), 1, "{key}: {fault}");
+    }
+    assert!(fault.contains("\"target\":\"dead\""), "{fault}");
+}
+
+#[test]
+fn logfmt_lines_name_target_and_reason() {
+    let lines = log_lines("logfmt");
+    let fault = lines.last().unwrap();
+    assert!(
+        fault.contains("target=dead") && fault.contains("reason=unreachable"),
+        "{fault}"
+    );
+}
