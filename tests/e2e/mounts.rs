@@ -222,15 +222,13 @@ fn mounts_that_hang_cost_only_their_own_samples() {
     set_all("ok");
     kill(share.server, Signal::SIGCONT).unwrap();
     warden.wait_for("they are well as soon as they answer", all_are_well);
-    let page = warden.wait_for("and the children that hung are not kept", |page| {
-        let children = page.get("farmwarden_probe_children", &[]).unwrap();
-        if children <= 4.0 {
-            Ok(())
-        } else {
-            Err(format!("there are {children}"))
+    warden.wait_for("and the children that hung are not kept", |page| {
+        symptom(page, "mount_stuck", "", 0.0)?;
+        match page.get("farmwarden_probe_children", &[]) {
+            Some(children) if children <= 4.0 => Ok(()),
+            children => Err(format!("there are {children:?}")),
         }
     });
-    symptom(&page, "mount_stuck", "", 0.0).unwrap();
 
     set_all("hang");
     kill(share.server, Signal::SIGSTOP).unwrap();
