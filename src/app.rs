@@ -1,17 +1,19 @@
 //! Wires the rooms together, starts them and stops them; the only file that knows them all.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
 
 use crate::clock::Clock;
 use crate::collectors::phala::{self, Chain};
-use crate::collectors::{self, Tools, Visit as _};
+use crate::collectors::{self, Tools};
 use crate::config::Settings;
 use crate::exposition::Own;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Swapped};
 use crate::server::{self, Routes};
 use crate::store::Store;
 use crate::upstream::Upstream;
@@ -29,12 +31,26 @@ pub struct App {
     listening: Vec<SocketAddr>,
     routes: Arc<Routes>,
     listeners: Vec<tokio::net::TcpListener>,
-    schedule: Schedule,
-    tools: Tools,
-    store: Arc<Store>,
-    look_for_local_nodes: bool,
+    keeper: Keeper,
+    reloads: mpsc::Receiver<server::Reload>,
+    ask_reload: mpsc::Sender<server::Reload>,
 }
 
+/// Owns what is at work and changes it: by reload, and by what is found on this machine.
+struct Keeper {
+    /// Where the configuration is read again; none without a file.
+    file: Option<PathBuf>,
+    schedule: Schedule,
+    tools: Tools,
+    clock: Clock,
+    /// Usual ports on which no node was found yet.
+    missing: Vec<(Chain, u16)>,
+}
+
+/// Requests for a reload that may wait; each reads the newest file, so more would say the same.
+const RELOADS_WAITING: usize = 4;
+/// A file that is there is read within milliseconds.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 /// How often local nodes are looked for, until all usual ports have one.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// A local node answers within milliseconds.
@@ -55,16 +71,28 @@ impl App {
             own: Own::default(),
         };
         let store = Arc::new(Store::default());
-        let mut schedule = Schedule::new(Arc::clone(&store), tools.clone(), clock.clone());
-        settings.collectors.visit(&mut schedule);
-        if let Some(fault) = schedule.faults().first() {
-            return Err(fault.to_string());
+        let missing = if settings.look_for_local_nodes {
+            USUAL_PORTS.to_vec()
+        } else {
+            Vec::new()
+        };
+        let mut keeper = Keeper {
+            file: settings.file.clone(),
+            schedule: Schedule::new(Arc::clone(&store), tools.clone(), clock.clone()),
+            tools: tools.clone(),
+            clock: clock.clone(),
+            missing,
+        };
+        keeper.change_to(settings)?;
+        if keeper.file.is_some() {
+            keeper.tools.own.config_reloaded("config", true, clock.now().wall);
         }
-        if store.slots().is_empty() && !settings.look_for_local_nodes {
+        if store.slots().is_empty() && keeper.missing.is_empty() {
             tracing::warn!("the configuration names no target: nothing is watched");
         }
+        let (ask_reload, reloads) = mpsc::channel(RELOADS_WAITING);
         let routes = Routes::new(
-            Arc::clone(&store),
+            store,
             tools.own.clone(),
             clock,
             web.telemetry_path.clone(),
@@ -74,16 +102,20 @@ impl App {
             listening: listening.map_err(|e| format!("a listening address cannot be read: {e}"))?,
             routes: Arc::new(routes),
             listeners,
-            schedule,
-            tools,
-            store,
-            look_for_local_nodes: settings.look_for_local_nodes,
+            keeper,
+            reloads,
+            ask_reload,
         })
     }
 
     /// The addresses that were bound: port 0 has become a real one.
     pub fn listening(&self) -> &[SocketAddr] {
         &self.listening
+    }
+
+    /// Where a reload is asked for; what became of it is the answer.
+    pub fn reloads(&self) -> mpsc::Sender<server::Reload> {
+        self.ask_reload.clone()
     }
 
     /// Serves until `stop` turns true. Nothing that hangs is waited for.
@@ -93,35 +125,85 @@ impl App {
             Arc::clone(&self.routes),
             stop.clone(),
         );
-        let working = async {
-            if self.look_for_local_nodes {
-                self.look_for_nodes().await;
-            }
-            std::future::pending::<()>().await;
-        };
         tokio::select! {
             () = serving => {}
-            () = working => {}
+            () = self.keeper.keep(self.reloads) => {}
             () = async { drop(stop.wait_for(|stop| *stop).await); std::future::pending().await } => {}
         }
+    }
+}
+
+impl Keeper {
+    /// Reloads when asked to, and looks for local nodes until all usual ports have one. Never ends.
+    async fn keep(&mut self, mut reloads: mpsc::Receiver<server::Reload>) {
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                Some(answer) = reloads.recv() => {
+                    let outcome = self.reload().await;
+                    // Whoever asked may have gone; the log has it.
+                    drop(answer.send(outcome));
+                }
+                _ = look.tick(), if !self.missing.is_empty() => self.look_for_nodes().await,
+            }
+        }
+    }
+
+    /// The configuration once more, whole or not at all.
+    async fn reload(&mut self) -> Result<String, String> {
+        let outcome = match self.file.clone() {
+            Some(file) => self.read_again(file).await,
+            None => Err(
+                "there is no configuration file to read again: farmwarden was started without --config.file".to_owned(),
+            ),
+        };
+        match &outcome {
+            Ok(words) => tracing::info!("{words}"),
+            Err(words) => tracing::error!("the configuration was not changed: {}", words.replace('\n', "; ")),
+        }
+        self.tools
+            .own
+            .config_reloaded("config", outcome.is_ok(), self.clock.now().wall);
+        outcome
+    }
+
+    async fn read_again(&mut self, file: PathBuf) -> Result<String, String> {
+        let shown = file.display().to_string();
+        // It may lie on a share that hangs.
+        let reading = tokio::task::spawn_blocking(move || Settings::read(&file));
+        let read = tokio::time::timeout(READ_WITHIN, reading).await;
+        let read = read.map_err(|_| format!("{shown}: it could not be read within {READ_WITHIN:?}"))?;
+        let settings = read
+            .map_err(|e| e.to_string())?
+            .map_err(|mistakes| mistakes.to_string())?;
+        let swapped = self.change_to(settings)?;
+        Ok(format!("{shown} was read again; {swapped}"))
+    }
+
+    fn change_to(&mut self, settings: Settings) -> Result<Swapped, String> {
+        let plan = self.schedule.plan(settings.collectors, settings.links);
+        let plan = plan.map_err(|faults| {
+            let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            words.join("\n")
+        })?;
+        Ok(self.schedule.swap(plan))
     }
 
     /// Nodes that start later are found later.
     async fn look_for_nodes(&mut self) {
-        let mut missing = USUAL_PORTS.to_vec();
-        while !missing.is_empty() {
-            let mut still_missing = Vec::new();
-            for (chain, port) in missing {
-                match self.find_node(chain, port).await {
-                    Some(target) => self.schedule.target::<phala::Node>(target),
-                    None => still_missing.push((chain, port)),
-                }
+        let mut still_missing = Vec::new();
+        for (chain, port) in std::mem::take(&mut self.missing) {
+            let found = self.find_node(chain, port).await;
+            let added = found.map(|target| self.schedule.add::<phala::Node>(target));
+            match added {
+                Some(Ok(())) => {}
+                Some(Err(fault)) => tracing::warn!("a node was found, but: {fault}"),
+                None => still_missing.push((chain, port)),
             }
-            missing = still_missing;
-            tokio::time::sleep(LOOK_EVERY).await;
         }
+        self.missing = still_missing;
     }
-
     async fn find_node(&self, chain: Chain, port: u16) -> Option<phala::Target> {
         let name: Name = format!("node-{port}").parse().ok()?;
         for scheme in ["http", "ws"] {
@@ -135,9 +217,5 @@ impl App {
             }
         }
         None
-    }
-
-    pub fn store(&self) -> &Arc<Store> {
-        &self.store
     }
 }

@@ -3,6 +3,7 @@
 //! A round has a deadline, two rounds of a part never overlap, a panic in a collector costs its own samples. The
 //! time of a round is never the time of a scrape.
 
+use std::any::Any;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,11 +15,12 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::collectors::{Collector, Part, TargetConfig, TargetView, Tools, Visit};
+use crate::collectors::{Collector, Link, Part, Sections, TargetConfig, TargetView, Tools, Visit};
 use crate::exposition::{Own, Page};
 use crate::relations;
 use crate::store::{PartStatus, Slot, Store};
 use crate::upstream::{Fault, Reason, Why};
+use crate::values::Name;
 
 /// First rounds are spread over this time, so that a restart does not ask a whole farm in one instant.
 const FIRST_ROUNDS_WITHIN: Duration = Duration::from_secs(1);
@@ -27,63 +29,229 @@ const FIRST_ROUNDS_WITHIN: Duration = Duration::from_secs(1);
 /// the square of their number.
 const JUDGE_EVERY: Duration = Duration::from_millis(200);
 
-/// All running loops. Dropping it stops them.
+/// All targets at work. Dropping it stops them.
 pub struct Schedule {
     store: Arc<Store>,
     tools: Tools,
     clock: Clock,
-    loops: JoinSet<()>,
     changed: Arc<Notify>,
-    faults: Vec<Fault>,
+    running: Vec<Running>,
+    _judge: JoinSet<()>,
+}
+
+/// One target at work; dropping it stops its rounds.
+struct Running {
+    working: Arc<dyn Working>,
+    loops: JoinSet<()>,
+}
+
+/// What a new configuration needs, made beside what runs. Dropping it changes nothing.
+pub struct Plan {
+    targets: Vec<Planned>,
+    links: Vec<Link>,
+}
+
+struct Planned {
+    working: Arc<dyn Working>,
+    what: Change,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Kept,
+    Changed,
+    New,
+}
+
+/// What a swap did, in numbers of targets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swapped {
+    pub kept: usize,
+    pub changed: usize,
+    pub new: usize,
+    pub gone: usize,
+}
+
+impl std::fmt::Display for Swapped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            kept,
+            changed,
+            new,
+            gone,
+        } = self;
+        write!(
+            f,
+            "targets: {kept} unchanged, {changed} changed, {new} new, {gone} gone"
+        )
+    }
 }
 
 impl Schedule {
+    /// Nothing is read before the first swap.
     pub fn new(store: Arc<Store>, tools: Tools, clock: Clock) -> Self {
         let changed = Arc::new(Notify::new());
-        let mut loops = JoinSet::new();
-        loops.spawn(judge(Arc::clone(&store), Arc::clone(&changed)));
+        let mut judging = JoinSet::new();
+        judging.spawn(judge(Arc::clone(&store), Arc::clone(&changed)));
         Self {
             store,
             tools,
             clock,
-            loops,
             changed,
-            faults: Vec::new(),
+            running: Vec::new(),
+            _judge: judging,
         }
     }
 
-    /// Targets that could not even be set up: a defect of the configuration, not of an upstream.
-    pub fn faults(&self) -> &[Fault] {
-        &self.faults
+    /// Prepares all targets of a configuration. Those that did not change stay as they are; a target that cannot even
+    /// be set up (a defect of the configuration, not of an upstream) fails the whole, and nothing has changed.
+    pub fn plan(&self, targets: Sections, links: Vec<Link>) -> Result<Plan, Vec<Fault>> {
+        let mut planner = Planner {
+            schedule: self,
+            targets: Vec::new(),
+            faults: Vec::new(),
+        };
+        targets.visit(&mut planner);
+        planner.finish(links)
     }
 
-    fn start<C: Collector>(&mut self, collector: C, target: &C::Target) {
-        let parts = collector.parts();
-        let slot = self.store.add(target.name().clone(), C::NAME, &parts);
-        let memory = Memory {
-            snapshot: C::Snapshot::default(),
-            parts: slot.parts(),
+    /// Puts a plan in the place of what runs: one moment the page is the old one, the next it is the new one.
+    pub fn swap(&mut self, plan: Plan) -> Swapped {
+        let mut before = std::mem::take(&mut self.running);
+        let mut swapped = Swapped::default();
+        let mut fresh = Vec::new();
+        for Planned { working, what } in plan.targets {
+            let old = before
+                .iter()
+                .position(|old| old.working.slot().name == working.slot().name);
+            let old = old.map(|index| before.swap_remove(index));
+            let running = match (what, old) {
+                (Change::Kept, Some(old)) => {
+                    swapped.kept += 1;
+                    old
+                }
+                (what, _) => {
+                    *(if what == Change::New {
+                        &mut swapped.new
+                    } else {
+                        &mut swapped.changed
+                    }) += 1;
+                    fresh.push(self.running.len());
+                    Running {
+                        working,
+                        loops: JoinSet::new(),
+                    }
+                }
+            };
+            self.running.push(running);
+        }
+        swapped.gone = before.len();
+        let slots = self.running.iter().map(|running| Arc::clone(running.working.slot()));
+        self.store.replace(slots.collect(), plan.links);
+        self.store.judge(relations::judge);
+        for index in fresh {
+            if let Some(Running { working, loops }) = self.running.get_mut(index) {
+                Arc::clone(working).start(loops);
+            }
+        }
+        swapped
+    }
+
+    /// One more target beside those at work.
+    pub fn add<C: Collector>(&mut self, target: C::Target) -> Result<(), Fault> {
+        let link = Link {
+            target: target.name().clone(),
+            collector: C::NAME,
+            farm: Link::default_farm(),
+            depends_on: Vec::new(),
         };
-        let rounds = Arc::new(Rounds {
-            collector,
-            slot,
-            changed: Arc::clone(&self.changed),
-            clock: self.clock.clone(),
-            own: self.tools.own.clone(),
-            memory: Mutex::new(memory),
-        });
-        for part in parts {
-            self.loops.spawn(Arc::clone(&rounds).run(part));
+        let working = self.connect::<C>(target)?;
+        let mut loops = JoinSet::new();
+        Arc::clone(&working).start(&mut loops);
+        self.running.push(Running { working, loops });
+        let slots = self.running.iter().map(|running| Arc::clone(running.working.slot()));
+        let links = self.store.links().iter().cloned().chain([link]).collect();
+        self.store.replace(slots.collect(), links);
+        Ok(())
+    }
+
+    fn named(&self, name: &Name) -> Option<&Arc<dyn Working>> {
+        let mut all = self.running.iter().map(|running| &running.working);
+        all.find(|working| working.slot().name == *name)
+    }
+
+    fn connect<C: Collector>(&self, target: C::Target) -> Result<Arc<dyn Working>, Fault> {
+        let before = self.named(target.name());
+        let before = before.and_then(|before| before.as_any().downcast_ref::<Rounds<C>>());
+        let collector = C::connect(&target, &self.tools, before.map(|rounds| &rounds.collector))?;
+        Ok(Rounds::new(collector, target, self))
+    }
+}
+
+/// Goes through the targets of a configuration.
+struct Planner<'a> {
+    schedule: &'a Schedule,
+    targets: Vec<Planned>,
+    faults: Vec<Fault>,
+}
+
+impl Planner<'_> {
+    fn finish(self, links: Vec<Link>) -> Result<Plan, Vec<Fault>> {
+        if self.faults.is_empty() {
+            Ok(Plan {
+                targets: self.targets,
+                links,
+            })
+        } else {
+            Err(self.faults)
         }
     }
 }
 
-impl Visit for Schedule {
+impl Visit for Planner<'_> {
     fn target<C: Collector>(&mut self, target: C::Target) {
-        match C::connect(&target, &self.tools) {
-            Ok(collector) => self.start(collector, &target),
+        let before = self.schedule.named(target.name());
+        let same = before.filter(|before| {
+            let rounds = before.as_any().downcast_ref::<Rounds<C>>();
+            rounds.is_some_and(|rounds| rounds.target == target)
+        });
+        if let Some(same) = same {
+            let working = Arc::clone(same);
+            self.targets.push(Planned {
+                working,
+                what: Change::Kept,
+            });
+            return;
+        }
+        let what = if before.is_some() { Change::Changed } else { Change::New };
+        match self.schedule.connect::<C>(target) {
+            Ok(working) => self.targets.push(Planned { working, what }),
             Err(fault) => self.faults.push(fault),
         }
+    }
+}
+
+/// The rounds of a target of whatever kind.
+trait Working: Send + Sync {
+    fn slot(&self) -> &Arc<Slot>;
+    /// Starts a loop per part.
+    fn start(self: Arc<Self>, loops: &mut JoinSet<()>);
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl<C: Collector> Working for Rounds<C> {
+    fn slot(&self) -> &Arc<Slot> {
+        &self.slot
+    }
+
+    fn start(self: Arc<Self>, loops: &mut JoinSet<()>) {
+        for beat in 0..self.beats.len() {
+            loops.spawn(Arc::clone(&self).run(beat));
+        }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 
@@ -99,12 +267,21 @@ async fn judge(store: Arc<Store>, changed: Arc<Notify>) {
 /// The rounds of one target. Parts ask side by side; what they bring is put together under one lock.
 struct Rounds<C: Collector> {
     collector: C,
+    /// As it was configured, to tell whether a new configuration changes it.
+    target: C::Target,
     slot: Arc<Slot>,
+    beats: Vec<Beat>,
     /// Told whenever there is a new picture.
     changed: Arc<Notify>,
     clock: Clock,
     own: Own,
     memory: Mutex<Memory<C::Snapshot>>,
+}
+
+struct Beat {
+    part: Part,
+    /// When the last round began. Held for as long as one runs, so that two never do.
+    last: tokio::sync::Mutex<Option<Instant>>,
 }
 
 struct Memory<S> {
@@ -113,15 +290,74 @@ struct Memory<S> {
 }
 
 impl<C: Collector> Rounds<C> {
-    async fn run(self: Arc<Self>, part: Part) {
+    fn new(collector: C, target: C::Target, schedule: &Schedule) -> Arc<Self> {
+        let slot = Arc::new(Slot::new(target.name().clone(), C::NAME, &collector.parts()));
+        let beats = collector.parts().into_iter().map(|part| Beat {
+            part,
+            last: tokio::sync::Mutex::default(),
+        });
+        let memory = Memory {
+            snapshot: C::Snapshot::default(),
+            parts: slot.parts(),
+        };
+        let rounds = Arc::new(Self {
+            beats: beats.collect(),
+            collector,
+            target,
+            slot: Arc::clone(&slot),
+            changed: Arc::clone(&schedule.changed),
+            clock: schedule.clock.clone(),
+            own: schedule.tools.own.clone(),
+            memory: Mutex::new(memory),
+        });
+        // Weak: the store must not keep a target at work that the configuration no longer has.
+        let weak = Arc::downgrade(&rounds);
+        slot.on_look(Box::new(move |not_before| {
+            let rounds = weak.upgrade();
+            Box::pin(async move {
+                if let Some(rounds) = rounds {
+                    rounds.look(not_before).await;
+                }
+            })
+        }));
+        rounds
+    }
+
+    async fn run(self: Arc<Self>, beat: usize) {
+        let Some(beat) = self.beats.get(beat) else { return };
+        let part = &beat.part;
         tokio::time::sleep(FIRST_ROUNDS_WITHIN.min(part.every).mul_f64(chance())).await;
-        self.round(&part).await;
+        self.round(beat, Instant::now()).await;
         let mut next = Instant::now() + part.every.mul_f64(chance());
         loop {
-            self.meanwhile(&part, tokio::time::sleep_until(next)).await;
-            self.round(&part).await;
-            next = self.after(&part, next);
+            self.due(part, Some(next));
+            self.meanwhile(part, tokio::time::sleep_until(next)).await;
+            self.due(part, None);
+            self.round(beat, next).await;
+            next = self.after(part, next);
         }
+    }
+
+    /// A round of every part, side by side, where none has begun since `not_before`.
+    async fn look(&self, not_before: Instant) {
+        futures_util::future::join_all(self.beats.iter().map(|beat| self.round(beat, not_before))).await;
+    }
+
+    /// A round, unless one has begun since `not_before` already.
+    async fn round(&self, beat: &Beat, not_before: Instant) {
+        let mut last = beat.last.lock().await;
+        if last.is_none_or(|last| last < not_before) {
+            *last = Some(Instant::now());
+            self.ask(&beat.part).await;
+        }
+    }
+
+    fn due(&self, part: &Part, at: Option<Instant>) {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        for status in memory.parts.iter_mut().filter(|status| status.part == *part) {
+            status.next_round = at;
+        }
+        self.slot.due(part, at);
     }
 
     /// The next time on the part's beat; beats that passed during the round are counted and skipped.
@@ -143,7 +379,7 @@ impl<C: Collector> Rounds<C> {
         next
     }
 
-    async fn round(&self, part: &Part) {
+    async fn ask(&self, part: &Part) {
         let started = Instant::now();
         let asking = AssertUnwindSafe(self.collector.read(part)).catch_unwind();
         let outcome = self.meanwhile(part, tokio::time::timeout(part.deadline, asking)).await;

@@ -2,11 +2,14 @@
 //!
 //! Rounds put, everybody else reads. A reader never waits for an upstream: it takes what is there.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::clock::{Now, UnixTime};
-use crate::collectors::{Diagnosis, Part, TargetView};
+use crate::collectors::{Diagnosis, Link, Part, TargetView};
 use crate::exposition::{Desc, Family, Page, Rendered};
 use crate::upstream::{Fault, Reason};
 use crate::values::Name;
@@ -50,6 +53,7 @@ pub const FAMILIES: &[&Family] = &[
 #[derive(Default)]
 pub struct Store {
     slots: Mutex<Vec<Arc<Slot>>>,
+    links: Mutex<Arc<Vec<Link>>>,
     /// `farmwarden_symptom`, after the relations had their say.
     verdicts: Mutex<Arc<Vec<Verdict>>>,
     symptoms: Mutex<Arc<Rendered>>,
@@ -67,7 +71,12 @@ pub struct Slot {
     pub name: Name,
     pub collector: &'static str,
     state: Mutex<State>,
+    /// How a round is asked for out of turn; set by the schedule.
+    look: OnceLock<Look>,
 }
+
+/// Asks every part of a target that has had no round begun since the given moment.
+pub type Look = Box<dyn Fn(Instant) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 struct State {
     view: Option<TargetView>,
@@ -84,6 +93,8 @@ pub struct PartStatus {
     pub up: Option<bool>,
     pub last_success: Option<Now>,
     pub last_duration: Duration,
+    /// When the next round begins; `None` while one runs.
+    pub next_round: Option<Instant>,
     /// The fault of the last round that failed, and when that was.
     pub last_fault: Option<(Fault, UnixTime)>,
     failures: [u64; Reason::ALL.len()],
@@ -96,6 +107,7 @@ impl PartStatus {
             up: None,
             last_success: None,
             last_duration: Duration::ZERO,
+            next_round: None,
             last_fault: None,
             failures: [0; Reason::ALL.len()],
         }
@@ -136,7 +148,7 @@ impl PartStatus {
     }
 
     /// When what the part brought becomes too old; `None` when there is nothing.
-    pub fn stale_at(&self) -> Option<tokio::time::Instant> {
+    pub fn stale_at(&self) -> Option<Instant> {
         self.last_success.map(|last| last.monotonic + self.part.stale_after())
     }
 
@@ -152,9 +164,40 @@ impl PartStatus {
 }
 
 impl Slot {
+    /// A place for a target; its counters exist at zero from now on. It is on the page once the store has it.
+    pub fn new(name: Name, collector: &'static str, parts: &[Part]) -> Self {
+        let parts: Vec<PartStatus> = parts.iter().copied().map(PartStatus::new).collect();
+        let status = render_status(collector, &name, &parts);
+        Self {
+            name,
+            collector,
+            state: Mutex::new(State {
+                view: None,
+                data: Arc::default(),
+                status: Arc::new(status),
+                parts,
+            }),
+            look: OnceLock::new(),
+        }
+    }
+
+    /// Tells how a round is asked for out of turn; the first one told stays.
+    pub fn on_look(&self, look: Look) {
+        // A slot has one schedule, which tells once.
+        drop(self.look.set(look));
+    }
+
+    /// Looks again: returns when every part has had a round that began at `not_before` or later. A round that hangs
+    /// is waited for until its deadline, so the caller brings a limit of its own.
+    pub async fn look(&self, not_before: Instant) {
+        if let Some(look) = self.look.get() {
+            look(not_before).await;
+        }
+    }
+
     /// The rounds' side: a new picture and the books of all parts.
     pub fn put(&self, view: TargetView, data: Rendered, parts: Vec<PartStatus>) {
-        let status = self.render_status(&parts);
+        let status = render_status(self.collector, &self.name, &parts);
         let mut state = locked(&self.state);
         state.view = Some(view);
         state.data = Arc::new(data);
@@ -166,38 +209,43 @@ impl Slot {
         locked(&self.state).parts.clone()
     }
 
-    fn render_status(&self, parts: &[PartStatus]) -> Rendered {
-        let mut page = Page::new(&[]);
-        for part in parts {
-            part.samples(self.collector, self.name.as_str(), &mut page);
+    /// The rounds' side: when the next round of a part begins. Nothing on the page depends on it.
+    pub fn due(&self, part: &Part, at: Option<Instant>) {
+        let mut state = locked(&self.state);
+        for status in state.parts.iter_mut().filter(|status| status.part == *part) {
+            status.next_round = at;
         }
-        page.finish()
+    }
+
+    /// The target's own blocks of the page.
+    pub fn pages(&self) -> [Arc<Rendered>; 2] {
+        let state = locked(&self.state);
+        [Arc::clone(&state.status), Arc::clone(&state.data)]
     }
 }
 
+fn render_status(collector: &str, target: &Name, parts: &[PartStatus]) -> Rendered {
+    let mut page = Page::new(&[]);
+    for part in parts {
+        part.samples(collector, target.as_str(), &mut page);
+    }
+    page.finish()
+}
+
 impl Store {
-    /// Makes a place for a target; its counters exist at zero from now on.
-    pub fn add(&self, name: Name, collector: &'static str, parts: &[Part]) -> Arc<Slot> {
-        let parts: Vec<PartStatus> = parts.iter().copied().map(PartStatus::new).collect();
-        let slot = Slot {
-            name,
-            collector,
-            state: Mutex::new(State {
-                view: None,
-                data: Arc::default(),
-                status: Arc::default(),
-                parts: Vec::new(),
-            }),
-        };
-        let status = slot.render_status(&parts);
-        {
-            let mut state = locked(&slot.state);
-            state.status = Arc::new(status);
-            state.parts = parts;
-        }
-        let slot = Arc::new(slot);
-        locked(&self.slots).push(Arc::clone(&slot));
-        slot
+    /// Takes the place of all that was known before, in one piece.
+    pub fn replace(&self, slots: Vec<Arc<Slot>>, links: Vec<Link>) {
+        *locked(&self.slots) = slots;
+        *locked(&self.links) = Arc::new(links);
+    }
+
+    /// Which target hangs on which.
+    pub fn links(&self) -> Arc<Vec<Link>> {
+        Arc::clone(&locked(&self.links))
+    }
+
+    pub fn slot(&self, name: &str) -> Option<Arc<Slot>> {
+        self.slots().into_iter().find(|slot| slot.name.as_str() == name)
     }
 
     pub fn slots(&self) -> Vec<Arc<Slot>> {
@@ -223,7 +271,7 @@ impl Store {
             diagnosis: view.diagnosis,
         });
         *verdicts = Arc::new(found.collect());
-        *locked(&self.symptoms) = Arc::new(render_symptoms(&verdicts));
+        *locked(&self.symptoms) = Arc::new(render_symptoms(verdicts.iter()));
     }
 
     pub fn verdicts(&self) -> Arc<Vec<Verdict>> {
@@ -234,12 +282,17 @@ impl Store {
     pub fn pages(&self) -> Vec<Arc<Rendered>> {
         let mut pages = Vec::new();
         for slot in self.slots() {
-            let state = locked(&slot.state);
-            pages.push(Arc::clone(&state.status));
-            pages.push(Arc::clone(&state.data));
+            pages.extend(slot.pages());
         }
         pages.push(Arc::clone(&locked(&self.symptoms)));
         pages
+    }
+
+    /// What is ill with one target, as it stands on the page.
+    pub fn symptoms_of(&self, target: &Name) -> Rendered {
+        let verdicts = self.verdicts();
+        let own = verdicts.iter().filter(|verdict| verdict.target == *target);
+        render_symptoms(own)
     }
 
     /// Parts whose first round has not ended, as `target/part`.
@@ -254,7 +307,7 @@ impl Store {
     }
 }
 
-fn render_symptoms(verdicts: &[Verdict]) -> Rendered {
+fn render_symptoms<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>) -> Rendered {
     let mut page = Page::new(&[]);
     for verdict in verdicts {
         let target = verdict.target.as_str();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::{EXIT_USAGE, complain};
 use crate::app::{App, Web};
@@ -129,10 +129,18 @@ async fn serve(settings: Settings, web: &Web) -> Result<(), String> {
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| format!("signals: {e}"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| format!("signals: {e}"))?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(|e| format!("signals: {e}"))?;
     let app = App::start(settings, web, Clock::system()).await?;
+    let reloads = app.reloads();
     for address in app.listening() {
         tracing::info!("farmwarden {} serves http://{address}/", env!("CARGO_PKG_VERSION"));
     }
+    tokio::spawn(async move {
+        while hang_up.recv().await.is_some() {
+            // What becomes of it is logged where it is done.
+            drop(reloads.send(oneshot::channel().0).await);
+        }
+    });
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -3,6 +3,7 @@
 //! A collector reads one kind of upstream. It never uses another collector, the store or the server: what needs two
 //! targets is a relation. Adding one is a folder here and its name in the list at the end of this file.
 
+mod link;
 pub mod mounts;
 pub mod phala;
 mod symptom;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub use link::Link;
 pub use symptom::{Diagnosis, Finding, Symptom};
 
 use crate::clock::Now;
@@ -48,7 +50,7 @@ impl Part {
 }
 
 /// The entry of a target in the configuration.
-pub trait TargetConfig: DeserializeOwned + Clone + fmt::Debug + Send + Sync + 'static {
+pub trait TargetConfig: DeserializeOwned + Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
     fn name(&self) -> &Name;
 
     /// What spans several keys; an empty list when all is well.
@@ -71,8 +73,10 @@ pub trait Collector: Sized + Send + Sync + 'static {
     /// Every symptom that `diagnose` can report.
     const SYMPTOMS: &'static [&'static Symptom];
 
-    /// Prepares clients; nothing is asked yet, so an upstream that is down does not fail it.
-    fn connect(target: &Self::Target, tools: &Tools) -> Result<Self, Fault>;
+    /// Prepares clients; nothing is asked yet, so an upstream that is down does not fail it. `before` is what read the
+    /// target of this name until the configuration changed: what must outlive that, like children that cannot be
+    /// ended, is taken over from it.
+    fn connect(target: &Self::Target, tools: &Tools, before: Option<&Self>) -> Result<Self, Fault>;
 
     /// The parts that this target has.
     fn parts(&self) -> Vec<Part>;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::collectors::Sections;
 use crate::collectors::mounts;
+use crate::collectors::{Link, Sections};
 use crate::values;
 
 /// The file as it is written.
@@ -24,7 +24,11 @@ struct Raw {
 /// What a running farmwarden is made from.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Where they were read, to be read again.
+    pub file: Option<PathBuf>,
     pub collectors: Sections,
+    /// Which target hangs on which: one link per target.
+    pub links: Vec<Link>,
     /// Look for chain nodes on this machine: only without a configuration file.
     pub look_for_local_nodes: bool,
 }
@@ -45,7 +49,9 @@ impl Settings {
             };
             Mistakes(vec![format!("{shown}: cannot be read: {words}")])
         })?;
-        Self::parse(&shown.to_string(), &text)
+        let mut settings = Self::parse(&shown.to_string(), &text)?;
+        settings.file = Some(file.to_owned());
+        Ok(settings)
     }
 
     /// `file` is the name that stands in front of every mistake.
@@ -58,6 +64,8 @@ impl Settings {
             return Err(Mistakes(mistakes));
         }
         Ok(Self {
+            file: None,
+            links: Vec::new(),
             collectors,
             look_for_local_nodes: false,
         })
@@ -66,6 +74,8 @@ impl Settings {
     /// Without a file: the mounts of this machine, and chain nodes on their usual ports.
     pub fn of_this_machine(procfs: PathBuf, rootfs: PathBuf) -> Self {
         Self {
+            file: None,
+            links: Vec::new(),
             collectors: Sections {
                 mounts: vec![mounts::Target::local(procfs, rootfs)],
                 ..Sections::default()

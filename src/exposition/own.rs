@@ -2,6 +2,8 @@
 //!
 //! The library writes OpenMetrics; text 0.0.4 differs in header lines only, which are rewritten here.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -11,6 +13,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use super::{Format, ProcessUsage};
+use crate::clock::UnixTime;
 
 /// Labels of `farmwarden_http_requests_total`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -20,17 +23,35 @@ pub struct RequestLabels {
     pub code: u32,
 }
 
+/// Labels of the families about configuration files.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FileLabels {
+    file: &'static str,
+}
+
 /// Our own counters. Cloning gives another handle to the same ones.
 #[derive(Clone, Debug, Default)]
 pub struct Own {
     pub requests: Family<RequestLabels, Counter>,
     pub connections: Gauge,
     pub connections_refused: Counter,
+    /// By file: `config`, `web`.
+    config_successful: Family<FileLabels, Gauge>,
+    config_success_time: Family<FileLabels, Gauge<f64, AtomicU64>>,
     pub duplicate_samples: Counter,
     pub probe_children: Gauge,
 }
 
 impl Own {
+    /// A configuration file was read, at start or again: whether it is in force now, and when it was read.
+    pub fn config_reloaded(&self, file: &'static str, successful: bool, at: UnixTime) {
+        let labels = FileLabels { file };
+        self.config_successful.get_or_create(&labels).set(successful.into());
+        if successful {
+            self.config_success_time.get_or_create(&labels).set(at.as_secs_f64());
+        }
+    }
+
     /// Appends all of them, and the `# EOF` of OpenMetrics: they come last. `process` says how much of the machine this process uses, where that is known.
     pub fn write(&self, process: Option<ProcessUsage>, format: Format, out: &mut String) {
         let mut text = String::new();
@@ -66,6 +87,16 @@ impl Own {
             "http_connections_refused",
             "HTTP connections closed unread because too many were open",
             self.connections_refused.clone(),
+        );
+        own.register(
+            "config_last_reload_successful",
+            "1 if the last reading of this configuration file succeeded and is in force; 0 if an older one still is",
+            self.config_successful.clone(),
+        );
+        own.register(
+            "config_last_reload_success_timestamp_seconds",
+            "When this configuration file was last read with success, since 1970",
+            self.config_success_time.clone(),
         );
         own.register(
             "duplicate_samples",

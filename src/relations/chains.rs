@@ -114,7 +114,7 @@ mod tests {
             upstream: Upstream::from_system().unwrap(),
             own: Own::default(),
         };
-        let node = Node::connect(&target, &tools).unwrap();
+        let node = Node::connect(&target, &tools, None).unwrap();
         let mut snapshot = Snapshot::default();
         let start = Instant::now();
         let mut now = Now {

@@ -15,7 +15,7 @@ use crate::values::Name;
 static VALUE: Desc<0> = Desc::gauge("fake_value", "Value.", &[]);
 
 /// What one round does.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 enum Step {
     Gives(u64),
     Fails,
@@ -25,12 +25,14 @@ enum Step {
     Takes(u64),
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 struct Script {
     name: Name,
     /// One a round; the last one repeats.
     steps: Vec<Step>,
     deadline_seconds: u64,
+    /// It cannot even be set up.
+    broken: bool,
 }
 
 impl TargetConfig for Script {
@@ -40,6 +42,8 @@ impl TargetConfig for Script {
 }
 
 struct Fake {
+    /// The deadline of the one before, as a sign that it was there.
+    took_over: Option<Duration>,
     steps: Mutex<VecDeque<Step>>,
     deadline: Duration,
 }
@@ -52,8 +56,12 @@ impl Collector for Fake {
     const FAMILIES: &'static [&'static Family] = &[VALUE.family()];
     const SYMPTOMS: &'static [&'static Symptom] = &[];
 
-    fn connect(target: &Script, _tools: &Tools) -> Result<Self, Fault> {
+    fn connect(target: &Script, _tools: &Tools, before: Option<&Self>) -> Result<Self, Fault> {
+        if target.broken {
+            return Err(Fault::new("fake", "connect", Why::AuthDown));
+        }
         Ok(Self {
+            took_over: before.map(|before| before.deadline),
             steps: Mutex::new(target.steps.clone().into()),
             deadline: Duration::from_secs(target.deadline_seconds),
         })
@@ -109,8 +117,17 @@ impl Collector for Fake {
 /// A schedule with one target per script, and its page `seconds` after the start.
 struct Run {
     store: Arc<Store>,
-    _schedule: Schedule,
+    schedule: Schedule,
     started: Instant,
+}
+
+fn script(name: &str, steps: &[Step], deadline_seconds: u64) -> Script {
+    Script {
+        name: name.parse().unwrap(),
+        steps: steps.to_vec(),
+        deadline_seconds,
+        broken: false,
+    }
 }
 
 impl Run {
@@ -120,19 +137,34 @@ impl Run {
             own: Own::default(),
         };
         let store = Arc::new(Store::default());
-        let mut schedule = Schedule::new(Arc::clone(&store), tools, Clock::system());
-        for (name, steps, deadline_seconds) in scripts {
-            schedule.target::<Fake>(Script {
-                name: name.parse().unwrap(),
-                steps: steps.to_vec(),
-                deadline_seconds: *deadline_seconds,
-            });
-        }
-        Self {
+        let mut run = Self {
+            schedule: Schedule::new(Arc::clone(&store), tools, Clock::system()),
             store,
-            _schedule: schedule,
             started: Instant::now(),
+        };
+        let scripts = scripts
+            .iter()
+            .map(|(name, steps, deadline)| script(name, steps, *deadline));
+        run.change_to(scripts).unwrap();
+        run
+    }
+
+    fn change_to(&mut self, scripts: impl IntoIterator<Item = Script>) -> Result<Swapped, Vec<Fault>> {
+        let mut planner = Planner {
+            schedule: &self.schedule,
+            targets: Vec::new(),
+            faults: Vec::new(),
+        };
+        for script in scripts {
+            planner.target::<Fake>(script);
         }
+        let plan = planner.finish(Vec::new())?;
+        Ok(self.schedule.swap(plan))
+    }
+
+    fn fake(&self, name: &str) -> &Rounds<Fake> {
+        let working = self.schedule.named(&name.parse().unwrap()).unwrap();
+        working.as_any().downcast_ref().unwrap()
     }
 
     async fn page_at(&self, seconds: u64) -> String {
@@ -244,4 +276,95 @@ async fn nothing_is_ready_before_its_first_round_and_counters_are() {
     assert_eq!((up(&page, "a"), failures(&page, "a", "timeout")), (None, 0));
     run.page_at(6).await;
     assert!(run.store.waiting().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_configuration_keeps_what_did_not_change_and_starts_the_rest_anew() {
+    let (one, two): (&[Step], &[Step]) = (&[Step::Gives(1), Step::Takes(1000)], &[Step::Gives(2)]);
+    let mut run = Run::start(&[("kept", one, 999), ("changed", one, 999), ("gone", one, 5)]);
+    run.page_at(2).await;
+    let swapped = run.change_to([
+        script("new", two, 5),
+        script("kept", one, 999),
+        script("changed", two, 5),
+    ]);
+    let expected = Swapped {
+        kept: 1,
+        changed: 1,
+        new: 1,
+        gone: 1,
+    };
+    assert_eq!(swapped, Ok(expected));
+    let at_once = run.page_at(2).await;
+    assert_eq!((value(&at_once, "kept"), up(&at_once, "kept")), (Some(1), Some(true)));
+    assert_eq!((value(&at_once, "changed"), value(&at_once, "new")), (None, None));
+    assert!(!at_once.contains("gone"));
+    assert_eq!(run.fake("changed").collector.took_over, Some(Duration::from_secs(999)));
+    assert_eq!(run.store.waiting(), ["new/only", "changed/only"]);
+    let later = run.page_at(4).await;
+    assert_eq!(
+        (value(&later, "kept"), value(&later, "changed"), value(&later, "new")),
+        (Some(1), Some(2), Some(2))
+    );
+    assert!(!later.contains("gone"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_cannot_be_set_up_leaves_everything_as_it_was() {
+    let mut run = Run::start(&[("a", &[Step::Gives(1)], 5)]);
+    run.page_at(2).await;
+    let broken = Script {
+        broken: true,
+        ..script("b", &[Step::Gives(2)], 5)
+    };
+    let refused = run.change_to([script("a", &[Step::Gives(3)], 5), broken]);
+    assert_eq!(refused.map_err(|faults| faults.len()), Err(1));
+    assert_eq!(value(&run.page_at(60).await, "a"), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rounds_of_a_target_that_is_gone_stop() {
+    let mut run = Run::start(&[("a", &[Step::Gives(1)], 5)]);
+    run.page_at(2).await;
+    let weak = Arc::downgrade(&run.schedule.running[0].working);
+    run.change_to([]).unwrap();
+    tokio::task::yield_now().await;
+    assert_eq!(weak.strong_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_asks_anew_and_takes_what_has_begun_since() {
+    let steps: Vec<Step> = (1..9).map(Step::Gives).collect();
+    let run = Run::start(&[("a", &steps, 5)]);
+    let before = value(&run.page_at(2).await, "a");
+    let slot = run.store.slot("a").unwrap();
+    slot.look(run.started).await;
+    assert_eq!(value(&run.page_at(2).await, "a"), before);
+    let now = Instant::now();
+    tokio::join!(slot.look(now), slot.look(now));
+    assert_eq!(value(&run.page_at(2).await, "a"), before.map(|before| before + 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_waits_for_the_round_that_runs_and_two_never_overlap() {
+    let run = Run::start(&[("a", &[Step::Takes(4), Step::Gives(2)], 5)]);
+    let slot = run.store.slot("a").unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(slot.parts()[0].next_round.is_none());
+    let before = Instant::now();
+    slot.look(before).await;
+    assert!(before.elapsed() > Duration::from_secs(1), "{:?}", before.elapsed());
+    assert_eq!(value(&run.page_at(2).await, "a"), Some(2));
+    let next = slot.parts()[0].next_round.unwrap();
+    assert!(next > Instant::now() && next < Instant::now() + Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_is_given_up_leaves_the_rounds_going() {
+    let run = Run::start(&[("a", &[Step::Gives(1), Step::Hangs, Step::Gives(2)], 5)]);
+    run.page_at(2).await;
+    let slot = run.store.slot("a").unwrap();
+    let looked = tokio::time::timeout(Duration::from_secs(1), slot.look(Instant::now())).await;
+    assert!(looked.is_err());
+    assert_eq!(value(&run.page_at(30).await, "a"), Some(2));
 }

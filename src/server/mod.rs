@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use routes::Routes;
@@ -36,6 +36,9 @@ const CONNECTION_WITHIN: Duration = Duration::from_mins(5);
 const STOP_WITHIN: Duration = Duration::from_millis(400);
 /// Pause after a failed accept (out of file descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A request to read the configuration again; what became of it is sent back, in words.
+pub type Reload = oneshot::Sender<Result<String, String>>;
 
 /// Binds an address. The port can be bound again as soon as the process has ended.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {

@@ -6,9 +6,11 @@ use std::time::Duration;
 use farmwarden::app::{App, Web};
 use farmwarden::clock::Clock;
 use farmwarden::config::Settings;
+use farmwarden::server::Reload;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// Longer than anything here takes on a busy machine; a test that needs it has failed.
@@ -19,6 +21,8 @@ pub(crate) struct Warden {
     pub(crate) address: SocketAddr,
     stop: watch::Sender<bool>,
     running: JoinHandle<()>,
+    reloads: mpsc::Sender<Reload>,
+    directory: TempDir,
 }
 
 /// An HTTP answer.
@@ -47,13 +51,44 @@ impl Warden {
     }
 
     pub(crate) async fn start_at(listen: SocketAddr, config: &str, clock: Clock) -> Self {
-        let app = app(listen, config, clock).await.unwrap();
+        Self::run(app(listen, config, clock).await.unwrap(), tempfile::tempdir().unwrap())
+    }
+
+    /// With a file that can be changed and read again.
+    pub(crate) async fn start_from_file(config: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("farm.yml");
+        std::fs::write(&file, config).unwrap();
+        let settings = Settings::read(&file).unwrap();
+        let web = web("127.0.0.1:0".parse().unwrap());
+        Self::run(App::start(settings, &web, Clock::system()).await.unwrap(), directory)
+    }
+
+    fn run(app: App, directory: TempDir) -> Self {
         let (stop, stopped) = watch::channel(false);
         Self {
             address: app.listening()[0],
             stop,
+            reloads: app.reloads(),
             running: tokio::spawn(app.run(stopped)),
+            directory,
         }
+    }
+
+    /// Writes the file anew and has it read again.
+    pub(crate) async fn reload(&self, config: &str) -> Result<String, String> {
+        std::fs::write(self.directory.path().join("farm.yml"), config).unwrap();
+        self.reload_as_it_is().await
+    }
+
+    pub(crate) async fn reload_as_it_is(&self) -> Result<String, String> {
+        let (answer, outcome) = oneshot::channel();
+        self.reloads.send(answer).await.unwrap();
+        tokio::time::timeout(PATIENCE, outcome).await.unwrap().unwrap()
+    }
+
+    pub(crate) fn remove_file(&self) {
+        std::fs::remove_file(self.directory.path().join("farm.yml")).unwrap();
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
@@ -118,9 +153,12 @@ impl Warden {
 
 pub(crate) async fn app(listen: SocketAddr, config: &str, clock: Clock) -> Result<App, String> {
     let settings = Settings::parse("farm.yml", config).unwrap();
-    let web = Web {
+    App::start(settings, &web(listen), clock).await
+}
+
+fn web(listen: SocketAddr) -> Web {
+    Web {
         listen: vec![listen],
         telemetry_path: "/metrics".to_owned(),
-    };
-    App::start(settings, &web, clock).await
+    }
 }

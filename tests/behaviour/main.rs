@@ -8,4 +8,5 @@
 
 mod chain_node;
 mod harness;
+mod reload;
 mod serving;

@@ -15,7 +15,7 @@ use farmwarden::collectors::phala::{Node, Snapshot};
 use farmwarden::collectors::{Collector, Diagnosis, Part, TargetView};
 use farmwarden::exposition::{Desc, Family, Format, Own, Page, Rendered};
 use farmwarden::server::{Routes, bind, serve};
-use farmwarden::store::Store;
+use farmwarden::store::{Slot, Store};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const RUNS: usize = 40;
@@ -66,6 +66,7 @@ fn target(name: &str, entities: usize) -> Rendered {
 
 fn filled(series: usize) -> Store {
     let store = Store::default();
+    let mut slots = Vec::new();
     let part = Part {
         name: "para",
         every: Duration::from_secs(15),
@@ -73,10 +74,12 @@ fn filled(series: usize) -> Store {
     };
     for number in 0..TARGETS {
         let name = format!("prb-{number:02}");
-        let slot = store.add(name.parse().unwrap(), Node::NAME, &[part]);
+        let slot = Arc::new(Slot::new(name.parse().unwrap(), Node::NAME, &[part]));
         let view = TargetView::new::<Node>(slot.name.clone(), Snapshot::default(), Diagnosis::default());
         slot.put(view, target(&name, series / TARGETS / FAMILIES.len()), slot.parts());
+        slots.push(slot);
     }
+    store.replace(slots, Vec::new());
     store
 }
 

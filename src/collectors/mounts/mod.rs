@@ -74,14 +74,18 @@ impl Collector for Mounts {
     const FAMILIES: &'static [&'static Family] = samples::FAMILIES;
     const SYMPTOMS: &'static [&'static Symptom] = symptoms::SYMPTOMS;
 
-    fn connect(target: &Target, tools: &Tools) -> Result<Self, Fault> {
+    fn connect(target: &Target, tools: &Tools, before: Option<&Self>) -> Result<Self, Fault> {
         // Rounds do not come at exact times: half an interval early is early enough.
         let half_a_round: Duration = target.interval.get() / 2;
         let count_every = target.count_every().saturating_sub(half_a_round);
         let limits = Limits::new(target.probe_timeout.get(), count_every, target.max_children);
+        let prober = match before {
+            Some(before) => before.prober.with(limits),
+            None => Prober::new(Program::own(PROBE_COMMAND), limits, tools.own.probe_children.clone()),
+        };
         Ok(Self {
             target: target.clone(),
-            prober: Prober::new(Program::own(PROBE_COMMAND), limits, tools.own.probe_children.clone()),
+            prober,
             upstream: tools.upstream.clone(),
         })
     }

@@ -90,6 +90,7 @@ impl Pool {
 
     fn begin(&mut self, round: Round) {
         let now = Instant::now();
+        self.limits = round.limits;
         for mount in self.mounts.values_mut() {
             mount.wanted = false;
         }

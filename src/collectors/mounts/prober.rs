@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
@@ -130,6 +130,8 @@ impl Limits {
 }
 
 pub(super) struct Round {
+    /// Hold from this round on.
+    pub limits: Limits,
     pub jobs: Vec<Job>,
     pub reply: oneshot::Sender<Reports>,
 }
@@ -139,16 +141,26 @@ pub(super) struct Prober {
     program: Program,
     limits: Limits,
     alive: Gauge,
-    rounds: OnceLock<mpsc::Sender<Round>>,
+    rounds: Arc<OnceLock<mpsc::Sender<Round>>>,
 }
 
 impl Prober {
-    pub(super) const fn new(program: Program, limits: Limits, alive: Gauge) -> Self {
+    pub(super) fn new(program: Program, limits: Limits, alive: Gauge) -> Self {
         Self {
             program,
             limits,
             alive,
-            rounds: OnceLock::new(),
+            rounds: Arc::default(),
+        }
+    }
+
+    /// The same pool with other limits. A mount that hangs keeps the child it has instead of getting another.
+    pub(super) fn with(&self, limits: Limits) -> Self {
+        Self {
+            program: self.program.clone(),
+            limits,
+            alive: self.alive.clone(),
+            rounds: Arc::clone(&self.rounds),
         }
     }
 
@@ -161,7 +173,12 @@ impl Prober {
             sender
         });
         let (reply, reports) = oneshot::channel();
-        rounds.send(Round { jobs, reply }).await.ok()?;
+        let round = Round {
+            limits: self.limits,
+            jobs,
+            reply,
+        };
+        rounds.send(round).await.ok()?;
         reports.await.ok()
     }
 }

@@ -9,7 +9,7 @@ use crate::collectors::TargetConfig;
 use crate::values::{Duration, Name, Pattern, Size};
 
 /// The mounts of one machine. Only `name` must be given.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// What metrics, alerts and repairs call this machine.

@@ -22,7 +22,7 @@ use crate::upstream::{Fault, Substrate};
 use crate::values::{self, Endpoint, Name, Size};
 
 /// One node. At least one endpoint; a Phala node has both.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// What metrics, alerts and repairs call this node.
@@ -108,7 +108,7 @@ impl Collector for Node {
     const FAMILIES: &'static [&'static Family] = samples::FAMILIES;
     const SYMPTOMS: &'static [&'static Symptom] = symptoms::SYMPTOMS;
 
-    fn connect(target: &Target, tools: &Tools) -> Result<Self, Fault> {
+    fn connect(target: &Target, tools: &Tools, _before: Option<&Self>) -> Result<Self, Fault> {
         let mut endpoints = Vec::new();
         for (chain, endpoint) in [(Chain::Para, &target.para), (Chain::Relay, &target.relay)] {
             if let Some(endpoint) = endpoint {

@@ -247,3 +247,20 @@ async fn a_hundred_dead_shares_among_fifteen_hundred_mounts_are_bearable_at_firs
     assert_eq!(second.values().filter(|report| hangs(report)).count(), 100);
     assert!(bench.alive.get() <= 104, "{}", bench.alive.get());
 }
+
+#[tokio::test]
+async fn after_a_change_of_limits_a_mount_that_hangs_keeps_the_child_it_has() {
+    let mut bench = bench(QUICK);
+    let before = bench.round(&["/hang", "/a"]).await;
+    assert!(before["/hang"].in_flight.is_some());
+    let since = before["/hang"].in_flight;
+    let more = Limits {
+        max_children: 20,
+        ..QUICK
+    };
+    bench.prober = bench.prober.with(more);
+    let after = bench.round(&["/hang", "/a"]).await;
+    assert_eq!(after["/hang"].in_flight, since);
+    assert!(after["/a"].space.is_some());
+    assert_eq!(bench.times_asked("hang"), 1);
+}
