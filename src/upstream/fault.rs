@@ -35,6 +35,8 @@ pub enum Why {
     Malformed(String),
     Upstream(String),
     InProgress(Duration),
+    /// What the configuration names is not there: found when a target is set up, never by a round.
+    Configuration(String),
     Internal(String),
 }
 
@@ -136,7 +138,8 @@ impl Why {
             Self::Malformed(_) => Reason::Malformed,
             Self::Upstream(_) => Reason::Upstream,
             Self::InProgress(_) => Reason::InProgress,
-            Self::Internal(_) => Reason::Internal,
+            // It never reaches a counter.
+            Self::Configuration(_) | Self::Internal(_) => Reason::Internal,
         }
     }
 }
@@ -144,9 +147,11 @@ impl Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(what) | Self::Tls(what) | Self::Forbidden(what) | Self::NotFound(what) => {
-                f.write_str(what)
-            }
+            Self::Unreachable(what)
+            | Self::Tls(what)
+            | Self::Forbidden(what)
+            | Self::NotFound(what)
+            | Self::Configuration(what) => f.write_str(what),
             Self::Timeout(limit) => write!(f, "no answer within {}", values::Duration::from(*limit)),
             Self::ClientCertRefused => f.write_str("it refused our client certificate"),
             Self::Unauthorized(code) => write!(f, "it refused our credentials (HTTP {code})"),

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::{Client, Method, Response, StatusCode};
 use url::Url;
 
-use super::{Fault, Upstream, Why, dns};
+use super::{Fault, Token, Upstream, Why, dns};
 use crate::values::{self, Size};
 
 /// A client for one upstream. `who` stands in every fault, so it must be printable.
@@ -18,6 +18,7 @@ pub struct Http {
     who: String,
     deadline: Duration,
     cap: Size,
+    token: Option<Token>,
 }
 
 /// The one client behind all of them: its connections, name look-ups and trust are shared.
@@ -50,28 +51,53 @@ impl Http {
             who,
             deadline,
             cap,
+            token: None,
         }
+    }
+
+    /// Sends the token with every request.
+    #[must_use]
+    pub fn with_token(mut self, token: Option<Token>) -> Self {
+        self.token = token;
+        self
     }
 
     /// Posts JSON and gives the body of a 2xx answer.
     pub async fn post_json(&self, url: &Url, operation: &str, body: Vec<u8>) -> Result<Bytes, Fault> {
-        let request = self
-            .client
-            .request(Method::POST, url.clone())
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .header(reqwest::header::ACCEPT, "application/json")
-            .body(body);
         let exchange = async {
-            let response = request.send().await.map_err(|e| self.why(&e))?;
-            match response.status() {
-                status if status.is_success() => self.read(response).await,
-                status => Err(status_why(status)),
+            match self.post_once(url, body.clone()).await {
+                Err(Why::Unauthorized(_)) if self.renewed().await => self.post_once(url, body).await,
+                outcome => outcome,
             }
         };
         match tokio::time::timeout(self.deadline, exchange).await {
             Ok(Ok(bytes)) => Ok(bytes),
             Ok(Err(why)) => Err(Fault::new(&self.who, operation, why)),
             Err(_) => Err(Fault::new(&self.who, operation, Why::Timeout(self.deadline))),
+        }
+    }
+
+    async fn post_once(&self, url: &Url, body: Vec<u8>) -> Result<Bytes, Why> {
+        let mut request = self
+            .client
+            .request(Method::POST, url.clone())
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .header(reqwest::header::ACCEPT, "application/json")
+            .body(body);
+        if let Some(header) = self.token.as_ref().and_then(Token::header) {
+            request = request.header(reqwest::header::AUTHORIZATION, header);
+        }
+        let response = request.send().await.map_err(|e| self.why(&e))?;
+        match response.status() {
+            status if status.is_success() => self.read(response).await,
+            status => Err(status_why(status)),
+        }
+    }
+
+    async fn renewed(&self) -> bool {
+        match &self.token {
+            Some(token) => token.renewed().await,
+            None => false,
         }
     }
 

@@ -8,12 +8,14 @@ mod fault;
 mod http;
 mod substrate;
 mod tls;
+mod token;
 
 use std::sync::Arc;
 
 pub use fault::{Fault, Reason, Why};
 pub use http::Http;
 pub use substrate::Substrate;
+pub use token::Token;
 
 /// What all clients share: name look-ups and trust. Cloning gives another handle.
 #[derive(Clone)]

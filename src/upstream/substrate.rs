@@ -9,6 +9,7 @@ use std::time::Duration;
 use jsonrpsee::core::client::{ClientT as _, Error as WsError};
 use jsonrpsee::core::traits::ToRpcParams;
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use subxt_rpcs::client::{RawRpcFuture, RawRpcSubscription, RpcClient, RpcClientT, RpcParams};
@@ -16,7 +17,7 @@ use subxt_rpcs::{Error as RpcError, UserError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 
-use super::{Fault, Http, Upstream, Why};
+use super::{Fault, Http, Token, Upstream, Why};
 use crate::values::{self, Endpoint, Scheme, Size};
 
 /// The calls that a collector may make: none of them changes the node.
@@ -47,16 +48,17 @@ pub struct Substrate {
 
 impl Substrate {
     /// Connects at the first call, and again after a websocket was lost. `deadline` bounds every single call.
-    pub fn new(upstream: &Upstream, endpoint: &Endpoint, deadline: Duration, cap: Size) -> Self {
+    pub fn new(upstream: &Upstream, endpoint: &Endpoint, token: Option<Token>, deadline: Duration, cap: Size) -> Self {
         let who = endpoint.to_string();
         let client = match endpoint.scheme() {
             Scheme::Http | Scheme::Https => RpcClient::new(OverHttp {
-                http: Http::new(upstream, who.clone(), deadline, cap),
+                http: Http::new(upstream, who.clone(), deadline, cap).with_token(token),
                 endpoint: endpoint.clone(),
             }),
             Scheme::Ws | Scheme::Wss => RpcClient::new(OverWs {
                 upstream: upstream.clone(),
                 endpoint: endpoint.clone(),
+                token,
                 deadline,
                 cap,
                 client: Mutex::new(None),
@@ -185,6 +187,7 @@ fn parse_envelope(body: &[u8]) -> Result<Box<RawValue>, Refused> {
 struct OverWs {
     upstream: Upstream,
     endpoint: Endpoint,
+    token: Option<Token>,
     deadline: Duration,
     cap: Size,
     /// Kept from call to call; taken away when it failed.
@@ -245,20 +248,42 @@ impl OverWs {
         if let Some(client) = slot.as_ref().filter(|client| client.is_connected()) {
             return Ok(Arc::clone(client));
         }
+        let client = match self.handshake().await {
+            Err(Fault {
+                why: Why::Unauthorized(_),
+                ..
+            }) if self.renewed().await => self.handshake().await?,
+            outcome => outcome?,
+        };
+        let client = Arc::new(client);
+        *slot = Some(Arc::clone(&client));
+        Ok(client)
+    }
+
+    async fn handshake(&self) -> Result<WsClient, Fault> {
         let stream = self.stream().await?;
         let cap = u32::try_from(self.cap.bytes()).unwrap_or(u32::MAX);
+        let mut headers = HeaderMap::new();
+        if let Some(header) = self.token.as_ref().and_then(Token::header) {
+            headers.insert(AUTHORIZATION, header);
+        }
         let client = WsClientBuilder::default()
             .max_response_size(cap)
             .max_frame_size(cap)
             .request_timeout(self.deadline)
             .connection_timeout(self.deadline)
             .max_redirections(0)
+            .set_headers(headers)
             .build_with_stream(self.endpoint.url().as_str(), stream)
-            .await
-            .map_err(|error| self.fault("websocket handshake", self.why(&error)))?;
-        let client = Arc::new(client);
-        *slot = Some(Arc::clone(&client));
-        Ok(client)
+            .await;
+        client.map_err(|error| self.fault("websocket handshake", self.why(&error)))
+    }
+
+    async fn renewed(&self) -> bool {
+        match &self.token {
+            Some(token) => token.renewed().await,
+            None => false,
+        }
     }
 
     async fn stream(&self) -> Result<Box<dyn Stream>, Fault> {

@@ -7,12 +7,16 @@ mod duration;
 mod endpoint;
 mod name;
 mod pattern;
+mod secret;
+mod secret_source;
 
 pub use bytes::Size;
 pub use duration::Duration;
 pub use endpoint::{Endpoint, Scheme};
 pub use name::Name;
 pub use pattern::Pattern;
+pub use secret::Secret;
+pub use secret_source::SecretSource;
 
 /// The kernel's own sentence without the number behind it, in lower case: `connection refused`.
 pub fn io_words(error: &std::io::Error) -> String {

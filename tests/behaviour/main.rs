@@ -9,4 +9,5 @@
 mod chain_node;
 mod harness;
 mod reload;
+mod secrets;
 mod serving;

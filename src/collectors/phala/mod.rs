@@ -8,6 +8,7 @@ mod samples;
 mod snapshot;
 mod symptoms;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -18,8 +19,8 @@ pub use symptoms::{NODE_STUCK, Thresholds};
 use super::{Collector, Diagnosis, Part, Symptom, TargetConfig, Tools};
 use crate::clock::Now;
 use crate::exposition::{Family, Page};
-use crate::upstream::{Fault, Substrate};
-use crate::values::{self, Endpoint, Name, Size};
+use crate::upstream::{Fault, Substrate, Token};
+use crate::values::{self, Endpoint, Name, SecretSource, Size};
 
 /// One node. At least one endpoint; a Phala node has both.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -31,6 +32,10 @@ pub struct Target {
     pub para: Option<Endpoint>,
     /// The embedded relay chain's RPC. Usual port 9945.
     pub relay: Option<Endpoint>,
+    /// File that holds a token for both endpoints, sent as `Authorization: Bearer`; for nodes behind a proxy or of a provider.
+    pub bearer_token_file: Option<PathBuf>,
+    /// Environment variable that holds it, instead of a file.
+    pub bearer_token_env: Option<String>,
     /// How often the node is asked.
     #[serde(default = "default_interval")]
     pub interval: values::Duration,
@@ -61,6 +66,8 @@ impl Target {
             name,
             para,
             relay,
+            bearer_token_file: None,
+            bearer_token_env: None,
             interval: default_interval(),
             timeout: default_timeout(),
             thresholds: Thresholds::default(),
@@ -77,6 +84,9 @@ impl TargetConfig for Target {
         let mut mistakes = Vec::new();
         if self.para.is_none() && self.relay.is_none() {
             mistakes.push("names neither `para` nor `relay`; give at least one RPC endpoint".to_owned());
+        }
+        if self.bearer_token_file.is_some() && self.bearer_token_env.is_some() {
+            mistakes.push("bearer_token_env: give it or `bearer_token_file`, not both".to_owned());
         }
         if self.interval < values::Duration::from_secs(1) {
             mistakes.push(format!("interval {} is too short; at least 1s", self.interval));
@@ -109,6 +119,10 @@ impl Collector for Node {
     const SYMPTOMS: &'static [&'static Symptom] = symptoms::SYMPTOMS;
 
     fn connect(target: &Target, tools: &Tools, _before: Option<&Self>) -> Result<Self, Fault> {
+        let source = SecretSource::from_keys(target.bearer_token_file.as_ref(), target.bearer_token_env.as_ref());
+        let token = source
+            .map(|source| Token::read(target.name.as_str(), source))
+            .transpose()?;
         let mut endpoints = Vec::new();
         for (chain, endpoint) in [(Chain::Para, &target.para), (Chain::Relay, &target.relay)] {
             if let Some(endpoint) = endpoint {
@@ -118,7 +132,13 @@ impl Collector for Node {
                     // Calls follow one another; the beat is kept whatever they take together.
                     deadline: target.interval.get().mul_f64(0.95),
                 };
-                let node = Substrate::new(&tools.upstream, endpoint, target.timeout.get(), ANSWER_CAP);
+                let node = Substrate::new(
+                    &tools.upstream,
+                    endpoint,
+                    token.clone(),
+                    target.timeout.get(),
+                    ANSWER_CAP,
+                );
                 endpoints.push((part, chain, node));
             }
         }
@@ -163,6 +183,6 @@ impl Collector for Node {
 
 /// Whether a Substrate node answers there, by its harmless `system_chain`; gives the chain's name.
 pub async fn recognise(endpoint: &Endpoint, tools: &Tools, within: Duration) -> Result<String, Fault> {
-    let node = Substrate::new(&tools.upstream, endpoint, within, ANSWER_CAP);
+    let node = Substrate::new(&tools.upstream, endpoint, None, within, ANSWER_CAP);
     reader::chain_name(&node).await
 }

@@ -33,6 +33,9 @@ pub(super) async fn respond<U: Upstream>(
         return reply(413, "text/plain", "The request is too large.\n").map(bodies::full);
     };
     let request = Request::from_parts(head, body.to_bytes());
+    if !authorised(&request, &upstream.view().dials.token) {
+        return reply(401, "text/plain", "A token is needed.\n").map(bodies::full);
+    }
     let key = accept_key(&request).filter(|_| upstream.upgrades(&request));
     // Before the view: the answer must count and carry what held when the request was whole.
     let answer = if key.is_some() {
@@ -57,6 +60,12 @@ pub(super) async fn respond<U: Upstream>(
         }
         (None, None) => reply(500, "text/plain", "").map(bodies::full),
     }
+}
+
+fn authorised(request: &Request<Bytes>, token: &str) -> bool {
+    let header = request.headers().get(header::AUTHORIZATION);
+    let given = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    token.is_empty() || given == Some(token)
 }
 
 /// Incidents that answer something else altogether, to a handshake as well.

@@ -58,6 +58,8 @@ pub struct Dials {
     /// `host:port` of another stand-in, or a whole URL.
     pub redirect_to: String,
     pub status: u16,
+    /// Requests without this bearer token get 401; empty for none.
+    pub token: String,
 }
 
 impl Default for Dials {
@@ -68,6 +70,7 @@ impl Default for Dials {
             huge_bytes: 100 * 1024 * 1024,
             redirect_to: String::new(),
             status: 503,
+            token: String::new(),
         }
     }
 }

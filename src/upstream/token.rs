@@ -1,0 +1,50 @@
+//! A bearer token for an upstream: read at the start, and again when the upstream refuses it, because tokens are
+//! renewed while we run.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reqwest::header::HeaderValue;
+
+use super::{Fault, Why};
+use crate::values::{Secret, SecretSource};
+
+/// Cloning gives another handle to the same token.
+#[derive(Clone, Debug)]
+pub struct Token {
+    source: SecretSource,
+    current: Arc<Mutex<Secret>>,
+}
+
+impl Token {
+    /// Reads it once. `who` stands in the fault.
+    pub fn read(who: &str, source: SecretSource) -> Result<Self, Fault> {
+        let secret = source.read();
+        let secret = secret.map_err(|words| Fault::new(who, "its token", Why::Configuration(words)))?;
+        Ok(Self {
+            source,
+            current: Arc::new(Mutex::new(secret)),
+        })
+    }
+
+    /// The header `Authorization`, marked so that no library prints it.
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", current.expose())).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    /// Reads it again; true if it is another one now. A place that cannot be read keeps the old one: the refusal is
+    /// what gets reported.
+    pub(super) async fn renewed(&self) -> bool {
+        let source = self.source.clone();
+        // The file may lie on a share that hangs; the deadline of the call bounds it.
+        let Ok(Ok(read)) = tokio::task::spawn_blocking(move || source.read()).await else {
+            return false;
+        };
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let differs = *current != read;
+        *current = read;
+        differs
+    }
+}

@@ -1,0 +1,107 @@
+//! Where a secret lies: in a file, or in an environment variable. Never in the configuration itself.
+
+use std::path::{Path, PathBuf};
+
+use super::{Secret, io_words};
+
+/// A place that the configuration names, by a key that ends in `_file` or `_env`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    File(PathBuf),
+    Env(String),
+}
+
+/// Tokens have some hundred characters. Without it a wrong path (a log, a disk) would be read to its end.
+const LARGEST: u64 = 64 << 10;
+
+impl SecretSource {
+    /// From the two keys of a pair, of which at most one may be given.
+    pub fn from_keys(file: Option<&PathBuf>, env: Option<&String>) -> Option<Self> {
+        match (file, env) {
+            (Some(file), _) => Some(Self::File(file.clone())),
+            (None, Some(name)) => Some(Self::Env(name.clone())),
+            (None, None) => None,
+        }
+    }
+
+    /// Reads it as it is now, without the white space around it. The error names the place and never what is there.
+    pub fn read(&self) -> Result<Secret, String> {
+        let (text, place) = match self {
+            Self::File(path) => (read_file(path)?, path.display().to_string()),
+            Self::Env(name) => {
+                let text = std::env::var(name).map_err(|error| {
+                    let words = match error {
+                        std::env::VarError::NotPresent => "is not set",
+                        std::env::VarError::NotUnicode(_) => "is no text in UTF-8",
+                    };
+                    format!("the environment variable {name} {words}")
+                })?;
+                (text, format!("the environment variable {name}"))
+            }
+        };
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            Err(format!("{place} is empty"))
+        } else if !trimmed.chars().all(|c| c.is_ascii_graphic()) {
+            Err(format!("{place} must hold one token without spaces, in ASCII"))
+        } else {
+            Ok(Secret::new(trimmed))
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    use std::io::Read as _;
+    let shown = path.display();
+    let wrong = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::InvalidData => format!("{shown} is no text in UTF-8"),
+        _ => format!("{shown} cannot be read: {}", io_words(&e)),
+    };
+    let mut text = String::new();
+    let mut file = std::fs::File::open(path).map_err(wrong)?.take(LARGEST + 1);
+    file.read_to_string(&mut text).map_err(wrong)?;
+    if text.len() > usize::try_from(LARGEST).unwrap_or(usize::MAX) {
+        return Err(format!("{shown} is too large to hold a token"));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<String, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        std::fs::write(&path, bytes).unwrap();
+        let read = SecretSource::File(path).read();
+        read.map(|secret| secret.expose().to_owned())
+    }
+
+    #[test]
+    fn a_file_holds_one_token_and_white_space() {
+        assert_eq!(read(b"\n abc.d-e \r\n").unwrap(), "abc.d-e");
+        assert!(read(b" \n").unwrap_err().ends_with("is empty"));
+        assert!(read(&vec![b'x'; 70_000]).unwrap_err().contains("too large"));
+        for wrong in [
+            &b"s3cret two"[..],
+            b"s3cret\nX: y",
+            "s3crét".as_bytes(),
+            b"s3cret\0",
+            b"s3cret\xff",
+        ] {
+            let words = read(wrong).unwrap_err();
+            assert!(!words.contains("s3c"), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_missing_place_is_named() {
+        let missing = SecretSource::File("/no/such/token".into()).read().unwrap_err();
+        assert_eq!(missing, "/no/such/token cannot be read: no such file or directory");
+        let unset = SecretSource::Env("FARMWARDEN_NO_SUCH_VARIABLE".to_owned())
+            .read()
+            .unwrap_err();
+        assert_eq!(unset, "the environment variable FARMWARDEN_NO_SUCH_VARIABLE is not set");
+    }
+}
