@@ -3,6 +3,7 @@
 //! Rounds put, everybody else reads. A reader never waits for an upstream: it takes what is there.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +58,9 @@ pub struct Store {
     /// `farmwarden_symptom`, after the relations had their say.
     verdicts: Mutex<Arc<Vec<Verdict>>>,
     symptoms: Mutex<Arc<Rendered>>,
+    /// Every part had its first round once. Targets that a reload adds do not take it back: whoever routes by readiness
+    /// would lose sight of all others.
+    was_ready: AtomicBool,
 }
 
 /// What is ill with one target, all relations considered.
@@ -295,14 +299,18 @@ impl Store {
         render_symptoms(own)
     }
 
-    /// Parts whose first round has not ended, as `target/part`.
+    /// Parts whose first round has not ended since the start, as `target/part`.
     pub fn waiting(&self) -> Vec<String> {
+        if self.was_ready.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
         let mut waiting = Vec::new();
         for slot in self.slots() {
             let state = locked(&slot.state);
             let first = state.parts.iter().filter(|status| status.up.is_none());
             waiting.extend(first.map(|status| format!("{}/{}", slot.name, status.part.name)));
         }
+        self.was_ready.store(waiting.is_empty(), Ordering::Relaxed);
         waiting
     }
 }
