@@ -12,5 +12,6 @@ mod alone;
 mod mounts;
 mod page;
 mod prometheus;
+mod reload;
 mod substrate;
 mod support;

@@ -16,7 +16,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) struct Farmwarden {
     pub(crate) address: String,
     pub(crate) process: Process,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Farmwarden {
@@ -39,6 +39,11 @@ impl Farmwarden {
         Self::run(&mut command, directory)
     }
 
+    /// The configuration file as it is read with the next SIGHUP.
+    pub(crate) fn change_file(&self, config: &str) {
+        std::fs::write(self.directory.path().join("farmwarden.yml"), config).unwrap();
+    }
+
     /// Started in any way; `directory` lives as long.
     #[track_caller]
     pub(crate) fn run(command: &mut Command, directory: tempfile::TempDir) -> Self {
@@ -50,7 +55,7 @@ impl Farmwarden {
         Self {
             address,
             process,
-            _directory: directory,
+            directory,
         }
     }
 
