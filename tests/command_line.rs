@@ -24,7 +24,10 @@ fn wrong_arguments_and_configurations_end_with_2_and_say_what_was_expected() {
     std::fs::write(&file, "collectors:\n  phala:\n    - name: a b\n").unwrap();
     let file = file.to_str().unwrap();
     for (arguments, words) in [
-        (["--config.file", file], "farm.yml:3:13: `a b` is not a name"),
+        (
+            ["--config.file", file],
+            "farm.yml:3:13: collectors.phala[0].name: `a b` is not a name",
+        ),
         (
             ["--config.file", "/no/such/file"],
             "/no/such/file: cannot be read: no such file or directory",

@@ -53,8 +53,15 @@ impl Part {
 pub trait TargetConfig: DeserializeOwned + Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
     fn name(&self) -> &Name;
 
-    /// What spans several keys; an empty list when all is well.
-    fn mistakes(&self) -> Vec<String> {
+    /// The farm it belongs to, if the configuration says so.
+    fn farm(&self) -> Option<&Name>;
+
+    /// The targets that it hangs on, if the configuration says so.
+    fn depends_on(&self) -> Option<&[Name]>;
+
+    /// What spans several keys: the key to be named (empty for the target as a whole) and what is wrong with it. An
+    /// empty list when all is well.
+    fn contradictions(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
 }
@@ -64,6 +71,8 @@ pub trait Collector: Sized + Send + Sync + 'static {
     /// The key in the configuration and the label value `collector`.
     const NAME: &'static str;
     type Target: TargetConfig;
+    /// The kinds of which a target of this kind needs one; where a farm has just one, that is the one.
+    const HANGS_ON: &'static [&'static str] = &[];
     /// What one round of one part brought.
     type Reading: Send;
     /// All that is known of the target now, and what must be remembered between rounds.
@@ -122,6 +131,34 @@ impl TargetView {
     }
 }
 
+/// A target as the checks across targets see it.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    pub collector: &'static str,
+    /// Its number among those of its kind that could be read.
+    pub number: usize,
+    pub name: Name,
+    pub farm: Option<Name>,
+    pub depends_on: Option<Vec<Name>>,
+    /// The kinds that its kind hangs on.
+    pub hangs_on: &'static [&'static str],
+    pub contradictions: Vec<(&'static str, String)>,
+}
+
+impl Checked {
+    fn new<C: Collector>(number: usize, target: &C::Target) -> Self {
+        Self {
+            collector: C::NAME,
+            number,
+            name: target.name().clone(),
+            farm: target.farm().cloned(),
+            depends_on: target.depends_on().map(<[Name]>::to_vec),
+            hangs_on: C::HANGS_ON,
+            contradictions: target.contradictions(),
+        }
+    }
+}
+
 /// Something done with every target of a configuration, whatever its kind.
 pub trait Visit {
     fn target<C: Collector>(&mut self, target: C::Target);
@@ -144,11 +181,14 @@ macro_rules! collectors {
                 })*
             }
 
-            /// Every target with the key it stands under and its own mistakes.
-            pub fn check(&self) -> Vec<(&'static str, Name, Vec<String>)> {
+            /// The keys of the section.
+            pub const KINDS: &'static [&'static str] = &[$(<$collector>::NAME),*];
+
+            /// Every target as the checks see it.
+            pub fn check(&self) -> Vec<Checked> {
                 let mut all = Vec::new();
-                $(for target in &self.$room {
-                    all.push((<$collector>::NAME, target.name().clone(), target.mistakes()));
+                $(for (number, target) in self.$room.iter().enumerate() {
+                    all.push(Checked::new::<$collector>(number, target));
                 })*
                 all
             }

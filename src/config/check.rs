@@ -1,21 +1,110 @@
-//! What one key cannot know: names that are used twice, keys of one target that contradict each other.
+//! What one key cannot know: keys of one target that contradict each other, and what targets say of one another.
 
 use std::collections::HashMap;
 
-use crate::collectors::Sections;
+use super::links::links;
+use crate::collectors::{Checked, Link, Sections};
+use crate::values::Name;
+use crate::yaml::{Document, Mistake, Read};
 
-/// All of them, each as `file: path: what is wrong, what was expected`.
-pub(super) fn mistakes(file: &str, sections: &Sections) -> Vec<String> {
+/// All of them. A target in which something could not be read is not judged: what is missing there may be what was
+/// wrong.
+pub(super) fn mistakes<T>(document: &Document, read: &Read<T>, sections: &Sections) -> Vec<Mistake> {
+    let targets: Vec<(String, Checked)> = sections
+        .check()
+        .into_iter()
+        .map(|target| (path(read, &target), target))
+        .collect();
+    let links = links(&sections.check());
     let mut mistakes = Vec::new();
-    let mut seen = HashMap::new();
-    for (kind, name, own) in sections.check() {
-        let path = format!("{file}: collectors.{kind}.{name}");
-        mistakes.extend(own.into_iter().map(|words| format!("{path}: {words}")));
-        if let Some(before) = seen.insert(name.clone(), kind) {
-            mistakes.push(format!(
-                "{path}: the name stands twice (also in collectors.{before}); metrics, alerts and repairs need it to be unique"
-            ));
+    for (path, target) in &targets {
+        if !read.is_wrong(path) {
+            let own = target.contradictions.iter();
+            mistakes.extend(own.map(|(key, words)| document.mistake(&below(path, key), words)));
+        }
+    }
+    mistakes.extend(names(document, &targets));
+    mistakes.extend(dependencies(document, &targets, &links));
+    mistakes
+}
+
+fn path<T>(read: &Read<T>, target: &Checked) -> String {
+    read.path_of(&format!("collectors.{}", target.collector), target.number)
+}
+
+fn below(path: &str, key: &str) -> String {
+    if key.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+fn names(document: &Document, targets: &[(String, Checked)]) -> Vec<Mistake> {
+    let mut seen: HashMap<&Name, &str> = HashMap::new();
+    let mut mistakes = Vec::new();
+    for (path, target) in targets {
+        if let Some(before) = seen.insert(&target.name, path) {
+            let words = format!(
+                "the name `{}` stands twice (also {before}); metrics, alerts and repairs need it to be unique",
+                target.name
+            );
+            mistakes.push(document.mistake(&below(path, "name"), words));
         }
     }
     mistakes
+}
+
+/// Every target that something hangs on must be there and not hang on itself, over however many others; what was
+/// inferred counts.
+fn dependencies(document: &Document, targets: &[(String, Checked)], links: &[Link]) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    // Targets that could not be read are there all the same.
+    let known: Vec<String> = Sections::KINDS
+        .iter()
+        .flat_map(|kind| document.texts_in(&format!("collectors.{kind}"), "name"))
+        .collect();
+    let graph: HashMap<&Name, &[Name]> = links
+        .iter()
+        .map(|link| (&link.target, link.depends_on.as_slice()))
+        .collect();
+    for (path, target) in targets {
+        for (number, needed) in target.depends_on.iter().flatten().enumerate() {
+            let words = if *needed == target.name {
+                "a target cannot depend on itself".to_owned()
+            } else if known.iter().all(|name| name != needed.as_str()) {
+                format!("no target is called `{needed}`")
+            } else if let Some(circle) = way(&graph, needed, &target.name) {
+                let names: Vec<&str> = circle.iter().map(|name| name.as_str()).collect();
+                format!("this goes in a circle: {} -> {}", target.name, names.join(" -> "))
+            } else {
+                continue;
+            };
+            mistakes.push(document.mistake(&format!("{path}.depends_on[{number}]"), words));
+        }
+    }
+    mistakes
+}
+
+/// The targets from one to another by what they depend on, if there is a way.
+fn way<'a>(graph: &HashMap<&'a Name, &'a [Name]>, from: &'a Name, to: &Name) -> Option<Vec<&'a Name>> {
+    let mut came_from: HashMap<&Name, Option<&'a Name>> = HashMap::from([(from, None)]);
+    let mut open = vec![from];
+    while let Some(at) = open.pop() {
+        if at == to {
+            let mut way = vec![at];
+            while let Some(before) = way.last().and_then(|last| came_from.get(last).copied().flatten()) {
+                way.push(before);
+            }
+            way.reverse();
+            return Some(way);
+        }
+        for next in graph.get(at).copied().unwrap_or_default() {
+            if !came_from.contains_key(next) {
+                came_from.insert(next, Some(at));
+                open.push(next);
+            }
+        }
+    }
+    None
 }

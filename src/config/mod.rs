@@ -4,6 +4,7 @@
 //! leaves this room.
 
 mod check;
+mod links;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use crate::collectors::mounts;
 use crate::collectors::{Link, Sections};
 use crate::values;
+use crate::yaml::{Document, Mistake, Mistakes};
 
 /// The file as it is written.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -33,39 +35,35 @@ pub struct Settings {
     pub look_for_local_nodes: bool,
 }
 
-/// All mistakes of a file, one line each.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
-pub struct Mistakes(pub Vec<String>);
-
 impl Settings {
     /// From a file.
     pub fn read(file: &Path) -> Result<Self, Mistakes> {
-        let shown = file.display();
+        let shown = file.display().to_string();
         let text = std::fs::read_to_string(file).map_err(|e| {
             let words = match e.kind() {
                 std::io::ErrorKind::InvalidData => "it is not a text file in UTF-8".to_owned(),
                 _ => values::io_words(&e),
             };
-            Mistakes(vec![format!("{shown}: cannot be read: {words}")])
+            Mistakes(vec![Mistake::of_file(&shown, format!("cannot be read: {words}"))])
         })?;
-        let mut settings = Self::parse(&shown.to_string(), &text)?;
+        let mut settings = Self::parse(&shown, &text)?;
         settings.file = Some(file.to_owned());
         Ok(settings)
     }
 
     /// `file` is the name that stands in front of every mistake.
     pub fn parse(file: &str, text: &str) -> Result<Self, Mistakes> {
-        // An empty file is a configuration without targets, not a mistake of syntax.
-        let raw: Option<Raw> = serde_saphyr::from_str(text).map_err(|e| Mistakes(vec![yaml_mistake(file, &e)]))?;
-        let collectors = raw.unwrap_or_default().collectors;
-        let mistakes = check::mistakes(file, &collectors);
-        if !mistakes.is_empty() {
-            return Err(Mistakes(mistakes));
+        let document = Document::parse(file, text)?;
+        let mut read = document.read::<Raw>();
+        let collectors = read.value.take().unwrap_or_default().collectors;
+        let across = check::mistakes(&document, &read, &collectors);
+        read.mistakes.extend(across);
+        if !read.mistakes.is_empty() {
+            return Err(Mistakes::in_order(read.mistakes));
         }
         Ok(Self {
             file: None,
-            links: Vec::new(),
+            links: links::links(&collectors.check()),
             collectors,
             look_for_local_nodes: false,
         })
@@ -73,50 +71,17 @@ impl Settings {
 
     /// Without a file: the mounts of this machine, and chain nodes on their usual ports.
     pub fn of_this_machine(procfs: PathBuf, rootfs: PathBuf) -> Self {
+        let collectors = Sections {
+            mounts: vec![mounts::Target::local(procfs, rootfs)],
+            ..Sections::default()
+        };
         Self {
             file: None,
-            links: Vec::new(),
-            collectors: Sections {
-                mounts: vec![mounts::Target::local(procfs, rootfs)],
-                ..Sections::default()
-            },
+            links: links::links(&collectors.check()),
+            collectors,
             look_for_local_nodes: true,
         }
     }
-}
-
-/// `file:line:column: what is wrong`, without the lines around it: they may hold what is nobody's business.
-fn yaml_mistake(file: &str, error: &serde_saphyr::Error) -> String {
-    let words = error.without_snippet().to_string();
-    let words = words.lines().next().unwrap_or_default();
-    match error.location() {
-        Some(location) => {
-            let words = &in_words(words);
-            let (line, column) = (location.line(), location.column());
-            let tail = format!(" at line {line}, column {column}");
-            format!("{file}:{line}:{column}: {}", words.strip_suffix(&tail).unwrap_or(words))
-        }
-        None => format!("{file}: {words}"),
-    }
-}
-
-/// The parser's own terms, as an operator would say them.
-fn in_words(parser: &str) -> String {
-    let said = [
-        (
-            "expected sequence start",
-            "a list is expected here; begin each entry with `- `",
-        ),
-        (
-            "expected mapping start",
-            "keys and values are expected here, like `name: node-1`",
-        ),
-        ("invalid u64", "a whole number is expected here"),
-        ("invalid usize", "a whole number is expected here"),
-        ("invalid bool", "true or false is expected here"),
-    ];
-    let known = said.iter().find(|(term, _)| parser.contains(term));
-    known.map_or_else(|| parser.to_owned(), |(_, words)| (*words).to_owned())
 }
 
 #[cfg(test)]
@@ -152,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parsers_terms_are_said_in_words() {
+    fn a_wrong_form_is_said_in_words() {
         let words = mistakes("collectors:\n  phala:\n    name: node-1\n");
         assert!(
             words.starts_with("farm.yml:3:") && words.contains("begin each entry with `- `"),

@@ -39,6 +39,14 @@ impl TargetConfig for Script {
     fn name(&self) -> &Name {
         &self.name
     }
+
+    fn farm(&self) -> Option<&Name> {
+        None
+    }
+
+    fn depends_on(&self) -> Option<&[Name]> {
+        None
+    }
 }
 
 struct Fake {

@@ -14,6 +14,12 @@ use crate::values::{Duration, Name, Pattern, Size};
 pub struct Target {
     /// What metrics, alerts and repairs call this machine.
     pub name: Name,
+    /// The farm it belongs to; targets that name none belong to the farm `default`.
+    #[serde(default)]
+    pub farm: Option<Name>,
+    /// Names of the targets that it needs to work. Left out, the one obvious candidate of its farm, if there is one; `[]` for none.
+    #[serde(default)]
+    pub depends_on: Option<Vec<Name>>,
     /// How often the mount table is read and every mount is asked for its room. Default 30s, at least 1s.
     #[serde(default = "default_interval")]
     pub interval: Duration,
@@ -94,6 +100,8 @@ impl Target {
     pub fn local(procfs: PathBuf, rootfs: PathBuf) -> Self {
         Self {
             name: known("host"),
+            farm: None,
+            depends_on: None,
             interval: default_interval(),
             probe_timeout: default_probe_timeout(),
             files_interval: default_files_interval(),
@@ -136,60 +144,73 @@ impl TargetConfig for Target {
         &self.name
     }
 
-    fn mistakes(&self) -> Vec<String> {
-        let mut mistakes = Vec::new();
+    fn farm(&self) -> Option<&Name> {
+        self.farm.as_ref()
+    }
+
+    fn depends_on(&self) -> Option<&[Name]> {
+        self.depends_on.as_deref()
+    }
+
+    fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let mut wrong = Vec::new();
         let second = Duration::from_secs(1);
         if self.interval < second {
-            mistakes.push(format!("interval {} is too short; at least 1s", self.interval));
+            wrong.push(("interval", format!("{} is too short; at least 1s", self.interval)));
         }
         if self.probe_timeout.get() + second.get() > self.interval.get().mul_f64(0.9) {
-            mistakes.push(format!(
-                "probe_timeout {} is too long for interval {}: a round takes up to a second more than it, and must end \
-                 before nine tenths of the interval",
+            let words = format!(
+                "{} is too long for the interval of {}: a round takes up to a second more than it, and must end before \
+                 nine tenths of the interval",
                 self.probe_timeout, self.interval
-            ));
+            );
+            wrong.push(("probe_timeout", words));
         }
         if self.max_children > MOST_CHILDREN {
-            mistakes.push(format!(
-                "max_children {} is more than a machine has use for; at most {MOST_CHILDREN}: each takes 0.4 MB and three open files",
+            let words = format!(
+                "{} is more than a machine has use for; at most {MOST_CHILDREN}: each takes 0.4 MB and three open files",
                 self.max_children
-            ));
+            );
+            wrong.push(("max_children", words));
         }
         if self.max_children < 4 {
-            mistakes.push(format!("max_children {} is too few; at least 4", self.max_children));
+            wrong.push(("max_children", format!("{} is too few; at least 4", self.max_children)));
         }
-        let roots = [("procfs", &self.procfs), ("rootfs", &self.rootfs)];
-        let expected = self.expected.iter().map(|expected| ("expected", &expected.mount));
-        let temporary = self.temporary.iter().map(|path| ("temporary", path));
-        for (key, path) in roots.into_iter().chain(expected).chain(temporary) {
-            if !path.is_absolute() {
-                mistakes.push(format!("{key}: `{}` is not an absolute path", path.display()));
-            }
-        }
+        wrong.extend(self.wrong_paths());
+        wrong.extend(self.wrong_plot_sizes());
+        wrong
+    }
+}
+
+impl Target {
+    fn wrong_paths(&self) -> Vec<(&'static str, String)> {
+        let expected: Vec<&PathBuf> = self.expected.iter().map(|expected| &expected.mount).collect();
+        let temporary: Vec<&PathBuf> = self.temporary.iter().collect();
+        let mut wrong = Vec::new();
         for (key, paths) in [
-            (
-                "expected",
-                self.expected.iter().map(|expected| &expected.mount).collect::<Vec<_>>(),
-            ),
-            ("temporary", self.temporary.iter().collect()),
+            ("procfs", vec![&self.procfs]),
+            ("rootfs", vec![&self.rootfs]),
+            ("expected", expected),
+            ("temporary", temporary),
         ] {
-            for path in repeated(&paths) {
-                mistakes.push(format!("{key}: `{}` is named twice", path.display()));
-            }
+            let relative = paths.iter().filter(|path| !path.is_absolute());
+            wrong.extend(relative.map(|path| (key, format!("`{}` is not an absolute path", path.display()))));
+            wrong.extend(repeated(&paths).map(|path| (key, format!("`{}` is named twice", path.display()))));
         }
-        for name in repeated(&self.plot_sizes.iter().map(|plot| &plot.name).collect::<Vec<_>>()) {
-            mistakes.push(format!("plot_sizes: `{name}` is named twice"));
-        }
-        for plot in self.plot_sizes.iter().filter(|plot| plot.size.bytes() == 0) {
-            mistakes.push(format!(
-                "plot_sizes: a plot `{}` of no size would fit without end",
-                plot.name
-            ));
-        }
+        wrong
+    }
+
+    fn wrong_plot_sizes(&self) -> Vec<(&'static str, String)> {
+        let names: Vec<&Name> = self.plot_sizes.iter().map(|plot| &plot.name).collect();
+        let mut words: Vec<String> = repeated(&names)
+            .map(|name| format!("`{name}` is named twice"))
+            .collect();
+        let empty = self.plot_sizes.iter().filter(|plot| plot.size.bytes() == 0);
+        words.extend(empty.map(|plot| format!("a plot `{}` of no size would fit without end", plot.name)));
         if self.plot_sizes.is_empty() {
-            mistakes.push("plot_sizes is empty; leave it out for k32 plots".to_owned());
+            words.push("the list is empty; leave it out for k32 plots".to_owned());
         }
-        mistakes
+        words.into_iter().map(|words| ("plot_sizes", words)).collect()
     }
 }
 
@@ -314,6 +335,7 @@ fn known<T: std::str::FromStr<Err = String>>(text: &str) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::yaml::Document;
 
     fn local() -> Target {
         Target::local(default_procfs(), default_rootfs())
@@ -353,7 +375,7 @@ mod tests {
     fn a_name_is_enough_and_gives_the_defaults() {
         let read: Target = serde_json::from_str(r#"{"name": "host"}"#).unwrap();
         assert_eq!(format!("{read:?}"), format!("{:?}", local()));
-        assert!(read.mistakes().is_empty());
+        assert!(read.contradictions().is_empty());
         assert!(serde_json::from_str::<Target>(r#"{"name": "host", "intervall": "1s"}"#).is_err());
     }
 
@@ -362,7 +384,10 @@ mod tests {
         let manual = include_str!("../../../docs/mounts.md");
         let yaml = manual.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
         let entry = yaml.split_once("    - name").unwrap().1.replace("\n      ", "\n");
-        let read: Target = serde_saphyr::from_str(&format!("name{entry}")).unwrap();
+        let read = Document::parse("mounts.md", &format!("name{entry}"))
+            .unwrap()
+            .read::<Target>();
+        let read = read.value.filter(|_| read.mistakes.is_empty()).unwrap();
         assert_eq!(format!("{read:?}"), format!("{:?}", local()));
         for key in [
             "interval",
@@ -395,15 +420,20 @@ mod tests {
             [{"name": "a", "size": "0B"}, {"name": "a", "size": "1GB"}], "procfs": "proc",
             "expected": [{"mount": "/a"}, {"mount": "/a"}], "temporary": ["tmp"]}"#;
         let target: Target = serde_json::from_str(text).unwrap();
+        let wrong: Vec<String> = target
+            .contradictions()
+            .into_iter()
+            .map(|(key, words)| format!("{key}: {words}"))
+            .collect();
         assert_eq!(
-            target.mistakes(),
+            wrong,
             [
-                "probe_timeout 5s is too long for interval 5s: a round takes up to a second more than it, and must end \
+                "probe_timeout: 5s is too long for the interval of 5s: a round takes up to a second more than it, and must end \
                  before nine tenths of the interval",
-                "max_children 1 is too few; at least 4",
+                "max_children: 1 is too few; at least 4",
                 "procfs: `proc` is not an absolute path",
-                "temporary: `tmp` is not an absolute path",
                 "expected: `/a` is named twice",
+                "temporary: `tmp` is not an absolute path",
                 "plot_sizes: `a` is named twice",
                 "plot_sizes: a plot `a` of no size would fit without end",
             ]

@@ -28,6 +28,12 @@ use crate::values::{self, Endpoint, Name, SecretSource, Size};
 pub struct Target {
     /// What metrics, alerts and repairs call this node.
     pub name: Name,
+    /// The farm it belongs to; targets that name none belong to the farm `default`.
+    #[serde(default)]
+    pub farm: Option<Name>,
+    /// Names of the targets that it needs to work. Left out, the one obvious candidate of its farm, if there is one; `[]` for none.
+    #[serde(default)]
+    pub depends_on: Option<Vec<Name>>,
     /// The parachain's RPC (or that of any single Substrate node): http, https, ws or wss. Usual port 9944.
     pub para: Option<Endpoint>,
     /// The embedded relay chain's RPC. Usual port 9945.
@@ -64,6 +70,8 @@ impl Target {
         };
         Self {
             name,
+            farm: None,
+            depends_on: None,
             para,
             relay,
             bearer_token_file: None,
@@ -80,24 +88,39 @@ impl TargetConfig for Target {
         &self.name
     }
 
-    fn mistakes(&self) -> Vec<String> {
-        let mut mistakes = Vec::new();
+    fn farm(&self) -> Option<&Name> {
+        self.farm.as_ref()
+    }
+
+    fn depends_on(&self) -> Option<&[Name]> {
+        self.depends_on.as_deref()
+    }
+
+    fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let mut wrong = Vec::new();
         if self.para.is_none() && self.relay.is_none() {
-            mistakes.push("names neither `para` nor `relay`; give at least one RPC endpoint".to_owned());
-        }
-        if self.bearer_token_file.is_some() && self.bearer_token_env.is_some() {
-            mistakes.push("bearer_token_env: give it or `bearer_token_file`, not both".to_owned());
-        }
-        if self.interval < values::Duration::from_secs(1) {
-            mistakes.push(format!("interval {} is too short; at least 1s", self.interval));
-        }
-        if self.timeout >= self.interval {
-            mistakes.push(format!(
-                "timeout {} must be shorter than interval {}, or rounds would run into each other",
-                self.timeout, self.interval
+            wrong.push((
+                "",
+                "it names neither `para` nor `relay`; give at least one RPC endpoint".to_owned(),
             ));
         }
-        mistakes
+        if self.bearer_token_file.is_some() && self.bearer_token_env.is_some() {
+            wrong.push((
+                "bearer_token_env",
+                "give it or `bearer_token_file`, not both".to_owned(),
+            ));
+        }
+        if self.interval < values::Duration::from_secs(1) {
+            wrong.push(("interval", format!("{} is too short; at least 1s", self.interval)));
+        }
+        if self.timeout >= self.interval {
+            let words = format!(
+                "{} must be shorter than the interval of {}, or rounds would run into each other",
+                self.timeout, self.interval
+            );
+            wrong.push(("timeout", words));
+        }
+        wrong
     }
 }
 

@@ -1,0 +1,474 @@
+//! A serde reader over the tree, whose errors know the node: that is what lets one reading go on after another.
+
+use std::fmt::{self, Display};
+
+use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Unexpected, Visitor};
+
+use super::mistake::{Mistake, shown};
+use super::tree::{Entry, Id, Tree, Value, join};
+
+/// Reads the document as one value; an empty one as keys and values of which there are none.
+pub(super) fn whole<T: DeserializeOwned>(tree: &Tree) -> Result<T, Wrong> {
+    match tree.root() {
+        Some(id) => T::deserialize(Reader { tree, id }),
+        None => T::deserialize(de::value::MapDeserializer::new(std::iter::empty::<(&str, &str)>())),
+    }
+}
+
+/// The first thing that was wrong.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    what: What,
+    at: Option<At>,
+}
+
+#[derive(Debug)]
+enum What {
+    /// The type's own sentence, which may repeat the value.
+    Words(String),
+    /// Another form than the type has.
+    Form(String),
+    Unknown {
+        key: String,
+        known: &'static [&'static str],
+    },
+    Missing(&'static str),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum At {
+    Node(Id),
+    /// A key of a map, by its number.
+    Key(Id, usize),
+}
+
+impl Wrong {
+    fn form(words: impl Into<String>) -> Self {
+        Self {
+            what: What::Form(words.into()),
+            at: None,
+        }
+    }
+
+    /// The innermost place wins.
+    fn or_at(mut self, at: At) -> Self {
+        self.at.get_or_insert(at);
+        self
+    }
+
+    /// As a mistake; none if it only follows from one that is told already.
+    pub(super) fn mistake(&self, file: &str, tree: &Tree) -> Option<Mistake> {
+        let (place, path, secret) = match self.at {
+            Some(At::Node(id)) => {
+                let node = tree.get(id)?;
+                if let What::Missing(key) = self.what
+                    && node.taken_out.iter().any(|gone| gone == key)
+                {
+                    return None;
+                }
+                (Some(node.place), tree.path(id), tree.may_be_secret(id))
+            }
+            Some(At::Key(id, number)) => {
+                let entry = entries(tree, id).get(number)?;
+                let mut path = tree.path(id);
+                join(&mut path, &entry.key);
+                (Some(entry.place), path, tree.may_be_secret(entry.value))
+            }
+            None => (None, String::new(), false),
+        };
+        let words = match &self.what {
+            What::Words(_) if secret => {
+                "this value does not fit here; it is not repeated, because the key may hold a secret".to_owned()
+            }
+            _ => self.to_string(),
+        };
+        Some(Mistake::new(file, place, &path, words))
+    }
+
+    /// Takes the wrong piece out of the tree; false if nothing is left then.
+    pub(super) fn take_out(&self, tree: &mut Tree) -> bool {
+        match self.at {
+            Some(At::Node(id)) => tree.take_out(id),
+            Some(At::Key(id, number)) => {
+                let value = entries(tree, id).get(number).map(|entry| entry.value);
+                value.is_some_and(|value| tree.take_out(value))
+            }
+            None => false,
+        }
+    }
+}
+
+fn unknown(key: &str, known: &[&str]) -> String {
+    /// Below it two words are not alike.
+    const ALIKE: f64 = 0.8;
+    let alike = known.iter().map(|other| (strsim::jaro_winkler(key, other), other));
+    let nearest = alike.max_by(|(a, _), (b, _)| a.total_cmp(b));
+    match nearest {
+        Some((likeness, near)) if likeness >= ALIKE => format!("unknown key `{}`; did you mean `{near}`?", shown(key)),
+        Some(_) => format!("unknown key `{}`; there are {}", shown(key), known.join(", ")),
+        None => format!("unknown key `{}`; no key is expected here", shown(key)),
+    }
+}
+
+impl Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            What::Words(words) | What::Form(words) => f.write_str(words),
+            What::Unknown { key, known } => f.write_str(&unknown(key, known)),
+            What::Missing(key) => write!(f, "`{key}` is missing"),
+        }
+    }
+}
+
+impl std::error::Error for Wrong {}
+
+impl de::Error for Wrong {
+    fn custom<T: Display>(words: T) -> Self {
+        Self {
+            what: What::Words(words.to_string()),
+            at: None,
+        }
+    }
+
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        Self::form(format!("{expected} is expected here"))
+    }
+
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        Self::form(format!("{expected} is expected here"))
+    }
+
+    fn invalid_length(length: usize, expected: &dyn de::Expected) -> Self {
+        Self::form(format!("{expected} is expected here, not {length} entries"))
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        Self::custom(format!(
+            "one of {} is expected here, not `{}`",
+            expected.join(", "),
+            shown(variant)
+        ))
+    }
+
+    fn unknown_field(key: &str, known: &'static [&'static str]) -> Self {
+        Self {
+            what: What::Unknown {
+                key: key.to_owned(),
+                known,
+            },
+            at: None,
+        }
+    }
+
+    fn missing_field(key: &'static str) -> Self {
+        Self {
+            what: What::Missing(key),
+            at: None,
+        }
+    }
+}
+
+fn entries(tree: &Tree, id: Id) -> &[Entry] {
+    match tree.get(id).map(|node| &node.value) {
+        Some(Value::Map(entries)) => entries,
+        _ => &[],
+    }
+}
+
+/// Words of YAML 1.2's core schema for nothing.
+fn is_nothing(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
+}
+
+fn truth(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Reader<'de> {
+    tree: &'de Tree,
+    id: Id,
+}
+
+const LIST: &str = "a list is expected here; begin each entry with `- `";
+const MAP: &str = "keys and values are expected here, like `name: node-1`";
+const WHOLE: &str = "a whole number is expected here";
+
+impl<'de> Reader<'de> {
+    fn value(self) -> Option<&'de Value> {
+        self.tree.get(self.id).map(|node| &node.value)
+    }
+
+    /// A text without quotes, which may mean something else.
+    fn plain(self) -> Option<&'de str> {
+        match self.value() {
+            Some(Value::Scalar { text, plain: true }) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn is_nothing(self) -> bool {
+        self.plain().is_some_and(is_nothing)
+    }
+
+    fn text(self) -> Result<&'de str, Wrong> {
+        match self.value() {
+            Some(Value::Scalar { .. }) if self.is_nothing() => {
+                Err(Wrong::form("a value is expected here, and there is none"))
+            }
+            Some(Value::Scalar { text, .. }) => Ok(text),
+            Some(Value::List(_)) => Err(Wrong::form("a single value is expected here, not a list")),
+            _ => Err(Wrong::form("a single value is expected here, not keys and values")),
+        }
+    }
+
+    /// `what` is expected, and this is something else.
+    fn not(self, what: &str) -> Wrong {
+        match self.value() {
+            // Words and not form: it repeats what stands there.
+            Some(Value::Scalar { text, .. }) if !self.is_nothing() => {
+                de::Error::custom(format!("{what}, not `{}`", shown(text)))
+            }
+            _ => Wrong::form(what),
+        }
+    }
+
+    fn number<N: std::str::FromStr>(self, what: &str) -> Result<N, Wrong> {
+        self.plain()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| self.not(what))
+    }
+
+    fn whole<N: std::str::FromStr>(self) -> Result<N, Wrong> {
+        if self.number::<i128>(WHOLE)? < 0 {
+            return self.number("a whole number from 0 is expected here");
+        }
+        self.number("a smaller number is expected here")
+    }
+
+    fn placed<T>(self, outcome: Result<T, Wrong>) -> Result<T, Wrong> {
+        outcome.map_err(|wrong| wrong.or_at(At::Node(self.id)))
+    }
+
+    fn list<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        match self.value() {
+            Some(Value::List(entries)) => visitor.visit_seq(Entries {
+                tree: self.tree,
+                left: entries.iter(),
+            }),
+            // `phala:` with every entry commented out.
+            _ if self.is_nothing() => visitor.visit_seq(Entries {
+                tree: self.tree,
+                left: [].iter(),
+            }),
+            _ => Err(self.not(LIST)),
+        }
+    }
+
+    fn map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        match self.value() {
+            Some(Value::Map(_)) => visitor.visit_map(Pairs { reader: self, next: 0 }),
+            _ if self.is_nothing() => visitor.visit_map(Pairs { reader: self, next: 0 }),
+            _ => Err(self.not(MAP)),
+        }
+    }
+
+    /// By YAML 1.2's core schema, for types that take anything.
+    fn any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        match self.value() {
+            Some(Value::List(_)) => self.list(visitor),
+            Some(Value::Map(_)) => self.map(visitor),
+            _ => match self.plain() {
+                Some(text) if is_nothing(text) => visitor.visit_unit(),
+                Some(text) => match (
+                    truth(text),
+                    text.parse::<u64>(),
+                    text.parse::<i64>(),
+                    text.parse::<f64>(),
+                ) {
+                    (Some(truth), ..) => visitor.visit_bool(truth),
+                    (_, Ok(number), ..) => visitor.visit_u64(number),
+                    (_, _, Ok(number), _) => visitor.visit_i64(number),
+                    (_, _, _, Ok(number)) if number.is_finite() => visitor.visit_f64(number),
+                    _ => visitor.visit_borrowed_str(text),
+                },
+                None => visitor.visit_borrowed_str(self.text()?),
+            },
+        }
+    }
+}
+
+macro_rules! numbers {
+    ($($method:ident $visit:ident $read:ident($($what:expr)?);)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+            self.placed(self.$read($($what)?).and_then(|number| visitor.$visit(number)))
+        })*
+    };
+}
+
+impl<'de> de::Deserializer<'de> for Reader<'de> {
+    type Error = Wrong;
+
+    numbers! {
+        deserialize_u8 visit_u8 whole();
+        deserialize_u16 visit_u16 whole();
+        deserialize_u32 visit_u32 whole();
+        deserialize_u64 visit_u64 whole();
+        deserialize_u128 visit_u128 whole();
+        deserialize_i8 visit_i8 number(WHOLE);
+        deserialize_i16 visit_i16 number(WHOLE);
+        deserialize_i32 visit_i32 number(WHOLE);
+        deserialize_i64 visit_i64 number(WHOLE);
+        deserialize_i128 visit_i128 number(WHOLE);
+        deserialize_f32 visit_f32 number("a number is expected here");
+        deserialize_f64 visit_f64 number("a number is expected here");
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        self.placed(self.any(visitor))
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        let read = self.plain().and_then(truth);
+        let read = read.ok_or_else(|| self.not("true or false is expected here"));
+        self.placed(read.and_then(|truth| visitor.visit_bool(truth)))
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        self.placed(self.text().and_then(|text| visitor.visit_borrowed_str(text)))
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        if self.is_nothing() {
+            return self.placed(visitor.visit_none());
+        }
+        self.placed(visitor.visit_some(self))
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        let nothing = self
+            .is_nothing()
+            .then_some(())
+            .ok_or_else(|| self.not("nothing is expected here"));
+        self.placed(nothing.and_then(|()| visitor.visit_unit()))
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Wrong> {
+        self.placed(visitor.visit_newtype_struct(self))
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        self.placed(self.list(visitor))
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Wrong> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        self.placed(self.map(visitor))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        self.deserialize_map(visitor)
+    }
+
+    /// Variants without content only: one word.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Wrong> {
+        let word = self
+            .text()
+            .map_err(|_| self.not(&format!("one of {} is expected here", variants.join(", "))));
+        self.placed(word.and_then(|word| visitor.visit_enum(IntoDeserializer::<Wrong>::into_deserializer(word))))
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        self.placed(visitor.visit_unit())
+    }
+
+    serde::forward_to_deserialize_any! { char bytes byte_buf unit_struct }
+}
+
+/// The entries of a list that are left.
+struct Entries<'de> {
+    tree: &'de Tree,
+    left: std::slice::Iter<'de, Id>,
+}
+
+impl<'de> de::SeqAccess<'de> for Entries<'de> {
+    type Error = Wrong;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Wrong> {
+        let Some(id) = self.left.next() else { return Ok(None) };
+        let entry = Reader {
+            tree: self.tree,
+            id: *id,
+        };
+        entry.placed(seed.deserialize(entry)).map(Some)
+    }
+}
+
+/// The keys and values of a map, from the one that comes next.
+struct Pairs<'de> {
+    reader: Reader<'de>,
+    next: usize,
+}
+
+impl<'de> Pairs<'de> {
+    fn entry(&self) -> Option<&'de Entry> {
+        entries(self.reader.tree, self.reader.id).get(self.next)
+    }
+}
+
+impl<'de> de::MapAccess<'de> for Pairs<'de> {
+    type Error = Wrong;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Wrong> {
+        let Some(entry) = self.entry() else { return Ok(None) };
+        let key = de::value::BorrowedStrDeserializer::<Wrong>::new(&entry.key);
+        let at = At::Key(self.reader.id, self.next);
+        seed.deserialize(key).map(Some).map_err(|wrong| wrong.or_at(at))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Wrong> {
+        let Some(entry) = self.entry() else {
+            return Err(Wrong::form(MAP));
+        };
+        self.next += 1;
+        let value = Reader {
+            tree: self.reader.tree,
+            id: entry.value,
+        };
+        value.placed(seed.deserialize(value))
+    }
+}
