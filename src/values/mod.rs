@@ -7,12 +7,14 @@ mod duration;
 mod endpoint;
 mod name;
 mod pattern;
+mod secret;
 
 pub use bytes::Size;
 pub use duration::Duration;
 pub use endpoint::{Endpoint, Scheme};
 pub use name::Name;
 pub use pattern::Pattern;
+pub use secret::Secret;
 
 /// The kernel's own sentence without the number behind it, in lower case: `connection refused`.
 pub fn io_words(error: &std::io::Error) -> String {
@@ -41,4 +43,4 @@ macro_rules! deserialize_from_str {
         }
     };
 }
-use deserialize_from_str;
+pub(crate) use deserialize_from_str;
