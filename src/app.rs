@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::access::Access;
 use crate::clock::Clock;
 use crate::collectors::phala::{self, Chain};
 use crate::collectors::{self, Tools, Visit as _};
 use crate::config::Settings;
 use crate::exposition::Own;
 use crate::schedule::Schedule;
-use crate::server::{self, Routes};
+use crate::server::{self, ControlSocket, ControlSocketPath, Listeners, Routes};
 use crate::store::Store;
 use crate::upstream::Upstream;
 use crate::values::{Endpoint, Name};
@@ -22,13 +23,17 @@ use crate::values::{Endpoint, Name};
 pub struct Web {
     pub listen: Vec<SocketAddr>,
     pub telemetry_path: String,
+    pub access: Arc<Access>,
+    /// Nothing where there is to be none.
+    pub control_socket: Option<ControlSocketPath>,
 }
 
 /// A running farmwarden.
 pub struct App {
     listening: Vec<SocketAddr>,
     routes: Arc<Routes>,
-    listeners: Vec<tokio::net::TcpListener>,
+    listeners: Listeners,
+    access: Arc<Access>,
     schedule: Schedule,
     tools: Tools,
     store: Arc<Store>,
@@ -45,11 +50,11 @@ const USUAL_PORTS: [(Chain, u16); 2] = [(Chain::Para, 9944), (Chain::Relay, 9945
 impl App {
     /// Binds and prepares everything, so that what is wrong is told before anything runs.
     pub async fn start(settings: Settings, web: &Web, clock: Clock) -> Result<Self, String> {
-        let mut listeners = Vec::new();
+        let mut listeners = Listeners::default();
         for address in &web.listen {
-            listeners.push(server::bind(*address).await?);
+            listeners.tcp.push(server::bind(*address).await?);
         }
-        let listening: Result<Vec<_>, _> = listeners.iter().map(tokio::net::TcpListener::local_addr).collect();
+        let listening: Result<Vec<_>, _> = listeners.tcp.iter().map(tokio::net::TcpListener::local_addr).collect();
         let tools = Tools {
             upstream: Upstream::from_system()?,
             own: Own::default(),
@@ -63,6 +68,9 @@ impl App {
         if store.slots().is_empty() && !settings.look_for_local_nodes {
             tracing::warn!("the configuration names no target: nothing is watched");
         }
+        // Last, so that a start that fails leaves no file behind.
+        let control = web.control_socket.as_ref().map(ControlSocket::bind).transpose()?;
+        listeners.control = control.flatten();
         let routes = Routes::new(
             Arc::clone(&store),
             tools.own.clone(),
@@ -74,6 +82,7 @@ impl App {
             listening: listening.map_err(|e| format!("a listening address cannot be read: {e}"))?,
             routes: Arc::new(routes),
             listeners,
+            access: Arc::clone(&web.access),
             schedule,
             tools,
             store,
@@ -91,6 +100,7 @@ impl App {
         let serving = server::serve(
             std::mem::take(&mut self.listeners),
             Arc::clone(&self.routes),
+            Arc::clone(&self.access),
             stop.clone(),
         );
         let working = async {

@@ -12,6 +12,7 @@ pub mod upstream;
 
 pub mod collectors;
 
+pub mod access;
 pub mod relations;
 pub mod store;
 

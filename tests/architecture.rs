@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 8] = [
     &["app"],
     &["config"],
     &["server", "schedule"],
-    &["relations", "store"],
+    &["access", "relations", "store"],
     &["collectors"],
     &["upstream", "exposition"],
     &["process", "values", "clock", "logging"],

@@ -60,6 +60,7 @@ fn log_lines(format: &str) -> Vec<String> {
         file.to_str().unwrap(),
         "--web.listen-address",
         "127.0.0.1:0",
+        "--web.control-socket=",
         "--log.format",
         format,
     ];

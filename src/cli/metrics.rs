@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use crate::clock::UnixTime;
 use crate::collectors::{self, Symptom};
 use crate::exposition::{Family, Format, Kind, Own, ProcessUsage, RequestLabels};
 use crate::{relations, store};
@@ -42,6 +43,7 @@ fn own(out: &mut String) {
     let own = Own::default();
     own.requests
         .get_or_create_owned(&RequestLabels { route: "/", code: 200 });
+    own.config_read("config", Some(UnixTime::default()));
     let mut page = String::new();
     own.write(ProcessUsage::read(), Format::Text, &mut page);
     out.push_str("\n## About farmwarden itself\n\n| metric | type | meaning |\n|---|---|---|\n");

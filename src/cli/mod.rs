@@ -3,6 +3,7 @@
 mod metrics;
 pub mod probe_mount;
 mod serve;
+mod web;
 
 use std::process::ExitCode;
 
@@ -33,7 +34,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the page (the default).
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     /// List every metric family with type, labels and meaning, as Markdown.
     Metrics,
     /// Touch mounts on behalf of the serving process. Not for people.
@@ -50,7 +51,7 @@ pub fn main() -> ExitCode {
         Cli {
             command: Some(command), ..
         } => match command {
-            Command::Serve(args) => serve::run(args),
+            Command::Serve(args) => serve::run(*args),
             Command::Metrics => metrics::run(),
             Command::ProbeMount => probe_mount::run(),
         },

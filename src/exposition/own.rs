@@ -2,15 +2,18 @@
 //!
 //! The library writes OpenMetrics; text 0.0.4 differs in header lines only, which are rewritten here.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
 use super::{Format, ProcessUsage};
+use crate::clock::UnixTime;
 
 /// Labels of `farmwarden_http_requests_total`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -18,6 +21,12 @@ pub struct RequestLabels {
     /// The route as it is listed, never the path that was asked for.
     pub route: &'static str,
     pub code: u32,
+}
+
+/// Labels of `farmwarden_config_last_reload_*`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FileLabels {
+    file: &'static str,
 }
 
 /// Our own counters. Cloning gives another handle to the same ones.
@@ -28,9 +37,22 @@ pub struct Own {
     pub connections_refused: Counter,
     pub duplicate_samples: Counter,
     pub probe_children: Gauge,
+    config_successful: Family<FileLabels, Gauge>,
+    config_success_time: Family<FileLabels, Gauge<f64, AtomicU64>>,
 }
 
 impl Own {
+    /// A configuration file (`config`, `web`) was read at this time and is in use; or, without a time, it has mistakes and
+    /// what was in use before stays.
+    pub fn config_read(&self, file: &'static str, in_use_since: Option<UnixTime>) {
+        let labels = FileLabels { file };
+        let successful = in_use_since.is_some();
+        self.config_successful.get_or_create(&labels).set(successful.into());
+        if let Some(time) = in_use_since {
+            self.config_success_time.get_or_create(&labels).set(time.as_secs_f64());
+        }
+    }
+
     /// Appends all of them, and the `# EOF` of OpenMetrics: they come last. `process` says how much of the machine this process uses, where that is known.
     pub fn write(&self, process: Option<ProcessUsage>, format: Format, out: &mut String) {
         let mut text = String::new();
@@ -76,6 +98,17 @@ impl Own {
             "probe_children",
             "Child processes that touch mounts, busy or stuck, alive now",
             self.probe_children.clone(),
+        );
+        own.register(
+            "config_last_reload_successful",
+            "1 if the last reading of a configuration file found no mistake, by file",
+            self.config_successful.clone(),
+        );
+        own.register_with_unit(
+            "config_last_reload_success_timestamp",
+            "When a configuration file was last read without a mistake, since 1970, by file",
+            Unit::Seconds,
+            self.config_success_time.clone(),
         );
         if let Some(process) = process {
             process.register(all.sub_registry_with_prefix("process"));

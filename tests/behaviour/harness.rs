@@ -1,8 +1,10 @@
 //! Starts farmwarden in this process and asks it over its own port.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use farmwarden::access::{Access, Options};
 use farmwarden::app::{App, Web};
 use farmwarden::clock::Clock;
 use farmwarden::config::Settings;
@@ -62,7 +64,7 @@ impl Warden {
 
     /// `headers` are whole lines that end in `\r\n`.
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &str) -> Reply {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: farm\r\nConnection: close\r\n{headers}\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
         self.raw(request.as_bytes()).await
     }
 
@@ -118,9 +120,15 @@ impl Warden {
 
 pub(crate) async fn app(listen: SocketAddr, config: &str, clock: Clock) -> Result<App, String> {
     let settings = Settings::parse("farm.yml", config).unwrap();
+    let options = Options {
+        listen: vec![listen],
+        ..Options::default()
+    };
     let web = Web {
         listen: vec![listen],
         telemetry_path: "/metrics".to_owned(),
+        access: Arc::new(Access::read(options).unwrap()),
+        control_socket: None,
     };
     App::start(settings, &web, clock).await
 }

@@ -174,7 +174,7 @@ async fn clients_that_ask_and_do_not_read_are_bounded_and_do_not_keep_others_out
     for _ in 0..16 {
         let mut stream = TcpStream::connect(warden.address).await.unwrap();
         stream
-            .write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
             .await
             .unwrap();
         // The first byte of the answer says that the page is on its way.
