@@ -12,9 +12,10 @@ use super::{Access, Current, Mistakes};
 use crate::clock::Clock;
 use crate::exposition::Own;
 
-/// How often the files are looked at. A change counts when two looks see the same, so that a file is not read while it
-/// is being written.
+/// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A change counts when a second look this much later sees the same: a file is not read while it is being written.
+const SETTLED_AFTER: Duration = Duration::from_millis(250);
 
 /// How our own metrics name it.
 const FILE: &str = "web";
@@ -28,7 +29,8 @@ impl Access {
         own.config_read(FILE, Some(clock.now().wall));
         let mut watch = Watch::default();
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
+            let settling = watch.changed.is_some();
+            tokio::time::sleep(if settling { SETTLED_AFTER } else { LOOK_EVERY }).await;
             let access = Arc::clone(&self);
             // Files can hang (a dead share), and hashing keys takes its time: not on a thread that answers.
             let looked = tokio::task::spawn_blocking(move || {

@@ -46,6 +46,10 @@ impl Report {
         self.mistakes.extend(mistakes.0);
     }
 
+    pub(super) fn has_mistakes(&self) -> bool {
+        !self.mistakes.is_empty()
+    }
+
     pub(super) fn warning(&mut self, key: &str, words: impl std::fmt::Display) {
         self.warnings.push(format!("{}: {key}: {words}", self.file.display()));
     }

@@ -28,6 +28,9 @@ pub(super) fn server_config(section: &TlsSection, http2: bool, report: &mut Repo
     let provider = provider(section, http2, versions, report);
     let clients = clients(section, &provider, report);
     let (certificates, key) = identity?;
+    if report.has_mistakes() {
+        return None;
+    }
     let config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .map_err(|e| e.to_string())
@@ -258,7 +261,7 @@ fn clients(section: &TlsSection, provider: &Arc<CryptoProvider>, report: &mut Re
         Err(words) => {
             let key = format!("{SECTION}.client_ca_file");
             report.mistake(&key, format!("a certificate in it cannot be an authority: {words}"));
-            // Never used: a report with a mistake leads to no configuration.
+            // Never used: with a mistake there is no configuration.
             WebPkiClientVerifier::no_client_auth()
         }
     }

@@ -6,6 +6,8 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod access;
 mod chain_node;
 mod harness;
 mod serving;
+mod tls;

@@ -8,7 +8,7 @@ use simfarm::substrate::Node;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{PATIENCE, Warden, app};
+use crate::harness::{PATIENCE, Setup, Warden};
 
 #[tokio::test]
 async fn the_format_follows_the_accept_header_and_always_has_its_content_type() {
@@ -116,7 +116,11 @@ async fn the_page_for_people_lists_targets_with_their_fault_and_runs_no_script()
 #[tokio::test]
 async fn a_port_in_use_is_named_with_what_to_do() {
     let first = Warden::start("").await;
-    let words = app(first.address, "", Clock::system()).await.err().unwrap();
+    let second = Setup {
+        listen: first.address,
+        ..Setup::default()
+    };
+    let words = second.app().await.err().unwrap();
     let expected = format!(
         "cannot listen on {}: address already in use: another program",
         first.address
