@@ -73,6 +73,25 @@ fn every_good_case_is_read() {
     }
 }
 
+/// Blocks that begin with what only web.yml has.
+#[test]
+fn what_the_document_shows_is_read() {
+    let directory = files();
+    let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/access.md")).unwrap();
+    let blocks = document
+        .split("```yaml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap());
+    let shown: Vec<&str> = blocks.filter(|block| block.starts_with("tls_server_config")).collect();
+    assert_eq!(shown.len(), 2);
+    for block in shown {
+        let file = directory.path().join("web.yml");
+        fs::write(&file, block).unwrap();
+        let outcome = read(file);
+        assert!(outcome.is_ok(), "{block}: {}", outcome.unwrap_err());
+    }
+}
+
 #[test]
 fn every_bad_case_says_what_is_wrong_and_repeats_no_secret() {
     let directory = files();

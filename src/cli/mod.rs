@@ -29,6 +29,8 @@ const EXAMPLES: &str = "Examples:
   farmwarden                                      serve http://127.0.0.1:19977/ about this machine
   farmwarden --config.file /etc/farmwarden.yml    serve what the file names
   farmwarden --web.listen-address 10.0.0.5:19977  let a Prometheus on another machine scrape
+  farmwarden --web.config.file /etc/farmwarden/web.yml
+                                                  with TLS and passwords (docs/access.md)
   farmwarden metrics                              list every metric with its meaning";
 
 #[derive(Debug, Subcommand)]

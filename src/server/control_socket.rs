@@ -35,7 +35,10 @@ impl ControlSocket {
     /// Nothing where it cannot be had and is not required; that is logged.
     pub fn bind(wanted: &ControlSocketPath) -> Result<Option<Self>, String> {
         match Self::bind_at(&wanted.path) {
-            Ok(socket) => Ok(Some(socket)),
+            Ok(socket) => {
+                tracing::info!("the control socket is {}", socket.path.display());
+                Ok(Some(socket))
+            }
             Err(words) if wanted.required => Err(words),
             Err(words) => {
                 tracing::warn!(
@@ -60,10 +63,6 @@ impl ControlSocket {
             listener,
             path: path.to_owned(),
         })
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     pub(super) async fn accept(&self) -> io::Result<UnixStream> {
