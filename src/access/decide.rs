@@ -204,6 +204,10 @@ fn decide_tcp(facts: &Facts<'_>, rules: &Rules<'_>, tcp: Tcp) -> Decision {
             "a page of another site sent this (Origin, Sec-Fetch-Site); only this host's own pages and programs may change something here",
         );
     }
+    if scope == Scope::Control && !tcp.tls && !tcp.to_loopback {
+        // Not configured so, but a connection can be older than the present file.
+        return refuse(StatusCode::FORBIDDEN, "from the network only over TLS");
+    }
     if facts.need.lifecycle && !rules.lifecycle {
         return refuse(
             StatusCode::NOT_FOUND,
@@ -306,6 +310,19 @@ mod tests {
                     "{needed:?} {lifecycle} {credentials}"
                 );
             }
+        }
+        let in_the_clear = Via::Tcp(Tcp {
+            peer: [10, 0, 0, 9].into(),
+            to_loopback: false,
+            tls: false,
+        });
+        for (needed, expected) in [
+            (need(Scope::Scrape), 401),
+            (need(Scope::Alerts), 401),
+            (need(Scope::Control), 403),
+            (Need::lifecycle(), 403),
+        ] {
+            assert_eq!(ask(in_the_clear, needed, true, true), expected, "{needed:?}");
         }
         for needed in [
             need(Scope::Scrape),
