@@ -8,13 +8,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
+use crate::access::Access;
 use crate::clock::Clock;
 use crate::collectors::phala::{self, Chain};
 use crate::collectors::{self, Tools};
 use crate::config::Settings;
 use crate::exposition::Own;
 use crate::schedule::{Schedule, Swapped};
-use crate::server::{self, Routes};
+use crate::server::{self, ControlSocket, ControlSocketPath, Listeners, Routes};
 use crate::store::Store;
 use crate::upstream::Upstream;
 use crate::values::{Endpoint, Name};
@@ -24,13 +25,17 @@ use crate::values::{Endpoint, Name};
 pub struct Web {
     pub listen: Vec<SocketAddr>,
     pub telemetry_path: String,
+    pub access: Arc<Access>,
+    /// Nothing where there is to be none.
+    pub control_socket: Option<ControlSocketPath>,
 }
 
 /// A running farmwarden.
 pub struct App {
     listening: Vec<SocketAddr>,
     routes: Arc<Routes>,
-    listeners: Vec<tokio::net::TcpListener>,
+    listeners: Listeners,
+    access: Arc<Access>,
     keeper: Keeper,
     reloads: mpsc::Receiver<server::Reload>,
     ask_reload: mpsc::Sender<server::Reload>,
@@ -61,11 +66,11 @@ const USUAL_PORTS: [(Chain, u16); 2] = [(Chain::Para, 9944), (Chain::Relay, 9945
 impl App {
     /// Binds and prepares everything, so that what is wrong is told before anything runs.
     pub async fn start(settings: Settings, web: &Web, clock: Clock) -> Result<Self, String> {
-        let mut listeners = Vec::new();
+        let mut listeners = Listeners::default();
         for address in &web.listen {
-            listeners.push(server::bind(*address).await?);
+            listeners.tcp.push(server::bind(*address).await?);
         }
-        let listening: Result<Vec<_>, _> = listeners.iter().map(tokio::net::TcpListener::local_addr).collect();
+        let listening: Result<Vec<_>, _> = listeners.tcp.iter().map(tokio::net::TcpListener::local_addr).collect();
         let tools = Tools {
             upstream: Upstream::from_system()?,
             own: Own::default(),
@@ -85,12 +90,15 @@ impl App {
         };
         keeper.change_to(settings)?;
         if keeper.file.is_some() {
-            keeper.tools.own.config_reloaded("config", true, clock.now().wall);
+            keeper.tools.own.config_read("config", Some(clock.now().wall));
         }
         if store.slots().is_empty() && keeper.missing.is_empty() {
             tracing::warn!("the configuration names no target: nothing is watched");
         }
         let (ask_reload, reloads) = mpsc::channel(RELOADS_WAITING);
+        // Last, so that a start that fails leaves no file behind.
+        let control = web.control_socket.as_ref().map(ControlSocket::bind).transpose()?;
+        listeners.control = control.flatten();
         let routes = Routes::new(
             store,
             tools.own.clone(),
@@ -102,6 +110,7 @@ impl App {
             listening: listening.map_err(|e| format!("a listening address cannot be read: {e}"))?,
             routes: Arc::new(routes),
             listeners,
+            access: Arc::clone(&web.access),
             keeper,
             reloads,
             ask_reload,
@@ -123,6 +132,7 @@ impl App {
         let serving = server::serve(
             std::mem::take(&mut self.listeners),
             Arc::clone(&self.routes),
+            Arc::clone(&self.access),
             stop.clone(),
         );
         tokio::select! {
@@ -164,7 +174,7 @@ impl Keeper {
         }
         self.tools
             .own
-            .config_reloaded("config", outcome.is_ok(), self.clock.now().wall);
+            .config_read("config", outcome.is_ok().then(|| self.clock.now().wall));
         outcome
     }
 

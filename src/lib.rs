@@ -14,6 +14,7 @@ pub mod upstream;
 
 pub mod collectors;
 
+pub mod access;
 pub mod relations;
 pub mod store;
 

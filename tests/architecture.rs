@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 9] = [
     &["app"],
     &["config"],
     &["server", "schedule"],
-    &["relations", "store"],
+    &["access", "relations", "store"],
     &["collectors"],
     &["upstream", "exposition"],
     &["yaml"],

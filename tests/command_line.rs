@@ -23,6 +23,9 @@ fn wrong_arguments_and_configurations_end_with_2_and_say_what_was_expected() {
     let file = directory.path().join("farm.yml");
     std::fs::write(&file, "collectors:\n  phala:\n    - name: a b\n").unwrap();
     let file = file.to_str().unwrap();
+    let web = directory.path().join("web.yml");
+    std::fs::write(&web, "basic_auth_users:\n  ada: hunter2\n").unwrap();
+    let web = web.to_str().unwrap();
     for (arguments, words) in [
         (
             ["--config.file", file],
@@ -36,11 +39,48 @@ fn wrong_arguments_and_configurations_end_with_2_and_say_what_was_expected() {
         (["--web.telemetry-path", "//host"], "a path like /metrics"),
         (["--log.level", "loud"], "error, warn, info, debug or trace"),
         (["--path.procfs", "--config.file"], "--path.procfs"),
+        (
+            ["--web.config.file", web],
+            "web.yml:2:8: basic_auth_users.ada: not a bcrypt hash",
+        ),
+        (
+            ["--web.config.file", "/no/such/file"],
+            "/no/such/file: cannot be read: no such file or directory",
+        ),
+        (["--web.allowed-host", "https://farm"], "a name like farm.example"),
+        (
+            ["--web.listen-address=0.0.0.0:0", "--web.enable-lifecycle"],
+            "--web.enable-lifecycle on 0.0.0.0:0 would let everybody",
+        ),
     ] {
         let (code, said) = ended(&arguments);
         assert_eq!(code, Some(2), "{arguments:?}: {said}");
-        assert!(said.contains(words), "{arguments:?}: {said}");
+        assert!(
+            said.contains(words) && !said.contains("hunter2"),
+            "{arguments:?}: {said}"
+        );
     }
+}
+
+#[test]
+fn a_control_socket_that_cannot_be_had_ends_the_start_only_if_it_was_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("control.sock");
+    let _other = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let flag = format!("--web.control-socket={}", path.display());
+    let (code, said) = ended(&["--web.listen-address=127.0.0.1:0", &flag]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("another farmwarden listens there"), "{said}");
+    let mut child = farmwarden(&["--web.listen-address=127.0.0.1:0"])
+        .env("RUNTIME_DIRECTORY", directory.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let said: Vec<String> = lines.take_while(|line| !line.contains("serves http://")).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(said.join("\n").contains("going on without it"), "{said:?}");
 }
 
 #[test]
@@ -63,6 +103,7 @@ fn log_lines(format: &str) -> Vec<String> {
         file.to_str().unwrap(),
         "--web.listen-address",
         "127.0.0.1:0",
+        "--web.control-socket=",
         "--log.format",
         format,
     ];

@@ -43,7 +43,7 @@ fn own(out: &mut String) {
     let own = Own::default();
     own.requests
         .get_or_create_owned(&RequestLabels { route: "/", code: 200 });
-    own.config_reloaded("config", true, UnixTime::default());
+    own.config_read("config", Some(UnixTime::default()));
     let mut page = String::new();
     own.write(ProcessUsage::read(), Format::Text, &mut page);
     out.push_str("\n## About farmwarden itself\n\n| metric | type | meaning |\n|---|---|---|\n");

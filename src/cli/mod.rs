@@ -3,6 +3,7 @@
 mod metrics;
 pub mod probe_mount;
 mod serve;
+mod web;
 
 use std::process::ExitCode;
 
@@ -28,12 +29,14 @@ const EXAMPLES: &str = "Examples:
   farmwarden                                      serve http://127.0.0.1:19977/ about this machine
   farmwarden --config.file /etc/farmwarden.yml    serve what the file names
   farmwarden --web.listen-address 10.0.0.5:19977  let a Prometheus on another machine scrape
+  farmwarden --web.config.file /etc/farmwarden/web.yml
+                                                  with TLS and passwords (docs/access.md)
   farmwarden metrics                              list every metric with its meaning";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the page (the default).
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     /// List every metric family with type, labels and meaning, as Markdown.
     Metrics,
     /// Touch mounts on behalf of the serving process. Not for people.
@@ -50,7 +53,7 @@ pub fn main() -> ExitCode {
         Cli {
             command: Some(command), ..
         } => match command {
-            Command::Serve(args) => serve::run(args),
+            Command::Serve(args) => serve::run(*args),
             Command::Metrics => metrics::run(),
             Command::ProbeMount => probe_mount::run(),
         },

@@ -1,13 +1,12 @@
 //! `farmwarden serve`, the default.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
-use super::{EXIT_USAGE, complain};
+use super::{EXIT_USAGE, complain, web};
 use crate::app::{App, Web};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -18,15 +17,8 @@ pub(super) struct Args {
     /// Configuration file. Without it: this machine's mounts, and chain nodes on 127.0.0.1:9944 and :9945.
     #[arg(long = "config.file", value_name = "FILE")]
     config_file: Option<PathBuf>,
-    /// Address to serve on; may be given several times.
-    #[arg(
-        long = "web.listen-address",
-        value_name = "HOST:PORT",
-        default_value = "127.0.0.1:19977", value_parser = listen_address)]
-    listen: Vec<SocketAddr>,
-    /// Path of the metrics.
-    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
-    telemetry_path: String,
+    #[command(flatten)]
+    web: web::Args,
     /// Lines to log: error, warn, info, debug or trace.
     #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
     log_level: logging::Level,
@@ -51,24 +43,6 @@ pub(super) struct Args {
     rootfs: PathBuf,
 }
 
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        "an address and a port, like 127.0.0.1:19977, [::1]:19977, or 0.0.0.0:19977 for every IPv4 address of this machine"
-            .to_owned()
-    })
-}
-
-fn telemetry_path(text: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
-    let taken = matches!(text, "/" | "/-/healthy" | "/-/ready");
-    // Two slashes at the beginning would make a link on the status page lead to another host.
-    if text.starts_with('/') && !text.starts_with("//") && text.chars().all(plain) && !taken {
-        Ok(text.to_owned())
-    } else {
-        Err("a path like /metrics: it begins with `/`, has only letters, digits, `/`, `-`, `_` or `.`, and is not already taken".to_owned())
-    }
-}
-
 pub(super) fn run(args: Args) -> ExitCode {
     let settings = match &args.config_file {
         Some(file) => match Settings::read(file) {
@@ -82,16 +56,20 @@ pub(super) fn run(args: Args) -> ExitCode {
     };
     logging::start(args.log_level, args.log_format);
     raise_open_files();
-    let web = Web {
-        listen: args.listen,
-        telemetry_path: args.telemetry_path,
+    let web = match args.web.read() {
+        Ok(web) => web,
+        Err(mistakes) => {
+            complain(&mistakes.to_string());
+            return ExitCode::from(EXIT_USAGE);
+        }
     };
     // Rounds wait, they do not compute: four threads serve any farm, also on a machine with a hundred cores.
     let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
-        // They render pages and read /proc; every thread keeps freed memory of its own.
-        .max_blocking_threads(2)
+        // They render pages, read /proc and check passwords, of those one at once; every thread keeps freed memory of
+        // its own.
+        .max_blocking_threads(3)
         .enable_all()
         .build();
     let runtime = match runtime {
@@ -132,8 +110,9 @@ async fn serve(settings: Settings, web: &Web) -> Result<(), String> {
     let mut hang_up = signal(SignalKind::hangup()).map_err(|e| format!("signals: {e}"))?;
     let app = App::start(settings, web, Clock::system()).await?;
     let reloads = app.reloads();
+    let scheme = if web.access.tls().is_some() { "https" } else { "http" };
     for address in app.listening() {
-        tracing::info!("farmwarden {} serves http://{address}/", env!("CARGO_PKG_VERSION"));
+        tracing::info!("farmwarden {} serves {scheme}://{address}/", env!("CARGO_PKG_VERSION"));
     }
     tokio::spawn(async move {
         while hang_up.recv().await.is_some() {

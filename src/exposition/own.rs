@@ -23,7 +23,7 @@ pub struct RequestLabels {
     pub code: u32,
 }
 
-/// Labels of the families about configuration files.
+/// Labels of `farmwarden_config_last_reload_*`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FileLabels {
     file: &'static str,
@@ -43,12 +43,14 @@ pub struct Own {
 }
 
 impl Own {
-    /// A configuration file was read, at start or again: whether it is in force now, and when it was read.
-    pub fn config_reloaded(&self, file: &'static str, successful: bool, at: UnixTime) {
+    /// A configuration file (`config`, `web`) was read at this time and is in use; or, without a time, it has mistakes and
+    /// what was in use before stays.
+    pub fn config_read(&self, file: &'static str, in_use_since: Option<UnixTime>) {
         let labels = FileLabels { file };
+        let successful = in_use_since.is_some();
         self.config_successful.get_or_create(&labels).set(successful.into());
-        if successful {
-            self.config_success_time.get_or_create(&labels).set(at.as_secs_f64());
+        if let Some(time) = in_use_since {
+            self.config_success_time.get_or_create(&labels).set(time.as_secs_f64());
         }
     }
 

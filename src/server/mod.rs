@@ -1,37 +1,37 @@
-//! The HTTP listener: accepts, bounds and stops. What is answered is in `routes.rs`.
+//! The HTTP listener: accepts, bounds and stops. One connection is in `connection.rs`, what is answered in `routes.rs`.
 //!
 //! It only reads what the rooms have ready, so no upstream can delay an answer.
 
 mod compression;
+mod connection;
+mod control_socket;
 mod routes;
 mod status_page;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::metrics::gauge::Gauge;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
-pub use routes::Routes;
+pub use control_socket::{ControlSocket, ControlSocketPath};
+pub use routes::{Routes, is_taken};
 
+use connection::{Accepted, Served};
+
+use crate::access::Access;
 use crate::exposition::Own;
 use crate::values;
 
-/// Connections open at once, over all addresses. Beyond it new ones are closed unread: without it, clients that only
-/// connect would use up the file descriptors of the whole process.
+/// Connections over TCP open at once, over all addresses. Beyond it new ones are closed unread: without it, clients that
+/// only connect would use up the file descriptors of the whole process.
 const MAX_CONNECTIONS: usize = 512;
-/// Request line and headers together; hyper refuses longer ones with 431.
-const MAX_HEADER_BYTES: usize = 16 << 10;
-/// For a request's headers to arrive, and for an idle connection to ask again (two usual scrape intervals).
-const HEADER_WITHIN: Duration = Duration::from_secs(30);
-/// After which a connection is closed, at the latest in the middle of an answer to a client that does not read.
-const CONNECTION_WITHIN: Duration = Duration::from_mins(5);
+/// Those of the control socket, which are not counted with the others: an operator gets in while the network is flooded.
+const MAX_CONTROL_CONNECTIONS: usize = 16;
 /// What open requests get to finish when the process stops.
 const STOP_WITHIN: Duration = Duration::from_millis(400);
 /// Pause after a failed accept (out of file descriptors), so that the loop does not spin.
@@ -39,31 +39,64 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A request to read the configuration again; what became of it is sent back, in words.
 pub type Reload = oneshot::Sender<Result<String, String>>;
+/// Everything that is listened on.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    pub tcp: Vec<TcpListener>,
+    pub control: Option<ControlSocket>,
+}
 
 /// Binds an address. The port can be bound again as soon as the process has ended.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|e| {
         let hint = match e.kind() {
-            std::io::ErrorKind::AddrInUse => ": another program (or another farmwarden) listens there; stop it or choose another address with --web.listen-address",
-            std::io::ErrorKind::PermissionDenied => ": ports below 1024 need a privilege; choose a higher one",
-            std::io::ErrorKind::AddrNotAvailable => ": this machine does not have that address",
+            io::ErrorKind::AddrInUse => ": another program (or another farmwarden) listens there; stop it or choose another address with --web.listen-address",
+            io::ErrorKind::PermissionDenied => ": ports below 1024 need a privilege; choose a higher one",
+            io::ErrorKind::AddrNotAvailable => ": this machine does not have that address",
             _ => "",
         };
         format!("cannot listen on {address}: {}{hint}", values::io_words(&e))
     })
 }
 
-/// Serves until `stop` turns true, then gives open requests a moment and returns.
-pub async fn serve(listeners: Vec<TcpListener>, routes: Arc<Routes>, stop: watch::Receiver<bool>) {
+/// Serves until `stop` turns true, then gives open requests a moment and returns. Meanwhile `access` follows its file.
+pub async fn serve(listeners: Listeners, routes: Arc<Routes>, access: Arc<Access>, stop: watch::Receiver<bool>) {
+    let following = Arc::clone(&access).follow(routes.own().clone(), routes.clock().clone());
     let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let served = Arc::new(Served { routes, access, stop });
     let mut accepting = JoinSet::new();
-    for listener in listeners {
-        accepting.spawn(accept(listener, Arc::clone(&routes), Arc::clone(&free), stop.clone()));
+    for listener in listeners.tcp {
+        accepting.spawn(accept(Listener::Tcp(listener), Arc::clone(&served), Arc::clone(&free)));
     }
-    while accepting.join_next().await.is_some() {}
+    if let Some(socket) = listeners.control {
+        let free = Arc::new(Semaphore::new(MAX_CONTROL_CONNECTIONS));
+        accepting.spawn(accept(Listener::Control(socket), served, free));
+    }
+    tokio::select! {
+        () = following => {}
+        () = async { while accepting.join_next().await.is_some() {} } => {}
+    }
 }
 
-async fn accept(listener: TcpListener, routes: Arc<Routes>, free: Arc<Semaphore>, mut stop: watch::Receiver<bool>) {
+enum Listener {
+    Tcp(TcpListener),
+    Control(ControlSocket),
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => listener
+                .accept()
+                .await
+                .map(|(stream, peer)| Accepted::Tcp(stream, peer)),
+            Self::Control(socket) => socket.accept().await.map(Accepted::Control),
+        }
+    }
+}
+
+async fn accept(listener: Listener, served: Arc<Served>, free: Arc<Semaphore>) {
+    let mut stop = served.stop.clone();
     let mut connections = JoinSet::new();
     let mut failing = false;
     loop {
@@ -73,19 +106,18 @@ async fn accept(listener: TcpListener, routes: Arc<Routes>, free: Arc<Semaphore>
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok(accepted) => {
                 failing = false;
                 match Arc::clone(&free).try_acquire_owned() {
                     Ok(permit) => {
-                        let routes = Arc::clone(&routes);
-                        let stop = stop.clone();
+                        let served = Arc::clone(&served);
                         connections.spawn(async move {
-                            let _open = Open::new(routes.own(), permit);
-                            connection(stream, &routes, stop).await;
+                            let _open = Open::new(served.routes.own(), permit);
+                            served.connection(accepted).await;
                         });
                     }
                     Err(_) => {
-                        routes.own().connections_refused.inc();
+                        served.routes.own().connections_refused.inc();
                     }
                 }
             }
@@ -127,32 +159,5 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.connections.dec();
-    }
-}
-
-async fn connection(stream: TcpStream, routes: &Arc<Routes>, mut stop: watch::Receiver<bool>) {
-    let service = service_fn(|request| {
-        let routes = Arc::clone(routes);
-        async move { Ok::<_, std::convert::Infallible>(routes.answer(&request)) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_WITHIN)
-        .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => Some(ended),
-        _ = stop.wait_for(|stop| *stop) => None,
-        () = tokio::time::sleep(CONNECTION_WITHIN) => None,
-    };
-    let ended = if ended.is_none() {
-        connection.as_mut().graceful_shutdown();
-        tokio::time::timeout(STOP_WITHIN, connection).await.ok()
-    } else {
-        ended
-    };
-    if let Some(Err(e)) = ended {
-        tracing::debug!("a client's connection ended badly: {e}");
     }
 }

@@ -1,11 +1,11 @@
-//! Every route, in one match:
+//! Every route, in one table ([`ROUTES`]) and one match:
 //!
-//! | route | answers |
-//! |---|---|
-//! | `GET /` | the status page |
-//! | `GET /metrics` (`--web.telemetry-path`) | the scrape |
-//! | `GET /-/healthy` | 200 while the process runs |
-//! | `GET /-/ready` | 200 once every part of every target had its first round, else 503 and what is missing |
+//! | route | scope | answers |
+//! |---|---|---|
+//! | `GET /` | scrape | the status page |
+//! | `GET /metrics` (`--web.telemetry-path`) | scrape | the scrape |
+//! | `GET /-/healthy` | open | 200 while the process runs |
+//! | `GET /-/ready` | scrape | 200 once every part of every target had its first round, else 503 and what is missing |
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,12 +16,54 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::{compression, status_page};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::{compression, status_page};
+use crate::access::{Access, Need, Refusal, Scope, Via};
 use crate::clock::Clock;
 use crate::exposition::{Family, Format, Own, ProcessUsage, RequestLabels, write_families};
 use crate::store::{self, Store};
+
+/// A path that is answered: also the value of the label `route`.
+#[derive(Debug)]
+struct Route {
+    /// `/metrics` stands for whatever `--web.telemetry-path` says.
+    path: &'static str,
+    need: Need,
+    /// The value of `Allow`.
+    methods: &'static str,
+}
+
+impl Route {
+    const fn read(path: &'static str, scope: Scope) -> Self {
+        Self {
+            path,
+            need: Need::scope(scope),
+            methods: "GET, HEAD",
+        }
+    }
+
+    fn takes(&self, method: &Method) -> bool {
+        self.methods.split(", ").any(|known| known == method.as_str())
+    }
+}
+
+/// Every route and what it needs.
+const ROUTES: &[Route] = &[
+    Route::read("/", Scope::Scrape),
+    Route::read("/metrics", Scope::Scrape),
+    // A container's health check has no password.
+    Route::read("/-/healthy", Scope::Open),
+    Route::read("/-/ready", Scope::Scrape),
+];
+
+/// Everything else: who may not read may not search either.
+const OTHER: &Route = &Route::read("other", Scope::Scrape);
+
+/// Whether a path is already answered by something else than the metrics.
+pub fn is_taken(path: &str) -> bool {
+    path != "/metrics" && ROUTES.iter().any(|route| route.path == path)
+}
 
 /// What the answers are made from.
 pub struct Routes {
@@ -62,6 +104,8 @@ struct Answer {
     content_type: &'static str,
     body: Bytes,
     gzip: bool,
+    /// Beyond what every answer has.
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Answer {
@@ -73,6 +117,14 @@ impl Answer {
             content_type: PLAIN,
             body: body.into(),
             gzip: false,
+            headers: Vec::new(),
+        }
+    }
+
+    fn refusal(refusal: Refusal) -> Self {
+        Self {
+            headers: refusal.headers,
+            ..Self::words(refusal.status, refusal.words)
         }
     }
 }
@@ -101,48 +153,75 @@ impl Routes {
         &self.own
     }
 
-    pub(super) fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        let (route, answer) = self.route(request);
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(super) async fn answer(&self, request: Request<Incoming>, via: Via, access: &Access) -> Response<Full<Bytes>> {
+        let route = self.find(request.uri().path());
+        let head_only = request.method() == Method::HEAD;
+        // Nothing of the request is looked at before it is clear that it may be answered.
+        let answer = match access.admit(&request, via, route.need).await {
+            Ok(()) => self.route(route, request).await,
+            Err(refusal) => Answer::refusal(refusal),
+        };
         let labels = RequestLabels {
-            route,
+            route: route.path,
             code: answer.status.as_u16().into(),
         };
         self.own.requests.get_or_create(&labels).inc();
-        response(answer, request.method() == Method::HEAD)
+        let mut response = response(answer, head_only);
+        for (name, value) in access.headers() {
+            response.headers_mut().insert(name, value);
+        }
+        response
     }
 
-    fn route(&self, request: &Request<Incoming>) -> (&'static str, Answer) {
-        let path = request.uri().path();
-        let route = match path {
-            "/" => "/",
-            "/-/healthy" => "/-/healthy",
-            "/-/ready" => "/-/ready",
-            path if path == self.telemetry_path => "/metrics",
-            _ => "other",
+    fn find(&self, path: &str) -> &'static Route {
+        let is_asked = |route: &&Route| match route.path {
+            "/metrics" => path == self.telemetry_path,
+            own => path == own,
         };
+        ROUTES.iter().find(is_asked).unwrap_or(OTHER)
+    }
+
+    #[expect(clippy::unused_async, reason = "a route may wait; those of today need not")]
+    async fn route(&self, route: &Route, request: Request<Incoming>) -> Answer {
+        if route.path == OTHER.path {
+            return Answer::words(StatusCode::NOT_FOUND, self.what_there_is());
+        }
+        if !route.takes(request.method()) {
+            let words = format!("only {} are answered here", route.methods.replace(", ", " and "));
+            return Answer {
+                headers: vec![(header::ALLOW, HeaderValue::from_static(route.methods))],
+                ..Answer::words(StatusCode::METHOD_NOT_ALLOWED, words)
+            };
+        }
         let headers = request.headers();
-        let answer = match (route, request.method()) {
-            ("other", _) => Answer::words(
-                StatusCode::NOT_FOUND,
-                format!("nothing here; there are / {} /-/healthy /-/ready", self.telemetry_path),
-            ),
-            (_, method) if *method != Method::GET && *method != Method::HEAD => {
-                Answer::words(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here")
-            }
-            _ if announced_length(headers) > MAX_BODY_BYTES => {
-                Answer::words(StatusCode::PAYLOAD_TOO_LARGE, "no body is expected here")
-            }
-            ("/metrics", _) => self.metrics(headers),
-            ("/-/ready", _) => self.ready(),
-            ("/", _) => Answer {
+        if announced_length(headers) > MAX_BODY_BYTES {
+            return Answer::words(StatusCode::PAYLOAD_TOO_LARGE, "no body is expected here");
+        }
+        match route.path {
+            "/metrics" => self.metrics(headers),
+            "/-/ready" => self.ready(),
+            "/" => Answer {
                 status: StatusCode::OK,
                 content_type: HTML,
                 body: status_page::render(&self.store, &self.telemetry_path, self.clock.now()).into(),
                 gzip: false,
+                headers: Vec::new(),
             },
             _ => Answer::words(StatusCode::OK, "farmwarden runs"),
-        };
-        (route, answer)
+        }
+    }
+
+    fn what_there_is(&self) -> String {
+        let readable = ROUTES.iter().filter(|route| route.takes(&Method::GET));
+        let paths = readable.map(|route| match route.path {
+            "/metrics" => self.telemetry_path.as_str(),
+            path => path,
+        });
+        format!("nothing here; there are {}", paths.collect::<Vec<_>>().join(" "))
     }
 
     fn ready(&self) -> Answer {
@@ -169,6 +248,7 @@ impl Routes {
             content_type: format.content_type(),
             body: Bytes::from_owner(Scrape { page, _permit: permit }),
             gzip,
+            headers: Vec::new(),
         }
     }
 
@@ -201,8 +281,9 @@ fn response(answer: Answer, head_only: bool) -> Response<Full<Bytes>> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in ALWAYS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     if answer.gzip {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
@@ -214,11 +295,19 @@ fn response(answer: Answer, head_only: bool) -> Response<Full<Bytes>> {
         ),
         _ => headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding")),
     };
-    if answer.status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-    }
+    // A refusal may carry two challenges of the same name.
+    headers.extend(answer.headers);
     response
 }
+
+/// On every answer, for the browsers among the clients: nothing is guessed, kept, passed on, framed or embedded.
+const ALWAYS: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
 
 /// All values of a header that may be repeated.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> String {

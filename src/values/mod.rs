@@ -45,4 +45,4 @@ macro_rules! deserialize_from_str {
         }
     };
 }
-use deserialize_from_str;
+pub(crate) use deserialize_from_str;

@@ -66,18 +66,20 @@ impl Wrong {
                 {
                     return None;
                 }
-                (Some(node.place), tree.path(id), tree.may_be_secret(id))
+                (Some(node.place), tree.path(id), tree.secret(id))
             }
             Some(At::Key(id, number)) => {
                 let entry = entries(tree, id).get(number)?;
                 let mut path = tree.path(id);
                 join(&mut path, &entry.key);
-                (Some(entry.place), path, tree.may_be_secret(entry.value))
+                (Some(entry.place), path, None)
             }
-            None => (None, String::new(), false),
+            None => (None, String::new(), None),
         };
         let words = match &self.what {
-            What::Words(_) if secret => {
+            What::Words(words)
+                if secret.is_some_and(|secret| words.contains(secret) || words.contains(&shown(secret))) =>
+            {
                 "this value does not fit here; it is not repeated, because the key may hold a secret".to_owned()
             }
             _ => self.to_string(),
@@ -100,8 +102,10 @@ impl Wrong {
 
 fn unknown(key: &str, known: &[&str]) -> String {
     /// Below it two words are not alike.
-    const ALIKE: f64 = 0.8;
-    let alike = known.iter().map(|other| (strsim::jaro_winkler(key, other), other));
+    const ALIKE: f64 = 0.55;
+    let alike = known
+        .iter()
+        .map(|other| (strsim::normalized_damerau_levenshtein(key, other), other));
     let nearest = alike.max_by(|(a, _), (b, _)| a.total_cmp(b));
     match nearest {
         Some((likeness, near)) if likeness >= ALIKE => format!("unknown key `{}`; did you mean `{near}`?", shown(key)),
@@ -195,7 +199,7 @@ struct Reader<'de> {
 }
 
 const LIST: &str = "a list is expected here; begin each entry with `- `";
-const MAP: &str = "keys and values are expected here, like `name: node-1`";
+const MAP: &str = "keys and values are expected here, like `key: value`";
 const WHOLE: &str = "a whole number is expected here";
 
 impl<'de> Reader<'de> {

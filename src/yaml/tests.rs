@@ -117,12 +117,9 @@ fn wrong_forms_say_what_was_expected() {
         ),
         (
             "name: a\nnodes:\n  - b",
-            "f.yml:3:5: nodes[0]: keys and values are expected here, like `name: node-1`, not `b`",
+            "f.yml:3:5: nodes[0]: keys and values are expected here, like `key: value`, not `b`",
         ),
-        (
-            "- a",
-            "f.yml:1:1: keys and values are expected here, like `name: node-1`",
-        ),
+        ("- a", "f.yml:1:1: keys and values are expected here, like `key: value`"),
         ("name:", "f.yml:1:5: name: a value is expected here, and there is none"),
         (
             "name: a\nnodes: [{name: b, port: -1}]",

@@ -337,8 +337,16 @@ impl Tree {
         path
     }
 
+    /// The text of a value that may be a secret, by its key.
+    pub(super) fn secret(&self, id: Id) -> Option<&str> {
+        match &self.get(id)?.value {
+            Value::Scalar { text, .. } if !text.is_empty() && self.may_be_secret(id) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether the key that a value stands under, or the one above, may be that of a secret.
-    pub(super) fn may_be_secret(&self, id: Id) -> bool {
+    fn may_be_secret(&self, id: Id) -> bool {
         let mut at = self.get(id);
         for _ in 0..3 {
             let Some(Node {

@@ -1,14 +1,17 @@
 //! Starts farmwarden in this process and asks it over its own port.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use farmwarden::access::{Access, Options};
 use farmwarden::app::{App, Web};
 use farmwarden::clock::Clock;
 use farmwarden::config::Settings;
-use farmwarden::server::Reload;
+use farmwarden::server::{ControlSocketPath, Reload};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -33,8 +36,13 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| {
+    pub(crate) fn header<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.headers(name).next()
+    }
+
+    /// All values of a header.
+    pub(crate) fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.head.lines().filter_map(move |line| {
             let (key, value) = line.split_once(": ")?;
             key.eq_ignore_ascii_case(name).then_some(value)
         })
@@ -45,34 +53,103 @@ impl Reply {
     }
 }
 
-impl Warden {
-    pub(crate) async fn start(config: &str) -> Self {
-        Self::start_at("127.0.0.1:0".parse().unwrap(), config, Clock::system()).await
-    }
+/// How a farmwarden is started.
+pub(crate) struct Setup<'a> {
+    pub(crate) listen: SocketAddr,
+    pub(crate) config: &'a str,
+    pub(crate) clock: Clock,
+    pub(crate) access: Options,
+    pub(crate) control_socket: Option<PathBuf>,
+    /// The configuration lies in a file, which can be changed and read again.
+    pub(crate) from_file: bool,
+}
 
-    pub(crate) async fn start_at(listen: SocketAddr, config: &str, clock: Clock) -> Self {
-        Self::run(app(listen, config, clock).await.unwrap(), tempfile::tempdir().unwrap())
-    }
-
-    /// With a file that can be changed and read again.
-    pub(crate) async fn start_from_file(config: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("farm.yml");
-        std::fs::write(&file, config).unwrap();
-        let settings = Settings::read(&file).unwrap();
-        let web = web("127.0.0.1:0".parse().unwrap());
-        Self::run(App::start(settings, &web, Clock::system()).await.unwrap(), directory)
-    }
-
-    fn run(app: App, directory: TempDir) -> Self {
-        let (stop, stopped) = watch::channel(false);
+impl Default for Setup<'_> {
+    fn default() -> Self {
         Self {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            config: "",
+            clock: Clock::system(),
+            access: Options::default(),
+            control_socket: None,
+            from_file: false,
+        }
+    }
+}
+
+impl Setup<'_> {
+    /// With a web.yml.
+    pub(crate) fn with_web(file: &Path) -> Self {
+        Self {
+            access: Options {
+                config_file: Some(file.to_owned()),
+                ..Options::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    pub(crate) async fn app(self, directory: &Path) -> Result<App, String> {
+        let file = directory.join("farm.yml");
+        std::fs::write(&file, self.config).unwrap();
+        let settings = if self.from_file {
+            Settings::read(&file)
+        } else {
+            Settings::parse("farm.yml", self.config)
+        };
+        let settings = settings.unwrap();
+        let access = Access::read(Options {
+            listen: vec![self.listen],
+            ..self.access
+        });
+        let web = Web {
+            listen: vec![self.listen],
+            telemetry_path: "/metrics".to_owned(),
+            access: Arc::new(access.map_err(|mistakes| mistakes.to_string())?),
+            control_socket: self
+                .control_socket
+                .map(|path| ControlSocketPath { path, required: true }),
+        };
+        App::start(settings, &web, self.clock).await
+    }
+
+    pub(crate) async fn start(self) -> Warden {
+        let directory = tempfile::tempdir().unwrap();
+        let app = self.app(directory.path()).await.unwrap();
+        let (stop, stopped) = watch::channel(false);
+        Warden {
             address: app.listening()[0],
             stop,
             reloads: app.reloads(),
             running: tokio::spawn(app.run(stopped)),
             directory,
         }
+    }
+}
+
+impl Warden {
+    pub(crate) async fn start(config: &str) -> Self {
+        Self::start_at("127.0.0.1:0".parse().unwrap(), config, Clock::system()).await
+    }
+
+    pub(crate) async fn start_at(listen: SocketAddr, config: &str, clock: Clock) -> Self {
+        let setup = Setup {
+            listen,
+            config,
+            clock,
+            ..Setup::default()
+        };
+        setup.start().await
+    }
+
+    /// With a file that can be changed and read again.
+    pub(crate) async fn start_from_file(config: &str) -> Self {
+        let setup = Setup {
+            config,
+            from_file: true,
+            ..Setup::default()
+        };
+        setup.start().await
     }
 
     /// Writes the file anew and has it read again.
@@ -97,27 +174,13 @@ impl Warden {
 
     /// `headers` are whole lines that end in `\r\n`.
     pub(crate) async fn ask(&self, method: &str, path: &str, headers: &str) -> Reply {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: farm\r\nConnection: close\r\n{headers}\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
         self.raw(request.as_bytes()).await
     }
 
     pub(crate) async fn raw(&self, request: &[u8]) -> Reply {
-        let exchange = async {
-            let mut stream = TcpStream::connect(self.address).await.unwrap();
-            // The server may answer and close before it has read everything.
-            drop(stream.write_all(request).await);
-            let mut answer = Vec::new();
-            drop(stream.read_to_end(&mut answer).await);
-            answer
-        };
-        let answer = tokio::time::timeout(PATIENCE, exchange).await.unwrap();
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
-        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-        Reply {
-            status: head.split(' ').nth(1).unwrap().parse().unwrap(),
-            head,
-            body: answer[end + 4..].to_vec(),
-        }
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        exchange(stream, request).await.unwrap()
     }
 
     pub(crate) async fn page(&self) -> String {
@@ -151,14 +214,21 @@ impl Warden {
     }
 }
 
-pub(crate) async fn app(listen: SocketAddr, config: &str, clock: Clock) -> Result<App, String> {
-    let settings = Settings::parse("farm.yml", config).unwrap();
-    App::start(settings, &web(listen), clock).await
-}
-
-fn web(listen: SocketAddr) -> Web {
-    Web {
-        listen: vec![listen],
-        telemetry_path: "/metrics".to_owned(),
-    }
+/// Sends a request and reads what comes until the connection ends; nothing where no answer comes.
+pub(crate) async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Option<Reply> {
+    let exchange = async {
+        // The server may answer and close before it has read everything.
+        drop(stream.write_all(request).await);
+        let mut answer = Vec::new();
+        drop(stream.read_to_end(&mut answer).await);
+        answer
+    };
+    let answer = tokio::time::timeout(PATIENCE, exchange).await.unwrap();
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    Some(Reply {
+        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+        head,
+        body: answer[end + 4..].to_vec(),
+    })
 }

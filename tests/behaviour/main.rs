@@ -6,8 +6,10 @@
     reason = "a test stops at the first surprise"
 )]
 
+mod access;
 mod chain_node;
 mod harness;
 mod reload;
 mod secrets;
 mod serving;
+mod tls;

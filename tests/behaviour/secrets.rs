@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 use simfarm::substrate::Node;
 
-use crate::harness::Warden;
+use crate::harness::{Setup, Warden};
 
 const MARKER: &str = "marker-s3cret-4f1d";
 
@@ -52,14 +52,14 @@ async fn a_token_opens_the_node_and_a_renewed_one_is_read_again() {
 
 #[tokio::test]
 async fn a_token_that_cannot_be_read_is_named_at_the_start() {
+    let directory = tempfile::tempdir().unwrap();
     let node = guarded_node(MARKER).await;
     let config = config(&node, "http", Path::new("/no/such/token"));
-    let words = crate::harness::app(
-        "127.0.0.1:0".parse().unwrap(),
-        &config,
-        farmwarden::clock::Clock::system(),
-    )
-    .await;
+    let setup = Setup {
+        config: &config,
+        ..Setup::default()
+    };
+    let words = setup.app(directory.path()).await;
     assert_eq!(
         words.err().unwrap(),
         "guarded: its token: /no/such/token cannot be read: no such file or directory"

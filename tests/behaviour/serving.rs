@@ -8,7 +8,7 @@ use simfarm::substrate::Node;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{PATIENCE, Warden, app};
+use crate::harness::{PATIENCE, Setup, Warden};
 
 #[tokio::test]
 async fn the_format_follows_the_accept_header_and_always_has_its_content_type() {
@@ -116,7 +116,12 @@ async fn the_page_for_people_lists_targets_with_their_fault_and_runs_no_script()
 #[tokio::test]
 async fn a_port_in_use_is_named_with_what_to_do() {
     let first = Warden::start("").await;
-    let words = app(first.address, "", Clock::system()).await.err().unwrap();
+    let second = Setup {
+        listen: first.address,
+        ..Setup::default()
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let words = second.app(directory.path()).await.err().unwrap();
     let expected = format!(
         "cannot listen on {}: address already in use: another program",
         first.address
@@ -174,7 +179,7 @@ async fn clients_that_ask_and_do_not_read_are_bounded_and_do_not_keep_others_out
     for _ in 0..16 {
         let mut stream = TcpStream::connect(warden.address).await.unwrap();
         stream
-            .write_all(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
             .await
             .unwrap();
         // The first byte of the answer says that the page is on its way.

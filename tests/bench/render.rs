@@ -10,11 +10,12 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use farmwarden::access::{Access, Options};
 use farmwarden::clock::Clock;
 use farmwarden::collectors::phala::{Node, Snapshot};
 use farmwarden::collectors::{Collector, Diagnosis, Part, TargetView};
 use farmwarden::exposition::{Desc, Family, Format, Own, Page, Rendered};
-use farmwarden::server::{Routes, bind, serve};
+use farmwarden::server::{Listeners, Routes, bind, serve};
 use farmwarden::store::{Slot, Store};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -124,7 +125,12 @@ fn over_loopback(routes: Routes, row: &impl Fn(&str) -> String) {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let serving = tokio::spawn(serve(vec![listener], Arc::new(routes), stopped));
+        let access = Arc::new(Access::read(Options::default()).unwrap());
+        let listeners = Listeners {
+            tcp: vec![listener],
+            control: None,
+        };
+        let serving = tokio::spawn(serve(listeners, Arc::new(routes), access, stopped));
         for (what, encoding) in [
             ("scrape over loopback", ""),
             ("scrape over loopback, gzip", "Accept-Encoding: gzip\r\n"),
@@ -133,7 +139,8 @@ fn over_loopback(routes: Routes, row: &impl Fn(&str) -> String) {
             for _ in 0..=RUNS {
                 let started = Instant::now();
                 let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-                let request = format!("GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{encoding}\r\n");
+                let request =
+                    format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{encoding}\r\n");
                 stream.write_all(request.as_bytes()).await.unwrap();
                 let mut answer = Vec::new();
                 stream.read_to_end(&mut answer).await.unwrap();

@@ -60,7 +60,10 @@ impl Farmwarden {
     }
 
     pub(crate) fn command() -> Command {
-        Command::new(Self::binary())
+        let mut command = Command::new(Self::binary());
+        // Several run beside one another, and the usual socket is one of the machine.
+        command.arg("--web.control-socket=");
+        command
     }
 
     pub(crate) fn binary() -> impl AsRef<Path> + AsRef<std::ffi::OsStr> {

@@ -1,0 +1,397 @@
+//! Whether a request may be answered: pure, over what is known before any password is looked at.
+
+use std::net::IpAddr;
+
+use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{Method, Request, StatusCode, Version};
+
+use super::Scope;
+use super::hosts::{HostPort, Hosts};
+
+/// The way a request came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    Tcp(Tcp),
+    /// The control socket; `trusted` if root or our own user is at the other end.
+    Socket {
+        trusted: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tcp {
+    pub peer: IpAddr,
+    /// It came to a loopback address: from this machine, or from a browser on it.
+    pub to_loopback: bool,
+    pub tls: bool,
+}
+
+/// What a route asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    pub scope: Scope,
+    /// It is what `--web.enable-lifecycle` allows over TCP, like `POST /-/reload`.
+    pub lifecycle: bool,
+}
+
+impl Need {
+    pub const fn scope(scope: Scope) -> Self {
+        Self {
+            scope,
+            lifecycle: false,
+        }
+    }
+
+    pub const fn lifecycle() -> Self {
+        Self {
+            scope: Scope::Control,
+            lifecycle: true,
+        }
+    }
+}
+
+/// What is known of a request.
+#[derive(Debug)]
+pub(super) struct Facts<'a> {
+    pub(super) via: Via,
+    pub(super) need: Need,
+    /// Anything but GET, HEAD and OPTIONS.
+    pub(super) changes: bool,
+    pub(super) host: Host,
+    pub(super) origin: Option<&'a str>,
+    /// `Sec-Fetch-Site`: browsers say with it where a request comes from.
+    pub(super) fetch_site: Option<&'a str>,
+}
+
+/// The host that a request asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Host {
+    /// Allowed in HTTP/1.0 only.
+    Absent,
+    /// None where there must be one, two of them, or nonsense.
+    Wrong,
+    Asked(HostPort),
+}
+
+/// What the decision depends on besides the request.
+#[derive(Debug)]
+pub(super) struct Rules<'a> {
+    pub(super) hosts: &'a Hosts,
+    /// `--web.enable-lifecycle`
+    pub(super) lifecycle: bool,
+    /// Whether the needed scope has credentials.
+    pub(super) has_credentials: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    Answer,
+    /// If it has credentials of the scope; `peer` is who waits while they are checked.
+    AskForCredentials {
+        peer: IpAddr,
+    },
+    Refuse(Refusal),
+}
+
+/// Why a request is not answered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub status: StatusCode,
+    pub words: String,
+    /// To be added to the answer.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, words: impl Into<String>) -> Self {
+        Self {
+            status,
+            words: words.into(),
+            headers: Vec::new(),
+        }
+    }
+
+    pub(super) fn unauthorized(challenges: impl Iterator<Item = &'static str>) -> Self {
+        let words = "this needs a user and password, or a token, that farmwarden knows (--web.config.file)";
+        Self {
+            headers: challenges
+                .map(|challenge| (WWW_AUTHENTICATE, HeaderValue::from_static(challenge)))
+                .collect(),
+            ..Self::new(StatusCode::UNAUTHORIZED, words)
+        }
+    }
+
+    pub(super) fn busy() -> Self {
+        Self {
+            headers: vec![(RETRY_AFTER, HeaderValue::from_static("1"))],
+            ..Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many passwords are being checked; ask again",
+            )
+        }
+    }
+
+    pub(super) fn too_many() -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "more requests than rate_limit allows")
+    }
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of<B>(request: &'a Request<B>, via: Via, need: Need) -> Self {
+        let headers = request.headers();
+        let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
+        Self {
+            via,
+            need,
+            changes: ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()),
+            host: host(request.uri().authority().map(AsRef::as_ref), headers, request.version()),
+            origin: text(ORIGIN.as_str()),
+            fetch_site: text("sec-fetch-site"),
+        }
+    }
+}
+
+/// The authority of an absolute request target counts more than the header (RFC 9112, 3.2.2).
+fn host(target: Option<&str>, headers: &HeaderMap, version: Version) -> Host {
+    let mut given = headers.get_all(HOST).iter();
+    let header = match (given.next(), given.next()) {
+        (None, _) if version < Version::HTTP_11 => None,
+        (Some(host), None) => Some(host.to_str().unwrap_or_default()),
+        _ => return Host::Wrong,
+    };
+    match target.or(header).map(str::parse) {
+        None => Host::Absent,
+        Some(Ok(asked)) => Host::Asked(asked),
+        Some(Err(())) => Host::Wrong,
+    }
+}
+
+pub(super) fn decide(facts: &Facts<'_>, rules: &Rules<'_>) -> Decision {
+    match facts.via {
+        Via::Socket { trusted: true } => Decision::Answer,
+        Via::Socket { trusted: false } => Decision::Refuse(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "only root and the user that farmwarden runs as may use this socket",
+        )),
+        Via::Tcp(tcp) => decide_tcp(facts, rules, tcp),
+    }
+}
+
+fn decide_tcp(facts: &Facts<'_>, rules: &Rules<'_>, tcp: Tcp) -> Decision {
+    let scope = facts.need.scope;
+    if facts.host == Host::Wrong {
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            "exactly one Host header is needed, with a name or an address",
+        );
+    }
+    if scope == Scope::Open {
+        return Decision::Answer;
+    }
+    let acts = matches!(scope, Scope::Alerts | Scope::Control);
+    if let Host::Asked(asked) = &facts.host
+        && (tcp.to_loopback || acts)
+        && !rules.hosts.knows(asked)
+    {
+        return refuse(
+            StatusCode::MISDIRECTED_REQUEST,
+            "the Host of this request is no address and no name of this machine; a name that people or a proxy use is allowed with --web.allowed-host NAME",
+        );
+    }
+    if facts.changes && !comes_from_here(facts, rules.hosts, tcp.tls) {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "a page of another site sent this (Origin, Sec-Fetch-Site); only this host's own pages and programs may change something here",
+        );
+    }
+    if scope == Scope::Control && !tcp.tls && !tcp.to_loopback {
+        // Not configured so, but a connection can be older than the present file.
+        return refuse(StatusCode::FORBIDDEN, "from the network only over TLS");
+    }
+    if facts.need.lifecycle && !rules.lifecycle {
+        return refuse(
+            StatusCode::NOT_FOUND,
+            "not over TCP; use the control socket, send SIGHUP, or start with --web.enable-lifecycle",
+        );
+    }
+    match (rules.has_credentials, scope) {
+        (true, _) => Decision::AskForCredentials { peer: tcp.peer },
+        (false, Scope::Control) if facts.need.lifecycle => Decision::Answer,
+        (false, Scope::Open | Scope::Scrape) => Decision::Answer,
+        (false, Scope::Alerts) => refuse(StatusCode::NOT_FOUND, "needs scopes.alerts in --web.config.file"),
+        (false, Scope::Control) => refuse(
+            StatusCode::NOT_FOUND,
+            "not over TCP; use the control socket, or configure scopes.control in --web.config.file",
+        ),
+    }
+}
+
+/// Programs send neither header; a browser sends both with every request that can change something.
+fn comes_from_here(facts: &Facts<'_>, hosts: &Hosts, tls: bool) -> bool {
+    let site = facts
+        .fetch_site
+        .is_none_or(|site| matches!(site, "same-origin" | "none"));
+    let origin = match (facts.origin, &facts.host) {
+        (None, _) => true,
+        (Some(origin), Host::Asked(asked)) => hosts.is_same_origin(origin, asked, tls),
+        (Some(_), _) => false,
+    };
+    site && origin
+}
+
+fn refuse(status: StatusCode, words: &str) -> Decision {
+    Decision::Refuse(Refusal::new(status, words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOPBACK: Via = Via::Tcp(Tcp {
+        peer: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+        to_loopback: true,
+        tls: false,
+    });
+    const NETWORK: Via = Via::Tcp(Tcp {
+        peer: IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 9)),
+        to_loopback: false,
+        tls: true,
+    });
+
+    fn decision(via: Via, need: Need, request: &str, lifecycle: bool, has_credentials: bool) -> u16 {
+        let mut lines = request.lines();
+        let mut builder = Request::builder();
+        let start = lines.next().unwrap();
+        let (method, rest) = start.split_once(' ').unwrap();
+        builder = builder.method(method).uri(rest.trim_end_matches(" HTTP/1.0"));
+        if start.ends_with("1.0") {
+            builder = builder.version(Version::HTTP_10);
+        }
+        for (name, value) in lines.map(|line| line.split_once(": ").unwrap()) {
+            builder = builder.header(name, value);
+        }
+        let request = builder.body(()).unwrap();
+        let hosts = Hosts::new(Some("farm-1"), &["farm.example".to_owned()]);
+        let rules = Rules {
+            hosts: &hosts,
+            lifecycle,
+            has_credentials,
+        };
+        match decide(&Facts::of(&request, via, need), &rules) {
+            Decision::Answer => 200,
+            Decision::AskForCredentials { .. } => 401,
+            Decision::Refuse(refusal) => refusal.status.as_u16(),
+        }
+    }
+
+    #[test]
+    fn each_scope_is_where_it_should_be() {
+        let ask =
+            |via, need, lifecycle, credentials| decision(via, need, "POST /\nHost: 10.0.0.1", lifecycle, credentials);
+        let need = Need::scope;
+        for via in [LOOPBACK, NETWORK] {
+            for (needed, lifecycle, credentials, expected) in [
+                (need(Scope::Open), false, true, 200),
+                (need(Scope::Scrape), false, false, 200),
+                (need(Scope::Scrape), false, true, 401),
+                (need(Scope::Alerts), true, false, 404),
+                (need(Scope::Alerts), false, true, 401),
+                (need(Scope::Control), true, false, 404),
+                (need(Scope::Control), false, true, 401),
+                (Need::lifecycle(), false, false, 404),
+                (Need::lifecycle(), false, true, 404),
+                (Need::lifecycle(), true, true, 401),
+                // Started so only where every address is loopback.
+                (Need::lifecycle(), true, false, 200),
+            ] {
+                assert_eq!(
+                    ask(via, needed, lifecycle, credentials),
+                    expected,
+                    "{needed:?} {lifecycle} {credentials}"
+                );
+            }
+        }
+        let in_the_clear = Via::Tcp(Tcp {
+            peer: [10, 0, 0, 9].into(),
+            to_loopback: false,
+            tls: false,
+        });
+        for (needed, expected) in [
+            (need(Scope::Scrape), 401),
+            (need(Scope::Alerts), 401),
+            (need(Scope::Control), 403),
+            (Need::lifecycle(), 403),
+        ] {
+            assert_eq!(ask(in_the_clear, needed, true, true), expected, "{needed:?}");
+        }
+        for needed in [
+            need(Scope::Scrape),
+            need(Scope::Alerts),
+            need(Scope::Control),
+            Need::lifecycle(),
+        ] {
+            assert_eq!(ask(Via::Socket { trusted: true }, needed, false, false), 200);
+            assert_eq!(ask(Via::Socket { trusted: false }, needed, false, false), 403);
+        }
+    }
+
+    #[test]
+    fn a_foreign_host_is_refused_on_loopback_and_wherever_something_is_done() {
+        let ask = |via, scope, request: &str| decision(via, Need::scope(scope), request, false, true);
+        for (via, scope, expected) in [
+            (LOOPBACK, Scope::Scrape, 421),
+            (NETWORK, Scope::Scrape, 401),
+            (NETWORK, Scope::Alerts, 421),
+            (NETWORK, Scope::Control, 421),
+            (LOOPBACK, Scope::Open, 200),
+        ] {
+            assert_eq!(
+                ask(via, scope, "GET /\nHost: evil.example:19977"),
+                expected,
+                "{via:?} {scope:?}"
+            );
+        }
+        for (request, expected) in [
+            ("GET /\nHost: localhost:1", 401),
+            ("GET /\nHost: FARM-1", 401),
+            ("GET /\nHost: farm.example", 401),
+            ("GET /", 400),
+            ("GET /\nHost: a\nHost: b", 400),
+            ("GET /\nHost: a b", 400),
+            ("GET / HTTP/1.0", 401),
+            ("GET http://evil.example/\nHost: localhost", 421),
+            ("GET http://localhost/\nHost: evil.example", 401),
+        ] {
+            assert_eq!(ask(LOOPBACK, Scope::Scrape, request), expected, "{request}");
+        }
+    }
+
+    #[test]
+    fn only_what_changes_something_must_come_from_here() {
+        let ask = |request: &str| decision(LOOPBACK, Need::scope(Scope::Control), request, false, true);
+        for (headers, expected) in [
+            ("", 401),
+            ("\nOrigin: http://localhost:19977", 401),
+            ("\nOrigin: http://localhost:19977\nSec-Fetch-Site: same-origin", 401),
+            ("\nSec-Fetch-Site: none", 401),
+            ("\nOrigin: http://evil.example", 403),
+            ("\nOrigin: null", 403),
+            ("\nOrigin: http://localhost", 403),
+            ("\nOrigin: http://localhost:19977\nSec-Fetch-Site: cross-site", 403),
+            ("\nSec-Fetch-Site: same-site", 403),
+        ] {
+            assert_eq!(
+                ask(&format!("POST /\nHost: localhost:19977{headers}")),
+                expected,
+                "{headers}"
+            );
+            assert_eq!(
+                ask(&format!("DELETE /\nHost: localhost:19977{headers}")),
+                expected,
+                "{headers}"
+            );
+            assert_eq!(ask(&format!("GET /\nHost: localhost:19977{headers}")), 401, "{headers}");
+        }
+        assert_eq!(ask("POST / HTTP/1.0\nOrigin: http://localhost"), 403);
+    }
+}

@@ -1,0 +1,188 @@
+//! What is collected while web.yml is looked at: mistakes, warnings, and the files that it names.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::Mistakes;
+use crate::values;
+
+/// Certificates, keys and tokens are far smaller; without it, a wrong path would be read into memory as a whole.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// A look at web.yml under way.
+pub(super) struct Report {
+    file: PathBuf,
+    mistakes: Vec<String>,
+    warnings: Vec<String>,
+    seen: Fingerprint,
+}
+
+/// A finished look.
+pub(super) struct Findings {
+    pub(super) mistakes: Vec<String>,
+    pub(super) warnings: Vec<String>,
+    /// Every file that was looked at, as it was just before it was read.
+    pub(super) seen: Fingerprint,
+}
+
+impl Report {
+    pub(super) fn new(file: &Path) -> Self {
+        Self {
+            file: file.to_owned(),
+            mistakes: Vec::new(),
+            warnings: Vec::new(),
+            seen: Fingerprint::default(),
+        }
+    }
+
+    /// `key` is the path of the key: `tls_server_config.cert_file`.
+    pub(super) fn mistake(&mut self, key: &str, words: impl std::fmt::Display) {
+        self.mistakes.push(format!("{}: {key}: {words}", self.file.display()));
+    }
+
+    pub(super) fn mistakes(&mut self, mistakes: Mistakes) {
+        self.mistakes.extend(mistakes.0);
+    }
+
+    pub(super) fn has_mistakes(&self) -> bool {
+        !self.mistakes.is_empty()
+    }
+
+    pub(super) fn warning(&mut self, key: &str, words: impl std::fmt::Display) {
+        self.warnings.push(format!("{}: {key}: {words}", self.file.display()));
+    }
+
+    /// Reads web.yml itself.
+    pub(super) fn read_itself(&mut self) -> Option<String> {
+        let shown = self.file.display();
+        self.seen.add(&self.file);
+        match read(&self.file) {
+            Ok(text) => Some(text),
+            Err(words) => {
+                let mistake = format!("{shown}: cannot be read: {words}");
+                self.mistakes.push(mistake);
+                None
+            }
+        }
+    }
+
+    /// Reads a file that web.yml names, from beside it unless the path is absolute.
+    pub(super) fn read(&mut self, key: &str, path: &Path) -> Option<String> {
+        let path = self.file.parent().unwrap_or(Path::new("")).join(path);
+        self.seen.add(&path);
+        match read(&path) {
+            Ok(text) => Some(text),
+            Err(words) => {
+                self.mistake(key, format!("{}: cannot be read: {words}", path.display()));
+                None
+            }
+        }
+    }
+
+    pub(super) fn finish(self) -> Findings {
+        Findings {
+            mistakes: self.mistakes,
+            warnings: self.warnings,
+            seen: self.seen,
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let metadata = std::fs::metadata(path).map_err(|e| values::io_words(&e))?;
+    // A pipe would be waited for, a directory gives an obscure error.
+    if !metadata.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    let mut text = String::new();
+    let mut file = File::open(path)
+        .map_err(|e| values::io_words(&e))?
+        .take(MAX_FILE_BYTES + 1);
+    file.read_to_string(&mut text).map_err(|e| match e.kind() {
+        std::io::ErrorKind::InvalidData => "it is not a text file in UTF-8".to_owned(),
+        _ => values::io_words(&e),
+    })?;
+    if file.limit() == 0 {
+        return Err(format!("it is larger than {MAX_FILE_BYTES} bytes"));
+    }
+    Ok(text)
+}
+
+/// Files, each with what changes when it is written, replaced, or its link led elsewhere; nothing in place of that while
+/// it cannot be looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fingerprint(Vec<(PathBuf, Option<[i64; 6]>)>);
+
+impl Fingerprint {
+    fn add(&mut self, path: &Path) {
+        if !self.0.iter().any(|(known, _)| known == path) {
+            self.0.push((path.to_owned(), marks(path)));
+        }
+    }
+
+    /// The same files as they are now.
+    pub(super) fn again(&self) -> Self {
+        Self(self.0.iter().map(|(path, _)| (path.clone(), marks(path))).collect())
+    }
+}
+
+/// Also the time of the last change of the inode: a writer may set the time of modification back.
+fn marks(path: &Path) -> Option<[i64; 6]> {
+    let file = std::fs::metadata(path).ok()?;
+    Some([
+        file.ino().cast_signed(),
+        file.size().cast_signed(),
+        file.mtime(),
+        file.mtime_nsec(),
+        file.ctime(),
+        file.ctime_nsec(),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_files_are_looked_for_beside_the_file_and_remembered_even_when_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("token"), "t").unwrap();
+        let mut report = Report::new(&directory.path().join("web.yml"));
+        assert_eq!(report.read("a.b", Path::new("token")).as_deref(), Some("t"));
+        assert_eq!(report.read("a.b", Path::new("missing")), None);
+        assert_eq!(report.read("a.b", Path::new("/dev/null")), None);
+        let findings = report.finish();
+        let words = findings.mistakes.join("\n");
+        assert!(
+            words.contains("web.yml: a.b: ") && words.contains("missing: cannot be read: no such file"),
+            "{words}"
+        );
+        assert!(
+            words.contains("/dev/null: cannot be read: it is not a regular file"),
+            "{words}"
+        );
+        assert_eq!(findings.seen.0.len(), 3);
+    }
+
+    #[test]
+    fn a_fingerprint_follows_every_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| directory.path().join(name);
+        std::fs::write(file("a"), "one").unwrap();
+        let mut before = Fingerprint::default();
+        for name in ["a", "b", "a"] {
+            before.add(&file(name));
+        }
+        assert_eq!(before.0.len(), 2);
+        assert_eq!(before, before.again());
+        std::fs::write(file("b"), "").unwrap();
+        let with_both = before.again();
+        assert_ne!(before, with_both);
+        // The same text and size by way of another file, as editors and Kubernetes write.
+        std::fs::write(file("c"), "one").unwrap();
+        std::fs::rename(file("c"), file("a")).unwrap();
+        assert_ne!(with_both, with_both.again());
+    }
+}

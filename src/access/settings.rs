@@ -1,0 +1,242 @@
+//! web.yml, checked: what the server works with until the file changes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::header::{
+    CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS, X_XSS_PROTECTION,
+};
+use rustls::ServerConfig;
+
+use super::credentials::{Credentials, Scopes};
+use super::file::{FrameOptions, HeadersSection, RateSection, ScopeSection, Users, WebFile, read_yaml};
+use super::report::{Findings, Fingerprint, Report};
+use super::{Mistakes, Scope, tls};
+use crate::values::Secret;
+
+/// Shorter tokens can be guessed.
+const SHORTEST_TOKEN: usize = 16;
+
+/// What stands in web.yml, and in the files that it names.
+#[derive(Default)]
+pub(super) struct WebSettings {
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    /// They replace ours of the same name.
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) scopes: Scopes,
+    pub(super) rate: Option<Rate>,
+}
+
+/// A request each `interval` in the long run, and `burst` at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rate {
+    pub(super) interval: Duration,
+    pub(super) burst: u32,
+}
+
+/// One look at the file: what came of it, what to warn of, and the files that it depends on.
+pub(super) struct Look {
+    pub(super) settings: Result<WebSettings, Mistakes>,
+    pub(super) warnings: Vec<String>,
+    pub(super) seen: Fingerprint,
+}
+
+impl WebSettings {
+    /// Whether it keeps anybody out.
+    pub(super) fn protects(&self) -> bool {
+        self.tls.is_some() || !self.scopes.is_empty()
+    }
+}
+
+impl Look {
+    /// Reads the file and all that it names.
+    pub(super) fn at(file: &Path) -> Self {
+        let mut report = Report::new(file);
+        let settings =
+            report
+                .read_itself()
+                .and_then(|text| match read_yaml::<WebFile>(&file.display().to_string(), &text) {
+                    Ok(raw) => Some(checked(raw, &mut report)),
+                    Err(mistakes) => {
+                        report.mistakes(mistakes);
+                        None
+                    }
+                });
+        let Findings {
+            mistakes,
+            warnings,
+            seen,
+        } = report.finish();
+        Self {
+            settings: match settings {
+                Some(settings) if mistakes.is_empty() => Ok(settings),
+                _ => Err(Mistakes(mistakes)),
+            },
+            warnings,
+            seen,
+        }
+    }
+}
+
+fn checked(raw: WebFile, report: &mut Report) -> WebSettings {
+    let http = raw.http_server_config.unwrap_or_default();
+    let tls = raw.tls_server_config.unwrap_or_default();
+    WebSettings {
+        tls: tls::server_config(&tls, http.http2.unwrap_or(true), report),
+        headers: headers(http.headers.unwrap_or_default(), report),
+        rate: rate(&raw.rate_limit.unwrap_or_default(), report),
+        scopes: {
+            let sections = raw.scopes.unwrap_or_default();
+            let scopes = Scopes {
+                scrape: credentials(Scope::Scrape, raw.basic_auth_users, sections.scrape, report),
+                alerts: credentials(Scope::Alerts, None, sections.alerts, report),
+                control: credentials(Scope::Control, None, sections.control, report),
+            };
+            shared(&scopes, report);
+            scopes
+        },
+    }
+}
+
+/// Empty ones are not set, so ours stay.
+fn headers(section: HeadersSection, report: &mut Report) -> Vec<(HeaderName, HeaderValue)> {
+    let frame_options = section.frame_options.map(|options| match options {
+        FrameOptions::Deny => "deny".to_owned(),
+        FrameOptions::SameOrigin => "sameorigin".to_owned(),
+    });
+    let given = [
+        (CONTENT_SECURITY_POLICY, section.content_security_policy),
+        (STRICT_TRANSPORT_SECURITY, section.strict_transport_security),
+        (
+            X_CONTENT_TYPE_OPTIONS,
+            section.content_type_options.map(|_| "nosniff".to_owned()),
+        ),
+        (X_FRAME_OPTIONS, frame_options),
+        (X_XSS_PROTECTION, section.xss_protection),
+    ];
+    let mut headers = Vec::new();
+    for (name, value) in given {
+        let Some(value) = value.filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        match HeaderValue::from_str(&value) {
+            Ok(value) => headers.push((name, value)),
+            Err(_) => report.mistake(
+                &format!("http_server_config.headers.{name}"),
+                "a header is one line of ASCII",
+            ),
+        }
+    }
+    headers
+}
+
+fn rate(section: &RateSection, report: &mut Report) -> Option<Rate> {
+    let interval = section.interval.map(|interval| interval.0).unwrap_or_default();
+    if interval.is_zero() {
+        return None;
+    }
+    let burst = section.burst.unwrap_or(0);
+    if burst == 0 {
+        report.warning(
+            "rate_limit",
+            "with a burst of 0 every request is refused; set burst to 20 or so",
+        );
+    }
+    Some(Rate { interval, burst })
+}
+
+fn credentials(
+    scope: Scope,
+    top_level: Option<Users>,
+    section: Option<ScopeSection>,
+    report: &mut Report,
+) -> Credentials {
+    let key = format!("scopes.{scope}");
+    let mut users = top_level.unwrap_or_default();
+    let mut token = None;
+    if let Some(section) = section {
+        let own = section.basic_auth_users.unwrap_or_default();
+        if own.is_empty() && section.bearer_token_file.is_none() {
+            report.mistake(
+                &key,
+                "names no credentials; give basic_auth_users or bearer_token_file, or leave it out",
+            );
+        }
+        for (name, hash) in own {
+            if users.insert(name.clone(), hash).is_some() {
+                report.mistake(
+                    &key,
+                    format!("user `{name}` also stands in the basic_auth_users of the whole file; keep one"),
+                );
+            }
+        }
+        token = section
+            .bearer_token_file
+            .and_then(|path| read_token(&format!("{key}.bearer_token_file"), &path, report));
+    }
+    for (name, hash) in &users {
+        if name.contains(':') {
+            report.mistake(
+                &key,
+                format!("user `{name}`: a name with a colon cannot be sent in basic authentication"),
+            );
+        }
+        if hash.is_slow() {
+            let words = format!(
+                "user `{name}`: a hash of cost {} makes the first login after each change take many seconds; 10 is usual",
+                hash.cost()
+            );
+            report.warning(&key, words);
+        }
+    }
+    Credentials { users, token }
+}
+
+fn read_token(key: &str, path: &Path, report: &mut Report) -> Option<Secret> {
+    let text = report.read(key, path)?;
+    let token = text.trim();
+    if token.len() < SHORTEST_TOKEN {
+        let words = format!(
+            "the token is shorter than {SHORTEST_TOKEN} characters and could be guessed; `openssl rand -hex 32` makes a good one"
+        );
+        report.mistake(key, words);
+        return None;
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        report.mistake(
+            key,
+            "a token is one word of printable ASCII; spaces, line breaks and other characters cannot be sent",
+        );
+        return None;
+    }
+    Some(Secret::new(token))
+}
+
+/// What opens one scope may not open another: a scraper's password would restart the farm.
+fn shared(scopes: &Scopes, report: &mut Report) {
+    let all = [
+        (Scope::Scrape, &scopes.scrape),
+        (Scope::Alerts, &scopes.alerts),
+        (Scope::Control, &scopes.control),
+    ];
+    for (index, (scope, credentials)) in all.iter().enumerate() {
+        for (other, others) in all.iter().skip(index + 1) {
+            if credentials.token.is_some() && credentials.token == others.token {
+                report.mistake(
+                    &format!("scopes.{other}.bearer_token_file"),
+                    format!("holds the token of {scope}; each scope needs its own"),
+                );
+            }
+            for (name, hash) in &others.users {
+                if credentials.users.get(name) == Some(hash) {
+                    report.mistake(
+                        &format!("scopes.{other}.basic_auth_users"),
+                        format!("user `{name}` has the password of {scope}; each scope needs its own"),
+                    );
+                }
+            }
+        }
+    }
+}
