@@ -71,6 +71,7 @@ fn filled(series: usize) -> Store {
         name: "para",
         every: Duration::from_secs(15),
         deadline: Duration::from_secs(10),
+        hangs_on: &[],
     };
     for number in 0..TARGETS {
         let name = format!("prb-{number:02}");
