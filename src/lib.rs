@@ -17,6 +17,8 @@ pub mod collectors;
 pub mod relations;
 pub mod store;
 
+pub mod report;
+
 pub mod schedule;
 pub mod server;
 

@@ -5,11 +5,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use crate::collectors::Part;
 use crate::values::Name;
 
 /// How a part, a link or a target is, the best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Health {
     Well,
     /// Its first round has not ended: nothing is known.
@@ -96,7 +99,7 @@ fn name(target: &Name, part: Option<&str>) -> String {
     part.map_or_else(|| target.to_string(), |part| format!("{target}/{part}"))
 }
 
-/// All links of one farm, what is hung on before what hangs on it, otherwise in the order given.
+/// All links, what is hung on before what hangs on it, otherwise in the order given.
 ///
 /// A name that is no member hangs nothing. In a circle, which no checked configuration has, dependencies are left out until it
 /// is none.
