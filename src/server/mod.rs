@@ -2,6 +2,7 @@
 //!
 //! It only reads what the rooms have ready, so no upstream can delay an answer.
 
+mod api;
 mod compression;
 mod routes;
 mod status_page;

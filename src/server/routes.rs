@@ -2,7 +2,9 @@
 //!
 //! | route | answers |
 //! |---|---|
-//! | `GET /` | the status page |
+//! | `GET /` | the status page; `?target=NAME`, `?all`, `?refresh=SECONDS` |
+//! | `GET /api/v1/targets` | the same as JSON; `?target=NAME` |
+//! | `GET /api/v1/sd` | Prometheus' HTTP service discovery: every target by itself |
 //! | `GET /metrics` (`--web.telemetry-path`) | the scrape |
 //! | `GET /-/healthy` | 200 while the process runs |
 //! | `GET /-/ready` | 200 once every part of every target had its first round, else 503 and what is missing |
@@ -15,12 +17,13 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-
-use super::{compression, status_page};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::status_page::{self, View};
+use super::{api, compression};
 use crate::clock::Clock;
 use crate::exposition::{Family, Format, Own, ProcessUsage, RequestLabels, write_families};
+use crate::report::Report;
 use crate::store::{self, Store};
 
 /// What the answers are made from.
@@ -33,18 +36,22 @@ pub struct Routes {
     /// Size of the last page: growing a buffer step by step would cost more than filling it.
     last_size: AtomicUsize,
     scrapes: Arc<Semaphore>,
+    reports: Arc<Semaphore>,
 }
 
 /// Pages that are being sent at once. Without it clients that ask and do not read would hold a page of memory each.
 const MAX_SCRAPES: usize = 16;
+/// The same for the status page and the API, which a large farm makes large, too. Their own, so that people who keep
+/// them open never cost a scrape.
+const MAX_REPORTS: usize = 16;
 
 /// A page on its way; its place is free again when the last byte was handed to the kernel or the client is gone.
-struct Scrape {
+struct Sent {
     page: Vec<u8>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl AsRef<[u8]> for Scrape {
+impl AsRef<[u8]> for Sent {
     fn as_ref(&self) -> &[u8] {
         &self.page
     }
@@ -75,6 +82,18 @@ impl Answer {
             gzip: false,
         }
     }
+
+    /// What programs ask is refused in a form that they read.
+    fn in_json(self) -> Self {
+        if self.content_type != PLAIN {
+            return self;
+        }
+        Self {
+            content_type: api::JSON,
+            body: api::error(String::from_utf8_lossy(&self.body).trim_end()).into(),
+            ..self
+        }
+    }
 }
 
 impl Routes {
@@ -94,6 +113,7 @@ impl Routes {
             order: [store::FAMILIES, families].concat(),
             last_size: AtomicUsize::new(0),
             scrapes: Arc::new(Semaphore::new(MAX_SCRAPES)),
+            reports: Arc::new(Semaphore::new(MAX_REPORTS)),
         }
     }
 
@@ -115,6 +135,8 @@ impl Routes {
         let path = request.uri().path();
         let route = match path {
             "/" => "/",
+            "/api/v1/targets" => "/api/v1/targets",
+            "/api/v1/sd" => "/api/v1/sd",
             "/-/healthy" => "/-/healthy",
             "/-/ready" => "/-/ready",
             path if path == self.telemetry_path => "/metrics",
@@ -124,7 +146,10 @@ impl Routes {
         let answer = match (route, request.method()) {
             ("other", _) => Answer::words(
                 StatusCode::NOT_FOUND,
-                format!("nothing here; there are / {} /-/healthy /-/ready", self.telemetry_path),
+                format!(
+                    "nothing here; there are / {} /api/v1/targets /api/v1/sd /-/healthy /-/ready",
+                    self.telemetry_path
+                ),
             ),
             (_, method) if *method != Method::GET && *method != Method::HEAD => {
                 Answer::words(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here")
@@ -134,15 +159,49 @@ impl Routes {
             }
             ("/metrics", _) => self.metrics(headers),
             ("/-/ready", _) => self.ready(),
-            ("/", _) => Answer {
-                status: StatusCode::OK,
-                content_type: HTML,
-                body: status_page::render(&self.store, &self.telemetry_path, self.clock.now()).into(),
-                gzip: false,
-            },
+            ("/" | "/api/v1/targets" | "/api/v1/sd", _) => self.report(route, request),
             _ => Answer::words(StatusCode::OK, "farmwarden runs"),
         };
+        let answer = if path.starts_with("/api/") {
+            answer.in_json()
+        } else {
+            answer
+        };
         (route, answer)
+    }
+
+    /// What is known now, for people, for programs, or as a list of targets for Prometheus.
+    fn report(&self, route: &str, request: &Request<Incoming>) -> Answer {
+        let Ok(permit) = Arc::clone(&self.reports).try_acquire_owned() else {
+            let words = format!("{MAX_REPORTS} such answers are being read already");
+            return Answer::words(StatusCode::SERVICE_UNAVAILABLE, words);
+        };
+        let report = Report::of(&self.store, self.clock.now());
+        let view = View::read(request.uri().query());
+        let (status, content_type, text) = match route {
+            "/api/v1/targets" => {
+                let (status, text) = api::targets(report, view.target.as_deref());
+                (status, api::JSON, text)
+            }
+            "/api/v1/sd" => match host(request) {
+                Some(host) => (StatusCode::OK, api::JSON, api::discovery(&report, host, false)),
+                None => return Answer::words(StatusCode::BAD_REQUEST, "the request needs a Host header"),
+            },
+            _ => match status_page::render(report, &self.telemetry_path, &view) {
+                Some(page) => (StatusCode::OK, HTML, page),
+                None => (StatusCode::NOT_FOUND, HTML, status_page::unknown_target(&view)),
+            },
+        };
+        let sent = Sent {
+            page: text.into_bytes(),
+            _permit: permit,
+        };
+        Answer {
+            status,
+            content_type,
+            body: Bytes::from_owner(sent),
+            gzip: false,
+        }
     }
 
     fn ready(&self) -> Answer {
@@ -167,7 +226,7 @@ impl Routes {
         Answer {
             status: StatusCode::OK,
             content_type: format.content_type(),
-            body: Bytes::from_owner(Scrape { page, _permit: permit }),
+            body: Bytes::from_owner(Sent { page, _permit: permit }),
             gzip,
         }
     }
@@ -207,10 +266,10 @@ fn response(answer: Answer, head_only: bool) -> Response<Full<Bytes>> {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     match answer.content_type {
-        PLAIN => None,
+        PLAIN | api::JSON => None,
         HTML => headers.insert(
             header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(status_page::POLICY),
+            HeaderValue::from_static(status_page::policy()),
         ),
         _ => headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding")),
     };
@@ -218,6 +277,12 @@ fn response(answer: Answer, head_only: bool) -> Response<Full<Bytes>> {
         headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     response
+}
+
+/// Under which address the client reached us.
+fn host(request: &Request<Incoming>) -> Option<&str> {
+    let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    header.or_else(|| request.uri().authority().map(hyper::http::uri::Authority::as_str))
 }
 
 /// All values of a header that may be repeated.

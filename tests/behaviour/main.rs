@@ -11,3 +11,4 @@ mod harness;
 mod reload;
 mod secrets;
 mod serving;
+mod status;

@@ -1,166 +1,138 @@
-//! The page that people see: every target with its state, the age of its data, its last fault, and what is ill.
+//! The page for people: how the farm is, where to look first, what is ill, and how every target does.
 //!
-//! Rendered here, readable without scripts; text of upstreams is escaped.
+//! Made of a report and nothing else, readable without scripts. maud escapes every text that is put in, so what
+//! upstreams say stays text.
 
-use std::fmt::Write as _;
-use std::time::Duration;
+mod chain;
+mod ill;
+mod targets;
+mod view;
+mod words;
 
-use crate::clock::Now;
-use crate::store::{PartStatus, Slot, Store};
-use crate::values;
+use std::sync::LazyLock;
 
-/// Nothing is loaded and nothing runs.
-pub(super) const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-    <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-    <meta name=\"color-scheme\" content=\"light dark\">\n<title>farmwarden</title>\n</head>\n<body>\n";
+use crate::report::{Health, Report};
 
-pub(super) fn render(store: &Store, telemetry_path: &str, now: Now) -> String {
-    let mut page = String::from(HEAD);
-    // Writing to a String cannot fail.
-    let _infallible = write!(
-        page,
-        "<h1>farmwarden {}</h1>\n<p><a href=\"{path}\">{path}</a> · <a href=\"/-/ready\">/-/ready</a></p>\n",
-        env!("CARGO_PKG_VERSION"),
-        path = escaped(telemetry_path)
-    );
-    targets(store, now, &mut page);
-    symptoms(store, &mut page);
-    page.push_str("</body>\n</html>\n");
-    page
+pub(super) use view::View;
+
+const STYLE: &str = include_str!("style.css");
+
+/// Nothing is loaded and nothing runs; of styles only the very ones of this page count.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let digest = ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes());
+    format!(
+        "default-src 'none'; style-src 'sha256-{}'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        STANDARD.encode(digest)
+    )
+});
+
+/// The content security policy of every page here.
+pub(super) fn policy() -> &'static str {
+    &POLICY
 }
 
-fn targets(store: &Store, now: Now, page: &mut String) {
-    let slots = store.slots();
-    page.push_str("<h2>Targets</h2>\n");
-    if slots.is_empty() {
-        page.push_str("<p>No target is configured.</p>\n");
-        return;
-    }
-    page.push_str(
-        "<table border=\"1\" cellpadding=\"4\">\n<tr><th>target</th><th>kind</th><th>part</th><th>state</th>\
-         <th>data from</th><th>round took</th><th>every</th><th>last fault</th></tr>\n",
-    );
-    for slot in slots {
-        for status in slot.parts() {
-            row(&slot, &status, now, page);
-        }
-    }
-    page.push_str("</table>\n");
-}
-
-fn row(slot: &Slot, status: &PartStatus, now: Now, page: &mut String) {
-    let state = match (status.up, status.is_stale(now)) {
-        (None, _) => "first round is under way",
-        (Some(true), false) => "up",
-        (Some(true), true) => "up, but its data is stale",
-        (Some(false), false) => "DOWN, last data still shown",
-        (Some(false), true) => "DOWN, no data",
+/// The page; `None` if the view is of a target that is not there.
+pub(super) fn render(report: Report, telemetry_path: &str, view: &View) -> Option<String> {
+    let report = match &view.target {
+        Some(target) => report.narrowed(target)?,
+        None => report,
     };
-    let age = status.last_success.map_or_else(
-        || "never".to_owned(),
-        |last| format!("{} ago", rounded(now.monotonic.duration_since(last.monotonic))),
-    );
-    let fault = status.last_fault.as_ref().map_or_else(String::new, |(fault, at)| {
-        format!("{} ago: {fault}", rounded(at.age_at(now.wall)))
-    });
-    let took = status
-        .up
-        .map_or_else(String::new, |_| format!("{} ms", status.last_duration.as_millis()));
-    page.push_str("<tr>");
-    for cell in [
-        slot.name.as_str(),
-        slot.collector,
-        status.part.name,
-        state,
-        &age,
-        &took,
-        &values::Duration::from(status.part.every).to_string(),
-        &fault,
-    ] {
-        let _infallible = write!(page, "<td>{}</td>", escaped(cell));
-    }
-    page.push_str("</tr>\n");
+    Some(page(&report, telemetry_path, view).into_string())
 }
 
-fn symptoms(store: &Store, page: &mut String) {
-    page.push_str("<h2>What is ill</h2>\n");
-    let verdicts = store.verdicts();
-    let ill: Vec<_> = verdicts
-        .iter()
-        .flat_map(|verdict| {
-            verdict
-                .diagnosis
-                .findings
-                .iter()
-                .map(move |finding| (&verdict.target, finding))
-        })
-        .collect();
-    if ill.is_empty() {
-        page.push_str("<p>No symptom is seen.");
-        let unseen = store
-            .slots()
-            .iter()
-            .flat_map(|slot| slot.parts())
-            .filter(|status| status.up != Some(true))
-            .count();
-        if unseen > 0 {
-            let _infallible = write!(page, " {unseen} parts do not answer, so nothing can be said of them.");
+/// Says that there is no such target, and where all of them are.
+pub(super) fn unknown_target(view: &View) -> String {
+    let target = view.target.as_deref().unwrap_or_default();
+    let body = html! {
+        main {
+            h1 { "There is no target " (target) "." }
+            p { a href="/" { "All targets" } }
         }
-        page.push_str("</p>\n");
-        return;
-    }
-    page.push_str(
-        "<table border=\"1\" cellpadding=\"4\">\n<tr><th>target</th><th>symptom</th><th>evidence</th></tr>\n",
-    );
-    for (target, finding) in ill.iter().take(MAX_ROWS) {
-        let _infallible = writeln!(
-            page,
-            "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escaped(target.as_str()),
-            escaped(finding.symptom.name),
-            escaped(&finding.evidence)
-        );
-    }
-    page.push_str("</table>\n");
-    if ill.len() > MAX_ROWS {
-        let _infallible = writeln!(
-            page,
-            "<p>and {} more; see farmwarden_symptom.</p>",
-            ill.len() - MAX_ROWS
-        );
-    }
+    };
+    document("farmwarden", Health::Waiting, None, &body).into_string()
 }
 
-/// A page with thousands of rows helps nobody and takes seconds to draw.
-const MAX_ROWS: usize = 200;
-
-fn rounded(duration: Duration) -> values::Duration {
-    values::Duration::from_secs(duration.as_secs())
+fn page(report: &Report, telemetry_path: &str, view: &View) -> Markup {
+    let worst = report.summary.worst();
+    let title = format!("{} · farmwarden", report.summary);
+    let body = html! {
+        header {
+            p.brand {
+                "farmwarden"
+                @if let Some(target) = &view.target {
+                    span.quiet { " · only " } (target) " " a href=(view.of(None).address()) { "show all targets" }
+                }
+            }
+            h1.verdict.(words::class(worst)) { (words::sign(worst)) " " span.words { (report.verdict) } }
+        }
+        main {
+            (chain::section(report, view))
+            (ill::section(report, view))
+            (targets::section(report, view))
+        }
+        (footer(report, telemetry_path, view))
+    };
+    document(&title, worst, view.refresh, &body)
 }
 
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
+fn footer(report: &Report, telemetry_path: &str, view: &View) -> Markup {
+    html! {
+        footer {
+            p {
+                "farmwarden " (report.version) ", page made " (words::utc(report.generated_timestamp_seconds)) ". "
+                @if let Some(seconds) = view.refresh {
+                    "Loaded again every " (seconds) " s. " a href=(view.refreshing(None).address()) { "Stop" }
+                } @else {
+                    a href=(view.refreshing(Some(30)).address()) { "Load again every 30 s" }
+                }
+            }
+            nav aria-label="Other pages" {
+                ul {
+                    @for path in [telemetry_path, "/api/v1/targets", "/api/v1/sd", "/-/ready", "/-/healthy"] {
+                        li { a href=(path) { (path) } }
+                    }
+                }
+            }
         }
     }
-    out
+}
+
+fn document(title: &str, worst: Health, refresh: Option<u32>, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                @if let Some(seconds) = refresh { meta http-equiv="refresh" content=(seconds); }
+                title { (title) }
+                link rel="icon" href=(icon(worst));
+                style { (PreEscaped(STYLE)) }
+            }
+            body { (body) }
+        }
+    }
+}
+
+/// A dot in the colour of the worst state, for a row of tabs.
+fn icon(worst: Health) -> String {
+    let colour = match worst {
+        Health::Well => "1a6b3a",
+        Health::Waiting => "57606a",
+        Health::Ill => "c77700",
+        Health::Stale => "7a3fa0",
+        Health::Down => "b3001b",
+    };
+    format!(
+        "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
+         %3Ccircle cx='8' cy='8' r='7' fill='%23{colour}'/%3E%3C/svg%3E"
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_of_an_upstream_cannot_become_markup() {
-        assert_eq!(escaped("<b a=\"1\">'&"), "&lt;b a=&quot;1&quot;&gt;&#39;&amp;");
-    }
-}
+mod tests;
