@@ -105,6 +105,7 @@ impl App {
             clock,
             web.telemetry_path.clone(),
             &collectors::families(),
+            ask_reload.clone(),
         );
         Ok(Self {
             listening: listening.map_err(|e| format!("a listening address cannot be read: {e}"))?,

@@ -18,6 +18,8 @@ pub mod access;
 pub mod relations;
 pub mod store;
 
+pub mod report;
+
 pub mod schedule;
 pub mod server;
 

@@ -361,6 +361,7 @@ mod tests {
         name: "para",
         every: Duration::from_secs(15),
         deadline: Duration::from_secs(10),
+        hangs_on: &[],
     };
 
     fn now() -> Now {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crate::clock::UnixTime;
 use crate::collectors::{self, Symptom};
 use crate::exposition::{Family, Format, Kind, Own, ProcessUsage, RequestLabels};
+use crate::server::probe;
 use crate::{relations, store};
 
 pub(super) fn run() -> ExitCode {
@@ -25,6 +26,7 @@ pub(super) fn text() -> String {
     );
     table("About every target", store::FAMILIES, &mut out);
     table("Collectors", &collectors::families(), &mut out);
+    table("Answers of /probe", probe::FAMILIES, &mut out);
     own(&mut out);
     out.push_str("\n## Symptoms\n\nThe values of the label `symptom` of `farmwarden_symptom`.\n\n| symptom | meaning |\n|---|---|\n");
     let all: Vec<&Symptom> = collectors::symptoms()

@@ -40,6 +40,8 @@ pub struct Part {
     pub every: Duration,
     /// After which a round is given up; shorter than `every`.
     pub deadline: Duration,
+    /// Parts of the same target without which this one cannot work. Empty where parts say nothing of one another.
+    pub hangs_on: &'static [&'static str],
 }
 
 impl Part {

@@ -3,6 +3,7 @@
 //! A relation may add symptoms and take back those whose cause lies elsewhere. It asks nothing and remembers nothing.
 
 mod chains;
+pub mod links;
 
 pub use chains::CHAIN_HALTED;
 

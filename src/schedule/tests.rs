@@ -80,6 +80,7 @@ impl Collector for Fake {
             name: "only",
             every: Duration::from_secs(10),
             deadline: self.deadline,
+            hangs_on: &[],
         }]
     }
 

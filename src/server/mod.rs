@@ -2,9 +2,12 @@
 //!
 //! It only reads what the rooms have ready, so no upstream can delay an answer.
 
+mod answer;
+mod api;
 mod compression;
 mod connection;
 mod control_socket;
+pub mod probe;
 mod routes;
 mod status_page;
 

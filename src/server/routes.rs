@@ -2,10 +2,14 @@
 //!
 //! | route | scope | answers |
 //! |---|---|---|
-//! | `GET /` | scrape | the status page |
+//! | `GET /` | scrape | the status page; `?target=NAME`, `?all`, `?refresh=SECONDS` |
+//! | `GET /api/v1/targets` | scrape | the same as JSON; `?target=NAME` |
+//! | `GET /api/v1/sd` | scrape | Prometheus' HTTP service discovery: every target by itself |
 //! | `GET /metrics` (`--web.telemetry-path`) | scrape | the scrape |
+//! | `GET /probe?target=NAME` | scrape | one target, looked at now |
 //! | `GET /-/healthy` | open | 200 while the process runs |
 //! | `GET /-/ready` | scrape | 200 once every part of every target had its first round, else 503 and what is missing |
+//! | `POST /-/reload` | control | reads the configuration again; 500 and the mistakes if it stays as it was |
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,13 +19,15 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use super::{compression, status_page};
-use crate::access::{Access, Need, Refusal, Scope, Via};
+use super::answer::{Answer, HTML};
+use super::status_page::{self, View};
+use super::{Reload, api, compression, probe};
+use crate::access::{Access, Need, Scope, Tcp, Via};
 use crate::clock::Clock;
 use crate::exposition::{Family, Format, Own, ProcessUsage, RequestLabels, write_families};
+use crate::report::Report;
 use crate::store::{self, Store};
 
 /// A path that is answered: also the value of the label `route`.
@@ -51,10 +57,18 @@ impl Route {
 /// Every route and what it needs.
 const ROUTES: &[Route] = &[
     Route::read("/", Scope::Scrape),
+    Route::read("/api/v1/targets", Scope::Scrape),
+    Route::read("/api/v1/sd", Scope::Scrape),
     Route::read("/metrics", Scope::Scrape),
+    Route::read("/probe", Scope::Scrape),
     // A container's health check has no password.
     Route::read("/-/healthy", Scope::Open),
     Route::read("/-/ready", Scope::Scrape),
+    Route {
+        path: "/-/reload",
+        need: Need::lifecycle(),
+        methods: "POST, PUT",
+    },
 ];
 
 /// Everything else: who may not read may not search either.
@@ -75,68 +89,31 @@ pub struct Routes {
     /// Size of the last page: growing a buffer step by step would cost more than filling it.
     last_size: AtomicUsize,
     scrapes: Arc<Semaphore>,
+    probes: Arc<Semaphore>,
+    reports: Arc<Semaphore>,
+    reloads: mpsc::Sender<Reload>,
 }
 
 /// Pages that are being sent at once. Without it clients that ask and do not read would hold a page of memory each.
 const MAX_SCRAPES: usize = 16;
-
-/// A page on its way; its place is free again when the last byte was handed to the kernel or the client is gone.
-struct Scrape {
-    page: Vec<u8>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl AsRef<[u8]> for Scrape {
-    fn as_ref(&self) -> &[u8] {
-        &self.page
-    }
-}
+/// The same for the status page and the API, which a large farm makes large, too. Their own, so that people who keep
+/// them open never cost a scrape.
+const MAX_REPORTS: usize = 16;
+/// Probes wait for upstreams, so many run at once where a Prometheus probes every target of a large farm.
+const MAX_PROBES: usize = 256;
 
 /// A larger body has no business here; it is not read.
 const MAX_BODY_BYTES: u64 = 64 << 10;
 
-const HTML: &str = "text/html; charset=utf-8";
-const PLAIN: &str = "text/plain; charset=utf-8";
-
-/// An answer before its general headers.
-struct Answer {
-    status: StatusCode,
-    content_type: &'static str,
-    body: Bytes,
-    gzip: bool,
-    /// Beyond what every answer has.
-    headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-impl Answer {
-    fn words(status: StatusCode, words: impl Into<String>) -> Self {
-        let mut body = words.into();
-        body.push('\n');
-        Self {
-            status,
-            content_type: PLAIN,
-            body: body.into(),
-            gzip: false,
-            headers: Vec::new(),
-        }
-    }
-
-    fn refusal(refusal: Refusal) -> Self {
-        Self {
-            headers: refusal.headers,
-            ..Self::words(refusal.status, refusal.words)
-        }
-    }
-}
-
 impl Routes {
-    /// `families` are those of the collectors, in the order of the page.
+    /// `families` are those of the collectors, in the order of the page; `reloads` is where a reload is asked for.
     pub fn new(
         store: Arc<Store>,
         own: Own,
         clock: Clock,
         telemetry_path: String,
         families: &[&'static Family],
+        reloads: mpsc::Sender<Reload>,
     ) -> Self {
         Self {
             store,
@@ -146,6 +123,9 @@ impl Routes {
             order: [store::FAMILIES, families].concat(),
             last_size: AtomicUsize::new(0),
             scrapes: Arc::new(Semaphore::new(MAX_SCRAPES)),
+            probes: Arc::new(Semaphore::new(MAX_PROBES)),
+            reports: Arc::new(Semaphore::new(MAX_REPORTS)),
+            reloads,
         }
     }
 
@@ -158,11 +138,13 @@ impl Routes {
     }
 
     pub(super) async fn answer(&self, request: Request<Incoming>, via: Via, access: &Access) -> Response<Full<Bytes>> {
-        let route = self.find(request.uri().path());
+        let path = request.uri().path();
+        let route = self.find(path);
+        let in_json = path.starts_with("/api/");
         let head_only = request.method() == Method::HEAD;
         // Nothing of the request is looked at before it is clear that it may be answered.
         let answer = match access.admit(&request, via, route.need).await {
-            Ok(()) => self.route(route, request).await,
+            Ok(()) => self.route(route, request, via).await,
             Err(refusal) => Answer::refusal(refusal),
         };
         let labels = RequestLabels {
@@ -170,7 +152,8 @@ impl Routes {
             code: answer.status.as_u16().into(),
         };
         self.own.requests.get_or_create(&labels).inc();
-        let mut response = response(answer, head_only);
+        let answer = if in_json { answer.in_json() } else { answer };
+        let mut response = answer.response(head_only);
         for (name, value) in access.headers() {
             response.headers_mut().insert(name, value);
         }
@@ -185,8 +168,7 @@ impl Routes {
         ROUTES.iter().find(is_asked).unwrap_or(OTHER)
     }
 
-    #[expect(clippy::unused_async, reason = "a route may wait; those of today need not")]
-    async fn route(&self, route: &Route, request: Request<Incoming>) -> Answer {
+    async fn route(&self, route: &Route, request: Request<Incoming>, via: Via) -> Answer {
         if route.path == OTHER.path {
             return Answer::words(StatusCode::NOT_FOUND, self.what_there_is());
         }
@@ -203,14 +185,10 @@ impl Routes {
         }
         match route.path {
             "/metrics" => self.metrics(headers),
+            "/probe" => self.probe(&request).await,
             "/-/ready" => self.ready(),
-            "/" => Answer {
-                status: StatusCode::OK,
-                content_type: HTML,
-                body: status_page::render(&self.store, &self.telemetry_path, self.clock.now()).into(),
-                gzip: false,
-                headers: Vec::new(),
-            },
+            "/-/reload" => self.reload().await,
+            "/" | "/api/v1/targets" | "/api/v1/sd" => self.report(route, &request, via),
             _ => Answer::words(StatusCode::OK, "farmwarden runs"),
         }
     }
@@ -224,6 +202,39 @@ impl Routes {
         format!("nothing here; there are {}", paths.collect::<Vec<_>>().join(" "))
     }
 
+    /// What is known now, for people, for programs, or as a list of targets for Prometheus.
+    fn report(&self, route: &Route, request: &Request<Incoming>, via: Via) -> Answer {
+        let permit = match place(&self.reports, MAX_REPORTS) {
+            Ok(permit) => permit,
+            Err(answer) => return answer,
+        };
+        let report = Report::of(&self.store, self.clock.now());
+        let view = View::read(request.uri().query());
+        match route.path {
+            "/api/v1/targets" => {
+                let (status, text) = api::targets(report, view.target.as_deref());
+                Answer {
+                    status,
+                    ..Answer::page(api::JSON, text, permit)
+                }
+            }
+            "/api/v1/sd" => {
+                let tls = matches!(via, Via::Tcp(Tcp { tls: true, .. }));
+                match host(request) {
+                    Some(host) => Answer::page(api::JSON, api::discovery(&report, host, tls), permit),
+                    None => Answer::words(StatusCode::BAD_REQUEST, "the request needs a Host header"),
+                }
+            }
+            _ => match status_page::render(report, &self.telemetry_path, &view) {
+                Some(page) => Answer::page(HTML, page, permit),
+                None => Answer {
+                    status: StatusCode::NOT_FOUND,
+                    ..Answer::page(HTML, status_page::unknown_target(&view), permit)
+                },
+            },
+        }
+    }
+
     fn ready(&self) -> Answer {
         let waiting = self.store.waiting();
         if waiting.is_empty() {
@@ -234,21 +245,63 @@ impl Routes {
         }
     }
 
+    async fn reload(&self) -> Answer {
+        let (ask, outcome) = oneshot::channel();
+        let asked = self.reloads.send(ask).await.is_ok();
+        match outcome.await {
+            Ok(Ok(words)) => Answer::words(StatusCode::OK, words),
+            Ok(Err(words)) => {
+                let words = format!("the configuration was not changed:\n{words}");
+                Answer::words(StatusCode::INTERNAL_SERVER_ERROR, words)
+            }
+            Err(_) => {
+                let words = if asked {
+                    "farmwarden is stopping"
+                } else {
+                    "nobody reloads here"
+                };
+                Answer::words(StatusCode::SERVICE_UNAVAILABLE, words)
+            }
+        }
+    }
+
+    async fn probe(&self, request: &Request<Incoming>) -> Answer {
+        let headers = request.headers();
+        let asked = request.headers().get("x-prometheus-scrape-timeout-seconds");
+        let asked = asked.map(|value| value.to_str().unwrap_or_default());
+        let within = match probe::timeout(asked) {
+            Ok(within) => within,
+            Err(words) => return Answer::words(StatusCode::BAD_REQUEST, words),
+        };
+        let Some(target) = probe::target_of(request.uri().query()) else {
+            let words = "which target? /probe?target=NAME; /api/v1/targets lists all";
+            return Answer::words(StatusCode::BAD_REQUEST, words);
+        };
+        let Some(slot) = self.store.slot(target) else {
+            let words = "there is no such target; /api/v1/targets lists all, and nothing else is ever probed";
+            return Answer::words(StatusCode::NOT_FOUND, words);
+        };
+        let permit = match place(&self.probes, MAX_PROBES) {
+            Ok(permit) => permit,
+            Err(answer) => return answer,
+        };
+        let format = Format::negotiate(&joined(headers, &header::ACCEPT));
+        let page = probe::page(&self.store, &slot, within, &self.order, format).await;
+        Answer::page(format.content_type(), page, permit)
+    }
+
     fn metrics(&self, headers: &HeaderMap) -> Answer {
-        let Ok(permit) = Arc::clone(&self.scrapes).try_acquire_owned() else {
-            let words = format!("{MAX_SCRAPES} scrapes are being read already");
-            return Answer::words(StatusCode::SERVICE_UNAVAILABLE, words);
+        let permit = match place(&self.scrapes, MAX_SCRAPES) {
+            Ok(permit) => permit,
+            Err(answer) => return answer,
         };
         let format = Format::negotiate(&joined(headers, &header::ACCEPT));
         let gzip = compression::wants_gzip(&joined(headers, &header::ACCEPT_ENCODING));
         // Here and not on another thread: it takes milliseconds, and depends on nothing but memory.
         let (page, gzip) = self.write_page(format, gzip);
         Answer {
-            status: StatusCode::OK,
-            content_type: format.content_type(),
-            body: Bytes::from_owner(Scrape { page, _permit: permit }),
             gzip,
-            headers: Vec::new(),
+            ..Answer::page(format.content_type(), page, permit)
         }
     }
 
@@ -273,41 +326,19 @@ impl Routes {
     }
 }
 
-fn response(answer: Answer, head_only: bool) -> Response<Full<Bytes>> {
-    let length = answer.body.len();
-    let body = if head_only { Bytes::new() } else { answer.body };
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = answer.status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    for (name, value) in ALWAYS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if answer.gzip {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    match answer.content_type {
-        PLAIN => None,
-        HTML => headers.insert(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(status_page::POLICY),
-        ),
-        _ => headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding")),
-    };
-    // A refusal may carry two challenges of the same name.
-    headers.extend(answer.headers);
-    response
+/// One of the places for answers of a kind, or the answer that there is none.
+fn place(places: &Arc<Semaphore>, all: usize) -> Result<OwnedSemaphorePermit, Answer> {
+    Arc::clone(places).try_acquire_owned().map_err(|_| {
+        let words = format!("{all} such answers are being made or read already; ask again");
+        Answer::words(StatusCode::SERVICE_UNAVAILABLE, words)
+    })
 }
 
-/// On every answer, for the browsers among the clients: nothing is guessed, kept, passed on, framed or embedded.
-const ALWAYS: [(HeaderName, &str); 5] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::CACHE_CONTROL, "no-store"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-];
+/// Under which address the client reached us.
+fn host(request: &Request<Incoming>) -> Option<&str> {
+    let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    header.or_else(|| request.uri().authority().map(hyper::http::uri::Authority::as_str))
+}
 
 /// All values of a header that may be repeated.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> String {

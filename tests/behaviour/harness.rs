@@ -154,7 +154,7 @@ impl Warden {
 
     /// Writes the file anew and has it read again.
     pub(crate) async fn reload(&self, config: &str) -> Result<String, String> {
-        std::fs::write(self.directory.path().join("farm.yml"), config).unwrap();
+        self.write_file(config);
         self.reload_as_it_is().await
     }
 
@@ -162,6 +162,10 @@ impl Warden {
         let (answer, outcome) = oneshot::channel();
         self.reloads.send(answer).await.unwrap();
         tokio::time::timeout(PATIENCE, outcome).await.unwrap().unwrap()
+    }
+
+    pub(crate) fn write_file(&self, config: &str) {
+        std::fs::write(self.directory.path().join("farm.yml"), config).unwrap();
     }
 
     pub(crate) fn remove_file(&self) {

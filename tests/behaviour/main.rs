@@ -9,7 +9,9 @@
 mod access;
 mod chain_node;
 mod harness;
+mod probe;
 mod reload;
 mod secrets;
 mod serving;
+mod status;
 mod tls;

@@ -43,7 +43,9 @@ async fn a_token_opens_the_node_and_a_renewed_one_is_read_again() {
         let page = refused.await;
         let status = warden.get("/").await.text().to_owned();
         assert!(status.contains("it refused our credentials (HTTP 401)"), "{status}");
-        assert!(!page.contains(MARKER) && !status.contains(MARKER));
+        let api = warden.get("/api/v1/targets").await.text().to_owned();
+        assert!(api.contains("it refused our credentials (HTTP 401)"), "{api}");
+        assert!(![page, status, api].concat().contains(MARKER));
 
         std::fs::write(&token, "another-one").unwrap();
         warden.page_with("target=\"guarded\",part=\"para\"} 1").await;

@@ -96,24 +96,6 @@ async fn it_is_ready_after_the_first_round_of_every_target_and_not_before() {
 }
 
 #[tokio::test]
-async fn the_page_for_people_lists_targets_with_their_fault_and_runs_no_script() {
-    let warden = Warden::start("collectors:\n  phala:\n    - name: dead\n      para: http://127.0.0.1:1\n").await;
-    warden.page_with("target=\"dead\",part=\"para\"} 0").await;
-    let page = warden.get("/").await;
-    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-    assert!(
-        page.header("content-security-policy")
-            .unwrap()
-            .contains("default-src 'none'")
-    );
-    assert!(
-        page.text().contains("<td>dead</td>") && page.text().contains("connection refused"),
-        "{}",
-        page.text()
-    );
-}
-
-#[tokio::test]
 async fn a_port_in_use_is_named_with_what_to_do() {
     let first = Warden::start("").await;
     let second = Setup {

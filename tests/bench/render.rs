@@ -72,6 +72,7 @@ fn filled(series: usize) -> Store {
         name: "para",
         every: Duration::from_secs(15),
         deadline: Duration::from_secs(10),
+        hangs_on: &[],
     };
     for number in 0..TARGETS {
         let name = format!("prb-{number:02}");
@@ -95,6 +96,7 @@ fn main() {
             Clock::system(),
             "/metrics".to_owned(),
             &own,
+            tokio::sync::mpsc::channel(1).0,
         );
         let (page, _) = routes.write_page(Format::OpenMetrics, false);
         let count = page

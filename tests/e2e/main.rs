@@ -4,6 +4,7 @@
 //! here collide with nothing. What is missing is a failure, never a skipped test.
 
 #![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+#![expect(clippy::indexing_slicing, reason = "a test ends at what it did not expect")]
 #![expect(clippy::panic, reason = "a test ends at what it did not expect")]
 #![expect(clippy::disallowed_methods, reason = "these tests start programs and wait for them")]
 #![expect(clippy::print_stderr, reason = "what programs said is shown when a test fails")]
@@ -13,5 +14,6 @@ mod mounts;
 mod page;
 mod prometheus;
 mod reload;
+mod status_page;
 mod substrate;
 mod support;

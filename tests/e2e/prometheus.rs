@@ -47,13 +47,10 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    /// One job for each address, scraped every second.
-    fn start(jobs: &[(&str, &str)]) -> Self {
+    /// With these `scrape_configs`, every second.
+    fn start(jobs: &[Value]) -> Self {
         let directory = directory();
         let config = directory.path().join("prometheus.yml");
-        let job =
-            |(name, address): &(&str, &str)| json!({"job_name": name, "static_configs": [{"targets": [address]}]});
-        let jobs: Vec<Value> = jobs.iter().map(job).collect();
         // JSON is YAML, too.
         let text = json!({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": jobs});
         std::fs::write(&config, text.to_string()).unwrap();
@@ -123,6 +120,11 @@ impl Prometheus {
     }
 }
 
+/// A job that scrapes one address.
+fn job(name: &str, address: &str) -> Value {
+    json!({"job_name": name, "static_configs": [{"targets": [address]}]})
+}
+
 /// The types that a page declares.
 fn declared(page: &str) -> BTreeMap<String, String> {
     let headers = page
@@ -136,7 +138,7 @@ fn prometheus_understands_both_formats_and_every_type() {
     let (farm, warden) = varied();
     farm.set("substrate/para", &json!({"block_time_ms": 0, "best": 4321}));
     let proxy = text_only_proxy(warden.address.clone());
-    let mut prometheus = Prometheus::start(&[("openmetrics", &warden.address), ("text", &proxy)]);
+    let mut prometheus = Prometheus::start(&[job("openmetrics", &warden.address), job("text", &proxy)]);
     prometheus.wait_until_all_are_up(2);
 
     for (job, accept) in [("openmetrics", "application/openmetrics-text"), ("text", "text/plain")] {
@@ -177,4 +179,24 @@ fn prometheus_understands_both_formats_and_every_type() {
             same(&prometheus.value(&up), &0.0)
         });
     }
+}
+
+#[test]
+fn prometheus_finds_every_target_by_service_discovery_and_probes_each() {
+    let (farm, warden) = varied();
+    farm.set("substrate/para", &json!({"block_time_ms": 0, "best": 4321}));
+    let discovery = json!({"url": format!("http://{}/api/v1/sd", warden.address), "refresh_interval": "1s"});
+    let mut prometheus = Prometheus::start(&[json!({"job_name": "farm", "http_sd_configs": [discovery]})]);
+    // node, down and host: /probe answers for each, whatever the state of the target.
+    prometheus.wait_until_all_are_up(3);
+    for (target, success) in [("node", 1.0), ("down", 0.0), ("host", 1.0)] {
+        let query = format!("probe_success%7Binstance%3D%22{target}%22%7D");
+        wait_for("the probe's outcome", LONG, || {
+            same(&prometheus.value(&query), &success)
+        });
+    }
+    let height = "phala_node_best_block_height%7Binstance%3D%22node%22%2Cchain%3D%22para%22%7D";
+    wait_for("the height of a probe", LONG, || {
+        same(&prometheus.value(height), &4321.0)
+    });
 }

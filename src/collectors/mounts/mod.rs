@@ -62,6 +62,7 @@ impl Mounts {
             name,
             every,
             deadline: every.mul_f64(0.9),
+            hangs_on: &[],
         }
     }
 }

@@ -124,6 +124,14 @@ impl TargetConfig for Target {
     }
 }
 
+/// A parachain takes its blocks' finality from the relay chain that its own process follows.
+fn hangs_on(chain: Chain, target: &Target) -> &'static [&'static str] {
+    match chain {
+        Chain::Para if target.relay.is_some() => &["relay"],
+        Chain::Para | Chain::Relay => &[],
+    }
+}
+
 /// Nothing that is asked here is larger than a few kilobytes; an error page or a wrong service may be.
 const ANSWER_CAP: Size = Size::from_bytes(4 << 20);
 
@@ -154,6 +162,7 @@ impl Collector for Node {
                     every: target.interval.get(),
                     // Calls follow one another; the beat is kept whatever they take together.
                     deadline: target.interval.get().mul_f64(0.95),
+                    hangs_on: hangs_on(chain, target),
                 };
                 let node = Substrate::new(
                     &tools.upstream,

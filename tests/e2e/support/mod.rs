@@ -1,5 +1,6 @@
 //! What every test needs: programs that end with it, bounded waiting, a directory, a small HTTP client.
 
+mod browser;
 mod farmwarden;
 pub(crate) mod http;
 mod process;
@@ -10,6 +11,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+pub(crate) use browser::Browser;
 pub(crate) use farmwarden::{Farmwarden, Samples};
 pub(crate) use process::Process;
 pub(crate) use simfarm::Simfarm;

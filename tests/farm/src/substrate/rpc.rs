@@ -69,7 +69,7 @@ fn single(state: &State, tally: &Tally, call: &Value) -> Option<String> {
 fn outcome(state: &State, method: &str, params: &Value) -> Result<Value, RpcError> {
     let settings = &state.settings;
     match settings.incident {
-        Incident::Own(Own::RpcError) => Err(RpcError::new(-32603, "Internal error")),
+        Incident::Own(Own::RpcError) => Err(RpcError::new(-32603, settings.error_message.as_str())),
         Incident::Own(Own::NoMethod) if settings.missing.iter().any(|missing| missing == method) => {
             Err(RpcError::method_not_found())
         }

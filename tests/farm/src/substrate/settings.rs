@@ -23,7 +23,7 @@ pub enum Own {
     WrongTypes,
     /// The methods in `missing` do not exist.
     NoMethod,
-    /// Every call fails with -32603.
+    /// Every call fails with -32603 and `error_message`.
     RpcError,
     /// HTTP requests get 426, as if this were an old node's WebSocket port.
     WsOnly,
@@ -78,6 +78,8 @@ pub struct Settings {
     pub wrong: Wrong,
     /// For `no_method`.
     pub missing: Vec<String>,
+    /// For `rpc_error`.
+    pub error_message: String,
     /// For `backwards`: by how many blocks.
     pub fall: u64,
 
@@ -131,6 +133,7 @@ impl Default for Settings {
             dials: Dials::default(),
             wrong: Wrong::Strings,
             missing: vec!["system_syncState".to_owned()],
+            error_message: "Internal error".to_owned(),
             fall: 100,
             best: 1000,
             finalized: 997,
