@@ -17,6 +17,7 @@ pub mod collectors;
 pub mod relations;
 pub mod store;
 
+pub mod once;
 pub mod schedule;
 pub mod server;
 

@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 9] = [
     &["cli"],
     &["app"],
     &["config"],
-    &["server", "schedule"],
+    &["server", "schedule", "once"],
     &["relations", "store"],
     &["collectors"],
     &["upstream", "exposition"],

@@ -1,8 +1,13 @@
 //! The command line: one file per command, each thin.
 
+mod collect;
+mod doctor;
 mod metrics;
+mod near;
 pub mod probe_mount;
 mod serve;
+mod source;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -34,6 +39,12 @@ const EXAMPLES: &str = "Examples:
 enum Command {
     /// Serve the page (the default).
     Serve(serve::Args),
+    /// Walk to targets step by step and say what to do: name, connection, TLS, permission, answer, age.
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Args),
+    /// Run one round of one target and print its samples.
+    #[command(after_help = collect::EXAMPLES)]
+    Collect(collect::Args),
     /// List every metric family with type, labels and meaning, as Markdown.
     Metrics,
     /// Touch mounts on behalf of the serving process. Not for people.
@@ -51,10 +62,33 @@ pub fn main() -> ExitCode {
             command: Some(command), ..
         } => match command {
             Command::Serve(args) => serve::run(args),
+            Command::Doctor(args) => doctor::run(&args),
+            Command::Collect(args) => collect::run(&args),
             Command::Metrics => metrics::run(),
             Command::ProbeMount => probe_mount::run(),
         },
     }
+}
+
+/// Runs a command that asks upstreams. What still hangs at its end is not waited for.
+fn runtime(work: impl Future<Output = Result<ExitCode, String>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            complain(&format!("cannot start: {e}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|words| {
+        complain(&words);
+        ExitCode::FAILURE
+    })
 }
 
 /// One line for a person, on standard error, before logging runs or where it should not.
