@@ -219,3 +219,86 @@ async fn collect_reads_the_mounts_of_this_machine() {
         said.out
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_tells_thresholds_and_asks_the_farmwarden_that_runs() {
+    let (_guard, file) = config(
+        "collectors:\n  phala:\n    - {name: a, para: 'http://h'}\n    - {name: b, para: 'http://h'}\n    \
+         - {name: c, para: 'http://h', thresholds: {stuck_after: 10m}}\n",
+    );
+    let file = file.to_str().unwrap();
+    let nobody = "http://127.0.0.1:1";
+    let said = farmwarden(&["explain", "node_stuck", "--config.file", file, "--url", nobody]).await;
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let end = "  begins at\n    thresholds.stuck_after of phala\n      default 5m\n      5m for a, b\n      10m for c\n  \
+               seen now\n    nobody to ask: ";
+    assert!(
+        said.out.starts_with("node_stuck\n  means       The node answers"),
+        "{}",
+        said.out
+    );
+    assert!(
+        said.out.contains(end) && said.out.contains("what to do  "),
+        "{}",
+        said.out
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_lists_every_symptom_and_refuses_others_with_near_ones() {
+    let said = farmwarden(&["explain"]).await;
+    assert_eq!(said.code, Some(0));
+    for symptom in farmwarden::collectors::symptoms() {
+        assert!(said.out.contains(&format!("{}\n  ", symptom.name)), "{}", said.out);
+    }
+    let said = farmwarden(&["explain", "nodestuck"]).await;
+    assert_eq!(said.code, Some(2));
+    let words = "farmwarden: there is no symptom `nodestuck` that farmwarden knows; did you mean node_stuck?\nknown: ";
+    assert!(said.err.starts_with(words) && said.out.is_empty(), "{}", said.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn discover_writes_a_configuration_once_and_for_owner_and_group() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("farm.yml");
+    let path = file.to_str().unwrap();
+    let said = farmwarden(&["discover", "--write", path]).await;
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    assert!(said.out.contains(&format!("{path} is written")), "{}", said.out);
+    // Whatever the umask takes away, others have nothing.
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o137, 0);
+    let settings = farmwarden::config::Settings::read(&file).unwrap();
+    assert_eq!(settings.collectors.mounts[0].name.as_str(), "host");
+
+    std::fs::write(&file, "mine").unwrap();
+    let said = farmwarden(&["discover", "--write", path]).await;
+    assert_eq!(said.code, Some(1));
+    assert_eq!(
+        said.err,
+        format!("farmwarden: {path} was not written: it is there already and is left as it is\n")
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_variable_names_the_configuration_of_every_command() {
+    for arguments in [
+        &["doctor"][..],
+        &["collect", "phala", "x"],
+        &["explain", "node_stuck"],
+        &["serve"],
+        &[],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_farmwarden"));
+        command
+            .args(arguments)
+            .env("FARMWARDEN_CONFIG_FILE", "/no/such/farm.yml");
+        let said = run(command).await;
+        assert_eq!(said.code, Some(2), "{arguments:?}");
+        assert_eq!(
+            said.err,
+            "farmwarden: /no/such/farm.yml: cannot be read: no such file or directory\n"
+        );
+    }
+}

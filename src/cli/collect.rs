@@ -12,12 +12,15 @@ use crate::exposition::Format;
 use crate::once::{Once, Plan};
 
 pub(super) const EXAMPLES: &str = "Examples:
-  farmwarden collect mounts host                              the mounts of this machine
-  farmwarden collect phala http://10.0.0.11:9944              a node, without a configuration
-  farmwarden collect phala node-1 --config.file farm.yml      a target of the file
-  farmwarden collect mounts host > mounts.prom                for the textfile collector of node_exporter
+  farmwarden collect mounts host
+      The mounts of this machine.
+  farmwarden collect phala http://10.0.0.11:9944
+      A node that is in no file.
+  farmwarden collect phala node-1 --config.file /etc/farmwarden.yml
+      A target of the file.
 
-Exit code: 0 every part answered, 1 a part failed (said on standard error), 2 wrong arguments or configuration.";
+Exit code: 0 every part answered, 1 a part failed (standard error says which),
+2 wrong arguments or configuration.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

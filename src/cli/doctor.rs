@@ -13,13 +13,19 @@ use crate::relations;
 use crate::values::Duration;
 
 pub(super) const EXAMPLES: &str = "Examples:
-  farmwarden doctor                                        this machine: its mounts and chain nodes
-  farmwarden doctor --config.file /etc/farmwarden.yml      every target of the file
-  farmwarden doctor --config.file farm.yml node-1 nas-2    two of them, every step shown
-  farmwarden doctor --as phala http://10.0.0.11:9944       a node that is in no file
-  farmwarden doctor --for 2m node-1                        look for two minutes: does its height rise?
+  farmwarden doctor
+      This machine: its mounts and chain nodes.
+  farmwarden doctor --config.file /etc/farmwarden.yml
+      Every target of the file; the steps of those that are not well.
+  farmwarden doctor --config.file /etc/farmwarden.yml node-1 nas-2
+      Two of them, every step shown.
+  farmwarden doctor --as phala http://10.0.0.11:9944
+      A node that is in no file.
+  farmwarden doctor --for 2m node-9944
+      Look for two minutes: does its height rise?
 
-Exit code: 0 all is well, 1 something is wrong, 2 wrong arguments or configuration.";
+Exit code: 0 all is well, 1 something is wrong, 2 wrong arguments or
+configuration.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -1,10 +1,13 @@
 //! The command line: one file per command, each thin.
 
 mod collect;
+mod discover;
 mod doctor;
+mod explain;
 mod metrics;
 mod near;
 pub mod probe_mount;
+mod running;
 mod serve;
 mod source;
 mod terminal;
@@ -19,7 +22,7 @@ const EXIT_USAGE: u8 = 2;
 /// Watches a mining farm (Phala, its mounts; Venus and Chia to come) and serves one page of Prometheus metrics.
 ///
 /// Without a command it serves. Without a configuration file it serves this machine's mounts and the chain nodes that
-/// it finds on their usual local ports.
+/// it finds on their usual local ports. The options below are those of serving; commands have their own.
 #[derive(Debug, Parser)]
 #[command(name = "farmwarden", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 struct Cli {
@@ -30,22 +33,43 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  farmwarden                                      serve http://127.0.0.1:19977/ about this machine
-  farmwarden --config.file /etc/farmwarden.yml    serve what the file names
-  farmwarden --web.listen-address 10.0.0.5:19977  let a Prometheus on another machine scrape
-  farmwarden metrics                              list every metric with its meaning";
+  farmwarden
+      Serve http://127.0.0.1:19977/ about this machine.
+  farmwarden --config.file /etc/farmwarden.yml
+      Serve what the file names.
+  farmwarden --web.listen-address 10.0.0.5:19977
+      Let a Prometheus on another machine scrape.
+  farmwarden discover --write /etc/farmwarden.yml
+      Propose a configuration from what is on this machine.
+  farmwarden doctor
+      Is everything reached, and if not, what to do?
+  farmwarden explain mount_stuck
+      What a symptom means, and where it is seen.
+  farmwarden help doctor
+      More about a command.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the page (the default).
+    #[command(after_help = serve::EXAMPLES)]
     Serve(serve::Args),
-    /// Walk to targets step by step and say what to do: name, connection, TLS, permission, answer, age.
+    /// Walk to targets step by step and say what to do.
+    ///
+    /// The steps: the name resolves, it connects, TLS is agreed on, we are authorised, it answers, the answer can be read,
+    /// what it says is fresh.
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::Args),
     /// Run one round of one target and print its samples.
     #[command(after_help = collect::EXAMPLES)]
     Collect(collect::Args),
-    /// List every metric family with type, labels and meaning, as Markdown.
+    /// Say what a symptom means and where it is seen now.
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::Args),
+    /// Look around on this machine and propose a configuration.
+    #[command(after_help = discover::EXAMPLES)]
+    Discover(discover::Args),
+    /// List every metric with type, labels and meaning, as Markdown.
+    #[command(after_help = metrics::EXAMPLES)]
     Metrics,
     /// Touch mounts on behalf of the serving process. Not for people.
     #[command(hide = true)]
@@ -64,6 +88,8 @@ pub fn main() -> ExitCode {
             Command::Serve(args) => serve::run(args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Collect(args) => collect::run(&args),
+            Command::Explain(args) => explain::run(&args),
+            Command::Discover(args) => discover::run(&args),
             Command::Metrics => metrics::run(),
             Command::ProbeMount => probe_mount::run(),
         },

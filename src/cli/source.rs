@@ -15,7 +15,7 @@ pub(super) const CONFIG_VARIABLE: &str = "FARMWARDEN_CONFIG_FILE";
 #[derive(Debug, clap::Args)]
 pub(super) struct Source {
     /// Configuration file. Without it: this machine's mounts, and chain nodes on 127.0.0.1:9944 and :9945.
-    #[arg(long = "config.file", value_name = "FILE", env = CONFIG_VARIABLE)]
+    #[arg(long = "config.file", value_name = "FILE", env = CONFIG_VARIABLE, hide_env_values = true)]
     config_file: Option<PathBuf>,
     #[command(flatten)]
     place: Place,

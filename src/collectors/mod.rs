@@ -259,6 +259,15 @@ macro_rules! collectors {
                 all
             }
 
+            /// What an entry of a kind has for a key when only its name is given; `None` where there is no such default.
+            pub fn default_setting(kind: &str, key: &str) -> Option<String> {
+                $(if kind == <$collector>::NAME {
+                    let bare = serde_json::from_str::<<$collector as Collector>::Target>(r#"{"name": "default"}"#);
+                    return bare.ok()?.setting(key);
+                })*
+                None
+            }
+
             /// One target from what a person typed; `None` for a kind that does not exist.
             pub fn ad_hoc(kind: &str, text: &str, here: &Here) -> Option<Result<Self, String>> {
                 $(if kind == <$collector>::NAME {

@@ -31,6 +31,7 @@ pub struct Key {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setting {
     Text(String),
+    Flag(bool),
     /// A list of entries with keys of their own.
     List(Vec<Vec<Key>>),
 }
@@ -39,6 +40,11 @@ impl Key {
     /// A key with its value.
     pub fn text(name: &'static str, value: impl Into<String>) -> Self {
         Self::new(name, Setting::Text(value.into()))
+    }
+
+    /// A key that is on or off.
+    pub const fn flag(name: &'static str, value: bool) -> Self {
+        Self::new(name, Setting::Flag(value))
     }
 
     /// A list of entries.

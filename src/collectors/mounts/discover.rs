@@ -1,6 +1,8 @@
 //! What this machine has mounted, as a proposal: the machine itself, and the plot disks and shares that must be there.
 //! Only the mount table is read; no mount is touched, and no option of one, where passwords stand.
 
+use std::path::Path;
+
 use super::plan;
 use super::reader;
 use super::source;
@@ -36,6 +38,11 @@ fn proposal(target: &Target, table: &Table) -> Discovery {
         expected.len()
     );
     let mut keys = vec![Key::text("name", target.name.as_str()).about("What metrics and alerts call this machine.")];
+    if (target.procfs.as_path(), target.rootfs.as_path()) != (Path::new("/proc"), Path::new("/")) {
+        for (name, path) in [("procfs", &target.procfs), ("rootfs", &target.rootfs)] {
+            keys.push(Key::text(name, path.to_string_lossy()));
+        }
+    }
     if !expected.is_empty() {
         keys.push(
             Key::list("expected", expected).about(
@@ -70,7 +77,7 @@ fn expected(row: &Row) -> Option<Vec<Key>> {
     };
     let mut keys = vec![Key::text("mount", mount), source];
     if row.read_only {
-        keys.push(Key::text("read_only", "true").only_proposed());
+        keys.push(Key::flag("read_only", true).only_proposed());
     }
     Some(keys)
 }

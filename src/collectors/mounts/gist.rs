@@ -26,8 +26,7 @@ pub(super) fn probe(mounts: &[MountView]) -> Result<String, String> {
         names.push("...");
     }
     Err(format!(
-        "{words}; {} of them do not answer: {}",
-        hanging.len(),
+        "{words}; not answering: {} (farmwarden explain mount_stuck)",
         names.join(", ")
     ))
 }
@@ -63,7 +62,7 @@ mod tests {
         mounts[1].stuck = Some(true);
         assert_eq!(
             probe(&mounts).unwrap_err(),
-            "2 mounts are watched, 0 for plots; 1 of them do not answer: /mnt/nas"
+            "2 mounts are watched, 0 for plots; not answering: /mnt/nas (farmwarden explain mount_stuck)"
         );
     }
 

@@ -184,6 +184,7 @@ impl TargetConfig for Target {
     fn setting(&self, key: &str) -> Option<String> {
         Some(match key {
             "expected" => match self.expected.len() {
+                0 => "none".to_owned(),
                 1 => "1 mount".to_owned(),
                 several => format!("{several} mounts"),
             },

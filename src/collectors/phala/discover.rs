@@ -40,7 +40,8 @@ pub async fn on_this_machine(chain: Chain, port: u16, tools: &Tools) -> Option<T
             Some(Target::single(name, chain, endpoint))
         }
         Err(fault) => {
-            tracing::debug!("no chain node on port {port}: {}", fault_words(fault.as_ref()));
+            let why = fault.map_or_else(String::new, |fault| fault.to_string());
+            tracing::debug!("no chain node on port {port}: {why}");
             None
         }
     }
@@ -60,7 +61,13 @@ pub(super) async fn discover(ports: [(Chain, u16); 2], tools: &Tools) -> Discove
                 found.push(format!("{chain_name} at {endpoint}"));
                 keys.push(Key::text(chain.name(), endpoint.to_string()).about(chain_name));
             }
-            Err(fault) => discovery.looked.push(fault_words(fault.as_ref())),
+            Err(fault) => {
+                let why = fault.map_or_else(String::new, |fault| format!(" ({})", fault.why));
+                let schemes = SCHEMES.join(", ");
+                discovery
+                    .looked
+                    .push(format!("127.0.0.1:{port}, {schemes}: no chain node{why}"));
+            }
         }
     }
     if !keys.is_empty() {
@@ -73,6 +80,60 @@ pub(super) async fn discover(ports: [(Chain, u16); 2], tools: &Tools) -> Discove
     discovery
 }
 
-fn fault_words(fault: Option<&Fault>) -> String {
-    fault.map_or_else(String::new, |fault| format!("{}: {}", fault.who, fault.why))
+#[cfg(test)]
+mod tests {
+    use simfarm::substrate::Node;
+
+    use super::*;
+    use crate::collectors::Setting;
+    use crate::exposition::Own;
+    use crate::upstream::Upstream;
+
+    fn tools() -> Tools {
+        Tools {
+            upstream: Upstream::from_system().unwrap(),
+            own: Own::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn both_ports_of_a_node_become_one_entry_by_the_scheme_that_answers() {
+        let para = Node::start("127.0.0.1:0").await.unwrap();
+        let relay = Node::start("127.0.0.1:0").await.unwrap();
+        relay.set(serde_json::json!({"incident": "ws_only"})).await.unwrap();
+        let ports = [(Chain::Para, para.addr().port()), (Chain::Relay, relay.addr().port())];
+        let found = discover(ports, &tools()).await;
+        assert_eq!(found.proposals.len(), 1, "{found:?}");
+        let text = |text: String| Setting::Text(text);
+        let keys: Vec<_> = found.proposals[0]
+            .keys
+            .iter()
+            .map(|key| (key.name, key.value.clone()))
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                ("name", text("node-1".to_owned())),
+                ("para", text(format!("http://{}", para.addr()))),
+                ("relay", text(format!("ws://{}", relay.addr()))),
+            ]
+        );
+        assert_eq!(
+            found.looked[0],
+            format!("http://{}: a node of Khala answers", para.addr())
+        );
+    }
+
+    #[tokio::test]
+    async fn where_nothing_is_it_is_said() {
+        let found = discover([(Chain::Para, 1), (Chain::Relay, 2)], &tools()).await;
+        assert_eq!(
+            found.looked,
+            [
+                "127.0.0.1:1, http, ws: no chain node (connection refused)",
+                "127.0.0.1:2, http, ws: no chain node (connection refused)"
+            ]
+        );
+        assert!(found.proposals.is_empty());
+    }
 }
