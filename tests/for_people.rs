@@ -302,3 +302,18 @@ async fn the_variable_names_the_configuration_of_every_command() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn manual_pages_are_written_where_they_are_wanted() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = farmwarden(&["man", "--dir", directory.path().to_str().unwrap()]).await;
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let page = std::fs::read_to_string(directory.path().join("farmwarden-doctor.1")).unwrap();
+    assert!(page.contains("farmwarden doctor"), "{page}");
+    let said = farmwarden(&["man", "--dir", "/no/such/directory"]).await;
+    assert_eq!(said.code, Some(1));
+    assert_eq!(
+        said.err,
+        "farmwarden: /no/such/directory/farmwarden.1 was not written: no such file or directory\n"
+    );
+}

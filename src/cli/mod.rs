@@ -4,6 +4,7 @@ mod collect;
 mod discover;
 mod doctor;
 mod explain;
+mod manual;
 mod metrics;
 mod near;
 pub mod probe_mount;
@@ -14,7 +15,7 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Wrong arguments or a wrong configuration; everything else that ends the process is 1.
 const EXIT_USAGE: u8 = 2;
@@ -71,6 +72,12 @@ enum Command {
     /// List every metric with type, labels and meaning, as Markdown.
     #[command(after_help = metrics::EXAMPLES)]
     Metrics,
+    /// Print completions for a shell.
+    #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
+    Completions(manual::CompletionsArgs),
+    /// Print the manual page, or write those of all commands.
+    #[command(after_help = manual::MAN_EXAMPLES)]
+    Man(manual::ManArgs),
     /// Touch mounts on behalf of the serving process. Not for people.
     #[command(hide = true)]
     ProbeMount,
@@ -90,6 +97,8 @@ pub fn main() -> ExitCode {
             Command::Collect(args) => collect::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Discover(args) => discover::run(&args),
+            Command::Completions(args) => manual::completions(&args, &Cli::command()),
+            Command::Man(args) => manual::man(&args, &Cli::command()),
             Command::Metrics => metrics::run(),
             Command::ProbeMount => probe_mount::run(),
         },
