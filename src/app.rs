@@ -18,7 +18,6 @@ use crate::schedule::{Schedule, Swapped};
 use crate::server::{self, ControlSocket, ControlSocketPath, Listeners, Routes};
 use crate::store::Store;
 use crate::upstream::Upstream;
-use crate::values::{Endpoint, Name};
 
 /// How the page is served.
 #[derive(Clone, Debug)]
@@ -58,10 +57,6 @@ const RELOADS_WAITING: usize = 4;
 const READ_WITHIN: Duration = Duration::from_secs(10);
 /// How often local nodes are looked for, until all usual ports have one.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
-/// A local node answers within milliseconds.
-const LOOK_WITHIN: Duration = Duration::from_secs(2);
-/// Where a Phala node listens: parachain and relay chain. Older images take HTTP on other ports and websocket here.
-const USUAL_PORTS: [(Chain, u16); 2] = [(Chain::Para, 9944), (Chain::Relay, 9945)];
 
 impl App {
     /// Binds and prepares everything, so that what is wrong is told before anything runs.
@@ -77,7 +72,7 @@ impl App {
         };
         let store = Arc::new(Store::default());
         let missing = if settings.look_for_local_nodes {
-            USUAL_PORTS.to_vec()
+            phala::USUAL_PORTS.to_vec()
         } else {
             Vec::new()
         };
@@ -205,7 +200,7 @@ impl Keeper {
     async fn look_for_nodes(&mut self) {
         let mut still_missing = Vec::new();
         for (chain, port) in std::mem::take(&mut self.missing) {
-            let found = self.find_node(chain, port).await;
+            let found = phala::on_this_machine(chain, port, &self.tools).await;
             let added = found.map(|target| self.schedule.add::<phala::Node>(target));
             match added {
                 Some(Ok(())) => {}
@@ -214,19 +209,5 @@ impl Keeper {
             }
         }
         self.missing = still_missing;
-    }
-    async fn find_node(&self, chain: Chain, port: u16) -> Option<phala::Target> {
-        let name: Name = format!("node-{port}").parse().ok()?;
-        for scheme in ["http", "ws"] {
-            let endpoint: Endpoint = format!("{scheme}://127.0.0.1:{port}").parse().ok()?;
-            match phala::recognise(&endpoint, &self.tools, LOOK_WITHIN).await {
-                Ok(chain_name) => {
-                    tracing::info!(target = %name, "found a node of {chain_name} at {endpoint}; it is now target {name}");
-                    return Some(phala::Target::single(name, chain, endpoint));
-                }
-                Err(fault) => tracing::debug!("no chain node there: {fault}"),
-            }
-        }
-        None
     }
 }

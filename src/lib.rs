@@ -20,6 +20,7 @@ pub mod store;
 
 pub mod report;
 
+pub mod once;
 pub mod schedule;
 pub mod server;
 

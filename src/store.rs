@@ -352,10 +352,7 @@ mod tests {
     use crate::exposition::golden;
     use crate::upstream::Why;
 
-    static STUCK: Symptom = Symptom {
-        name: "stuck",
-        meaning: "Stuck.",
-    };
+    static STUCK: Symptom = Symptom::bare("stuck");
 
     const PART: Part = Part {
         name: "para",

@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 10] = [
     &["cli"],
     &["app"],
     &["config"],
-    &["server", "schedule"],
+    &["server", "schedule", "once"],
     &["report"],
     &["access", "relations", "store"],
     &["collectors"],

@@ -58,3 +58,19 @@ fn the_example_configuration_is_read_and_names_every_kind() {
     let settings = farmwarden::config::Settings::read(&root().join("docs/example.yml")).unwrap();
     assert!(!settings.collectors.phala.is_empty() && !settings.collectors.mounts.is_empty());
 }
+
+#[test]
+fn every_key_that_a_symptom_names_has_a_value_and_stands_in_the_example() {
+    let example = fs::read_to_string(root().join("docs/example.yml")).unwrap();
+    let settings = farmwarden::config::Settings::parse("example.yml", &example).unwrap();
+    let own = farmwarden::collectors::symptoms().into_iter();
+    for symptom in own.chain(farmwarden::relations::SYMPTOMS.iter().copied()) {
+        for threshold in symptom.thresholds {
+            let (kind, key) = threshold.split_once('.').unwrap();
+            let values = settings.collectors.settings(kind, key);
+            assert!(!values.is_empty(), "{}: {threshold} has no value", symptom.name);
+            let last = key.rsplit('.').next().unwrap();
+            assert!(example.contains(&format!(" {last}:")), "{}: {threshold}", symptom.name);
+        }
+    }
+}

@@ -10,6 +10,12 @@ use crate::exposition::{Family, Format, Kind, Own, ProcessUsage, RequestLabels};
 use crate::server::probe;
 use crate::{relations, store};
 
+pub(super) const EXAMPLES: &str = "Examples:
+  farmwarden metrics
+      Every family and every symptom.
+  farmwarden metrics | grep peers
+      Those about peers.";
+
 pub(super) fn run() -> ExitCode {
     match std::io::stdout().write_all(text().as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -28,14 +34,17 @@ pub(super) fn text() -> String {
     table("Collectors", &collectors::families(), &mut out);
     table("Answers of /probe", probe::FAMILIES, &mut out);
     own(&mut out);
-    out.push_str("\n## Symptoms\n\nThe values of the label `symptom` of `farmwarden_symptom`.\n\n| symptom | meaning |\n|---|---|\n");
+    out.push_str("\n## Symptoms\n\nThe values of the label `symptom` of `farmwarden_symptom`.\n\n| symptom | meaning | what to do |\n|---|---|---|\n");
     let all: Vec<&Symptom> = collectors::symptoms()
         .into_iter()
         .chain(relations::SYMPTOMS.iter().copied())
         .collect();
     for symptom in all {
         // Writing to a String cannot fail.
-        let _infallible = writeln!(out, "| `{}` | {} |", symptom.name, symptom.meaning);
+        let Symptom {
+            name, meaning, advice, ..
+        } = symptom;
+        let _infallible = writeln!(out, "| `{name}` | {meaning} | {advice} |");
     }
     out
 }

@@ -1,13 +1,22 @@
 //! The command line: one file per command, each thin.
 
+mod collect;
+mod discover;
+mod doctor;
+mod explain;
+mod manual;
 mod metrics;
+mod near;
 pub mod probe_mount;
+mod running;
 mod serve;
+mod source;
+mod terminal;
 mod web;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Wrong arguments or a wrong configuration; everything else that ends the process is 1.
 const EXIT_USAGE: u8 = 2;
@@ -15,7 +24,7 @@ const EXIT_USAGE: u8 = 2;
 /// Watches a mining farm (Phala, its mounts; Venus and Chia to come) and serves one page of Prometheus metrics.
 ///
 /// Without a command it serves. Without a configuration file it serves this machine's mounts and the chain nodes that
-/// it finds on their usual local ports.
+/// it finds on their usual local ports. The options below are those of serving; commands have their own.
 #[derive(Debug, Parser)]
 #[command(name = "farmwarden", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 struct Cli {
@@ -26,19 +35,52 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  farmwarden                                      serve http://127.0.0.1:19977/ about this machine
-  farmwarden --config.file /etc/farmwarden.yml    serve what the file names
-  farmwarden --web.listen-address 10.0.0.5:19977  let a Prometheus on another machine scrape
+  farmwarden
+      Serve http://127.0.0.1:19977/ about this machine.
+  farmwarden --config.file /etc/farmwarden.yml
+      Serve what the file names.
+  farmwarden --web.listen-address 10.0.0.5:19977
+      Let a Prometheus on another machine scrape.
   farmwarden --web.config.file /etc/farmwarden/web.yml
-                                                  with TLS and passwords (docs/access.md)
-  farmwarden metrics                              list every metric with its meaning";
+      Serve with TLS and passwords (docs/access.md).
+  farmwarden discover --write /etc/farmwarden.yml
+      Propose a configuration from what is on this machine.
+  farmwarden doctor
+      Is everything reached, and if not, what to do?
+  farmwarden explain mount_stuck
+      What a symptom means, and where it is seen.
+  farmwarden help doctor
+      More about a command.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the page (the default).
+    #[command(after_help = serve::EXAMPLES)]
     Serve(Box<serve::Args>),
-    /// List every metric family with type, labels and meaning, as Markdown.
+    /// Walk to targets step by step and say what to do.
+    ///
+    /// The steps: the name resolves, it connects, TLS is agreed on, we are authorised, it answers, the answer can be read,
+    /// what it says is fresh.
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Args),
+    /// Run one round of one target and print its samples.
+    #[command(after_help = collect::EXAMPLES)]
+    Collect(collect::Args),
+    /// Say what a symptom means and where it is seen now.
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::Args),
+    /// Look around on this machine and propose a configuration.
+    #[command(after_help = discover::EXAMPLES)]
+    Discover(discover::Args),
+    /// List every metric with type, labels and meaning, as Markdown.
+    #[command(after_help = metrics::EXAMPLES)]
     Metrics,
+    /// Print completions for a shell.
+    #[command(after_help = manual::COMPLETIONS_EXAMPLES)]
+    Completions(manual::CompletionsArgs),
+    /// Print the manual page, or write those of all commands.
+    #[command(after_help = manual::MAN_EXAMPLES)]
+    Man(manual::ManArgs),
     /// Touch mounts on behalf of the serving process. Not for people.
     #[command(hide = true)]
     ProbeMount,
@@ -54,10 +96,37 @@ pub fn main() -> ExitCode {
             command: Some(command), ..
         } => match command {
             Command::Serve(args) => serve::run(*args),
+            Command::Doctor(args) => doctor::run(&args),
+            Command::Collect(args) => collect::run(&args),
+            Command::Explain(args) => explain::run(&args),
+            Command::Discover(args) => discover::run(&args),
+            Command::Completions(args) => manual::completions(&args, &Cli::command()),
+            Command::Man(args) => manual::man(&args, &Cli::command()),
             Command::Metrics => metrics::run(),
             Command::ProbeMount => probe_mount::run(),
         },
     }
+}
+
+/// Runs a command that asks upstreams. What still hangs at its end is not waited for.
+fn runtime(work: impl Future<Output = Result<ExitCode, String>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            complain(&format!("cannot start: {e}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|words| {
+        complain(&words);
+        ExitCode::FAILURE
+    })
 }
 
 /// One line for a person, on standard error, before logging runs or where it should not.

@@ -6,16 +6,27 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
+use super::source::CONFIG_VARIABLE;
 use super::{EXIT_USAGE, complain, web};
 use crate::app::{App, Web};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::logging;
 
+pub(super) const EXAMPLES: &str = "Examples:
+  farmwarden serve
+      This machine, on http://127.0.0.1:19977/.
+  farmwarden serve --config.file /etc/farmwarden.yml
+      What the file names. FARMWARDEN_CONFIG_FILE=/etc/farmwarden.yml in the
+      environment does the same, for this command and all others.
+
+Exit code: 0 after SIGTERM, 1 it could not start, 2 wrong arguments or
+configuration.";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Configuration file. Without it: this machine's mounts, and chain nodes on 127.0.0.1:9944 and :9945.
-    #[arg(long = "config.file", value_name = "FILE")]
+    #[arg(long = "config.file", value_name = "FILE", env = CONFIG_VARIABLE, hide_env_values = true)]
     config_file: Option<PathBuf>,
     #[command(flatten)]
     web: web::Args,

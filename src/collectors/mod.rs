@@ -6,11 +6,13 @@
 mod link;
 pub mod mounts;
 pub mod phala;
+mod proposal;
 mod symptom;
 
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,18 +20,26 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 pub use link::Link;
+pub use proposal::{Discovery, Key, Proposal, Setting};
 pub use symptom::{Diagnosis, Finding, Symptom};
 
 use crate::clock::Now;
 use crate::exposition::{Family, Own, Page};
 use crate::upstream::{Fault, Upstream};
-use crate::values::Name;
+use crate::values::{Endpoint, Name};
 
 /// What a collector works with; handed down by the app.
 #[derive(Clone, Debug)]
 pub struct Tools {
     pub upstream: Upstream,
     pub own: Own,
+}
+
+/// Where this machine's own trees are: in a container the places where the host's are mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Here {
+    pub procfs: PathBuf,
+    pub rootfs: PathBuf,
 }
 
 /// A piece of a target that is read by itself, at its own pace.
@@ -66,6 +76,9 @@ pub trait TargetConfig: DeserializeOwned + Clone + PartialEq + fmt::Debug + Send
     fn contradictions(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
+
+    /// The value of a key that symptoms name among their thresholds, like `thresholds.stuck_after`.
+    fn setting(&self, key: &str) -> Option<String>;
 }
 
 /// One kind of upstream. `read` asks and remembers nothing; everything else is pure over the snapshot.
@@ -106,6 +119,33 @@ pub trait Collector: Sized + Send + Sync + 'static {
 
     /// What is ill in the picture, with evidence in words.
     fn diagnose(&self, snapshot: &Self::Snapshot, now: Now) -> Diagnosis;
+
+    // What follows is for people on the command line.
+
+    /// What each part connects to; a part without an endpoint is left out.
+    fn endpoints(target: &Self::Target) -> Vec<(&'static str, Endpoint)>;
+
+    /// What a part brought, in one line; as an error when it answers but what it says is old.
+    fn gist(snapshot: &Self::Snapshot, target: &Self::Target, part: &Part, now: Now) -> Result<String, String>;
+
+    /// What to do about a fault where this kind of upstream knows better than [`Fault::advice`].
+    fn advice(_fault: &Fault) -> Option<&'static str> {
+        None
+    }
+
+    /// A target from what a person typed, without a configuration file; the error says what was expected.
+    fn ad_hoc(text: &str, here: &Here) -> Result<Self::Target, String>;
+
+    /// The targets that are watched without a configuration file.
+    fn local(_here: &Here, _tools: &Tools) -> impl Future<Output = Vec<Self::Target>> + Send {
+        async { Vec::new() }
+    }
+
+    /// Looks on this machine, and nowhere else, for what could be configured. It ends within seconds and opens no
+    /// credential: those are proposed by their usual path.
+    fn discover(_here: &Here, _tools: &Tools) -> impl Future<Output = Discovery> + Send {
+        async { Discovery::default() }
+    }
 }
 
 /// What everybody else may see of a target: the last picture and what is ill in it.
@@ -194,6 +234,64 @@ macro_rules! collectors {
                 })*
                 all
             }
+        }
+
+        impl Sections {
+            /// Every target with its kind.
+            pub fn names(&self) -> Vec<(&'static str, Name)> {
+                let mut all = Vec::new();
+                $(all.extend(self.$room.iter().map(|target| (<$collector>::NAME, target.name().clone())));)*
+                all
+            }
+
+            /// Keeps the targets that fit.
+            pub fn retain(&mut self, fits: impl Fn(&'static str, &Name) -> bool) {
+                $(self.$room.retain(|target| fits(<$collector>::NAME, target.name()));)*
+            }
+
+            /// What each target of a kind has for a key that a symptom names among its thresholds.
+            pub fn settings(&self, kind: &str, key: &str) -> Vec<(Name, String)> {
+                let mut all = Vec::new();
+                $(if kind == <$collector>::NAME {
+                    let set = |target: &<$collector as Collector>::Target| {
+                        target.setting(key).map(|value| (target.name().clone(), value))
+                    };
+                    all.extend(self.$room.iter().filter_map(set));
+                })*
+                all
+            }
+
+            /// What an entry of a kind has for a key when only its name is given; `None` where there is no such default.
+            pub fn default_setting(kind: &str, key: &str) -> Option<String> {
+                $(if kind == <$collector>::NAME {
+                    let bare = serde_json::from_str::<<$collector as Collector>::Target>(r#"{"name": "default"}"#);
+                    return bare.ok()?.setting(key);
+                })*
+                None
+            }
+
+            /// One target from what a person typed; `None` for a kind that does not exist.
+            pub fn ad_hoc(kind: &str, text: &str, here: &Here) -> Option<Result<Self, String>> {
+                $(if kind == <$collector>::NAME {
+                    return Some(<$collector>::ad_hoc(text, here).map(|target| Self {
+                        $room: vec![target],
+                        ..Self::default()
+                    }));
+                })*
+                None
+            }
+
+            /// What is watched without a configuration file.
+            pub async fn local(here: &Here, tools: &Tools) -> Self {
+                Self {
+                    $($room: <$collector>::local(here, tools).await,)*
+                }
+            }
+        }
+
+        /// What every collector finds on this machine.
+        pub async fn discover(here: &Here, tools: &Tools) -> Vec<(&'static str, Discovery)> {
+            vec![$((<$collector>::NAME, <$collector>::discover(here, tools).await),)*]
         }
 
         /// Every family of every collector, in the order of the page.

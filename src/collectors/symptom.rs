@@ -7,6 +7,26 @@ pub struct Symptom {
     pub name: &'static str,
     /// The definition in one sentence, with the ground of its default threshold.
     pub meaning: &'static str,
+    /// What a person does about it.
+    pub advice: &'static str,
+    /// Where it begins: keys of the entry of a target, behind the kind, like `phala.thresholds.stuck_after`.
+    pub thresholds: &'static [&'static str],
+    /// It shows over time: one look cannot tell.
+    pub takes_time: bool,
+}
+
+#[cfg(test)]
+impl Symptom {
+    /// For tests of what carries symptoms about.
+    pub(crate) const fn bare(name: &'static str) -> Self {
+        Self {
+            name,
+            meaning: "Ill.",
+            advice: "Repair it.",
+            thresholds: &[],
+            takes_time: false,
+        }
+    }
 }
 
 /// A symptom seen, on whom, and on what evidence.
@@ -53,10 +73,7 @@ impl Diagnosis {
 mod tests {
     use super::*;
 
-    static STUCK: Symptom = Symptom {
-        name: "stuck",
-        meaning: "Stuck.",
-    };
+    static STUCK: Symptom = Symptom::bare("stuck");
 
     #[test]
     fn what_cannot_be_told_is_neither_ill_nor_well() {

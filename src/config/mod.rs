@@ -5,10 +5,13 @@
 
 mod check;
 mod links;
+mod proposed;
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+pub use proposed::proposed;
 
 use crate::collectors::mounts;
 use crate::collectors::{Link, Sections};

@@ -10,6 +10,9 @@ pub static CHAIN_HALTED: Symptom = Symptom {
     name: "chain_halted",
     meaning: "Every configured node of this chain (two or more) answers and none has a new block: the chain itself stands \
               still, and restarting nodes cannot help.",
+    advice: "Restart nothing: wait, and read what the network's own channels say.",
+    thresholds: &["phala.thresholds.stuck_after"],
+    takes_time: true,
 };
 
 /// One node's view of one chain.

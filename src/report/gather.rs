@@ -129,6 +129,7 @@ impl Seen<'_> {
             entity: (!finding.entity.is_empty()).then(|| finding.entity.clone()),
             evidence: finding.evidence.clone(),
             meaning: finding.symptom.meaning.to_owned(),
+            advice: finding.symptom.advice.to_owned(),
         })
     }
 }

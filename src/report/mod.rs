@@ -123,6 +123,8 @@ pub struct Symptom {
     pub evidence: String,
     /// The definition, with the ground of its default threshold.
     pub meaning: String,
+    /// What a person does about it.
+    pub advice: String,
 }
 
 impl Report {

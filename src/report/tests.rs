@@ -11,10 +11,7 @@ use crate::exposition::Page;
 use crate::store::{PartStatus, Slot, Store};
 use crate::upstream::Why;
 
-static STUCK: collectors::Symptom = collectors::Symptom {
-    name: "stuck",
-    meaning: "It stands still.",
-};
+static STUCK: collectors::Symptom = collectors::Symptom::bare("stuck");
 
 const EVERY: Duration = Duration::from_secs(15);
 

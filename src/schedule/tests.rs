@@ -6,11 +6,11 @@ use serde::Deserialize;
 
 use super::*;
 use crate::clock::Now;
-use crate::collectors::{Diagnosis, Symptom};
+use crate::collectors::{Diagnosis, Here, Symptom};
 use crate::exposition::{Desc, Family, Format, Own, write_families};
 use crate::store;
 use crate::upstream::Upstream;
-use crate::values::Name;
+use crate::values::{Endpoint, Name};
 
 static VALUE: Desc<0> = Desc::gauge("fake_value", "Value.", &[]);
 
@@ -45,6 +45,10 @@ impl TargetConfig for Script {
     }
 
     fn depends_on(&self) -> Option<&[Name]> {
+        None
+    }
+
+    fn setting(&self, _key: &str) -> Option<String> {
         None
     }
 }
@@ -120,6 +124,18 @@ impl Collector for Fake {
 
     fn diagnose(&self, _snapshot: &Option<u64>, _now: Now) -> Diagnosis {
         Diagnosis::default()
+    }
+
+    fn endpoints(_target: &Script) -> Vec<(&'static str, Endpoint)> {
+        Vec::new()
+    }
+
+    fn gist(_snapshot: &Option<u64>, _target: &Script, _part: &Part, _now: Now) -> Result<String, String> {
+        Ok(String::new())
+    }
+
+    fn ad_hoc(_text: &str, _here: &Here) -> Result<Script, String> {
+        Err("only for tests".to_owned())
     }
 }
 

@@ -32,7 +32,7 @@ impl Resolver {
         Ok(Self(Arc::new(resolver)))
     }
 
-    async fn lookup(&self, host: &str) -> Result<Vec<IpAddr>, String> {
+    pub(super) async fn lookup(&self, host: &str) -> Result<Vec<IpAddr>, String> {
         if let Ok(address) = host.parse() {
             return Ok(vec![address]);
         }

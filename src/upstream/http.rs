@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::{Client, Method, Response, StatusCode};
 use url::Url;
 
-use super::{Fault, Token, Upstream, Why, dns};
+use super::{Fault, Token, Upstream, Why, dns, tls};
 use crate::values::{self, Size};
 
 /// A client for one upstream. `who` stands in every fault, so it must be printable.
@@ -134,12 +134,12 @@ impl Http {
         let mut deepest = String::new();
         let mut source = error.source();
         while let Some(cause) = source {
-            if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-                return tls_why(tls);
+            if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+                return tls::why(error);
             }
             if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-                if let Some(tls) = tls_inside(io) {
-                    return tls_why(tls);
+                if let Some(error) = tls::inside(io) {
+                    return tls::why(error);
                 }
                 if error.is_connect() || io.raw_os_error().is_some() {
                     return Why::Unreachable(values::io_words(io));
@@ -164,27 +164,6 @@ impl Http {
         } else {
             &deepest
         })
-    }
-}
-
-/// rustls' errors travel inside io errors, sometimes two deep, and `source()` looks past them.
-fn tls_inside(error: &std::io::Error) -> Option<&rustls::Error> {
-    let inner = error.get_ref()?;
-    inner.downcast_ref().or_else(|| tls_inside(inner.downcast_ref()?))
-}
-
-fn tls_why(error: &rustls::Error) -> Why {
-    use rustls::{AlertDescription, Error};
-    match error {
-        Error::InvalidMessage(_) => Why::Tls("it does not speak TLS on this port (is it plain http?)".to_owned()),
-        Error::AlertReceived(
-            AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnknownCA
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::AccessDenied,
-        ) => Why::ClientCertRefused,
-        other => Why::Tls(format!("TLS: {other}")),
     }
 }
 

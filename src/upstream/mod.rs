@@ -3,12 +3,15 @@
 //! Every call either gives bytes or a [`Fault`] that names who and what. Calls that change an upstream are never
 //! on these types: collectors hold them, and a collector reads.
 
+mod advice;
+mod certificate;
 mod dns;
 mod fault;
 mod http;
 mod substrate;
 mod tls;
 mod token;
+pub mod walk;
 
 use std::sync::Arc;
 

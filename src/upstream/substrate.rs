@@ -17,7 +17,7 @@ use subxt_rpcs::{Error as RpcError, UserError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Mutex;
 
-use super::{Fault, Http, Token, Upstream, Why};
+use super::{Fault, Http, Token, Upstream, Why, tls};
 use crate::values::{self, Endpoint, Scheme, Size};
 
 /// The calls that a collector may make: none of them changes the node.
@@ -293,13 +293,16 @@ impl OverWs {
         if self.endpoint.scheme() == Scheme::Ws {
             return Ok(Box::new(tcp));
         }
-        let fault = |words: String| Fault::new(&who, "TLS handshake", Why::Tls(words));
+        let refused = |why| Fault::new(&who, "TLS handshake", why);
         let name = host
             .to_owned()
             .try_into()
-            .map_err(|_| fault("the host is no name for TLS".to_owned()))?;
-        let tls = tokio_rustls::TlsConnector::from(Arc::clone(&self.upstream.tls));
-        let stream = tls.connect(name, tcp).await.map_err(|e| fault(format!("TLS: {e}")))?;
+            .map_err(|_| refused(Why::Tls("the host is no name for TLS".to_owned())))?;
+        let connector = tokio_rustls::TlsConnector::from(Arc::clone(&self.upstream.tls));
+        let stream = connector
+            .connect(name, tcp)
+            .await
+            .map_err(|e| refused(tls::handshake_why(&e)))?;
         Ok(Box::new(stream))
     }
 

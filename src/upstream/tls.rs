@@ -1,12 +1,16 @@
-//! Trust: the machine's certificate authorities first, the bundled Mozilla list where it has none.
+//! Trust: the machine's certificate authorities first, the bundled Mozilla list where it has none; and what rustls
+//! says when it refuses, in an operator's words.
 //!
 //! A verification is never switched off.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, Error, ProtocolVersion, RootCertStore};
+
+use super::Why;
 
 pub(super) fn client_config() -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();
@@ -18,12 +22,93 @@ pub(super) fn client_config() -> Result<Arc<ClientConfig>, String> {
             .map(CertificateDer::as_ref);
         roots.add_parsable_certificates(bundled.map(|der| CertificateDer::from(der.to_vec())));
     }
+    trusting(roots)
+}
+
+/// A client that trusts these authorities.
+pub(super) fn trusting(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|e| format!("TLS: {e}"))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// Why a handshake failed.
+pub(super) fn handshake_why(error: &std::io::Error) -> Why {
+    match inside(error) {
+        Some(error) => why(error),
+        None => Why::Tls(format!(
+            "it ended the TLS handshake ({})",
+            crate::values::io_words(error)
+        )),
+    }
+}
+
+/// rustls' errors travel inside io errors, sometimes two deep, and `source()` looks past them.
+pub(super) fn inside(error: &std::io::Error) -> Option<&Error> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref().or_else(|| inside(inner.downcast_ref()?))
+}
+
+/// What rustls found, in words.
+pub(super) fn why(error: &Error) -> Why {
+    match error {
+        Error::InvalidMessage(_) => Why::Tls("it does not speak TLS on this port (is it plain http?)".to_owned()),
+        Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::AccessDenied,
+        ) => Why::ClientCertRefused,
+        Error::InvalidCertificate(refused) => Why::Tls(certificate_words(refused)),
+        other => Why::Tls(format!("TLS: {other}")),
+    }
+}
+
+fn certificate_words(refused: &CertificateError) -> String {
+    match refused {
+        CertificateError::ExpiredContext { time, not_after } => {
+            let since = time.as_secs().saturating_sub(not_after.as_secs());
+            format!("its certificate expired {} ago", days(Duration::from_secs(since)))
+        }
+        CertificateError::Expired => "its certificate has expired".to_owned(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet; is the clock of this machine right?".to_owned()
+        }
+        CertificateError::NotValidForNameContext { expected, presented } => format!(
+            "its certificate is not for {} but for {}",
+            expected.to_str(),
+            presented.iter().map(|name| bare(name)).collect::<Vec<_>>().join(", ")
+        ),
+        CertificateError::NotValidForName => "its certificate is for another name".to_owned(),
+        CertificateError::UnknownIssuer => "its certificate is signed by nobody whom this machine trusts".to_owned(),
+        other => format!("its certificate is refused: {other}"),
+    }
+}
+
+/// rustls writes presented names as `DnsName("farm.test")`.
+fn bare(name: &str) -> &str {
+    name.split('"').nth(1).unwrap_or(name)
+}
+
+/// The day is the unit of certificates.
+pub(super) fn days(length: Duration) -> String {
+    match length.as_secs() / 86_400 {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
+pub(super) const fn version(version: ProtocolVersion) -> &'static str {
+    match version {
+        ProtocolVersion::TLSv1_3 => "TLS 1.3",
+        ProtocolVersion::TLSv1_2 => "TLS 1.2",
+        _ => "TLS",
+    }
 }
 
 #[cfg(test)]

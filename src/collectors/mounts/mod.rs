@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod bench;
 mod child;
+mod discover;
+mod gist;
 mod memory;
 mod plan;
 mod pool;
@@ -35,11 +37,12 @@ pub use symptoms::{
 };
 pub use target::{Expected, PlotSize, Target};
 
-use super::{Collector, Diagnosis, Part, Symptom, Tools};
+use super::{Collector, Diagnosis, Discovery, Here, Part, Symptom, Tools};
 use crate::clock::Now;
 use crate::exposition::{Family, Page};
 use crate::process::Program;
-use crate::upstream::{Fault, Upstream, Why};
+use crate::upstream::{Fault, Reason, Upstream, Why};
+use crate::values::Endpoint;
 use prober::{Limits, Prober};
 
 /// The hidden command of our binary that a child runs.
@@ -126,5 +129,50 @@ impl Collector for Mounts {
 
     fn diagnose(&self, snapshot: &Snapshot, _now: Now) -> Diagnosis {
         symptoms::diagnose(snapshot, &self.target.thresholds)
+    }
+
+    /// The mount table is no network service, and the servers of shares are tried in rounds.
+    fn endpoints(_target: &Target) -> Vec<(&'static str, Endpoint)> {
+        Vec::new()
+    }
+
+    fn gist(snapshot: &Snapshot, _target: &Target, part: &Part, _now: Now) -> Result<String, String> {
+        match part.name {
+            SERVERS => Ok(gist::servers(&snapshot.servers_reachable())),
+            _ => gist::probe(&snapshot.mounts),
+        }
+    }
+
+    fn advice(fault: &Fault) -> Option<&'static str> {
+        match fault.reason() {
+            Reason::NotFound | Reason::Malformed => {
+                Some("In a container, mount the host's /proc and / and name the places with `procfs` and `rootfs`.")
+            }
+            Reason::Forbidden => Some(
+                "May the user of farmwarden read the mount table? /proc can be mounted with hidepid, and a sandbox \
+                 can close it.",
+            ),
+            _ => None,
+        }
+    }
+
+    fn ad_hoc(text: &str, here: &Here) -> Result<Target, String> {
+        let target = Target::local(here.procfs.clone(), here.rootfs.clone());
+        if text == target.name.as_str() {
+            Ok(target)
+        } else {
+            Err(format!(
+                "only this machine can be looked at; its name is `{}`",
+                target.name
+            ))
+        }
+    }
+
+    async fn local(here: &Here, _tools: &Tools) -> Vec<Target> {
+        vec![Target::local(here.procfs.clone(), here.rootfs.clone())]
+    }
+
+    async fn discover(here: &Here, _tools: &Tools) -> Discovery {
+        discover::discover(&Target::local(here.procfs.clone(), here.rootfs.clone())).await
     }
 }

@@ -68,7 +68,7 @@ pub(super) async fn probe(target: &Target, prober: &Prober) -> Result<Reading, F
 }
 
 /// The host's table: a service sandbox shows its own mounts and flags in `self`, PID 1 shows those of the machine.
-async fn mount_table(target: &Target) -> Result<Table, Fault> {
+pub(super) async fn mount_table(target: &Target) -> Result<Table, Fault> {
     let first = target.procfs.join("1/mountinfo");
     let second = target.procfs.join("self/mountinfo");
     let (path, text) = match read(&first, TABLE_CAP).await {

@@ -111,6 +111,11 @@ impl Snapshot {
             .copied()
     }
 
+    /// Of every server of a share that was tried.
+    pub(super) fn servers_reachable(&self) -> Vec<bool> {
+        self.servers.values().copied().collect()
+    }
+
     pub(super) fn absorb_servers(&mut self, servers: Vec<(Server, bool)>) {
         self.servers = servers.into_iter().collect();
     }

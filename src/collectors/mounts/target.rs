@@ -180,6 +180,29 @@ impl TargetConfig for Target {
         wrong.extend(self.wrong_plot_sizes());
         wrong
     }
+
+    fn setting(&self, key: &str) -> Option<String> {
+        Some(match key {
+            "expected" => match self.expected.len() {
+                0 => "none".to_owned(),
+                1 => "1 mount".to_owned(),
+                several => format!("{several} mounts"),
+            },
+            "plot_sizes" => {
+                let sizes = self
+                    .plot_sizes
+                    .iter()
+                    .map(|plot| format!("{} {}", plot.name, plot.size));
+                sizes.collect::<Vec<_>>().join(", ")
+            }
+            "reserve" => self.reserve.to_string(),
+            "max_children" => self.max_children.to_string(),
+            "thresholds.stuck_after" => self.thresholds.stuck_after.to_string(),
+            "thresholds.min_free_slots" => self.thresholds.min_free_slots.to_string(),
+            "thresholds.full_within" => self.thresholds.full_within.to_string(),
+            _ => return None,
+        })
+    }
 }
 
 impl Target {

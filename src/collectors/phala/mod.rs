@@ -3,6 +3,8 @@
 //! It owns heights, head time, peers and versions. Which node is stuck and which chain stands still for everyone is
 //! told apart in `relations/chains.rs`, which sees all nodes.
 
+mod discover;
+mod gist;
 mod reader;
 mod samples;
 mod snapshot;
@@ -13,13 +15,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use discover::{USUAL_PORTS, on_this_machine};
 pub use snapshot::{Chain, Snapshot, View};
 pub use symptoms::{NODE_STUCK, Thresholds};
 
-use super::{Collector, Diagnosis, Part, Symptom, TargetConfig, Tools};
+use super::{Collector, Diagnosis, Discovery, Here, Part, Symptom, TargetConfig, Tools};
 use crate::clock::Now;
 use crate::exposition::{Family, Page};
-use crate::upstream::{Fault, Substrate, Token};
+use crate::upstream::{Fault, Reason, Substrate, Token, Why};
 use crate::values::{self, Endpoint, Name, SecretSource, Size};
 
 /// One node. At least one endpoint; a Phala node has both.
@@ -122,6 +125,19 @@ impl TargetConfig for Target {
         }
         wrong
     }
+
+    fn setting(&self, key: &str) -> Option<String> {
+        let thresholds = &self.thresholds;
+        Some(match key {
+            "thresholds.stuck_after" => thresholds.stuck_after.to_string(),
+            "thresholds.head_age" => thresholds.head_age.to_string(),
+            "thresholds.behind_blocks" => thresholds.behind_blocks.to_string(),
+            "thresholds.min_peers" => thresholds.min_peers.to_string(),
+            "thresholds.para_finality_lag_blocks" => thresholds.para_finality_lag_blocks.to_string(),
+            "thresholds.relay_finality_lag_blocks" => thresholds.relay_finality_lag_blocks.to_string(),
+            _ => return None,
+        })
+    }
 }
 
 /// A parachain takes its blocks' finality from the relay chain that its own process follows.
@@ -210,6 +226,78 @@ impl Collector for Node {
 
     fn diagnose(&self, snapshot: &Snapshot, now: Now) -> Diagnosis {
         symptoms::diagnose(snapshot, &self.thresholds, now)
+    }
+
+    fn endpoints(target: &Target) -> Vec<(&'static str, Endpoint)> {
+        let chains = [(Chain::Para, &target.para), (Chain::Relay, &target.relay)];
+        let configured = chains.into_iter().filter_map(|(chain, endpoint)| {
+            let endpoint = endpoint.as_ref()?;
+            Some((chain.name(), endpoint.clone()))
+        });
+        configured.collect()
+    }
+
+    fn gist(snapshot: &Snapshot, target: &Target, part: &Part, now: Now) -> Result<String, String> {
+        let seen = snapshot
+            .chains()
+            .into_iter()
+            .find(|(chain, _)| chain.name() == part.name);
+        seen.map_or_else(
+            || Ok(String::new()),
+            |(_, view)| gist::gist(view, &target.thresholds, now),
+        )
+    }
+
+    fn advice(fault: &Fault) -> Option<&'static str> {
+        advice(fault)
+    }
+
+    fn ad_hoc(text: &str, _here: &Here) -> Result<Target, String> {
+        let endpoint: Endpoint = text.parse()?;
+        let named = format!("{}-{}", endpoint.host().replace(':', "-"), endpoint.port());
+        let name = named.trim_start_matches('-').parse()?;
+        let relay = USUAL_PORTS.contains(&(Chain::Relay, endpoint.port()));
+        let chain = if relay { Chain::Relay } else { Chain::Para };
+        Ok(Target::single(name, chain, endpoint))
+    }
+
+    async fn local(_here: &Here, tools: &Tools) -> Vec<Target> {
+        let mut found = Vec::new();
+        for (chain, port) in USUAL_PORTS {
+            found.extend(on_this_machine(chain, port, tools).await);
+        }
+        found
+    }
+
+    async fn discover(_here: &Here, tools: &Tools) -> Discovery {
+        discover::discover(USUAL_PORTS, tools).await
+    }
+}
+
+/// The flags are those of the node's program (polkadot-sdk, `substrate/client/cli`).
+fn advice(fault: &Fault) -> Option<&'static str> {
+    match (&fault.why, fault.reason()) {
+        (Why::Unreachable(words), _) if words.contains("refused") => Some(
+            "Nothing listens there. Is the node running (docker ps)? Is this its --rpc-port (usually 9944, relay \
+             9945)? Asked from another machine it needs --rpc-external.",
+        ),
+        (_, Reason::Forbidden) => Some(
+            "The node answers only to names and addresses that it allows: ask it as 127.0.0.1 or by its address \
+             instead of a name, or start it with --rpc-external and --rpc-cors all.",
+        ),
+        (_, Reason::Timeout) => Some(
+            "Is a firewall in between, or the node busy? A node that is syncing or whose disk is slow answers late; \
+             try curl on the node's own machine.",
+        ),
+        (_, Reason::Malformed | Reason::NotFound) => Some(
+            "That is no Substrate RPC. Is it the right port? 9944 is the parachain's, 9945 the relay chain's, 9615 \
+             the node's own metrics, 30333 its p2p.",
+        ),
+        (_, Reason::Status) => Some(
+            "Nodes from before mid-2023 take only websockets on 9944 and 9945: try ws:// in place of http://, or \
+             http:// on 9933 and 9934.",
+        ),
+        _ => None,
     }
 }
 

@@ -42,24 +42,48 @@ pub static NODE_STUCK: Symptom = Symptom {
     name: "node_stuck",
     meaning: "The node answers, but its best block has not risen for `stuck_after` (5m: 25 Khala or 50 Kusama blocks), \
               and no other configured node shows that the chain stands still for everyone.",
+    advice: "Does the node find peers, is its disk full, does its log say why? If neither, restart the node; \
+             PRB shows height -1 until its data provider is restarted after it.",
+    thresholds: &["phala.thresholds.stuck_after"],
+    takes_time: true,
 };
 static HEAD_OLD: Symptom = Symptom {
     name: "node_head_old",
     meaning: "The node's best block was made more than `head_age` ago (2m: 10 parachain blocks, after which workers miss \
               their heartbeat). A node without peers can look healthy by every other figure.",
+    advice: "If node_behind or node_few_peers is there too, look at those first. If the height rises, the \
+             node is catching up: wait. Otherwise see node_stuck; and compare the clock of the machine with another \
+             one.",
+    thresholds: &["phala.thresholds.head_age"],
+    takes_time: false,
 };
 static BEHIND: Symptom = Symptom {
     name: "node_behind",
     meaning: "The node is more than `behind_blocks` (200, as in the official solo scripts) behind what its peers announce.",
+    advice: "If the height rises, it is catching up: wait. If it does not, see node_stuck. A node that loses \
+             ground all the time has too slow a disk or too few peers.",
+    thresholds: &["phala.thresholds.behind_blocks"],
+    takes_time: false,
 };
 static FEW_PEERS: Symptom = Symptom {
     name: "node_few_peers",
     meaning: "The node has fewer than `min_peers` (3) peers although it is meant to have some.",
+    advice: "Is the node's p2p port (30333, relay 30334) open through firewall and router, and does the \
+             machine reach the internet? After a start it takes some minutes to find peers.",
+    thresholds: &["phala.thresholds.min_peers"],
+    takes_time: false,
 };
 static FINALITY_LAG: Symptom = Symptom {
     name: "node_finality_lag",
     meaning: "Finalized blocks trail the best block by more than `para_finality_lag_blocks` (15) or \
               `relay_finality_lag_blocks` (30), three minutes each; PRB follows finalized blocks only.",
+    advice: "Mostly it is the chain's own affair: compare with a public explorer. If only this node trails, \
+             look at its peers and its log; PRB sends nothing new until it is over.",
+    thresholds: &[
+        "phala.thresholds.para_finality_lag_blocks",
+        "phala.thresholds.relay_finality_lag_blocks",
+    ],
+    takes_time: false,
 };
 
 pub(super) const SYMPTOMS: &[&Symptom] = &[&NODE_STUCK, &HEAD_OLD, &BEHIND, &FEW_PEERS, &FINALITY_LAG];

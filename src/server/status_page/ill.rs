@@ -62,7 +62,7 @@ fn group(name: &str, list: &[&Symptom], view: &View) -> Markup {
                 @if more > 0 { li { a href=(view.with_all().address()) { (more) " more" } } }
             }
             @if let Some(first) = list.first() {
-                details { summary { "What " (name) " means" } p { (first.meaning) } }
+                details { summary { "What " (name) " means, and what to do" } p { (first.meaning) } p { (first.advice) } }
             }
         }
     }

@@ -51,6 +51,7 @@ fn symptom(target: &str, evidence: &str) -> Symptom {
         entity: Some("/mnt/1".to_owned()),
         evidence: evidence.to_owned(),
         meaning: "The last probe met an error.".to_owned(),
+        advice: "Look at the disk.".to_owned(),
     }
 }
 

@@ -1,0 +1,78 @@
+//! A word that nobody knows, and the known ones that it may have meant.
+
+/// What a list shows at most; a farm has thousands of targets.
+const MOST_LISTED: usize = 20;
+
+/// What is not known, what is near, and what there is.
+pub(super) fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>, place: &str) -> String {
+    let known: Vec<&str> = known.collect();
+    let word = word.escape_debug().to_string();
+    if known.is_empty() {
+        return format!("there is no {what} `{word}` {place}; there is none at all");
+    }
+    let mut near: Vec<&str> = known.iter().copied().filter(|known| is_near(&word, known)).collect();
+    near.sort_by_key(|known| distance(&word, known));
+    near.truncate(3);
+    let meant = if near.is_empty() {
+        String::new()
+    } else {
+        format!("; did you mean {}?", near.join(" or "))
+    };
+    let listed: Vec<&str> = known.iter().copied().take(MOST_LISTED).collect();
+    let more = match known.len() - listed.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "there is no {what} `{word}` {place}{meant}\nknown: {}{more}",
+        listed.join(", ")
+    )
+}
+
+/// A third of the letters may be wrong; a part of a name is near, too.
+fn is_near(word: &str, known: &str) -> bool {
+    let part = word.len() >= 3 && (known.contains(word) || word.contains(known));
+    part || distance(word, known) <= known.chars().count().div_ceil(3)
+}
+
+/// Letters to insert, delete or replace (Levenshtein), row by row.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (above, a) in one.chars().enumerate() {
+        let mut left = above + 1;
+        let mut next = vec![left];
+        for (pair, b) in row.windows(2).zip(other.chars()) {
+            let [diagonal, up] = pair else { continue };
+            left = (diagonal + usize::from(a != b)).min(up + 1).min(left + 1);
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_counted() {
+        assert_eq!(distance("node-1", "node-1"), 0);
+        assert_eq!(distance("nod-1", "node-1"), 1);
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+    }
+
+    #[test]
+    fn the_near_ones_come_first_and_all_are_listed() {
+        let known = ["harvester-1", "node-1", "node-2"];
+        assert_eq!(
+            unknown("target", "nod-1", known.into_iter(), "in farm.yml"),
+            "there is no target `nod-1` in farm.yml; did you mean node-1 or node-2?\nknown: harvester-1, node-1, node-2"
+        );
+        assert_eq!(
+            unknown("target", "x", std::iter::empty(), "here"),
+            "there is no target `x` here; there is none at all"
+        );
+    }
+}

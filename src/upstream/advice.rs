@@ -1,0 +1,78 @@
+//! What to do about a fault, for a person who did not write the upstream. Rooms of collectors know better where the
+//! words of an upstream allow it.
+
+use super::{Fault, Reason, Why};
+
+impl Fault {
+    /// One or two sentences.
+    pub fn advice(&self) -> &'static str {
+        match &self.why {
+            Why::Unreachable(words) => unreachable_advice(words),
+            Why::Configuration(_) => "Correct the file or variable that is named.",
+            why => why.reason().advice(),
+        }
+    }
+}
+
+/// The system's own words tell apart what needs different hands.
+fn unreachable_advice(words: &str) -> &'static str {
+    let says = |part: &str| words.contains(part);
+    if says("does not resolve") || says("no address") {
+        "Is the name written right, and does this machine's name server (/etc/resolv.conf) or /etc/hosts know it? \
+         An address in its place needs neither."
+    } else if says("looked up") {
+        "This machine's name server does not answer: see /etc/resolv.conf. An address needs no name server."
+    } else if says("refused") {
+        "The machine is there, but nothing listens on this port: is the service running, is the port the right one, \
+         and does it listen on more than 127.0.0.1?"
+    } else if says("no route") || says("unreachable") {
+        "This machine knows no way there: is the other one switched on, is the cable in, is the address right?"
+    } else {
+        Reason::Unreachable.advice()
+    }
+}
+
+impl Reason {
+    /// What helps in general.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Unreachable => "Is the service running, and is the address the right one?",
+            Self::Timeout => {
+                "Nothing came back in time: a firewall that drops packets, a machine that is off, or a service that \
+                 hangs. Try it from the machine itself."
+            }
+            Self::Tls => {
+                "Is the scheme right (https only where there is TLS)? An authority of your own is trusted when its \
+                 certificate is in the machine's list (/usr/local/share/ca-certificates and update-ca-certificates)."
+            }
+            Self::ClientCertRefused => "Does the certificate that is configured belong to this service's authority?",
+            Self::Unauthorized => "Is the token or password the right one, and does it still hold?",
+            Self::AuthDown => "Look at the authorisation service first.",
+            Self::Forbidden => "It knows who asks and refuses: which addresses, names or permissions does it allow?",
+            Self::NotFound => "Is this the right port and path, and the service in the expected version?",
+            Self::Status => "Something answers, but not the service that is expected: is this the right port?",
+            Self::TooLarge => "Is this the right port? No answer that is asked for is that large.",
+            Self::Malformed => "Something else answers there: is this the right port, and the right scheme?",
+            Self::Upstream => "The service itself is in trouble: its log says more.",
+            Self::InProgress => "It answers too slowly for its interval: raise `interval`, or find out what loads it.",
+            Self::Internal => "Please report it, with these lines.",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn advice(words: &str) -> &'static str {
+        Fault::new("http://farm:1", "connect", Why::Unreachable(words.to_owned())).advice()
+    }
+
+    #[test]
+    fn advice_follows_the_words_of_the_system() {
+        assert!(advice("connection refused").contains("nothing listens"));
+        assert!(advice("the name `farm` does not resolve").contains("/etc/hosts"));
+        assert!(advice("no route to host").contains("cable"));
+        assert_eq!(advice("something new"), Reason::Unreachable.advice());
+    }
+}
