@@ -139,3 +139,40 @@ async fn the_page_says_first_what_is_wrong_and_runs_no_script() {
     assert_eq!(none.status, 404);
     assert!(none.text().contains("There is no target &lt;b&gt;."), "{}", none.text());
 }
+
+#[tokio::test]
+async fn what_hangs_on_a_broken_target_waits_for_it_and_is_not_the_cause() {
+    let config = "collectors:\n  phala:\n    - {name: second, farm: east, depends_on: [first], para: 'http://127.0.0.1:1'}\n    \
+                  - {name: first, farm: east, para: 'http://127.0.0.1:1'}\n    - {name: other, farm: west, para: 'http://127.0.0.1:1'}\n";
+    let warden = Warden::start(config).await;
+    for target in ["first", "second", "other"] {
+        warden
+            .page_with(&format!("target=\"{target}\",part=\"para\"}} 0"))
+            .await;
+    }
+    let report: Report = serde_json::from_value(json(&warden.get("/api/v1/targets").await)).unwrap();
+    let farms: Vec<_> = report
+        .farms
+        .iter()
+        .map(|farm| {
+            let links = farm.links.iter().map(|link| {
+                let waits = link.waits_for.clone().unwrap_or_default();
+                (link.target.clone(), link.first_broken, waits)
+            });
+            (farm.name.clone(), links.collect::<Vec<_>>())
+        })
+        .collect();
+    let link = |name: &str, first, waits: &str| (name.to_owned(), first, waits.to_owned());
+    assert_eq!(
+        farms,
+        [
+            (
+                "east".to_owned(),
+                vec![link("first", true, ""), link("second", false, "first")]
+            ),
+            ("west".to_owned(), vec![link("other", true, "")]),
+        ]
+    );
+    let page = warden.get("/").await;
+    assert!(page.text().contains("waits for first"), "{}", page.text());
+}

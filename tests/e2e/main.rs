@@ -14,6 +14,7 @@ mod mounts;
 mod page;
 mod prometheus;
 mod reload;
+mod secrets;
 mod status_page;
 mod substrate;
 mod support;

@@ -32,6 +32,11 @@ pub(crate) fn get(address: &str, path: &str, headers: &[&str]) -> Result<Answer,
     exchange(address, &format!("GET {path} HTTP/1.0"), headers, "")
 }
 
+/// Posts nothing.
+pub(crate) fn post(address: &str, path: &str, headers: &[&str]) -> Result<Answer, String> {
+    exchange(address, &format!("POST {path} HTTP/1.0"), headers, "")
+}
+
 /// The body of a 200, as JSON.
 pub(crate) fn get_json(address: &str, path: &str) -> Result<Value, String> {
     json_of(&get(address, path, &[])?)
