@@ -18,6 +18,7 @@ struct Farm {
     mood: Mood,
     #[serde(default)]
     users: BTreeMap<String, Duration>,
+    interval: Option<Duration>,
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -144,7 +145,7 @@ fn wrong_forms_say_what_was_expected() {
 fn an_unknown_key_far_from_all_others_lists_them() {
     assert_eq!(
         wrong("name: a\nbananas: 1"),
-        "f.yml:2:1: bananas: unknown key `bananas`; there are name, nodes, mood, users"
+        "f.yml:2:1: bananas: unknown key `bananas`; there are name, nodes, mood, users, interval"
     );
 }
 
@@ -153,7 +154,7 @@ fn a_key_that_stands_twice_is_a_mistake_and_the_first_one_holds() {
     let read = read("name: a\nname: b\n");
     assert_eq!(
         Mistakes(read.mistakes).to_string(),
-        "f.yml:2:1: the key `name` stands twice (first in line 1)"
+        "f.yml:2:1: name: the key `name` stands twice (first in line 1)"
     );
     assert_eq!(read.value.unwrap().name.as_str(), "a");
 }
@@ -206,6 +207,13 @@ fn what_would_grow_without_end_is_refused() {
         writeln!(bomb, "a{level}: &a{level} [{}]", [alias.as_str(); 10].join(", ")).unwrap();
     }
     assert!(wrong(&bomb).contains("too large"));
+    let long = format!("name: &n {}\nusers: [{}]", "x".repeat(1 << 20), "*n, ".repeat(100));
+    assert!(wrong(&long).contains("too large"));
+    let mut deep = String::from("a0: &a0 [[[[[[[[x]]]]]]]]\n");
+    for level in 1..10 {
+        writeln!(deep, "a{level}: &a{level} [[[[[[[[*a{}]]]]]]]]", level - 1).unwrap();
+    }
+    assert!(wrong(&deep).contains("more than 64 levels"));
     assert!(wrong(&("name: ".to_owned() + &"[".repeat(100) + &"]".repeat(100))).contains("more than 64 levels"));
     assert!(wrong("name: a\nnodes: &n [*n]").contains("lies inside of what it stands for"));
     assert!(wrong(&" ".repeat((16 << 20) + 1)).contains("larger than 16 MiB"));
@@ -220,9 +228,13 @@ fn a_value_that_may_be_a_secret_is_not_repeated() {
 
 #[test]
 fn text_of_the_file_is_shown_short_and_on_one_line() {
-    let long = format!("name: a\nmood: \"{}\\n\\e[31m\"", "x".repeat(1000));
-    let said = wrong(&long);
-    assert!(said.len() < 200 && !said.chars().any(char::is_control), "{said}");
+    for key in ["mood", "interval"] {
+        let long = format!("name: a\n{key}: \"{}\\n\\e[31m\"", "x".repeat(1000));
+        let said = wrong(&long);
+        assert!(said.len() < 250 && !said.chars().any(char::is_control), "{said}");
+    }
+    let said = wrong("name: http://u:s3cret@h\nmood: http://u:s3cret@h");
+    assert!(said.lines().count() == 2 && !said.contains("s3cret"), "{said}");
 }
 
 #[test]
