@@ -1,5 +1,6 @@
 //! The command line: one file per command, each thin.
 
+mod check_config;
 mod metrics;
 pub mod probe_mount;
 mod serve;
@@ -31,12 +32,16 @@ const EXAMPLES: &str = "Examples:
   farmwarden --web.listen-address 10.0.0.5:19977  let a Prometheus on another machine scrape
   farmwarden --web.config.file /etc/farmwarden/web.yml
                                                   with TLS and passwords (docs/access.md)
+  farmwarden check-config /etc/farmwarden.yml     say every mistake of the file, or what it comes to
   farmwarden metrics                              list every metric with its meaning";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the page (the default).
     Serve(Box<serve::Args>),
+    /// Check configuration files: every mistake with its line, exit code 2.
+    #[command(after_help = check_config::EXAMPLES)]
+    CheckConfig(check_config::Args),
     /// List every metric family with type, labels and meaning, as Markdown.
     Metrics,
     /// Touch mounts on behalf of the serving process. Not for people.
@@ -54,6 +59,7 @@ pub fn main() -> ExitCode {
             command: Some(command), ..
         } => match command {
             Command::Serve(args) => serve::run(*args),
+            Command::CheckConfig(args) => check_config::run(&args),
             Command::Metrics => metrics::run(),
             Command::ProbeMount => probe_mount::run(),
         },

@@ -7,6 +7,7 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 use super::LARGEST;
 use super::merge;
 use super::mistake::{Mistake, Place, shown};
+use super::syntax;
 use super::tree::{Entry, Id, Node, Tree, Value, join};
 
 /// A configuration of ten thousand targets has a tenth of that; without it a few lines of aliases could fill the memory.
@@ -78,7 +79,7 @@ impl<'a> Builder<'a> {
                 None => Ok((Event::StreamEnd, Place { line: 1, column: 1 })),
                 Some(Ok((Event::Comment(..), _))) => continue,
                 Some(Ok((event, span))) => Ok((event, place(&span))),
-                Some(Err(error)) => Err(self.wrong(place_of(&error), form(&error))),
+                Some(Err(error)) => Err(self.wrong(place_of(&error), syntax::words(error.kind()))),
             };
         }
     }
@@ -248,23 +249,4 @@ fn place_of(error: &ScanError) -> Place {
         line: error.marker().line(),
         column: error.marker().col() + 1,
     }
-}
-
-/// The scanner's own sentence, with what an operator can do where it is known.
-fn form(error: &ScanError) -> String {
-    use granit_parser::ErrorKind as Kind;
-    if error.info().contains(" tab") {
-        return "a tab stands where YAML wants spaces; indent with spaces only".to_owned();
-    }
-    let hint = match error.kind() {
-        Kind::MappingValueNotAllowed => {
-            "; is this line indented like the keys beside it, or does a value hold `: ` without quotes?"
-        }
-        Kind::ExpectedBlockMappingKey | Kind::InvalidIndentation | Kind::ExpectedBlockSequenceEntry => {
-            "; is this line indented like its neighbours?"
-        }
-        Kind::SimpleKeyExpected => "; a line `key: value` is expected, with a space behind the colon",
-        _ => "",
-    };
-    format!("this is no YAML: {}{hint}", error.info())
 }

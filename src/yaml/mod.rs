@@ -7,6 +7,7 @@ mod build;
 mod merge;
 mod mistake;
 mod read;
+mod syntax;
 mod tree;
 mod wrong;
 

@@ -70,7 +70,8 @@ impl<'de> Reader<'de> {
         match self.value() {
             // Words and not form: it repeats what stands there.
             Some(Value::Scalar { text, .. }) if !self.is_nothing() => {
-                de::Error::custom(format!("{what}, not `{}`", shown(text)))
+                let (what, hint) = what.split_at(what.find(';').unwrap_or(what.len()));
+                de::Error::custom(format!("{what}, not `{}`{hint}", shown(text)))
             }
             _ => Wrong::form(what),
         }

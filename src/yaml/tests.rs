@@ -110,7 +110,7 @@ fn wrong_forms_say_what_was_expected() {
     for (text, words) in [
         (
             "name: a\nnodes: 5",
-            "f.yml:2:8: nodes: a list is expected here; begin each entry with `- `, not `5`",
+            "f.yml:2:8: nodes: a list is expected here, not `5`; begin each entry with `- `",
         ),
         (
             "name: a\nnodes:\n  name: b",
@@ -145,7 +145,7 @@ fn wrong_forms_say_what_was_expected() {
 fn an_unknown_key_far_from_all_others_lists_them() {
     assert_eq!(
         wrong("name: a\nbananas: 1"),
-        "f.yml:2:1: bananas: unknown key `bananas`; there are name, nodes, mood, users, interval"
+        "f.yml:2:1: bananas: unknown key `bananas`; known here: name, nodes, mood, users, interval"
     );
 }
 
@@ -164,17 +164,17 @@ fn what_is_no_yaml_has_a_place_and_a_hint() {
     for (text, place, words) in [
         (
             "name: a\n\tnodes: []",
-            "f.yml:1:7: ",
-            "a tab stands where YAML wants spaces",
+            "f.yml:",
+            "a tab stands here; indent with spaces",
         ),
-        ("name: a: b", "f.yml:1:8: ", "without quotes"),
-        ("name: [a", "f.yml:", "this is no YAML"),
-        ("name: 'a", "f.yml:", "this is no YAML"),
-        ("name: a\n nodes: []", "f.yml:2:", "indented"),
+        ("name: a: b", "f.yml:1:8: ", "Put a text that has `: ` in it in quotes"),
+        ("name: [a", "f.yml:1:7: ", "the `[` that opens here is never closed"),
+        ("name: 'a", "f.yml:1:7: ", "the quote that opens here is never closed"),
+        ("name: a\n nodes: []", "f.yml:2:", "indented like"),
         ("name: a\n---\nname: b", "f.yml:2:1: ", "a second document begins here"),
         ("name: !x a", "f.yml:1:", "tags"),
         ("? [a]\n: b", "f.yml:1:", "a key must be a word"),
-        ("name: *nowhere", "f.yml:1:", "this is no YAML"),
+        ("name: *nowhere", "f.yml:1:7: ", "no anchor (`&name`)"),
     ] {
         let said = wrong(text);
         assert!(said.starts_with(place) && said.contains(words), "{text}: {said}");

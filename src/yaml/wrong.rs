@@ -105,7 +105,7 @@ fn unknown(key: &str, known: &[&str]) -> String {
     let nearest = alike.max_by(|(a, _), (b, _)| a.total_cmp(b));
     match nearest {
         Some((likeness, near)) if likeness >= ALIKE => format!("unknown key `{}`; did you mean `{near}`?", shown(key)),
-        Some(_) => format!("unknown key `{}`; there are {}", shown(key), known.join(", ")),
+        Some(_) => format!("unknown key `{}`; known here: {}", shown(key), known.join(", ")),
         None => format!("unknown key `{}`; no key is expected here", shown(key)),
     }
 }
