@@ -120,6 +120,12 @@ fn standard_input_is_a_file_called_so() {
     );
 }
 
+#[test]
+fn the_example_is_good() {
+    let output = check(root(), &["docs/example.yml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
 /// A block of YAML is a configuration of ours if it begins with our key.
 #[test]
 fn every_configuration_that_a_document_shows_is_good() {

@@ -1,6 +1,7 @@
 //! The command line: one file per command, each thin.
 
 mod check_config;
+mod example_config;
 mod metrics;
 pub mod probe_mount;
 mod serve;
@@ -42,6 +43,9 @@ enum Command {
     /// Check configuration files: every mistake with its line, exit code 2.
     #[command(after_help = check_config::EXAMPLES)]
     CheckConfig(check_config::Args),
+    /// Print an example configuration with every key, its explanation and its default.
+    #[command(after_help = example_config::EXAMPLES)]
+    ExampleConfig(example_config::Args),
     /// List every metric family with type, labels and meaning, as Markdown.
     Metrics,
     /// Touch mounts on behalf of the serving process. Not for people.
@@ -60,6 +64,7 @@ pub fn main() -> ExitCode {
         } => match command {
             Command::Serve(args) => serve::run(*args),
             Command::CheckConfig(args) => check_config::run(&args),
+            Command::ExampleConfig(args) => example_config::run(&args),
             Command::Metrics => metrics::run(),
             Command::ProbeMount => probe_mount::run(),
         },

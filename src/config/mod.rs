@@ -4,13 +4,17 @@
 //! leaves this room.
 
 mod check;
+mod example;
 mod links;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
+
+pub use example::{example, schema};
 
 use crate::collectors::mounts;
 use crate::collectors::{Link, Sections};
@@ -18,10 +22,10 @@ use crate::values;
 use crate::yaml::{self, Document, Mistake, Mistakes};
 
 /// The file as it is written.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Raw {
-    /// What is read, by kind.
+    /// The targets that are watched: a list for every kind.
     collectors: Sections,
 }
 
