@@ -1,5 +1,7 @@
 //! Documents that are generated, and links between documents, against what is there.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::fs;
 use std::path::Path;
 
@@ -7,22 +9,32 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-#[test]
-fn the_list_of_metrics_is_what_the_binary_prints() {
+/// Compares a document with what a command prints.
+fn is_printed_by(document: &str, command: &str) {
     #[expect(clippy::disallowed_methods, reason = "the binary itself is under test")]
     let printed = std::process::Command::new(env!("CARGO_BIN_EXE_farmwarden"))
-        .arg("metrics")
+        .arg(command)
         .output()
         .unwrap();
-    let file = root().join("docs/metrics.md");
+    let file = root().join(document);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&file, &printed.stdout).unwrap();
     }
     let written = fs::read(&file).unwrap_or_default();
     assert!(
         written == printed.stdout,
-        "docs/metrics.md is stale: UPDATE_DOCS=1 cargo test --test documents"
+        "{document} is stale: UPDATE_DOCS=1 cargo test --test documents"
     );
+}
+
+#[test]
+fn the_list_of_metrics_is_what_the_binary_prints() {
+    is_printed_by("docs/metrics.md", "metrics");
+}
+
+#[test]
+fn the_example_configuration_is_what_the_binary_prints() {
+    is_printed_by("docs/example.yml", "example-config");
 }
 
 #[test]

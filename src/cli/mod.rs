@@ -1,8 +1,10 @@
 //! The command line: one file per command, each thin.
 
+mod check_config;
 mod collect;
 mod discover;
 mod doctor;
+mod example_config;
 mod explain;
 mod manual;
 mod metrics;
@@ -45,6 +47,8 @@ const EXAMPLES: &str = "Examples:
       Serve with TLS and passwords (docs/access.md).
   farmwarden discover --write /etc/farmwarden.yml
       Propose a configuration from what is on this machine.
+  farmwarden check-config /etc/farmwarden.yml
+      Say every mistake of the file, or what it comes to.
   farmwarden doctor
       Is everything reached, and if not, what to do?
   farmwarden explain mount_stuck
@@ -72,6 +76,12 @@ enum Command {
     /// Look around on this machine and propose a configuration.
     #[command(after_help = discover::EXAMPLES)]
     Discover(discover::Args),
+    /// Check configuration files: every mistake with its line, exit code 2.
+    #[command(after_help = check_config::EXAMPLES)]
+    CheckConfig(check_config::Args),
+    /// Print an example configuration with every key, its explanation and its default.
+    #[command(after_help = example_config::EXAMPLES)]
+    ExampleConfig(example_config::Args),
     /// List every metric with type, labels and meaning, as Markdown.
     #[command(after_help = metrics::EXAMPLES)]
     Metrics,
@@ -100,6 +110,8 @@ pub fn main() -> ExitCode {
             Command::Collect(args) => collect::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Discover(args) => discover::run(&args),
+            Command::CheckConfig(args) => check_config::run(&args),
+            Command::ExampleConfig(args) => example_config::run(&args),
             Command::Completions(args) => manual::completions(&args, &Cli::command()),
             Command::Man(args) => manual::man(&args, &Cli::command()),
             Command::Metrics => metrics::run(),

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -209,7 +210,7 @@ pub trait Visit {
 macro_rules! collectors {
     ($($room:ident: $collector:ty,)*) => {
         /// The section `collectors` of the configuration: a list of targets per kind.
-        #[derive(Clone, Debug, Default, Deserialize)]
+        #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct Sections {
             $(pub $room: Vec<<$collector as Collector>::Target>,)*

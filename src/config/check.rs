@@ -1,6 +1,6 @@
 //! What one key cannot know: keys of one target that contradict each other, and what targets say of one another.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::links::links;
 use crate::collectors::{Checked, Link, Sections};
@@ -68,13 +68,18 @@ fn dependencies(document: &Document, targets: &[(String, Checked)], links: &[Lin
         .iter()
         .map(|link| (&link.target, link.depends_on.as_slice()))
         .collect();
+    // A circle is told once, at its first target.
+    let mut in_circle: HashSet<&Name> = HashSet::new();
     for (path, target) in targets {
         for (number, needed) in target.depends_on.iter().flatten().enumerate() {
             let words = if *needed == target.name {
                 "a target cannot depend on itself".to_owned()
             } else if known.iter().all(|name| name != needed.as_str()) {
                 format!("no target is called `{needed}`")
+            } else if in_circle.contains(&target.name) {
+                continue;
             } else if let Some(circle) = way(&graph, needed, &target.name) {
+                in_circle.extend(circle.iter().copied());
                 let names: Vec<&str> = circle.iter().map(|name| name.as_str()).collect();
                 format!("this goes in a circle: {} -> {}", target.name, names.join(" -> "))
             } else {

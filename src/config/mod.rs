@@ -4,25 +4,30 @@
 //! leaves this room.
 
 mod check;
+mod example;
 mod links;
 mod proposed;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use example::{example, schema};
 pub use proposed::proposed;
 
 use crate::collectors::mounts;
 use crate::collectors::{Link, Sections};
 use crate::values;
-use crate::yaml::{Document, Mistake, Mistakes};
+use crate::yaml::{self, Document, Mistake, Mistakes};
 
 /// The file as it is written.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Raw {
-    /// What is read, by kind.
+    /// The targets that are watched: a list for every kind.
     collectors: Sections,
 }
 
@@ -42,16 +47,19 @@ impl Settings {
     /// From a file.
     pub fn read(file: &Path) -> Result<Self, Mistakes> {
         let shown = file.display().to_string();
-        let text = std::fs::read_to_string(file).map_err(|e| {
-            let words = match e.kind() {
-                std::io::ErrorKind::InvalidData => "it is not a text file in UTF-8".to_owned(),
-                _ => values::io_words(&e),
-            };
-            Mistakes(vec![Mistake::of_file(&shown, format!("cannot be read: {words}"))])
-        })?;
-        let mut settings = Self::parse(&shown, &text)?;
+        let opened = File::open(file).map_err(|e| unreadable(&shown, &e))?;
+        let mut settings = Self::read_from(&shown, opened)?;
         settings.file = Some(file.to_owned());
         Ok(settings)
+    }
+
+    /// From what is open already, like standard input.
+    pub fn read_from(name: &str, reader: impl Read) -> Result<Self, Mistakes> {
+        let mut text = String::new();
+        // A byte more than is taken, so that what is too large is seen to be.
+        let read = reader.take(yaml::LARGEST + 1).read_to_string(&mut text);
+        read.map_err(|e| unreadable(name, &e))?;
+        Self::parse(name, &text)
     }
 
     /// `file` is the name that stands in front of every mistake.
@@ -85,6 +93,14 @@ impl Settings {
             look_for_local_nodes: true,
         }
     }
+}
+
+fn unreadable(file: &str, error: &std::io::Error) -> Mistakes {
+    let words = match error.kind() {
+        std::io::ErrorKind::InvalidData => "it is not a text file in UTF-8".to_owned(),
+        _ => values::io_words(error),
+    };
+    Mistakes(vec![Mistake::of_file(file, format!("cannot be read: {words}"))])
 }
 
 #[cfg(test)]

@@ -67,6 +67,25 @@ impl fmt::Display for Size {
     }
 }
 
+/// Exact, unlike what is shown for people: in the largest unit that leaves at most one digit behind the point.
+impl serde::Serialize for Size {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Tenths of a binary unit are no whole bytes.
+        let step = |factor: u64| if factor.is_multiple_of(10) { factor / 10 } else { factor };
+        let fits = |factor: u64| self.0 >= factor && self.0.is_multiple_of(step(factor));
+        let largest = UNITS
+            .iter()
+            .filter(|(_, factor)| fits(*factor))
+            .max_by_key(|(_, factor)| *factor);
+        let (unit, factor) = largest.copied().unwrap_or(("B", 1));
+        let tenths = u128::from(self.0) * 10 / u128::from(factor);
+        match (tenths / 10, tenths % 10) {
+            (whole, 0) => serializer.collect_str(&format_args!("{whole}{unit}")),
+            (whole, tenth) => serializer.collect_str(&format_args!("{whole}.{tenth}{unit}")),
+        }
+    }
+}
+
 super::deserialize_from_str!(Size, "a size like 512MiB or 108.9GB");
 
 #[cfg(test)]
@@ -104,6 +123,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_written_into_a_file_is_read_back(bytes in 0..=u64::MAX, zeros in 0_u32..12) {
+            let size = Size::from_bytes(bytes / 10_u64.pow(zeros) * 10_u64.pow(zeros));
+            let written = serde_json::to_value(size).unwrap();
+            prop_assert_eq!(written.as_str().unwrap().parse::<Size>(), Ok(size));
+        }
+
         #[test]
         fn any_text_gives_a_value_or_an_error(text in ".*") {
             drop(text.parse::<Size>());

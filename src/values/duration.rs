@@ -97,6 +97,7 @@ impl fmt::Display for Duration {
 }
 
 super::deserialize_from_str!(Duration, "a duration like 15s, 5m or 1h30m");
+super::serialize_as_str!(Duration);
 
 #[cfg(test)]
 mod tests {

@@ -46,7 +46,10 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // The text is not repeated: it may hold a password by mistake.
+        // The text is not repeated: it may hold a password by mistake. Without a scheme, a host with a port is one.
+        if !text.contains("://") {
+            return Err("a URL begins with http://, https://, ws:// or wss://, like http://127.0.0.1:9944".to_owned());
+        }
         let url = Url::parse(text).map_err(|e| format!("not a URL ({e}); write it like http://127.0.0.1:9944"))?;
         let (scheme, default_port) = match url.scheme() {
             "http" => (Scheme::Http, 80),

@@ -43,6 +43,28 @@ macro_rules! deserialize_from_str {
                 deserializer.deserialize_str(Visitor)
             }
         }
+
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string" })
+            }
+        }
     };
 }
 pub(crate) use deserialize_from_str;
+
+/// `Serialize` by way of `Display`, for types whose text is read back: defaults in the example configuration.
+macro_rules! serialize_as_str {
+    ($type:ty) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    };
+}
+use serialize_as_str;

@@ -41,6 +41,7 @@ impl fmt::Display for Name {
 }
 
 super::deserialize_from_str!(Name, "a name of letters, digits, `.`, `_` and `-`");
+super::serialize_as_str!(Name);
 
 #[cfg(test)]
 mod tests {

@@ -39,6 +39,7 @@ impl fmt::Display for Pattern {
 }
 
 super::deserialize_from_str!(Pattern, "a pattern like /mnt/plots/* or /media/**");
+super::serialize_as_str!(Pattern);
 
 #[cfg(test)]
 mod tests {

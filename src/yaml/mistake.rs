@@ -24,7 +24,7 @@ impl Mistake {
             file: file.to_owned(),
             place,
             path: path.to_owned(),
-            words: words.into(),
+            words: one_line(&words.into()),
         }
     }
 
@@ -80,8 +80,9 @@ impl std::error::Error for Mistakes {}
 /// Longer pieces of a file say nothing more.
 const LONGEST: usize = 60;
 
-/// A piece of the file for a message: short, on one line.
+/// A piece of the file for a message: short, on one line, without the user and password of a URL.
 pub(super) fn shown(text: &str) -> String {
+    let text = &without_userinfo(text);
     let mut short: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
     // Quotes need no escape here.
     short = short.replace("\\'", "'").replace("\\\"", "\"");
@@ -89,6 +90,46 @@ pub(super) fn shown(text: &str) -> String {
         short.push('…');
     }
     short
+}
+
+/// Beyond the longest list of known keys.
+const LONGEST_MESSAGE: usize = 1_000;
+
+/// A whole message made fit for a terminal and a log: types repeat what they refuse.
+fn one_line(words: &str) -> String {
+    let mut out = String::with_capacity(words.len());
+    for c in without_userinfo(words).chars().take(LONGEST_MESSAGE) {
+        if c.is_control() {
+            out.extend(c.escape_debug());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Whatever stands between `://` and the last `@` of a word is nobody's business.
+pub(super) fn without_userinfo(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        out.push_str(before);
+        out.push_str("://");
+        let end = after
+            .find(|c: char| c.is_whitespace() || matches!(c, '`' | '"' | '\''))
+            .unwrap_or(after.len());
+        let (word, tail) = after.split_at(end);
+        match word.rsplit_once('@') {
+            Some((_, host)) => {
+                out.push_str("<hidden>@");
+                out.push_str(host);
+            }
+            None => out.push_str(word),
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Whether a value under this key may be a secret, to be kept out of messages: also where it was pasted by mistake.
@@ -104,5 +145,19 @@ pub(super) fn smells_of_a_secret(key: &str) -> bool {
         "credential",
         "users",
     ];
-    words.iter().any(|word| key.contains(word))
+    key.ends_with("key") || words.iter().any(|word| key.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_and_password_of_a_url_are_never_shown() {
+        assert_eq!(shown("http://u:p@ss/w@h:1/x y"), "http://<hidden>@h:1/x y");
+        assert_eq!(
+            one_line("`ws://u:p@h` and `ws://u@g`\n"),
+            "`ws://<hidden>@h` and `ws://<hidden>@g`\\n"
+        );
+    }
 }

@@ -1,17 +1,23 @@
 //! YAML text into any type, with every mistake of a file at once and each at its place.
 //!
-//! Libraries stop at the first mistake. Here the text becomes a tree (`tree.rs`), a type is read from the tree
+//! Libraries stop at the first mistake. Here the text becomes a tree (`build.rs`, `tree.rs`), a type is read from the tree
 //! (`read.rs`), and when that fails the mistake is noted, the piece that was wrong is taken out, and it is read again.
 
+mod build;
 mod merge;
 mod mistake;
 mod read;
+mod syntax;
 mod tree;
+mod wrong;
 
 use serde::de::DeserializeOwned;
 
 pub use mistake::{Mistake, Mistakes};
 use tree::Tree;
+
+/// In bytes: a file beyond this is not a configuration, and is not read to its end.
+pub const LARGEST: u64 = 16 << 20;
 
 /// A file that has the form of YAML.
 #[derive(Clone, Debug)]
@@ -38,7 +44,7 @@ const MOST_MISTAKES: usize = 100;
 impl Document {
     /// `file` is the name that stands in front of every mistake.
     pub fn parse(file: &str, text: &str) -> Result<Self, Mistakes> {
-        let (tree, early) = tree::parse(file, text).map_err(|mistake| Mistakes(vec![mistake]))?;
+        let (tree, early) = build::parse(file, text).map_err(|mistake| Mistakes(vec![mistake]))?;
         Ok(Self {
             file: file.to_owned(),
             tree,

@@ -1,181 +1,16 @@
 //! A serde reader over the tree, whose errors know the node: that is what lets one reading go on after another.
 
-use std::fmt::{self, Display};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor};
 
-use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Unexpected, Visitor};
-
-use super::mistake::{Mistake, shown};
-use super::tree::{Entry, Id, Tree, Value, join};
+use super::mistake::shown;
+use super::tree::{Entry, Id, Tree, Value, entries};
+use super::wrong::{At, Wrong};
 
 /// Reads the document as one value; an empty one as keys and values of which there are none.
 pub(super) fn whole<T: DeserializeOwned>(tree: &Tree) -> Result<T, Wrong> {
     match tree.root() {
         Some(id) => T::deserialize(Reader { tree, id }),
         None => T::deserialize(de::value::MapDeserializer::new(std::iter::empty::<(&str, &str)>())),
-    }
-}
-
-/// The first thing that was wrong.
-#[derive(Debug)]
-pub(super) struct Wrong {
-    what: What,
-    at: Option<At>,
-}
-
-#[derive(Debug)]
-enum What {
-    /// The type's own sentence, which may repeat the value.
-    Words(String),
-    /// Another form than the type has.
-    Form(String),
-    Unknown {
-        key: String,
-        known: &'static [&'static str],
-    },
-    Missing(&'static str),
-}
-
-#[derive(Debug, Clone, Copy)]
-enum At {
-    Node(Id),
-    /// A key of a map, by its number.
-    Key(Id, usize),
-}
-
-impl Wrong {
-    fn form(words: impl Into<String>) -> Self {
-        Self {
-            what: What::Form(words.into()),
-            at: None,
-        }
-    }
-
-    /// The innermost place wins.
-    fn or_at(mut self, at: At) -> Self {
-        self.at.get_or_insert(at);
-        self
-    }
-
-    /// As a mistake; none if it only follows from one that is told already.
-    pub(super) fn mistake(&self, file: &str, tree: &Tree) -> Option<Mistake> {
-        let (place, path, secret) = match self.at {
-            Some(At::Node(id)) => {
-                let node = tree.get(id)?;
-                if let What::Missing(key) = self.what
-                    && node.taken_out.iter().any(|gone| gone == key)
-                {
-                    return None;
-                }
-                (Some(node.place), tree.path(id), tree.secret(id))
-            }
-            Some(At::Key(id, number)) => {
-                let entry = entries(tree, id).get(number)?;
-                let mut path = tree.path(id);
-                join(&mut path, &entry.key);
-                (Some(entry.place), path, None)
-            }
-            None => (None, String::new(), None),
-        };
-        let words = match &self.what {
-            What::Words(words)
-                if secret.is_some_and(|secret| words.contains(secret) || words.contains(&shown(secret))) =>
-            {
-                "this value does not fit here; it is not repeated, because the key may hold a secret".to_owned()
-            }
-            _ => self.to_string(),
-        };
-        Some(Mistake::new(file, place, &path, words))
-    }
-
-    /// Takes the wrong piece out of the tree; false if nothing is left then.
-    pub(super) fn take_out(&self, tree: &mut Tree) -> bool {
-        match self.at {
-            Some(At::Node(id)) => tree.take_out(id),
-            Some(At::Key(id, number)) => {
-                let value = entries(tree, id).get(number).map(|entry| entry.value);
-                value.is_some_and(|value| tree.take_out(value))
-            }
-            None => false,
-        }
-    }
-}
-
-fn unknown(key: &str, known: &[&str]) -> String {
-    /// Below it two words are not alike.
-    const ALIKE: f64 = 0.55;
-    let alike = known
-        .iter()
-        .map(|other| (strsim::normalized_damerau_levenshtein(key, other), other));
-    let nearest = alike.max_by(|(a, _), (b, _)| a.total_cmp(b));
-    match nearest {
-        Some((likeness, near)) if likeness >= ALIKE => format!("unknown key `{}`; did you mean `{near}`?", shown(key)),
-        Some(_) => format!("unknown key `{}`; there are {}", shown(key), known.join(", ")),
-        None => format!("unknown key `{}`; no key is expected here", shown(key)),
-    }
-}
-
-impl Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.what {
-            What::Words(words) | What::Form(words) => f.write_str(words),
-            What::Unknown { key, known } => f.write_str(&unknown(key, known)),
-            What::Missing(key) => write!(f, "`{key}` is missing"),
-        }
-    }
-}
-
-impl std::error::Error for Wrong {}
-
-impl de::Error for Wrong {
-    fn custom<T: Display>(words: T) -> Self {
-        Self {
-            what: What::Words(words.to_string()),
-            at: None,
-        }
-    }
-
-    fn invalid_type(_: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::form(format!("{expected} is expected here"))
-    }
-
-    fn invalid_value(_: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::form(format!("{expected} is expected here"))
-    }
-
-    fn invalid_length(length: usize, expected: &dyn de::Expected) -> Self {
-        Self::form(format!("{expected} is expected here, not {length} entries"))
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        Self::custom(format!(
-            "one of {} is expected here, not `{}`",
-            expected.join(", "),
-            shown(variant)
-        ))
-    }
-
-    fn unknown_field(key: &str, known: &'static [&'static str]) -> Self {
-        Self {
-            what: What::Unknown {
-                key: key.to_owned(),
-                known,
-            },
-            at: None,
-        }
-    }
-
-    fn missing_field(key: &'static str) -> Self {
-        Self {
-            what: What::Missing(key),
-            at: None,
-        }
-    }
-}
-
-fn entries(tree: &Tree, id: Id) -> &[Entry] {
-    match tree.get(id).map(|node| &node.value) {
-        Some(Value::Map(entries)) => entries,
-        _ => &[],
     }
 }
 
@@ -235,7 +70,8 @@ impl<'de> Reader<'de> {
         match self.value() {
             // Words and not form: it repeats what stands there.
             Some(Value::Scalar { text, .. }) if !self.is_nothing() => {
-                de::Error::custom(format!("{what}, not `{}`", shown(text)))
+                let (what, hint) = what.split_at(what.find(';').unwrap_or(what.len()));
+                de::Error::custom(format!("{what}, not `{}`{hint}", shown(text)))
             }
             _ => Wrong::form(what),
         }

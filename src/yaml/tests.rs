@@ -18,6 +18,7 @@ struct Farm {
     mood: Mood,
     #[serde(default)]
     users: BTreeMap<String, Duration>,
+    interval: Option<Duration>,
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -109,7 +110,7 @@ fn wrong_forms_say_what_was_expected() {
     for (text, words) in [
         (
             "name: a\nnodes: 5",
-            "f.yml:2:8: nodes: a list is expected here; begin each entry with `- `, not `5`",
+            "f.yml:2:8: nodes: a list is expected here, not `5`; begin each entry with `- `",
         ),
         (
             "name: a\nnodes:\n  name: b",
@@ -144,7 +145,7 @@ fn wrong_forms_say_what_was_expected() {
 fn an_unknown_key_far_from_all_others_lists_them() {
     assert_eq!(
         wrong("name: a\nbananas: 1"),
-        "f.yml:2:1: bananas: unknown key `bananas`; there are name, nodes, mood, users"
+        "f.yml:2:1: bananas: unknown key `bananas`; known here: name, nodes, mood, users, interval"
     );
 }
 
@@ -153,7 +154,7 @@ fn a_key_that_stands_twice_is_a_mistake_and_the_first_one_holds() {
     let read = read("name: a\nname: b\n");
     assert_eq!(
         Mistakes(read.mistakes).to_string(),
-        "f.yml:2:1: the key `name` stands twice (first in line 1)"
+        "f.yml:2:1: name: the key `name` stands twice (first in line 1)"
     );
     assert_eq!(read.value.unwrap().name.as_str(), "a");
 }
@@ -163,17 +164,17 @@ fn what_is_no_yaml_has_a_place_and_a_hint() {
     for (text, place, words) in [
         (
             "name: a\n\tnodes: []",
-            "f.yml:1:7: ",
-            "a tab stands where YAML wants spaces",
+            "f.yml:",
+            "a tab stands here; indent with spaces",
         ),
-        ("name: a: b", "f.yml:1:8: ", "without quotes"),
-        ("name: [a", "f.yml:", "this is no YAML"),
-        ("name: 'a", "f.yml:", "this is no YAML"),
-        ("name: a\n nodes: []", "f.yml:2:", "indented"),
+        ("name: a: b", "f.yml:1:8: ", "Put a text that has `: ` in it in quotes"),
+        ("name: [a", "f.yml:1:7: ", "the `[` that opens here is never closed"),
+        ("name: 'a", "f.yml:1:7: ", "the quote that opens here is never closed"),
+        ("name: a\n nodes: []", "f.yml:2:", "indented like"),
         ("name: a\n---\nname: b", "f.yml:2:1: ", "a second document begins here"),
         ("name: !x a", "f.yml:1:", "tags"),
         ("? [a]\n: b", "f.yml:1:", "a key must be a word"),
-        ("name: *nowhere", "f.yml:1:", "this is no YAML"),
+        ("name: *nowhere", "f.yml:1:7: ", "no anchor (`&name`)"),
     ] {
         let said = wrong(text);
         assert!(said.starts_with(place) && said.contains(words), "{text}: {said}");
@@ -206,6 +207,13 @@ fn what_would_grow_without_end_is_refused() {
         writeln!(bomb, "a{level}: &a{level} [{}]", [alias.as_str(); 10].join(", ")).unwrap();
     }
     assert!(wrong(&bomb).contains("too large"));
+    let long = format!("name: &n {}\nusers: [{}]", "x".repeat(1 << 20), "*n, ".repeat(100));
+    assert!(wrong(&long).contains("too large"));
+    let mut deep = String::from("a0: &a0 [[[[[[[[x]]]]]]]]\n");
+    for level in 1..10 {
+        writeln!(deep, "a{level}: &a{level} [[[[[[[[*a{}]]]]]]]]", level - 1).unwrap();
+    }
+    assert!(wrong(&deep).contains("more than 64 levels"));
     assert!(wrong(&("name: ".to_owned() + &"[".repeat(100) + &"]".repeat(100))).contains("more than 64 levels"));
     assert!(wrong("name: a\nnodes: &n [*n]").contains("lies inside of what it stands for"));
     assert!(wrong(&" ".repeat((16 << 20) + 1)).contains("larger than 16 MiB"));
@@ -220,9 +228,13 @@ fn a_value_that_may_be_a_secret_is_not_repeated() {
 
 #[test]
 fn text_of_the_file_is_shown_short_and_on_one_line() {
-    let long = format!("name: a\nmood: \"{}\\n\\e[31m\"", "x".repeat(1000));
-    let said = wrong(&long);
-    assert!(said.len() < 200 && !said.chars().any(char::is_control), "{said}");
+    for key in ["mood", "interval"] {
+        let long = format!("name: a\n{key}: \"{}\\n\\e[31m\"", "x".repeat(1000));
+        let said = wrong(&long);
+        assert!(said.len() < 250 && !said.chars().any(char::is_control), "{said}");
+    }
+    let said = wrong("name: http://u:s3cret@h\nmood: http://u:s3cret@h");
+    assert!(said.lines().count() == 2 && !said.contains("s3cret"), "{said}");
 }
 
 #[test]

@@ -1,12 +1,8 @@
 //! The text as nodes with places. Scalars stay text: what `007` means is for the type that is read.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
-
-use super::merge;
-use super::mistake::{Mistake, Place, shown, smells_of_a_secret};
+use super::mistake::{Place, shown, smells_of_a_secret};
 
 /// The number of a node.
 pub(super) type Id = usize;
@@ -14,7 +10,7 @@ pub(super) type Id = usize;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
-    root: Option<Id>,
+    pub(super) root: Option<Id>,
 }
 
 #[derive(Clone, Debug)]
@@ -47,225 +43,6 @@ pub(super) struct Entry {
     pub(super) value: Id,
 }
 
-/// A configuration of ten thousand targets has a tenth of that; without it a few lines of aliases could fill the memory.
-const MOST_NODES: usize = 1_000_000;
-/// Nothing that is configured lies so deep; without it a file of brackets would overflow the stack.
-const DEEPEST: usize = 64;
-/// A file of this size is not a configuration.
-const LARGEST: usize = 16 << 20;
-
-/// A whole file. Keys that stand twice do not end the reading; the first one holds.
-pub(super) fn parse(file: &str, text: &str) -> Result<(Tree, Vec<Mistake>), Mistake> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.len() > LARGEST {
-        return Err(Mistake::of_file(
-            file,
-            "it is larger than 16 MiB; is it a configuration?",
-        ));
-    }
-    let mut builder = Builder {
-        file,
-        tree: Tree::default(),
-        anchors: HashMap::new(),
-        mistakes: Vec::new(),
-        events: Parser::new_from_str(text),
-    };
-    builder.document()?;
-    Ok((builder.tree, builder.mistakes))
-}
-
-struct Builder<'a> {
-    file: &'a str,
-    tree: Tree,
-    anchors: HashMap<usize, Id>,
-    mistakes: Vec<Mistake>,
-    events: Parser<'a, granit_parser::StrInput<'a>>,
-}
-
-impl<'a> Builder<'a> {
-    fn wrong(&self, place: Place, words: impl Into<String>) -> Mistake {
-        Mistake::new(self.file, Some(place), "", words)
-    }
-
-    /// The next event that is no comment.
-    fn next(&mut self) -> Result<(Event<'a>, Place), Mistake> {
-        loop {
-            return match self.events.next_event() {
-                None => Ok((Event::StreamEnd, Place { line: 1, column: 1 })),
-                Some(Ok((Event::Comment(..), _))) => continue,
-                Some(Ok((event, span))) => Ok((event, place(&span))),
-                Some(Err(error)) => Err(self.wrong(place_of(&error), form(&error))),
-            };
-        }
-    }
-
-    fn document(&mut self) -> Result<(), Mistake> {
-        loop {
-            let (event, place) = self.next()?;
-            match event {
-                Event::StreamEnd => return Ok(()),
-                Event::DocumentStart(..) if self.tree.root.is_some() => {
-                    return Err(self.wrong(place, "a second document begins here; one file holds one configuration"));
-                }
-                Event::StreamStart | Event::DocumentEnd | Event::DocumentStart(..) => {}
-                event => self.tree.root = Some(self.node(event, place, 0)?),
-            }
-        }
-    }
-
-    fn node(&mut self, event: Event<'a>, place: Place, depth: usize) -> Result<Id, Mistake> {
-        if depth > DEEPEST {
-            return Err(self.wrong(place, format!("more than {DEEPEST} levels lie in one another here")));
-        }
-        match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), place)?;
-                let value = Value::Scalar {
-                    text: text.into_owned(),
-                    plain: style == ScalarStyle::Plain,
-                };
-                self.finished(place, value, anchor)
-            }
-            Event::SequenceStart(_, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), place)?;
-                let value = self.list(depth)?;
-                self.finished(place, value, anchor)
-            }
-            Event::MappingStart(_, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), place)?;
-                let value = self.map(depth)?;
-                self.finished(place, value, anchor)
-            }
-            Event::Alias(anchor) => match self.anchors.get(&anchor) {
-                Some(id) => self.copy(*id, place),
-                None => Err(self.wrong(place, "this alias (`*name`) lies inside of what it stands for")),
-            },
-            _ => Err(self.wrong(place, "a value is expected here")),
-        }
-    }
-
-    fn refuse_tag(&self, tagged: bool, place: Place) -> Result<(), Mistake> {
-        if tagged {
-            return Err(self.wrong(place, "tags (`!name`) have no meaning here; leave it out"));
-        }
-        Ok(())
-    }
-
-    fn list(&mut self, depth: usize) -> Result<Value, Mistake> {
-        let mut entries = Vec::new();
-        loop {
-            match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(Value::List(entries)),
-                (event, place) => entries.push(self.node(event, place, depth + 1)?),
-            }
-        }
-    }
-
-    fn map(&mut self, depth: usize) -> Result<Value, Mistake> {
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut merged = Vec::new();
-        loop {
-            let (event, place) = self.next()?;
-            let (key, plain) = match event {
-                Event::MappingEnd => break,
-                Event::Scalar(text, style, ..) => (text.into_owned(), style == ScalarStyle::Plain),
-                _ => return Err(self.wrong(place, "a key must be a word, not a list or keys and values")),
-            };
-            let (event, value_place) = self.next()?;
-            let value = self.node(event, value_place, depth + 1)?;
-            if plain && key == "<<" {
-                merged.push((place, value));
-                continue;
-            }
-            if let Some(first) = entries.iter().find(|entry| entry.key == key) {
-                let words = format!(
-                    "the key `{}` stands twice (first in line {})",
-                    shown(&key),
-                    first.place.line
-                );
-                self.mistakes.push(self.wrong(place, words));
-                continue;
-            }
-            entries.push(Entry { key, place, value });
-        }
-        for (place, value) in merged {
-            merge::into(&mut entries, &self.tree, value).map_err(|words| self.wrong(place, words))?;
-        }
-        Ok(Value::Map(entries))
-    }
-
-    fn finished(&mut self, place: Place, value: Value, anchor: usize) -> Result<Id, Mistake> {
-        if self.tree.nodes.len() >= MOST_NODES {
-            return Err(self.wrong(
-                place,
-                "the file has become too large here; do its aliases repeat one another?",
-            ));
-        }
-        let id = self.tree.add(place, value);
-        if anchor > 0 {
-            self.anchors.insert(anchor, id);
-        }
-        Ok(id)
-    }
-
-    /// What an alias stands for, as nodes of its own: taking a piece out here leaves the other places alone. The depth
-    /// is bounded where the original was read.
-    fn copy(&mut self, id: Id, alias: Place) -> Result<Id, Mistake> {
-        let Some(Node { place, value, .. }) = self.tree.nodes.get(id).cloned() else {
-            return Err(self.wrong(alias, "this alias stands for nothing"));
-        };
-        let value = match value {
-            Value::List(entries) => {
-                let copies: Result<Vec<Id>, Mistake> = entries.iter().map(|id| self.copy(*id, alias)).collect();
-                Value::List(copies?)
-            }
-            Value::Map(entries) => {
-                let mut copies = Vec::with_capacity(entries.len());
-                for entry in entries {
-                    let value = self.copy(entry.value, alias)?;
-                    copies.push(Entry { value, ..entry });
-                }
-                Value::Map(copies)
-            }
-            scalar @ Value::Scalar { .. } => scalar,
-        };
-        self.finished(place, value, 0)
-    }
-}
-
-fn place(span: &Span) -> Place {
-    Place {
-        line: span.start.line(),
-        column: span.start.col() + 1,
-    }
-}
-
-fn place_of(error: &ScanError) -> Place {
-    Place {
-        line: error.marker().line(),
-        column: error.marker().col() + 1,
-    }
-}
-
-/// The scanner's own sentence, with what an operator can do where it is known.
-fn form(error: &ScanError) -> String {
-    use granit_parser::ErrorKind as Kind;
-    if error.info().contains(" tab") {
-        return "a tab stands where YAML wants spaces; indent with spaces only".to_owned();
-    }
-    let hint = match error.kind() {
-        Kind::MappingValueNotAllowed => {
-            "; is this line indented like the keys beside it, or does a value hold `: ` without quotes?"
-        }
-        Kind::ExpectedBlockMappingKey | Kind::InvalidIndentation | Kind::ExpectedBlockSequenceEntry => {
-            "; is this line indented like its neighbours?"
-        }
-        Kind::SimpleKeyExpected => "; a line `key: value` is expected, with a space behind the colon",
-        _ => "",
-    };
-    format!("this is no YAML: {}{hint}", error.info())
-}
-
 impl Node {
     /// The number that it had in its list, before others were taken out.
     fn entry(&self) -> Option<usize> {
@@ -281,11 +58,15 @@ impl Tree {
         self.nodes.get(id)
     }
 
+    pub(super) const fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
     pub(super) const fn root(&self) -> Option<Id> {
         self.root
     }
 
-    fn add(&mut self, place: Place, value: Value) -> Id {
+    pub(super) fn add(&mut self, place: Place, value: Value) -> Id {
         let id = self.nodes.len();
         match &value {
             Value::Scalar { .. } => {}
@@ -448,6 +229,15 @@ impl Tree {
     }
 }
 
+/// The entries of a map; none if it is something else.
+pub(super) fn entries(tree: &Tree, id: Id) -> &[Entry] {
+    match tree.get(id).map(|node| &node.value) {
+        Some(Value::Map(entries)) => entries,
+        _ => &[],
+    }
+}
+
+/// One key further down.
 pub(super) fn join(path: &mut String, key: &str) {
     if !path.is_empty() {
         path.push('.');

@@ -135,25 +135,7 @@ fn secrets_show_nowhere_while_it_runs() {
     markers.absent_from("the metrics", &page);
     assert!(page.contains("reason=\"unauthorized\""), "{page}");
 
-    for path in [
-        "/",
-        "/?all",
-        "/api/v1/targets",
-        "/api/v1/sd",
-        "/-/ready",
-        "/probe?target=wrong",
-        "/nothing",
-    ] {
-        for header in [
-            login.as_str(),
-            "Authorization: Basic YWRhOndyb25n",
-            "Authorization: Bearer nobody",
-            "X: y",
-        ] {
-            let answer = http::get(&warden.address, path, &[header]).unwrap();
-            markers.absent_from(path, &(answer.headers.clone() + &answer.text()));
-        }
-    }
+    answers(&markers, &warden.address, &login);
     // The password in the URL, as people paste it, and a reload that fails and one that does not.
     http::get(&warden.address, &format!("/metrics?password={PASSWORD}"), &[&login]).unwrap();
     for (text, status) in [
@@ -175,6 +157,36 @@ fn secrets_show_nowhere_while_it_runs() {
     );
     processes(&markers, warden.process.pid().as_raw());
 
+    commands(&markers, &file);
+}
+
+/// What every route says to whom it knows, and to whom it does not.
+#[track_caller]
+fn answers(markers: &Markers, address: &str, login: &str) {
+    for path in [
+        "/",
+        "/?all",
+        "/api/v1/targets",
+        "/api/v1/sd",
+        "/-/ready",
+        "/probe?target=wrong",
+        "/nothing",
+    ] {
+        for header in [
+            login,
+            "Authorization: Basic YWRhOndyb25n",
+            "Authorization: Bearer nobody",
+            "X: y",
+        ] {
+            let answer = http::get(address, path, &[header]).unwrap();
+            markers.absent_from(path, &(answer.headers.clone() + &answer.text()));
+        }
+    }
+}
+
+/// What the commands say about the same configuration.
+#[track_caller]
+fn commands(markers: &Markers, file: &Path) {
     for arguments in [
         vec!["doctor", "--config.file"],
         vec!["check-config", "--config.file"],
@@ -182,7 +194,7 @@ fn secrets_show_nowhere_while_it_runs() {
     ] {
         let output = Command::new(Farmwarden::binary())
             .args(&arguments)
-            .arg(&file)
+            .arg(file)
             .env("NODE_TOKEN", IN_ENVIRONMENT)
             .output();
         let said = all_that_is_said(&output.unwrap());
@@ -193,7 +205,7 @@ fn secrets_show_nowhere_while_it_runs() {
         let mut collect = Command::new(Farmwarden::binary());
         collect
             .args(["collect", "phala", target, "--config.file"])
-            .arg(&file)
+            .arg(file)
             .env("NODE_TOKEN", IN_ENVIRONMENT);
         markers.absent_from("collect", &all_that_is_said(&collect.output().unwrap()));
     }

@@ -1,6 +1,7 @@
 //! When a mount is ill: pure, the picture against thresholds.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::prober::Failed;
 use super::samples::trouble_name;
@@ -9,7 +10,7 @@ use crate::collectors::{Diagnosis, Symptom};
 use crate::values::{Duration, Size};
 
 /// From where on a mount counts as ill.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Thresholds {
     /// A probe has not returned for this long. Default 60s: a harvester needs an answer within 28 s.

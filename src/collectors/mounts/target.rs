@@ -2,31 +2,35 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::symptoms::Thresholds;
 use crate::collectors::TargetConfig;
 use crate::values::{Duration, Name, Pattern, Size};
 
-/// The mounts of one machine. Only `name` must be given.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// The mounts of one machine. Only `name` must be given; docs/mounts.md has the whole story.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// What metrics, alerts and repairs call this machine.
+    #[schemars(example = &"host")]
     pub name: Name,
     /// The farm it belongs to; targets that name none belong to the farm `default`.
     #[serde(default)]
+    #[schemars(example = &"east", extend("x-off" = true))]
     pub farm: Option<Name>,
     /// Names of the targets that it needs to work. Left out, the one obvious candidate of its farm, if there is one; `[]` for none.
     #[serde(default)]
+    #[schemars(example = ["node-1"], extend("x-off" = true))]
     pub depends_on: Option<Vec<Name>>,
-    /// How often the mount table is read and every mount is asked for its room. Default 30s, at least 1s.
+    /// How often the mount table is read and every mount is asked for its room. At least 1s.
     #[serde(default = "default_interval")]
     pub interval: Duration,
-    /// A probe that has not returned after this makes its mount "stuck". Default 5s.
+    /// A probe that has not returned after this makes its mount "stuck". With a second more it must fit into nine tenths of `interval`.
     #[serde(default = "default_probe_timeout")]
     pub probe_timeout: Duration,
-    /// How often plots and unfinished plots are counted: that reads directories, so it is rarer than `interval`. Default 2m.
+    /// How often plots and unfinished plots are counted: that reads directories, so it is rarer than `interval`.
     #[serde(default = "default_files_interval")]
     pub files_interval: Duration,
     /// Where the machine's /proc is; in a container the place where the host's is mounted.
@@ -46,23 +50,25 @@ pub struct Target {
     pub exclude_types: Vec<Pattern>,
     /// Mounts that must be there. One that is not is an alarm, and what is written into its directory is counted.
     #[serde(default)]
+    #[schemars(example = examples::expected())]
     pub expected: Vec<Expected>,
     /// Mount points whose plots are counted and whose free slots are shown.
     #[serde(default = "default_plots")]
     pub plots: Vec<Pattern>,
     /// Temporary directories of plotters.
     #[serde(default)]
+    #[schemars(example = ["/mnt/nvme/tmp"])]
     pub temporary: Vec<PathBuf>,
     /// Plots that free slots are shown for. The first is the one that "almost full" counts in.
     #[serde(default = "default_plot_sizes")]
     pub plot_sizes: Vec<PlotSize>,
-    /// Room on every plot mount that is not to be filled with plots. Default 0B.
+    /// Room on every plot mount that is not to be filled with plots.
     #[serde(default = "default_reserve")]
     pub reserve: Size,
-    /// Child processes at most. Each dead mount keeps one for as long as it is dead. Default 128.
+    /// Child processes at most. Each dead mount keeps one for as long as it is dead.
     #[serde(default = "default_max_children")]
     pub max_children: usize,
-    /// Whether files are counted at all. Default true.
+    /// Whether files are counted at all.
     #[serde(default = "default_count_files")]
     pub count_files: bool,
     /// From where on a mount counts as ill.
@@ -74,7 +80,7 @@ pub struct Target {
 const MOST_CHILDREN: usize = 4096;
 
 /// A mount that must be there.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
     /// The mount point.
@@ -87,12 +93,30 @@ pub struct Expected {
 }
 
 /// A kind of plot.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlotSize {
     /// The label value `plot`.
     pub name: Name,
+    /// What one plot takes on the disk.
     pub size: Size,
+}
+
+/// What the example configuration shows where the default says little.
+mod examples {
+    use super::{Expected, PathBuf};
+
+    pub(super) fn expected() -> Vec<Expected> {
+        let mount = |mount: &str, source: Option<&str>, read_only| Expected {
+            mount: PathBuf::from(mount),
+            source: source.map(str::to_owned),
+            read_only,
+        };
+        vec![
+            mount("/mnt/plots/d01", Some("//nas1/d01"), false),
+            mount("/mnt/archive", None, true),
+        ]
+    }
 }
 
 impl Target {

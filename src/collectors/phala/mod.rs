@@ -13,6 +13,7 @@ mod symptoms;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use discover::{USUAL_PORTS, on_this_machine};
@@ -25,33 +26,40 @@ use crate::exposition::{Family, Page};
 use crate::upstream::{Fault, Reason, Substrate, Token, Why};
 use crate::values::{self, Endpoint, Name, SecretSource, Size};
 
-/// One node. At least one endpoint; a Phala node has both.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// A chain node: Phala, Khala, or any Substrate node. At least one endpoint; a Phala node has both.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// What metrics, alerts and repairs call this node.
+    #[schemars(example = &"node-1")]
     pub name: Name,
     /// The farm it belongs to; targets that name none belong to the farm `default`.
     #[serde(default)]
+    #[schemars(example = &"east", extend("x-off" = true))]
     pub farm: Option<Name>,
     /// Names of the targets that it needs to work. Left out, the one obvious candidate of its farm, if there is one; `[]` for none.
     #[serde(default)]
+    #[schemars(example = ["node-2"], extend("x-off" = true))]
     pub depends_on: Option<Vec<Name>>,
     /// The parachain's RPC (or that of any single Substrate node): http, https, ws or wss. Usual port 9944.
+    #[schemars(example = &"http://127.0.0.1:9944")]
     pub para: Option<Endpoint>,
     /// The embedded relay chain's RPC. Usual port 9945.
+    #[schemars(example = &"ws://127.0.0.1:9945")]
     pub relay: Option<Endpoint>,
     /// File that holds a token for both endpoints, sent as `Authorization: Bearer`; for nodes behind a proxy or of a provider.
+    #[schemars(example = &"/etc/farmwarden/node-1.token", extend("x-off" = true))]
     pub bearer_token_file: Option<PathBuf>,
     /// Environment variable that holds it, instead of a file.
+    #[schemars(example = &"NODE_1_TOKEN", extend("x-off" = true))]
     pub bearer_token_env: Option<String>,
-    /// How often the node is asked.
+    /// How often the node is asked. At least 1s.
     #[serde(default = "default_interval")]
     pub interval: values::Duration,
-    /// After which a single call is given up.
+    /// After which a single call is given up; shorter than `interval`.
     #[serde(default = "default_timeout")]
     pub timeout: values::Duration,
-    /// From where on the node counts as ill.
+    /// From where on the node counts as ill; more on the grounds is in docs/metrics.md.
     #[serde(default)]
     pub thresholds: Thresholds,
 }

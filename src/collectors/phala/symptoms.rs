@@ -1,6 +1,7 @@
 //! When a node is ill: pure, its picture against thresholds.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::snapshot::{Chain, Snapshot, View};
 use crate::clock::Now;
@@ -8,7 +9,7 @@ use crate::collectors::{Diagnosis, Symptom};
 use crate::values::Duration;
 
 /// From where on a node counts as ill.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Thresholds {
     /// No new best block for this long. Default 5m: 25 Khala or 50 Kusama blocks, the window of the operators' cron scripts.

@@ -1,0 +1,99 @@
+//! `farmwarden check-config`: all mistakes of configuration files, or what they come to.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::EXIT_USAGE;
+use super::source::CONFIG_VARIABLE;
+use crate::config::Settings;
+use crate::values::Name;
+use crate::yaml::Mistakes;
+
+pub(super) const EXAMPLES: &str = "Examples:
+  farmwarden check-config /etc/farmwarden.yml
+      Every mistake with its line, or what hangs on what.
+  farmwarden check-config site-*/farmwarden.yml
+      Several files; exit code 2 if one of them has a mistake.
+  farmwarden example-config | farmwarden check-config -
+      From standard input.
+
+Exit codes: 0 without a mistake, 2 with one. Nothing is asked of any target, and no secret is read.";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Files to check; `-` is standard input.
+    #[arg(value_name = "FILE", required_unless_present = "config_file")]
+    files: Vec<PathBuf>,
+    /// The file to check when none is named, as the serving command takes it.
+    #[arg(long = "config.file", value_name = "FILE", env = CONFIG_VARIABLE, hide_env_values = true)]
+    config_file: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    // The variable names a file for those who name none.
+    let files = if args.files.is_empty() {
+        args.config_file.as_slice()
+    } else {
+        &args.files
+    };
+    for file in files {
+        // Mistakes and summary are the output itself; without a reader of it the exit code still says enough.
+        match read(file) {
+            Ok(settings) => drop(std::io::stdout().write_all(summary(file, &settings).as_bytes())),
+            Err(mistakes) => {
+                code = ExitCode::from(EXIT_USAGE);
+                drop(writeln!(std::io::stderr(), "{mistakes}"));
+            }
+        }
+    }
+    code
+}
+
+fn read(file: &Path) -> Result<Settings, Mistakes> {
+    if file == Path::new("-") {
+        Settings::read_from("standard input", std::io::stdin().lock())
+    } else {
+        Settings::read(file)
+    }
+}
+
+/// What a good file comes to: per farm every target, and what it hangs on.
+fn summary(file: &Path, settings: &Settings) -> String {
+    let targets = settings.collectors.check();
+    let mut farms: Vec<_> = settings.links.iter().map(|link| &link.farm).collect();
+    farms.sort();
+    farms.dedup();
+    let mut out = format!(
+        "{}: good; {} in {}\n",
+        file.display(),
+        counted(targets.len(), "target"),
+        counted(farms.len(), "farm")
+    );
+    for farm in farms {
+        // Writing to a String cannot fail.
+        let _infallible = writeln!(out, "farm {farm}:");
+        for link in settings.links.iter().filter(|link| link.farm == *farm) {
+            let _infallible = write!(out, "  {} ({})", link.target, link.collector);
+            if !link.depends_on.is_empty() {
+                let needed: Vec<_> = link.depends_on.iter().map(Name::as_str).collect();
+                let said = targets
+                    .iter()
+                    .any(|target| target.name == link.target && target.depends_on.is_some());
+                let how = if said { "" } else { " (inferred)" };
+                let _infallible = write!(out, " hangs on {}{how}", needed.join(", "));
+            }
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
