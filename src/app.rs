@@ -12,7 +12,7 @@ use crate::access::Access;
 use crate::clock::Clock;
 use crate::collectors::phala::{self, Chain};
 use crate::collectors::{self, Tools};
-use crate::config::Settings;
+use crate::config::{Secrets, Settings};
 use crate::exposition::Own;
 use crate::schedule::{Schedule, Swapped};
 use crate::server::{self, ControlSocket, ControlSocketPath, Listeners, Routes};
@@ -177,7 +177,7 @@ impl Keeper {
     async fn read_again(&mut self, file: PathBuf) -> Result<String, String> {
         let shown = file.display().to_string();
         // It may lie on a share that hangs.
-        let reading = tokio::task::spawn_blocking(move || Settings::read(&file));
+        let reading = tokio::task::spawn_blocking(move || Settings::read(&file, Secrets::MustBeThere));
         let read = tokio::time::timeout(READ_WITHIN, reading).await;
         let read = read.map_err(|_| format!("{shown}: it could not be read within {READ_WITHIN:?}"))?;
         let settings = read

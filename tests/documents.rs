@@ -67,7 +67,9 @@ fn every_relative_link_of_a_document_leads_somewhere() {
 
 #[test]
 fn the_example_configuration_is_read_and_names_every_kind() {
-    let settings = farmwarden::config::Settings::read(&root().join("docs/example.yml")).unwrap();
+    let settings =
+        farmwarden::config::Settings::read(&root().join("docs/example.yml"), farmwarden::config::Secrets::Ignored)
+            .unwrap();
     assert!(!settings.collectors.phala.is_empty() && !settings.collectors.mounts.is_empty());
 }
 

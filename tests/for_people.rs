@@ -268,7 +268,7 @@ async fn discover_writes_a_configuration_once_and_for_owner_and_group() {
     assert!(said.out.contains(&format!("{path} is written")), "{}", said.out);
     // Whatever the umask takes away, others have nothing.
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o137, 0);
-    let settings = farmwarden::config::Settings::read(&file).unwrap();
+    let settings = farmwarden::config::Settings::read(&file, farmwarden::config::Secrets::Ignored).unwrap();
     assert_eq!(settings.collectors.mounts[0].name.as_str(), "host");
 
     std::fs::write(&file, "mine").unwrap();

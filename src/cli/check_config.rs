@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::EXIT_USAGE;
 use super::source::CONFIG_VARIABLE;
-use crate::config::Settings;
+use crate::config::{Secrets, Settings};
 use crate::values::Name;
 use crate::yaml::Mistakes;
 
@@ -19,7 +19,8 @@ pub(super) const EXAMPLES: &str = "Examples:
   farmwarden example-config | farmwarden check-config -
       From standard input.
 
-Exit codes: 0 without a mistake, 2 with one. Nothing is asked of any target, and no secret is read.";
+Nothing is asked of any target. Secrets that the file names must be readable;
+--syntax-only leaves that out. Exit code: 0 without a mistake, 2 with one.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -29,10 +30,18 @@ pub(super) struct Args {
     /// The file to check when none is named, as the serving command takes it.
     #[arg(long = "config.file", value_name = "FILE", env = CONFIG_VARIABLE, hide_env_values = true)]
     config_file: Option<PathBuf>,
+    /// Do not look whether the secrets that the file names can be read: on another machine, or as another user.
+    #[arg(long)]
+    syntax_only: bool,
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
+    let secrets = if args.syntax_only {
+        Secrets::Ignored
+    } else {
+        Secrets::MustBeThere
+    };
     // The variable names a file for those who name none.
     let files = if args.files.is_empty() {
         args.config_file.as_slice()
@@ -41,7 +50,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     };
     for file in files {
         // Mistakes and summary are the output itself; without a reader of it the exit code still says enough.
-        match read(file) {
+        match read(file, secrets) {
             Ok(settings) => drop(std::io::stdout().write_all(summary(file, &settings).as_bytes())),
             Err(mistakes) => {
                 code = ExitCode::from(EXIT_USAGE);
@@ -52,11 +61,11 @@ pub(super) fn run(args: &Args) -> ExitCode {
     code
 }
 
-fn read(file: &Path) -> Result<Settings, Mistakes> {
+fn read(file: &Path, secrets: Secrets) -> Result<Settings, Mistakes> {
     if file == Path::new("-") {
-        Settings::read_from("standard input", std::io::stdin().lock())
+        Settings::read_from("standard input", std::io::stdin().lock(), secrets)
     } else {
-        Settings::read(file)
+        Settings::read(file, secrets)
     }
 }
 

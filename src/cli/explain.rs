@@ -8,7 +8,7 @@ use super::source::{CONFIG_VARIABLE, Refused};
 use super::terminal::{Text, Tone};
 use super::{EXIT_USAGE, complain, near, runtime};
 use crate::collectors::{self, Sections, Symptom};
-use crate::config::Settings;
+use crate::config::{Secrets, Settings};
 use crate::relations;
 use crate::values::{Endpoint, Name, Scheme};
 
@@ -77,7 +77,7 @@ fn write(args: &Args, text: &mut Text) -> Result<(), Refused> {
     };
     let configured = match &args.config_file {
         Some(file) => Some(
-            Settings::read(file)
+            Settings::read(file, Secrets::Ignored)
                 .map_err(|mistakes| mistakes.to_string())?
                 .collectors,
         ),

@@ -10,7 +10,7 @@ use super::source::CONFIG_VARIABLE;
 use super::{EXIT_USAGE, complain, web};
 use crate::app::{App, Web};
 use crate::clock::Clock;
-use crate::config::Settings;
+use crate::config::{Secrets, Settings};
 use crate::logging;
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -56,7 +56,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> ExitCode {
     let settings = match &args.config_file {
-        Some(file) => match Settings::read(file) {
+        Some(file) => match Settings::read(file, Secrets::MustBeThere) {
             Ok(settings) => settings,
             Err(mistakes) => {
                 complain(&mistakes.to_string());

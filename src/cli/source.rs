@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::near;
 use crate::collectors::{Here, Sections, Tools};
-use crate::config::Settings;
+use crate::config::{Secrets, Settings};
 use crate::exposition::Own;
 use crate::upstream::Upstream;
 
@@ -54,7 +54,7 @@ impl Source {
         let Some(file) = &self.config_file else {
             return Ok(None);
         };
-        let settings = Settings::read(file).map_err(|mistakes| mistakes.to_string())?;
+        let settings = Settings::read(file, Secrets::MustBeThere).map_err(|mistakes| mistakes.to_string())?;
         Ok(Some(settings.collectors))
     }
 

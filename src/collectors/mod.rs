@@ -27,7 +27,7 @@ pub use symptom::{Diagnosis, Finding, Symptom};
 use crate::clock::Now;
 use crate::exposition::{Family, Own, Page};
 use crate::upstream::{Fault, Upstream};
-use crate::values::{Endpoint, Name};
+use crate::values::{Endpoint, Name, SecretSource};
 
 /// What a collector works with; handed down by the app.
 #[derive(Clone, Debug)]
@@ -71,6 +71,11 @@ pub trait TargetConfig: DeserializeOwned + Clone + PartialEq + fmt::Debug + Send
 
     /// The targets that it hangs on, if the configuration says so.
     fn depends_on(&self) -> Option<&[Name]>;
+
+    /// Where its secrets lie, by the key that says so.
+    fn secrets(&self) -> Vec<(&'static str, SecretSource)> {
+        Vec::new()
+    }
 
     /// What spans several keys: the key to be named (empty for the target as a whole) and what is wrong with it. An
     /// empty list when all is well.
@@ -186,6 +191,7 @@ pub struct Checked {
     /// The kinds that its kind hangs on.
     pub hangs_on: &'static [&'static str],
     pub contradictions: Vec<(&'static str, String)>,
+    pub secrets: Vec<(&'static str, SecretSource)>,
 }
 
 impl Checked {
@@ -198,6 +204,7 @@ impl Checked {
             depends_on: target.depends_on().map(<[Name]>::to_vec),
             hangs_on: C::HANGS_ON,
             contradictions: target.contradictions(),
+            secrets: target.secrets(),
         }
     }
 }

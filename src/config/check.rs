@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::Secrets;
 use super::links::links;
 use crate::collectors::{Checked, Link, Sections};
 use crate::values::Name;
@@ -9,7 +10,7 @@ use crate::yaml::{Document, Mistake, Read};
 
 /// All of them. A target in which something could not be read is not judged: what is missing there may be what was
 /// wrong.
-pub(super) fn mistakes<T>(document: &Document, read: &Read<T>, sections: &Sections) -> Vec<Mistake> {
+pub(super) fn mistakes<T>(document: &Document, read: &Read<T>, sections: &Sections, secrets: Secrets) -> Vec<Mistake> {
     let targets: Vec<(String, Checked)> = sections
         .check()
         .into_iter()
@@ -21,6 +22,9 @@ pub(super) fn mistakes<T>(document: &Document, read: &Read<T>, sections: &Sectio
         if !read.is_wrong(path) {
             let own = target.contradictions.iter();
             mistakes.extend(own.map(|(key, words)| document.mistake(&below(path, key), words)));
+            if secrets == Secrets::MustBeThere {
+                mistakes.extend(missing_secrets(document, path, target));
+            }
         }
     }
     mistakes.extend(names(document, &targets));
@@ -38,6 +42,16 @@ fn below(path: &str, key: &str) -> String {
     } else {
         format!("{path}.{key}")
     }
+}
+
+fn missing_secrets(document: &Document, path: &str, target: &Checked) -> Vec<Mistake> {
+    let unread = target
+        .secrets
+        .iter()
+        .filter_map(|(key, source)| Some((key, source.read().err()?)));
+    unread
+        .map(|(key, words)| document.mistake(&below(path, key), words))
+        .collect()
 }
 
 fn names(document: &Document, targets: &[(String, Checked)]) -> Vec<Mistake> {

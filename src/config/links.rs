@@ -54,6 +54,7 @@ mod tests {
             depends_on: depends_on.map(|names| names.iter().map(|name| name.parse().unwrap()).collect()),
             hangs_on,
             contradictions: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 

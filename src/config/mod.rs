@@ -43,31 +43,42 @@ pub struct Settings {
     pub look_for_local_nodes: bool,
 }
 
+/// Whether the places that a configuration names for its secrets are looked at: somebody else may not be allowed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrets {
+    MustBeThere,
+    Ignored,
+}
+
 impl Settings {
     /// From a file.
-    pub fn read(file: &Path) -> Result<Self, Mistakes> {
+    pub fn read(file: &Path, secrets: Secrets) -> Result<Self, Mistakes> {
         let shown = file.display().to_string();
         let opened = File::open(file).map_err(|e| unreadable(&shown, &e))?;
-        let mut settings = Self::read_from(&shown, opened)?;
+        let mut settings = Self::read_from(&shown, opened, secrets)?;
         settings.file = Some(file.to_owned());
         Ok(settings)
     }
 
     /// From what is open already, like standard input.
-    pub fn read_from(name: &str, reader: impl Read) -> Result<Self, Mistakes> {
+    pub fn read_from(name: &str, reader: impl Read, secrets: Secrets) -> Result<Self, Mistakes> {
         let mut text = String::new();
         // A byte more than is taken, so that what is too large is seen to be.
         let read = reader.take(yaml::LARGEST + 1).read_to_string(&mut text);
         read.map_err(|e| unreadable(name, &e))?;
-        Self::parse(name, &text)
+        Self::checked(name, &text, secrets)
     }
 
-    /// `file` is the name that stands in front of every mistake.
+    /// The text alone: nothing that it names is looked at. `file` stands in front of every mistake.
     pub fn parse(file: &str, text: &str) -> Result<Self, Mistakes> {
+        Self::checked(file, text, Secrets::Ignored)
+    }
+
+    fn checked(file: &str, text: &str, secrets: Secrets) -> Result<Self, Mistakes> {
         let document = Document::parse(file, text)?;
         let mut read = document.read::<Raw>();
         let collectors = read.value.take().unwrap_or_default().collectors;
-        let across = check::mistakes(&document, &read, &collectors);
+        let across = check::mistakes(&document, &read, &collectors, secrets);
         read.mistakes.extend(across);
         if !read.mistakes.is_empty() {
             return Err(Mistakes::in_order(read.mistakes));

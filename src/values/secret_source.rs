@@ -15,15 +15,6 @@ pub enum SecretSource {
 const LARGEST: u64 = 64 << 10;
 
 impl SecretSource {
-    /// From the two keys of a pair, of which at most one may be given.
-    pub fn from_keys(file: Option<&PathBuf>, env: Option<&String>) -> Option<Self> {
-        match (file, env) {
-            (Some(file), _) => Some(Self::File(file.clone())),
-            (None, Some(name)) => Some(Self::Env(name.clone())),
-            (None, None) => None,
-        }
-    }
-
     /// Reads it as it is now, without the white space around it. The error names the place and never what is there.
     pub fn read(&self) -> Result<Secret, String> {
         let (text, place) = match self {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use farmwarden::access::{Access, Options};
 use farmwarden::app::{App, Web};
 use farmwarden::clock::Clock;
-use farmwarden::config::Settings;
+use farmwarden::config::{Secrets, Settings};
 use farmwarden::server::{ControlSocketPath, Reload};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -93,7 +93,7 @@ impl Setup<'_> {
         let file = directory.join("farm.yml");
         std::fs::write(&file, self.config).unwrap();
         let settings = if self.from_file {
-            Settings::read(&file)
+            Settings::read(&file, Secrets::MustBeThere)
         } else {
             Settings::parse("farm.yml", self.config)
         };

@@ -107,6 +107,15 @@ impl TargetConfig for Target {
         self.depends_on.as_deref()
     }
 
+    fn secrets(&self) -> Vec<(&'static str, SecretSource)> {
+        let file = self.bearer_token_file.clone().map(SecretSource::File);
+        let env = self.bearer_token_env.clone().map(SecretSource::Env);
+        let keys = [("bearer_token_file", file), ("bearer_token_env", env)];
+        keys.into_iter()
+            .filter_map(|(key, source)| Some((key, source?)))
+            .collect()
+    }
+
     fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut wrong = Vec::new();
         if self.para.is_none() && self.relay.is_none() {
@@ -174,7 +183,7 @@ impl Collector for Node {
     const SYMPTOMS: &'static [&'static Symptom] = symptoms::SYMPTOMS;
 
     fn connect(target: &Target, tools: &Tools, _before: Option<&Self>) -> Result<Self, Fault> {
-        let source = SecretSource::from_keys(target.bearer_token_file.as_ref(), target.bearer_token_env.as_ref());
+        let source = target.secrets().pop().map(|(_, source)| source);
         let token = source
             .map(|source| Token::read(target.name.as_str(), source))
             .transpose()?;
