@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::access::Access;
@@ -18,6 +19,7 @@ use crate::schedule::{Schedule, Swapped};
 use crate::server::{self, ControlSocket, ControlSocketPath, Listeners, Routes};
 use crate::store::Store;
 use crate::upstream::Upstream;
+use crate::yaml::Mistakes;
 
 /// How the page is served.
 #[derive(Clone, Debug)]
@@ -47,6 +49,8 @@ struct Keeper {
     schedule: Schedule,
     tools: Tools,
     clock: Clock,
+    /// A reading that has not ended yet.
+    reading: Option<JoinHandle<Result<Settings, Mistakes>>>,
     /// Usual ports on which no node was found yet.
     missing: Vec<(Chain, u16)>,
 }
@@ -81,6 +85,7 @@ impl App {
             schedule: Schedule::new(Arc::clone(&store), tools.clone(), clock.clone()),
             tools: tools.clone(),
             clock: clock.clone(),
+            reading: None,
             missing,
         };
         keeper.change_to(settings)?;
@@ -176,10 +181,15 @@ impl Keeper {
 
     async fn read_again(&mut self, file: PathBuf) -> Result<String, String> {
         let shown = file.display().to_string();
-        // It may lie on a share that hangs.
-        let reading = tokio::task::spawn_blocking(move || Settings::read(&file, Secrets::MustBeThere));
+        // It may lie on a share that hangs; then one thread waits for it, and not one more with every request.
+        let reading = match self.reading.take() {
+            Some(reading) if !reading.is_finished() => reading,
+            _ => tokio::task::spawn_blocking(move || Settings::read(&file, Secrets::MustBeThere)),
+        };
+        let reading = self.reading.insert(reading);
         let read = tokio::time::timeout(READ_WITHIN, reading).await;
         let read = read.map_err(|_| format!("{shown}: it could not be read within {READ_WITHIN:?}"))?;
+        self.reading = None;
         let settings = read
             .map_err(|e| e.to_string())?
             .map_err(|mistakes| mistakes.to_string())?;
