@@ -6,6 +6,7 @@
 mod link;
 pub mod mounts;
 pub mod phala;
+pub mod prb;
 mod proposal;
 mod symptom;
 

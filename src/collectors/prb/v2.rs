@@ -1,0 +1,409 @@
+//! Answers of the PRB v2 monitor, from bytes: pure. Methods and fields: `runtime-bridge-walkie` `src/proto`, with the
+//! names from before and after 2022-12-19.
+//!
+//! An owner's mnemonic and keystore are in answers about pools; no type here has a place for them.
+
+use std::collections::HashSet;
+
+use serde::de::{DeserializeOwned, IgnoredAny, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::error::Category;
+
+use super::amount::{self, Plancks};
+use super::message::Message;
+use super::peer::{Peer, PeerId, Role};
+use super::session::Info;
+use super::worker::{Heights, Identity, Pool, Provider, ProviderState, Stages, Status, Worker};
+use crate::upstream::Why;
+
+/// Texts become labels; real ones have at most 64 characters.
+const LONGEST_TEXT: usize = 128;
+
+/// A list, with what was left out of it because it came twice or could not be told apart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed<T> {
+    pub rows: Vec<T>,
+    /// Rows with a uuid that came before.
+    pub duplicates: usize,
+    /// Rows without a uuid or name: a worker that was deleted while its lifecycle started.
+    pub nameless: usize,
+}
+
+/// `/ptp/discover`. Peers without a sound id are left out.
+pub fn discovered(json: &[u8]) -> Result<Vec<Peer>, Why> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Found {
+        data_providers: Vec<Wire>,
+        lifecycle_managers: Vec<Wire>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Wire {
+        peer_id: String,
+        #[serde(default)]
+        hostname: Option<String>,
+        #[serde(default)]
+        chain_identity: Option<String>,
+        #[serde(default)]
+        bridge_identity: Option<String>,
+        #[serde(default)]
+        remote_addr: Option<String>,
+    }
+    let found: Found = from_json(json)?;
+    let providers = found.data_providers.into_iter().map(|wire| (Role::DataProvider, wire));
+    let lifecycles = found.lifecycle_managers.into_iter().map(|wire| (Role::Lifecycle, wire));
+    let mut seen = HashSet::new();
+    let peers = providers.chain(lifecycles).filter_map(|(role, wire)| {
+        let id = PeerId::read(&wire.peer_id).ok()?;
+        seen.insert(id.clone()).then(|| Peer {
+            id,
+            role,
+            hostname: cut(wire.hostname),
+            // `/ip4/192.168.2.9/tcp/28888/p2p/…`
+            address: cut(wire
+                .remote_addr
+                .and_then(|addr| addr.split('/').nth(2).map(ToOwned::to_owned))),
+            bridge: cut(wire.bridge_identity),
+            chain: cut(wire.chain_identity),
+        })
+    });
+    Ok(peers.collect())
+}
+
+/// `GetDataProviderInfo`. -1 is a height that is not known yet.
+pub fn provider(json: &[u8]) -> Result<Provider, Why> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Wire {
+        status: Option<String>,
+        parent_target: Height,
+        parent_fetched_height: Height,
+        parent_processed_height: Height,
+        parent_committed_height: Height,
+        para_target: Height,
+        para_fetched_height: Height,
+        para_processed_height: Height,
+        para_committed_height: Height,
+    }
+    let wire: Wire = data(json)?;
+    Ok(Provider {
+        state: match wire.status.as_deref() {
+            // The upstream spells it that way.
+            Some("S_SYHCHING" | "S_SYNCHING") => ProviderState::Syncing,
+            Some("S_IDLE") => ProviderState::Idle,
+            _ => ProviderState::Unknown,
+        },
+        para: Stages {
+            target: wire.para_target.0,
+            fetched: wire.para_fetched_height.0,
+            processed: wire.para_processed_height.0,
+            committed: wire.para_committed_height.0,
+        },
+        relay: Stages {
+            target: wire.parent_target.0,
+            fetched: wire.parent_fetched_height.0,
+            processed: wire.parent_processed_height.0,
+            committed: wire.parent_committed_height.0,
+        },
+    })
+}
+
+/// `GetWorkerStatus` without ids: the workers that the lifecycle has loaded.
+pub fn worker_states(json: &[u8]) -> Result<Listed<Worker>, Why> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Wire {
+        worker_states: Vec<State>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct State {
+        status: Option<String>,
+        parent_header_synched_to: Height,
+        para_header_synched_to: Height,
+        para_block_dispatched_to: Height,
+        worker: Option<WireWorker>,
+        public_key: Option<String>,
+        last_message: Option<String>,
+        #[serde(alias = "minerAccountId")]
+        worker_account_id: Option<String>,
+        #[serde(alias = "minerInfoJson")]
+        session_info_json: Option<String>,
+    }
+    let wire: Wire = data(json)?;
+    let rows = wire.worker_states.into_iter().map(|state| {
+        Some(Worker {
+            identity: state.worker?.identity()?,
+            status: status(state.status.as_deref()),
+            heights: Heights {
+                relay_header: state.parent_header_synched_to.0,
+                para_header: state.para_header_synched_to.0,
+                para_block: state.para_block_dispatched_to.0,
+            },
+            public_key: shown(state.public_key),
+            account: shown(state.worker_account_id).filter(|account| account != UNBOUND),
+            message: Message::read(&state.last_message.unwrap_or_default()),
+            info: Info::read(&state.session_info_json.unwrap_or_default()).unwrap_or_default(),
+        })
+    });
+    Ok(listed(rows, |worker| worker.identity.uuid.clone()))
+}
+
+/// The all-zero account stands for a worker that is not bound on the chain.
+const UNBOUND: &str = "3zcnkmF6XjEogm8vAyPiL2ykPZHpeVtcfDcwTWJ2teqdSvjq";
+
+/// `ListWorker`: what is configured, also what is disabled.
+pub fn workers(json: &[u8]) -> Result<Listed<Identity>, Why> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Wire {
+        workers: Vec<WireWorker>,
+    }
+    let wire: Wire = data(json)?;
+    let rows = wire.workers.into_iter().map(WireWorker::identity);
+    Ok(listed(rows, |identity| identity.uuid.clone()))
+}
+
+/// `ListPool`.
+pub fn pools(json: &[u8]) -> Result<Vec<Pool>, Why> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Wire {
+        pools: Vec<WirePool>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct WirePool {
+        pid: Number,
+        name: Option<String>,
+        enabled: Option<bool>,
+        sync_only: Option<bool>,
+    }
+    let wire: Wire = data(json)?;
+    let pools = wire.pools.into_iter().map(|pool| Pool {
+        number: pool.pid.pool(),
+        name: cut(pool.name),
+        enabled: pool.enabled.unwrap_or_default(),
+        sync_only: pool.sync_only.unwrap_or_default(),
+    });
+    Ok(pools.collect())
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WireWorker {
+    uuid: Option<String>,
+    pid: Number,
+    name: Option<String>,
+    endpoint: Option<String>,
+    enabled: Option<bool>,
+    stake: Number,
+    sync_only: Option<bool>,
+}
+
+impl WireWorker {
+    fn identity(self) -> Option<Identity> {
+        Some(Identity {
+            uuid: shown(self.uuid)?,
+            name: shown(self.name)?,
+            pool: self.pid.pool(),
+            endpoint: cut(self.endpoint),
+            stake: self.stake.0.map(Plancks),
+            enabled: self.enabled.unwrap_or_default(),
+            sync_only: self.sync_only.unwrap_or_default(),
+        })
+    }
+}
+
+fn status(name: Option<&str>) -> Status {
+    match name {
+        Some("S_IDLE") => Status::Idle,
+        Some("S_STARTING") => Status::Starting,
+        Some("S_SYNCHING") => Status::Syncing,
+        Some("S_SYNCHED") => Status::Synced,
+        Some("S_PRE_ACTIVE" | "S_PRE_MINING") => Status::PreActive,
+        Some("S_ACTIVE" | "S_MINING") => Status::Active,
+        Some("S_KICKED") => Status::Kicked,
+        Some("S_ERROR") => Status::Error,
+        _ => Status::Unknown,
+    }
+}
+
+fn listed<T>(rows: impl Iterator<Item = Option<T>>, key: impl Fn(&T) -> String) -> Listed<T> {
+    let mut seen = HashSet::new();
+    let mut listed = Listed {
+        rows: Vec::new(),
+        duplicates: 0,
+        nameless: 0,
+    };
+    for row in rows {
+        match row {
+            Some(row) if seen.insert(key(&row)) => listed.rows.push(row),
+            Some(_) => listed.duplicates += 1,
+            None => listed.nameless += 1,
+        }
+    }
+    listed
+}
+
+/// What is inside the envelope. An empty `data` may be left out; an answer without `meta.createdAt` is a call that was
+/// lost on its way, however successful it looks.
+fn data<T: DeserializeOwned + Default>(json: &[u8]) -> Result<T, Why> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Envelope<T> {
+        #[serde(default = "Option::default")]
+        data: Option<T>,
+        #[serde(default)]
+        has_error: bool,
+        #[serde(default)]
+        error: Option<Refusal>,
+        #[serde(default)]
+        meta: Option<Meta>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Meta {
+        #[serde(default)]
+        created_at: Option<IgnoredAny>,
+    }
+    let envelope: Envelope<T> = from_json(json)?;
+    if envelope.has_error {
+        return Err(envelope.error.unwrap_or_default().why());
+    }
+    match envelope.meta.and_then(|meta| meta.created_at) {
+        Some(_) => Ok(envelope.data.unwrap_or_default()),
+        None => Err(Why::malformed(
+            "an empty answer without `meta.createdAt`: the call was lost between monitor and peer",
+        )),
+    }
+}
+
+/// Why a call failed: from the peer with a message, from the monitor with a name and a code at most.
+#[derive(Default, Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    code: Option<String>,
+}
+
+impl Refusal {
+    fn why(self) -> Why {
+        match (self.message, self.name.as_deref(), self.code.as_deref()) {
+            (Some(words), ..) if words.contains("reading 'workers'") => {
+                Why::upstream("the lifecycle is still starting, or runs in configuration mode")
+            }
+            (Some(words), ..) => Why::upstream(words),
+            (None, _, Some("ERR_TIMEOUT")) => Why::Unreachable(
+                "the monitor gets no answer when it connects to this peer: it hangs, or packets are dropped".to_owned(),
+            ),
+            (None, Some("AggregateError"), _) => {
+                Why::Unreachable("the monitor cannot connect to this peer: its process is gone".to_owned())
+            }
+            (None, name, code) => {
+                let words = [name, code].into_iter().flatten().collect::<Vec<_>>().join(" ");
+                Why::upstream(format!("the monitor could not make the call ({words})"))
+            }
+        }
+    }
+}
+
+/// A height; `None` for -1, also in the unsigned form of very old builds, and for what is no number.
+#[derive(Default)]
+struct Height(Option<u64>);
+
+impl<'de> Deserialize<'de> for Height {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Number(number) = Number::deserialize(deserializer)?;
+        let number = number.and_then(|number| u64::try_from(number).ok());
+        Ok(Self(number.filter(|height| *height < u64::from(u32::MAX))))
+    }
+}
+
+/// A number that is not negative, or the decimal text of one; `None` for everything else.
+#[derive(Default)]
+struct Number(Option<u128>);
+
+impl Number {
+    fn pool(&self) -> Option<u64> {
+        self.0.and_then(|number| u64::try_from(number).ok())
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Lenient)
+    }
+}
+
+struct Lenient;
+
+impl<'de> Visitor<'de> for Lenient {
+    type Value = Number;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a number")
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Number, E> {
+        Ok(Number(Some(number.into())))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Number, E> {
+        Ok(Number(u128::try_from(number).ok()))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Number, E> {
+        Ok(Number(None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Number, E> {
+        Ok(Number(None))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Number, E> {
+        Ok(Number(amount::whole(text)))
+    }
+
+    fn visit_unit<E>(self) -> Result<Number, E> {
+        Ok(Number(None))
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Number, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Number(None))
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Number, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Number(None))
+    }
+}
+
+/// `None` for what is empty.
+fn shown(text: Option<String>) -> Option<String> {
+    Some(cut(text)).filter(|text| !text.is_empty())
+}
+
+fn cut(text: Option<String>) -> String {
+    text.map_or_else(String::new, |text| text.chars().take(LONGEST_TEXT).collect())
+}
+
+/// The parser's own words may repeat a part of the answer, which may be a secret.
+fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Why> {
+    serde_json::from_slice(json).map_err(|e| {
+        let what = match e.classify() {
+            Category::Data => "JSON of another shape",
+            Category::Eof => "JSON that ends too early",
+            Category::Syntax | Category::Io => "no JSON",
+        };
+        Why::malformed(format!("{what} (line {}, column {})", e.line(), e.column()))
+    })
+}
+
+#[cfg(test)]
+mod tests;
