@@ -64,9 +64,18 @@ impl Http {
 
     /// Posts JSON and gives the body of a 2xx answer.
     pub async fn post_json(&self, url: &Url, operation: &str, body: Vec<u8>) -> Result<Bytes, Fault> {
+        self.exchange(url, operation, Some(body)).await
+    }
+
+    /// Gives the body of a 2xx answer.
+    pub async fn get(&self, url: &Url, operation: &str) -> Result<Bytes, Fault> {
+        self.exchange(url, operation, None).await
+    }
+
+    async fn exchange(&self, url: &Url, operation: &str, body: Option<Vec<u8>>) -> Result<Bytes, Fault> {
         let exchange = async {
-            match self.post_once(url, body.clone()).await {
-                Err(Why::Unauthorized(_)) if self.renewed().await => self.post_once(url, body).await,
+            match self.once(url, body.clone()).await {
+                Err(Why::Unauthorized(_)) if self.renewed().await => self.once(url, body).await,
                 outcome => outcome,
             }
         };
@@ -77,13 +86,16 @@ impl Http {
         }
     }
 
-    async fn post_once(&self, url: &Url, body: Vec<u8>) -> Result<Bytes, Why> {
-        let mut request = self
-            .client
-            .request(Method::POST, url.clone())
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .header(reqwest::header::ACCEPT, "application/json")
-            .body(body);
+    async fn once(&self, url: &Url, body: Option<Vec<u8>>) -> Result<Bytes, Why> {
+        let mut request = match body {
+            Some(body) => self
+                .client
+                .request(Method::POST, url.clone())
+                .header(reqwest::header::CONTENT_TYPE, "application/json")
+                .body(body),
+            None => self.client.request(Method::GET, url.clone()),
+        };
+        request = request.header(reqwest::header::ACCEPT, "application/json");
         if let Some(header) = self.token.as_ref().and_then(Token::header) {
             request = request.header(reqwest::header::AUTHORIZATION, header);
         }

@@ -8,6 +8,7 @@ mod certificate;
 mod dns;
 mod fault;
 mod http;
+mod prb;
 mod substrate;
 mod tls;
 mod token;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use fault::{Fault, Reason, Why};
 pub use http::Http;
+pub use prb::{PrbCall, PrbMonitor};
 pub use substrate::Substrate;
 pub use token::Token;
 
