@@ -70,7 +70,8 @@ fn the_example_configuration_is_read_and_names_every_kind() {
     let settings =
         farmwarden::config::Settings::read(&root().join("docs/example.yml"), farmwarden::config::Secrets::Ignored)
             .unwrap();
-    assert!(!settings.collectors.phala.is_empty() && !settings.collectors.mounts.is_empty());
+    let collectors = &settings.collectors;
+    assert!(!collectors.phala.is_empty() && !collectors.prb.is_empty() && !collectors.mounts.is_empty());
 }
 
 #[test]

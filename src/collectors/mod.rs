@@ -321,5 +321,6 @@ macro_rules! collectors {
 
 collectors! {
     phala: phala::Node,
+    prb: prb::Prb,
     mounts: mounts::Mounts,
 }

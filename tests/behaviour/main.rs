@@ -9,6 +9,7 @@
 mod access;
 mod chain_node;
 mod harness;
+mod prb;
 mod probe;
 mod reload;
 mod secrets;

@@ -1,11 +1,193 @@
 //! PRB: the processes that drive pRuntimes, with their data providers, lifecycles, pools and workers.
 //!
 //! Workers are described independently of the version of PRB (`worker.rs`); each version has a file that reads its
-//! answers. Nothing here changes anything in a PRB, and owners' keys are never taken up.
+//! answers. Nothing here changes anything in a PRB, and owners' keys are never taken up. What needs the chain node too
+//! is a relation.
 
 pub mod amount;
+mod diagnose;
+mod discover;
+mod gist;
+mod label;
 pub mod message;
 pub mod peer;
+mod reader;
+mod samples;
 pub mod session;
+mod snapshot;
+mod symptoms;
+mod target;
+#[cfg(test)]
+mod testing;
+mod turns;
 pub mod v2;
 pub mod worker;
+mod worker_samples;
+
+use std::time::Duration;
+
+pub use snapshot::{Inventory, Listing, PeerView, Row, Seen, Snapshot, Watch, Workers};
+pub use symptoms::Thresholds;
+pub use target::{Detail, Pick, Target};
+
+use super::{Collector, Diagnosis, Discovery, Here, Part, Symptom, TargetConfig as _, Tools};
+use crate::clock::Now;
+use crate::exposition::{Family, Page};
+use crate::upstream::{Fault, PrbMonitor, Reason, Why};
+use crate::values::{Endpoint, Size};
+use reader::{Reader, Reading, Said};
+
+const PEERS: &str = "peers";
+const WORKERS: &str = "workers";
+const INVENTORY: &str = "inventory";
+
+/// A worker takes about 3 kB of an answer, so this is far beyond any lifecycle.
+const ANSWER_CAP: Size = Size::from_bytes(64 << 20);
+
+/// The collector.
+pub struct Prb {
+    target: Target,
+    reader: Reader,
+}
+
+impl Prb {
+    /// Peers come first: without a monitor there is nothing to ask.
+    fn part(&self, name: &'static str) -> Part {
+        let (every, hangs_on): (_, &'static [&'static str]) = match name {
+            WORKERS => (self.target.workers_interval, &[PEERS]),
+            INVENTORY => (self.target.inventory_interval, &[PEERS]),
+            _ => (self.target.interval, &[]),
+        };
+        Part {
+            name,
+            every: every.get(),
+            deadline: every.get().mul_f64(0.95),
+            hangs_on,
+        }
+    }
+
+    fn stale(&self, name: &'static str) -> Duration {
+        self.part(name).stale_after()
+    }
+
+    fn wanted(&self) -> impl Fn(&peer::Peer) -> bool {
+        let picks = &self.target.lifecycles;
+        move |peer| picks.is_empty() || picks.iter().any(|pick| pick.means(peer))
+    }
+}
+
+impl Collector for Prb {
+    const NAME: &'static str = "prb";
+    type Target = Target;
+    const HANGS_ON: &'static [&'static str] = &["phala"];
+    type Reading = Reading;
+    type Snapshot = Snapshot;
+    const FAMILIES: &'static [&'static Family] = samples::FAMILIES;
+    const SYMPTOMS: &'static [&'static Symptom] = symptoms::SYMPTOMS;
+
+    fn connect(target: &Target, tools: &Tools, before: Option<&Self>) -> Result<Self, Fault> {
+        let Some(endpoint) = &target.monitor else {
+            let words = "no monitor is configured".to_owned();
+            return Err(Fault::new(target.name().as_str(), "connect", Why::Configuration(words)));
+        };
+        let monitor = PrbMonitor::new(&tools.upstream, endpoint, target.timeout.get(), ANSWER_CAP);
+        let turns = before.map(|before| before.reader.turns.clone()).unwrap_or_default();
+        Ok(Self {
+            target: target.clone(),
+            reader: Reader { monitor, turns },
+        })
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        [PEERS, WORKERS, INVENTORY].map(|name| self.part(name)).to_vec()
+    }
+
+    async fn read(&self, part: &Part) -> Result<Reading, Fault> {
+        // Who has not answered by then is late; those who have must not be lost with it.
+        let within = part.deadline.mul_f64(0.95);
+        match part.name {
+            PEERS => self.reader.providers(within).await,
+            WORKERS => self.reader.workers(within, self.wanted()).await,
+            INVENTORY => self.reader.inventories(within, self.wanted()).await,
+            other => {
+                let words = "a round of a part that this target does not have".to_owned();
+                Err(Fault::new(Self::NAME, other, Why::Internal(words)))
+            }
+        }
+    }
+
+    fn absorb(&self, snapshot: &mut Snapshot, reading: Reading, now: Now) {
+        snapshot.detail = self.target.detail;
+        snapshot.list(reading.peers, &self.target.lifecycles, &reading.gone, now);
+        match reading.said {
+            Said::Providers(said) => snapshot.hear_providers(said, self.stale(PEERS), now),
+            Said::Workers(said) => snapshot.hear_workers(said, self.stale(WORKERS), now),
+            Said::Inventories(said) => snapshot.hear_inventories(said, self.stale(INVENTORY), now),
+        }
+    }
+
+    fn expire(&self, snapshot: &mut Snapshot, part: &Part) {
+        match part.name {
+            PEERS => snapshot.expire_peers(),
+            WORKERS => snapshot.expire_workers(),
+            _ => snapshot.expire_inventories(),
+        }
+    }
+
+    fn samples(snapshot: &Snapshot, page: &mut Page) {
+        samples::samples(snapshot, page);
+    }
+
+    fn diagnose(&self, snapshot: &Snapshot, now: Now) -> Diagnosis {
+        diagnose::diagnose(snapshot, &self.target.thresholds, now)
+    }
+
+    fn endpoints(target: &Target) -> Vec<(&'static str, Endpoint)> {
+        let monitor = target.monitor.iter();
+        monitor.map(|monitor| (PEERS, monitor.clone())).collect()
+    }
+
+    fn gist(snapshot: &Snapshot, _target: &Target, part: &Part, _now: Now) -> Result<String, String> {
+        match part.name {
+            PEERS => gist::peers(snapshot),
+            WORKERS => gist::workers(snapshot),
+            _ => Ok(gist::inventory(snapshot)),
+        }
+    }
+
+    fn advice(fault: &Fault) -> Option<&'static str> {
+        advice(fault)
+    }
+
+    fn ad_hoc(text: &str, _here: &Here) -> Result<Target, String> {
+        let endpoint: Endpoint = text.parse()?;
+        let named = format!("prb-{}-{}", endpoint.host().replace(':', "-"), endpoint.port());
+        let target = Target::by_monitor(named.parse()?, endpoint);
+        match target.contradictions().pop() {
+            Some((_, words)) => Err(words),
+            None => Ok(target),
+        }
+    }
+
+    async fn discover(_here: &Here, tools: &Tools) -> Discovery {
+        discover::discover(discover::USUAL_PORT, tools).await
+    }
+}
+
+fn advice(fault: &Fault) -> Option<&'static str> {
+    match (&fault.why, fault.reason()) {
+        (Why::Unreachable(words), _) if words.contains("refused") => Some(
+            "Nothing listens there. Is the container of the monitor running (docker ps), and is its port 3000 \
+             published?",
+        ),
+        (Why::Status(418, _), _) => Some("That is PRB v3 (prb-wm), which has no /ptp/discover; it is not read yet."),
+        (_, Reason::NotFound) => Some(
+            "It has no /ptp/discover: is it a PRB v2 monitor (prb-monitor:next), or the older one of v0 \
+             (prb-monitor:latest)?",
+        ),
+        (_, Reason::Malformed) => {
+            Some("That is no PRB v2 monitor: its usual port is 3000; 4567 is arena, 8012 the data provider.")
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,271 @@
+//! When a PRB is ill: pure, its picture against thresholds.
+//!
+//! A worker is ill in one way only, the first that applies. What many workers of a lifecycle have in common is told once,
+//! of the lifecycle. A lifecycle that does not answer now is ill itself; its workers are not judged by old reports.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration as Std;
+
+use super::message::Kind;
+use super::snapshot::{Listing, PeerView, Row, Snapshot};
+use super::symptoms::{
+    PEER_DOWN, PROVIDER_LAG, Thresholds, WORKER_ERROR, WORKER_KICKED, WORKER_LAGGING, WORKER_MISSING, WORKER_STALLED,
+    WORKER_STUCK_SYNCING, WORKER_UNRESPONSIVE, WORKERS_CORRELATED,
+};
+use super::worker::{Provider, Status};
+use super::worker_samples::{lag, unresponsive};
+use crate::clock::Now;
+use crate::collectors::{Diagnosis, Symptom};
+use crate::values::Duration;
+
+pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -> Diagnosis {
+    let mut diagnosis = Diagnosis::default();
+    if let Some(listing) = &snapshot.listing {
+        listed(listing, &mut diagnosis);
+    }
+    for view in snapshot.peers() {
+        if let Some(call) = &view.call {
+            diagnosis.judge(&PEER_DOWN, &view.label, Some(!call.up()), || {
+                let fault = call.fault.as_ref().map(ToString::to_string).unwrap_or_default();
+                format!("{}: {fault}", view.peer.role.label())
+            });
+        }
+        if let Some(seen) = view.provider.as_ref().filter(|_| view.up() == Some(true)) {
+            provider(&view.label, &seen.value, thresholds, &mut diagnosis);
+        }
+        if view.up() == Some(true) {
+            workers(view, snapshot.provided(&view.peer), thresholds, now, &mut diagnosis);
+            missing(view, &mut diagnosis);
+        }
+    }
+    diagnosis
+}
+
+fn listed(listing: &Listing, diagnosis: &mut Diagnosis) {
+    let none = listing.lifecycles == 0 && listing.missing.is_empty();
+    diagnosis.judge(&PEER_DOWN, "lifecycles", Some(none), || {
+        "the monitor answers but lists no lifecycle; was it just restarted?".to_owned()
+    });
+    for missing in &listing.missing {
+        diagnosis.judge(&PEER_DOWN, missing, Some(true), || {
+            "it is configured, but the monitor does not list it".to_owned()
+        });
+    }
+}
+
+fn provider(label: &str, provider: &Provider, thresholds: &Thresholds, diagnosis: &mut Diagnosis) {
+    let chains = [
+        ("para", provider.para, thresholds.provider_para_lag_blocks),
+        ("relay", provider.relay, thresholds.provider_relay_lag_blocks),
+    ];
+    let behind = chains.map(|(chain, stages, limit)| (chain, stages.behind(), limit));
+    let known = behind.iter().any(|(_, lag, _)| lag.is_some());
+    let over: Vec<String> = behind
+        .into_iter()
+        .filter_map(|(chain, lag, limit)| {
+            let lag = lag.filter(|lag| *lag > limit)?;
+            Some(format!("{lag} blocks of the {chain} chain to process (limit {limit})"))
+        })
+        .collect();
+    diagnosis.judge(&PROVIDER_LAG, label, known.then_some(!over.is_empty()), || {
+        over.join(", ")
+    });
+}
+
+/// One worker's trouble.
+struct Ill<'a> {
+    symptom: &'static Symptom,
+    row: &'a Row,
+    /// What it may share with others: how it fails, and the block at which it is.
+    alike: Vec<Alike>,
+    evidence: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Alike {
+    /// By the symptom's name, and the message where that says more.
+    Failure(&'static str, Option<Kind>),
+    Height(u64),
+}
+
+impl std::fmt::Display for Alike {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Failure(symptom, Some(kind)) => write!(f, "{symptom} ({})", kind.label()),
+            Self::Failure(symptom, None) => f.write_str(symptom),
+            Self::Height(height) => write!(f, "at block {height}"),
+        }
+    }
+}
+
+fn workers(view: &PeerView, provided: Option<u64>, thresholds: &Thresholds, now: Now, diagnosis: &mut Diagnosis) {
+    let Some(seen) = &view.workers else { return };
+    let rows = &seen.value.rows;
+    let mut looker = Looker {
+        provided,
+        thresholds,
+        now,
+        diagnosis,
+    };
+    let ill: Vec<Ill<'_>> = rows.iter().filter_map(|row| looker.look(row)).collect();
+    let most_alone = thresholds.most_alone(u64::try_from(rows.len()).unwrap_or(u64::MAX));
+    let shared = shared(&ill, most_alone);
+    diagnosis.judge(&WORKERS_CORRELATED, &view.label, Some(!shared.is_empty()), || {
+        let groups = shared
+            .iter()
+            .map(|(alike, number)| format!("{number} of {} workers: {alike}", rows.len()));
+        format!("{} (limit {most_alone})", groups.collect::<Vec<_>>().join(", "))
+    });
+    let alone = |one: &&Ill<'_>| !one.alike.iter().any(|alike| shared.contains_key(alike));
+    for one in ill.iter().filter(alone) {
+        let entity = format!("{}/{}", view.label, one.row.label);
+        diagnosis.judge(one.symptom, &entity, Some(true), || one.evidence.clone());
+    }
+}
+
+/// What more workers have in common than may fail alone.
+fn shared(ill: &[Ill<'_>], most_alone: u64) -> BTreeMap<Alike, u64> {
+    let mut groups: BTreeMap<Alike, u64> = BTreeMap::new();
+    for alike in ill.iter().flat_map(|one| &one.alike) {
+        *groups.entry(*alike).or_default() += 1;
+    }
+    groups.retain(|_, number| *number > most_alone);
+    groups
+}
+
+/// Looks at one worker after another.
+struct Looker<'a> {
+    provided: Option<u64>,
+    thresholds: &'a Thresholds,
+    now: Now,
+    diagnosis: &'a mut Diagnosis,
+}
+
+impl Looker<'_> {
+    /// The first trouble of a worker. Every symptom that could be judged is recorded as looked at.
+    fn look<'a>(&mut self, row: &'a Row) -> Option<Ill<'a>> {
+        let worker = &row.worker;
+        let stood = self.now.monotonic.duration_since(row.watch.height_since);
+        let in_state = self.now.monotonic.duration_since(row.watch.status_since);
+        self.looked_at(&[&WORKER_ERROR, &WORKER_KICKED, &WORKER_STUCK_SYNCING]);
+        let words = &worker.message.text;
+        match worker.status {
+            Status::Error => {
+                let evidence = format!("in the error state, last message: {words}");
+                return Some(ill(&WORKER_ERROR, row, None, evidence));
+            }
+            Status::Kicked => {
+                return Some(ill(
+                    &WORKER_KICKED,
+                    row,
+                    None,
+                    "kicked and not started again".to_owned(),
+                ));
+            }
+            Status::Syncing => return self.stuck(row, stood.min(in_state)),
+            _ => {}
+        }
+        self.behind(row, stood).or_else(|| self.unresponsive(row))
+    }
+
+    fn stuck<'a>(&self, row: &'a Row, stood: Std) -> Option<Ill<'a>> {
+        let limit = self.thresholds.stuck_syncing_after;
+        let height = row.worker.heights.para_block;
+        (stood >= limit.get()).then(|| {
+            let at = height.map_or_else(|| "without any block".to_owned(), |height| format!("at block {height}"));
+            let evidence = format!("synchronising, {at} for {} (limit {limit})", whole_seconds(stood));
+            ill(&WORKER_STUCK_SYNCING, row, height, evidence)
+        })
+    }
+
+    /// Standing still behind a provider that goes on, or moving too slowly.
+    fn behind<'a>(&mut self, row: &'a Row, stood: Std) -> Option<Ill<'a>> {
+        let lag = lag(row, self.provided).filter(|_| row.worker.status.follows())?;
+        self.looked_at(&[&WORKER_LAGGING, &WORKER_STALLED]);
+        let height = row.worker.heights.para_block?;
+        let went_on = self
+            .provided?
+            .saturating_sub(row.watch.provider_then.unwrap_or(u64::MAX));
+        let limits = self.thresholds;
+        if went_on > limits.stalled_blocks && stood >= limits.stalled_after.get() {
+            let evidence = format!(
+                "PRB says {}, but block {height} for {} while the data provider went on by {went_on} blocks (limit {})",
+                row.worker.status.label(),
+                whole_seconds(stood),
+                limits.stalled_blocks
+            );
+            return Some(ill(&WORKER_STALLED, row, Some(height), evidence));
+        }
+        (lag > limits.worker_lag_blocks).then(|| {
+            let evidence = format!(
+                "block {height} is {lag} behind the data provider (limit {})",
+                limits.worker_lag_blocks
+            );
+            ill(&WORKER_LAGGING, row, Some(height), evidence)
+        })
+    }
+
+    fn unresponsive<'a>(&mut self, row: &'a Row) -> Option<Ill<'a>> {
+        row.worker.info.session?.state?;
+        self.looked_at(&[&WORKER_UNRESPONSIVE]);
+        unresponsive(row).then(|| {
+            let evidence = format!(
+                "its session on the chain is unresponsive; PRB says {}",
+                row.worker.status.label()
+            );
+            ill(&WORKER_UNRESPONSIVE, row, None, evidence)
+        })
+    }
+
+    fn looked_at(&mut self, symptoms: &[&'static Symptom]) {
+        for symptom in symptoms {
+            self.diagnosis.judge(symptom, "", Some(false), String::new);
+        }
+    }
+}
+
+/// `height` only where it is today's: what failed earlier keeps the height of an earlier life.
+fn ill<'a>(symptom: &'static Symptom, row: &'a Row, height: Option<u64>, evidence: String) -> Ill<'a> {
+    let kind = (*symptom == WORKER_ERROR).then_some(row.worker.message.kind);
+    let mut alike = vec![Alike::Failure(symptom.name, kind)];
+    alike.extend(height.map(Alike::Height));
+    Ill {
+        symptom,
+        row,
+        alike,
+        evidence,
+    }
+}
+
+/// Enabled in the database, together with its pool, but not loaded.
+fn missing(view: &PeerView, diagnosis: &mut Diagnosis) {
+    let (Some(loaded), Some(inventory)) = (&view.workers, &view.inventory) else {
+        return;
+    };
+    let rows = &loaded.value.rows;
+    let loaded: HashSet<&str> = rows.iter().map(|row| row.worker.identity.uuid.as_str()).collect();
+    let pools: HashMap<Option<u64>, bool> = inventory
+        .value
+        .pools
+        .iter()
+        .map(|pool| (pool.number, pool.enabled))
+        .collect();
+    diagnosis.judge(&WORKER_MISSING, "", Some(false), String::new);
+    for worker in &inventory.value.workers.rows {
+        let wanted = worker.enabled && pools.get(&worker.pool).copied().unwrap_or(true);
+        if wanted && !loaded.contains(worker.uuid.as_str()) {
+            let entity = format!("{}/{}", view.label, worker.name);
+            diagnosis.judge(&WORKER_MISSING, &entity, Some(true), || {
+                format!("enabled, but not among the {} workers that are loaded", rows.len())
+            });
+        }
+    }
+}
+
+/// For people: milliseconds are noise here.
+fn whole_seconds(duration: Std) -> Duration {
+    Duration::from_secs(duration.as_secs())
+}
+
+#[cfg(test)]
+mod tests;

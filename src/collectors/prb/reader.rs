@@ -1,0 +1,156 @@
+//! Asks a monitor, and through it every peer that a part is about: different peers at once, one peer never twice.
+//!
+//! A peer that fails costs its own outcome; only the monitor's own fault costs the round.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use tokio::time::Instant;
+
+use super::peer::{Peer, PeerId, Role};
+use super::snapshot::Inventory;
+use super::turns::{REST, Turns};
+use super::v2::{self, Listed};
+use super::worker::{Provider, Worker};
+use crate::upstream::{Fault, PrbCall, PrbMonitor, Why};
+
+/// What a round brings: the peers, and what each of those that were asked said.
+pub struct Reading {
+    pub(super) peers: Vec<Peer>,
+    /// For peers that were listed once and are no longer.
+    pub(super) gone: Fault,
+    pub(super) said: Said,
+}
+
+/// What the peers that a part is about said.
+pub(super) enum Said {
+    Providers(Vec<(PeerId, Result<Provider, Fault>)>),
+    Workers(Vec<(PeerId, Result<Listed<Worker>, Fault>)>),
+    Inventories(Vec<(PeerId, Result<Inventory, Fault>)>),
+}
+
+/// More calls at once would be more connections than a monitor is made for; a farm has ten lifecycles.
+const MOST_AT_ONCE: usize = 32;
+
+/// One monitor and whose turn it is.
+pub(super) struct Reader {
+    pub(super) monitor: PrbMonitor,
+    pub(super) turns: Turns,
+}
+
+impl Reader {
+    /// Data providers.
+    pub(super) async fn providers(&self, within: Duration) -> Result<Reading, Fault> {
+        let end = Instant::now() + within;
+        let peers = self.discover().await?;
+        let asked = of(&peers, |peer| peer.role == Role::DataProvider);
+        let calls = asked.into_iter().map(|peer| async move {
+            let call = self.ask(&peer, PrbCall::GetDataProviderInfo, v2::provider);
+            self.until(end, &peer, call).await
+        });
+        let said = Said::Providers(all(calls.collect()).await);
+        Ok(self.reading(peers, said))
+    }
+
+    /// Workers of the lifecycles that are wanted.
+    pub(super) async fn workers(&self, within: Duration, wanted: impl Fn(&Peer) -> bool) -> Result<Reading, Fault> {
+        let end = Instant::now() + within;
+        let peers = self.discover().await?;
+        let asked = of(&peers, |peer| peer.role == Role::Lifecycle && wanted(peer));
+        let calls = asked.into_iter().map(|peer| async move {
+            let call = self.ask(&peer, PrbCall::GetWorkerStatus, v2::worker_states);
+            self.until(end, &peer, call).await
+        });
+        let said = Said::Workers(all(calls.collect()).await);
+        Ok(self.reading(peers, said))
+    }
+
+    /// What is configured in the lifecycles that are wanted.
+    pub(super) async fn inventories(&self, within: Duration, wanted: impl Fn(&Peer) -> bool) -> Result<Reading, Fault> {
+        let end = Instant::now() + within;
+        let peers = self.discover().await?;
+        let asked = of(&peers, |peer| peer.role == Role::Lifecycle && wanted(peer));
+        let calls = asked
+            .into_iter()
+            .map(|peer| async move { self.until(end, &peer, self.inventory(&peer)).await });
+        let said = Said::Inventories(all(calls.collect()).await);
+        Ok(self.reading(peers, said))
+    }
+
+    async fn inventory(&self, peer: &Peer) -> Result<Inventory, Fault> {
+        Ok(Inventory {
+            workers: self.ask(peer, PrbCall::ListWorker, v2::workers).await?,
+            pools: self.ask(peer, PrbCall::ListPool, v2::pools).await?,
+        })
+    }
+
+    fn reading(&self, peers: Vec<Peer>, said: Said) -> Reading {
+        let words = "the monitor no longer lists this peer; it was restarted and finds it within 20s".to_owned();
+        Reading {
+            peers,
+            gone: Fault::new(self.monitor.who(), "discover", Why::NotFound(words)),
+            said,
+        }
+    }
+
+    pub(super) async fn discover(&self) -> Result<Vec<Peer>, Fault> {
+        let answer = self.monitor.discover().await?;
+        v2::discovered(&answer).map_err(|why| Fault::new(self.monitor.who(), "discover", why))
+    }
+
+    /// What a peer says until `end`; later it is given up.
+    async fn until<T>(
+        &self,
+        end: Instant,
+        peer: &Peer,
+        call: impl Future<Output = Result<T, Fault>>,
+    ) -> (PeerId, Result<T, Fault>) {
+        let began = Instant::now();
+        let outcome = tokio::time::timeout_at(end, call).await;
+        let outcome = outcome.unwrap_or_else(|_| Err(self.fault(peer, "call", Why::Timeout(began.elapsed()))));
+        (peer.id.clone(), outcome)
+    }
+
+    /// One call to one peer, when it is its turn.
+    async fn ask<T>(&self, peer: &Peer, call: PrbCall, parse: fn(&[u8]) -> Result<T, Why>) -> Result<T, Fault> {
+        let Some(mut turn) = self.turns.take(&peer.id).await else {
+            let rest = crate::values::Duration::from(REST);
+            let words = format!("its last call got no answer; it is left alone for {rest}");
+            return Err(self.fault(peer, call.name(), Why::Unreachable(words)));
+        };
+        turn.begin();
+        let answer: Result<Bytes, Fault> = self.monitor.ask(peer.id.as_str(), call).await;
+        match answer {
+            // Nothing came: the monitor may still be waiting for the peer.
+            Err(fault) if matches!(fault.why, Why::Timeout(_)) => Err(self.fault(peer, call.name(), fault.why)),
+            Err(fault) => {
+                turn.answered();
+                Err(self.fault(peer, call.name(), fault.why))
+            }
+            Ok(bytes) => {
+                turn.answered();
+                parse(&bytes).map_err(|why| self.fault(peer, call.name(), why))
+            }
+        }
+    }
+
+    fn fault(&self, peer: &Peer, operation: &str, why: Why) -> Fault {
+        let place = if peer.hostname.is_empty() {
+            peer.id.as_str()
+        } else {
+            &peer.hostname
+        };
+        Fault::new(format!("{} ({place})", self.monitor.who()), operation, why)
+    }
+}
+
+fn of(peers: &[Peer], asked: impl Fn(&Peer) -> bool) -> Vec<Peer> {
+    peers.iter().filter(|peer| asked(peer)).cloned().collect()
+}
+
+/// Different peers at once.
+async fn all<T>(calls: Vec<impl Future<Output = T>>) -> Vec<T> {
+    stream::iter(calls).buffer_unordered(MOST_AT_ONCE).collect().await
+}

@@ -1,0 +1,311 @@
+//! The picture of a PRB: its peers, each with what it last said, and what must be remembered between rounds.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::label;
+use super::peer::{Peer, PeerId, Role};
+use super::target::{Detail, Pick};
+use super::v2::Listed;
+use super::worker::{Identity, Pool, Provider, Worker};
+use crate::clock::Now;
+use crate::upstream::Fault;
+
+/// A peer that the monitor no longer lists counts as down for this long, and is then forgotten: a monitor that was
+/// restarted finds its peers again within 20 s, so what is still away after an hour is meant to be.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
+
+/// All that is known of a PRB now.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub(super) detail: Detail,
+    peers: BTreeMap<PeerId, PeerView>,
+    /// `None` while the monitor has not answered for too long.
+    pub(super) listing: Option<Listing>,
+}
+
+/// What the monitor lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    pub lifecycles: usize,
+    /// Configured lifecycles that are not listed, as they are configured.
+    pub missing: Vec<String>,
+}
+
+/// One process of a PRB.
+#[derive(Clone, Debug)]
+pub struct PeerView {
+    /// The label value `peer` or `lifecycle`.
+    pub label: String,
+    pub peer: Peer,
+    last_listed: Instant,
+    /// How the last call went; `None` before there was one.
+    pub call: Option<Call>,
+    /// Only of a data provider.
+    pub provider: Option<Seen<Provider>>,
+    /// Only of a lifecycle.
+    pub workers: Option<Seen<Arc<Workers>>>,
+    /// Only of a lifecycle.
+    pub inventory: Option<Seen<Arc<Inventory>>>,
+}
+
+/// Something a peer said, and when it was last heard.
+#[derive(Clone, Debug)]
+pub struct Seen<T> {
+    pub value: T,
+    pub at: Now,
+}
+
+/// How a call went.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub fault: Option<Fault>,
+    pub at: Now,
+}
+
+impl Call {
+    pub const fn up(&self) -> bool {
+        self.fault.is_none()
+    }
+}
+
+/// The workers that a lifecycle has loaded.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Workers {
+    pub rows: Vec<Row>,
+    /// Reports left out because their worker came before.
+    pub duplicates: usize,
+}
+
+/// A worker with what is remembered of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The label value `worker`: the name, made unique within its lifecycle.
+    pub label: String,
+    pub worker: Worker,
+    pub watch: Watch,
+}
+
+/// Since when a worker is as it is. It begins anew when the worker was out of sight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Watch {
+    /// When its block height was first seen as it is now.
+    pub height_since: Instant,
+    /// The data provider's height then.
+    pub provider_then: Option<u64>,
+    pub status_since: Instant,
+}
+
+/// What is configured in a lifecycle's database.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inventory {
+    pub workers: Listed<Identity>,
+    pub pools: Vec<Pool>,
+}
+
+impl Snapshot {
+    pub fn peers(&self) -> impl Iterator<Item = &PeerView> {
+        self.peers.values()
+    }
+
+    pub fn lifecycles(&self) -> impl Iterator<Item = &PeerView> {
+        self.peers().filter(|view| view.peer.role == Role::Lifecycle)
+    }
+
+    /// What the workers of a lifecycle can be given: the height of the furthest provider of the same bridge and chain.
+    pub fn provided(&self, lifecycle: &Peer) -> Option<u64> {
+        let same = |own: &str, other: &str| own.is_empty() || other.is_empty() || own == other;
+        let providers = self.peers().filter(|view| {
+            let peer = &view.peer;
+            same(&peer.bridge, &lifecycle.bridge) && same(&peer.chain, &lifecycle.chain)
+        });
+        let heights = providers.filter_map(|view| view.provider.as_ref()?.value.para.processed);
+        heights.max()
+    }
+
+    /// Takes up what the monitor lists. Lifecycles that are not picked are left out; without picks all are taken.
+    pub(super) fn list(&mut self, listed: Vec<Peer>, picks: &[Pick], gone: &Fault, now: Now) {
+        let picked = |peer: &Peer| {
+            peer.role == Role::DataProvider || picks.is_empty() || picks.iter().any(|pick| pick.means(peer))
+        };
+        let listed: Vec<Peer> = listed.into_iter().filter(picked).collect();
+        let missing = picks.iter().filter(|pick| !listed.iter().any(|peer| pick.means(peer)));
+        self.listing = Some(Listing {
+            lifecycles: listed.iter().filter(|peer| peer.role == Role::Lifecycle).count(),
+            missing: missing.map(Pick::shown).collect(),
+        });
+        for peer in listed {
+            self.meet(peer, now);
+        }
+        self.peers
+            .retain(|_, view| now.monotonic.duration_since(view.last_listed) < FORGOTTEN_AFTER);
+        for view in self.peers.values_mut().filter(|view| view.last_listed != now.monotonic) {
+            view.call = Some(Call {
+                fault: Some(gone.clone()),
+                at: now,
+            });
+        }
+        let labels = label::peers(self.peers.values().map(|view| &view.peer), picks);
+        for (view, label) in self.peers.values_mut().zip(labels) {
+            view.label = label;
+        }
+    }
+
+    fn meet(&mut self, peer: Peer, now: Now) {
+        let id = peer.id.clone();
+        let known = self.peers.entry(id).or_insert_with(|| PeerView {
+            label: String::new(),
+            peer: peer.clone(),
+            last_listed: now.monotonic,
+            call: None,
+            provider: None,
+            workers: None,
+            inventory: None,
+        });
+        known.peer = peer;
+        known.last_listed = now.monotonic;
+    }
+
+    /// What each data provider said. What is older than `stale` is dropped.
+    pub(super) fn hear_providers(&mut self, said: Vec<(PeerId, Result<Provider, Fault>)>, stale: Duration, now: Now) {
+        for (id, outcome) in said {
+            if let Some(view) = self.peers.get_mut(&id) {
+                let heard = view.called(outcome, now);
+                view.provider = heard.or_else(|| view.provider.take());
+            }
+        }
+        for view in self.peers.values_mut() {
+            drop_old(&mut view.provider, stale, now);
+        }
+    }
+
+    /// What each lifecycle said of its workers. What is older than `stale` is dropped.
+    pub(super) fn hear_workers(
+        &mut self,
+        said: Vec<(PeerId, Result<Listed<Worker>, Fault>)>,
+        stale: Duration,
+        now: Now,
+    ) {
+        for (id, outcome) in said {
+            let provided = self.peers.get(&id).and_then(|view| self.provided(&view.peer));
+            let Some(view) = self.peers.get_mut(&id) else { continue };
+            if let Some(heard) = view.called(outcome, now) {
+                let workers = watched(heard.value, view.workers.as_ref(), provided, now);
+                view.workers = Some(Seen {
+                    value: Arc::new(workers),
+                    at: now,
+                });
+            }
+        }
+        for view in self.peers.values_mut() {
+            drop_old(&mut view.workers, stale, now);
+        }
+    }
+
+    /// What is configured in each lifecycle; a call that failed leaves what was known. It does not say whether the
+    /// peer is up: the other calls do, and more often.
+    pub(super) fn hear_inventories(
+        &mut self,
+        said: Vec<(PeerId, Result<Inventory, Fault>)>,
+        stale: Duration,
+        now: Now,
+    ) {
+        for (id, outcome) in said {
+            if let (Some(view), Ok(inventory)) = (self.peers.get_mut(&id), outcome) {
+                view.inventory = Some(Seen {
+                    value: Arc::new(inventory),
+                    at: now,
+                });
+            }
+        }
+        for view in self.peers.values_mut() {
+            drop_old(&mut view.inventory, stale, now);
+        }
+    }
+
+    pub(super) fn expire_peers(&mut self) {
+        self.listing = None;
+        for view in self.peers.values_mut() {
+            view.provider = None;
+            if view.peer.role == Role::DataProvider {
+                view.call = None;
+            }
+        }
+    }
+
+    pub(super) fn expire_workers(&mut self) {
+        for view in self.peers.values_mut() {
+            view.workers = None;
+            if view.peer.role == Role::Lifecycle {
+                view.call = None;
+            }
+        }
+    }
+
+    pub(super) fn expire_inventories(&mut self) {
+        for view in self.peers.values_mut() {
+            view.inventory = None;
+        }
+    }
+}
+
+impl PeerView {
+    fn called<T>(&mut self, outcome: Result<T, Fault>, now: Now) -> Option<Seen<T>> {
+        let (value, fault) = match outcome {
+            Ok(value) => (Some(value), None),
+            Err(fault) => (None, Some(fault)),
+        };
+        self.call = Some(Call { fault, at: now });
+        value.map(|value| Seen { value, at: now })
+    }
+
+    pub fn up(&self) -> Option<bool> {
+        self.call.as_ref().map(Call::up)
+    }
+}
+
+fn drop_old<T>(seen: &mut Option<Seen<T>>, stale: Duration, now: Now) {
+    if seen
+        .as_ref()
+        .is_some_and(|seen| now.monotonic.duration_since(seen.at.monotonic) >= stale)
+    {
+        *seen = None;
+    }
+}
+
+/// The workers with what is remembered of each from the round before.
+fn watched(listed: Listed<Worker>, before: Option<&Seen<Arc<Workers>>>, provided: Option<u64>, now: Now) -> Workers {
+    let before = before.map_or(&[][..], |seen| &seen.value.rows);
+    let before: HashMap<&str, &Row> = before
+        .iter()
+        .map(|row| (row.worker.identity.uuid.as_str(), row))
+        .collect();
+    let labels = label::workers(&listed.rows);
+    let rows = listed.rows.into_iter().zip(labels).map(|(worker, label)| {
+        let before = before.get(worker.identity.uuid.as_str());
+        let watch = Watch::next(&worker, before.copied(), provided, now);
+        Row { label, worker, watch }
+    });
+    Workers {
+        rows: rows.collect(),
+        duplicates: listed.duplicates,
+    }
+}
+
+impl Watch {
+    fn next(worker: &Worker, before: Option<&Row>, provided: Option<u64>, now: Now) -> Self {
+        let same_height = before.filter(|row| row.worker.heights.para_block == worker.heights.para_block);
+        let same_status = before.filter(|row| row.worker.status == worker.status);
+        Self {
+            height_since: same_height.map_or(now.monotonic, |row| row.watch.height_since),
+            provider_then: same_height.and_then(|row| row.watch.provider_then).or(provided),
+            status_since: same_status.map_or(now.monotonic, |row| row.watch.status_since),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! What can be wrong in a PRB, and from where on: names, grounds, advice. How it is found stands in `diagnose.rs`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::collectors::Symptom;
+use crate::values::Duration;
+
+/// From where on a data provider or worker counts as ill.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Thresholds {
+    /// Parachain blocks that a data provider has still to process. Default 10, two minutes.
+    pub provider_para_lag_blocks: u64,
+    /// Relay chain blocks that a data provider has still to process. Default 20, two minutes.
+    pub provider_relay_lag_blocks: u64,
+    /// Parachain blocks that a worker is behind its data provider. Default 10, the window for a heartbeat.
+    pub worker_lag_blocks: u64,
+    /// Blocks by which the data provider went on while a worker that follows stood still. Default 25, five minutes.
+    pub stalled_blocks: u64,
+    /// For how long at least it stood still. Default 2m: a provider that catches up makes 25 blocks in no time.
+    pub stalled_after: Duration,
+    /// How long a worker may synchronise without any progress. Default 10m: PRB itself gives up after 2m of errors.
+    pub stuck_syncing_after: Duration,
+    /// More workers of a lifecycle than this that fail alike at once are one failure of the lifecycle. Default 3.
+    pub correlated_workers: u64,
+    /// The same as a share of the lifecycle's workers, in percent; the larger of both counts. Default 20.
+    pub correlated_percent: u64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            provider_para_lag_blocks: 10,
+            provider_relay_lag_blocks: 20,
+            worker_lag_blocks: 10,
+            stalled_blocks: 25,
+            stalled_after: Duration::from_secs(120),
+            stuck_syncing_after: Duration::from_secs(600),
+            correlated_workers: 3,
+            correlated_percent: 20,
+        }
+    }
+}
+
+impl Thresholds {
+    pub(super) fn setting(&self, key: &str) -> Option<String> {
+        Some(match key {
+            "provider_para_lag_blocks" => self.provider_para_lag_blocks.to_string(),
+            "provider_relay_lag_blocks" => self.provider_relay_lag_blocks.to_string(),
+            "worker_lag_blocks" => self.worker_lag_blocks.to_string(),
+            "stalled_blocks" => self.stalled_blocks.to_string(),
+            "stalled_after" => self.stalled_after.to_string(),
+            "stuck_syncing_after" => self.stuck_syncing_after.to_string(),
+            "correlated_workers" => self.correlated_workers.to_string(),
+            "correlated_percent" => self.correlated_percent.to_string(),
+            _ => return None,
+        })
+    }
+
+    /// How many of so many workers may fail alike before it is one failure.
+    pub(super) fn most_alone(&self, workers: u64) -> u64 {
+        // Rounded down: 20 % of 18 is 3.
+        self.correlated_workers
+            .max(workers.saturating_mul(self.correlated_percent) / 100)
+    }
+}
+
+pub(super) static PEER_DOWN: Symptom = Symptom {
+    name: "prb_peer_down",
+    meaning: "A data provider or lifecycle does not answer through the monitor, or the monitor lists no lifecycle (or not \
+              one that is configured). The monitor finds peers every 20 s, and never forgets one while it runs.",
+    advice: "Is the container of that process running, and does its log say why not? If it is, restart the monitor; \
+             its list is empty for some 20 s then. A lifecycle in configuration mode does not answer about workers.",
+    thresholds: &[],
+    takes_time: false,
+};
+pub(super) static PROVIDER_LAG: Symptom = Symptom {
+    name: "data_provider_lag",
+    meaning: "The data provider has more than `provider_para_lag_blocks` (10) or `provider_relay_lag_blocks` (20) blocks \
+              of its node's finalized ones still to process: two minutes of either chain.",
+    advice: "If the processed height rises fast, it is catching up: wait. Else look at its log and disk. Exit codes 254 \
+             and 255 with hash mismatches mean that the node's database is damaged. Restarting workers does not help.",
+    thresholds: &[
+        "prb.thresholds.provider_para_lag_blocks",
+        "prb.thresholds.provider_relay_lag_blocks",
+    ],
+    takes_time: false,
+};
+pub(super) static WORKER_LAGGING: Symptom = Symptom {
+    name: "worker_lagging",
+    meaning: "A worker that follows the chain is more than `worker_lag_blocks` (10, the window for a heartbeat) behind \
+              its data provider: it will turn unresponsive.",
+    advice: "Is its machine overloaded or its network slow? If the height does not rise at all, worker_silent_stall \
+             follows.",
+    thresholds: &["prb.thresholds.worker_lag_blocks"],
+    takes_time: false,
+};
+pub(super) static WORKER_STALLED: Symptom = Symptom {
+    name: "worker_silent_stall",
+    meaning: "PRB says that the worker follows the chain, but its block height stands still for `stalled_after` (2m) \
+              while the data provider went on by more than `stalled_blocks` (25). Once a worker was active, PRB only \
+              logs an error that ends its synchronising.",
+    advice: "Restart the worker's lifecycle in PRB (RestartWorker). Does pRuntime answer, and does its log say why it \
+             refused a block?",
+    thresholds: &["prb.thresholds.stalled_after", "prb.thresholds.stalled_blocks"],
+    takes_time: true,
+};
+pub(super) static WORKER_ERROR: Symptom = Symptom {
+    name: "worker_error",
+    meaning: "The worker is in the error state (S_ERROR), which it does not leave by itself.",
+    advice: "The message says what failed. Connection refused or unreachable: the machine or the container is down. \
+             BlockNumberMismatch or a timeout: restart the worker in PRB. Assigned to another pool: a restart is \
+             useless, correct the pool.",
+    thresholds: &[],
+    takes_time: false,
+};
+pub(super) static WORKER_KICKED: Symptom = Symptom {
+    name: "worker_kicked_left",
+    meaning: "The worker was kicked and left so (S_KICKED), which it does not leave by itself.",
+    advice: "When pRuntime answers again, restart the worker in PRB (RestartWorker). pRuntime ends with exit code 0: \
+             with the container policy on-failure nothing starts it again.",
+    thresholds: &[],
+    takes_time: false,
+};
+pub(super) static WORKER_STUCK_SYNCING: Symptom = Symptom {
+    name: "worker_stuck_syncing",
+    meaning: "The worker synchronises (S_SYNCHING), but its block height is unknown or has not risen for \
+              `stuck_syncing_after` (10m); PRB itself gives up after two minutes of errors.",
+    advice: "Restart the worker in PRB once; height -1 after a restart of the node goes away with a restart of the \
+             data provider. Does pRuntime answer?",
+    thresholds: &["prb.thresholds.stuck_syncing_after"],
+    takes_time: true,
+};
+pub(super) static WORKER_UNRESPONSIVE: Symptom = Symptom {
+    name: "worker_unresponsive",
+    meaning: "The chain has the worker's session as unresponsive, as PRB passes it on: it missed a heartbeat and loses V. \
+              PRB's notice in the message alone is no proof.",
+    advice: "Is the worker at the tip, and does its pool's owner account have PHA for fees? It leaves the state with the \
+             next challenge that it answers, which may take hours after the cause is gone.",
+    thresholds: &[],
+    takes_time: false,
+};
+pub(super) static WORKER_MISSING: Symptom = Symptom {
+    name: "worker_missing_from_runner",
+    meaning: "The worker is enabled in the lifecycle's database, but not loaded: changes take effect only when the \
+              lifecycle starts.",
+    advice: "Restart the lifecycle's container at a quiet moment. A stake below 1 PHA keeps the lifecycle from starting \
+             at all: correct it first.",
+    thresholds: &[],
+    takes_time: false,
+};
+pub(super) static WORKERS_CORRELATED: Symptom = Symptom {
+    name: "workers_correlated",
+    meaning: "More workers of a lifecycle than `correlated_workers` (3) and `correlated_percent` (20) of it fail in the \
+              same way, or stand at the same height: one failure of what they share. On 2022-11-12 two blocks stopped \
+              every worker at one height, and restarts were useless.",
+    advice: "Do not restart workers one by one. Look at what they share: data provider, lifecycle, network, pool owner; \
+             and at the chain's own channels when they stand at one height.",
+    thresholds: &["prb.thresholds.correlated_workers", "prb.thresholds.correlated_percent"],
+    takes_time: false,
+};
+
+pub(super) const SYMPTOMS: &[&Symptom] = &[
+    &PEER_DOWN,
+    &PROVIDER_LAG,
+    &WORKER_LAGGING,
+    &WORKER_STALLED,
+    &WORKER_ERROR,
+    &WORKER_KICKED,
+    &WORKER_STUCK_SYNCING,
+    &WORKER_UNRESPONSIVE,
+    &WORKER_MISSING,
+    &WORKERS_CORRELATED,
+];

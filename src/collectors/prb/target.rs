@@ -1,0 +1,178 @@
+//! The entry of a PRB in the configuration.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::peer::Peer;
+use super::symptoms::Thresholds;
+use crate::collectors::TargetConfig;
+use crate::values::{Duration, Endpoint, Name, Scheme};
+
+/// A PRB by its monitor: every data provider and lifecycle that the monitor knows, with their pools and workers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// What metrics, alerts and repairs call this PRB.
+    #[schemars(example = &"prb-1")]
+    pub name: Name,
+    /// The farm it belongs to; targets that name none belong to the farm `default`.
+    #[serde(default)]
+    #[schemars(example = &"east", extend("x-off" = true))]
+    pub farm: Option<Name>,
+    /// Names of the targets that it needs to work. Left out, the one obvious candidate of its farm, if there is one; `[]` for none.
+    #[serde(default)]
+    #[schemars(example = ["node-1"], extend("x-off" = true))]
+    pub depends_on: Option<Vec<Name>>,
+    /// The monitor of PRB v2 (`prb-monitor:next`): http or https. Usual port 3000.
+    #[schemars(example = &"http://127.0.0.1:3000")]
+    pub monitor: Option<Endpoint>,
+    /// The lifecycles to watch, where not all that the monitor lists belong here, or where a name of yours says more than a hostname; none given is all. What stands here is an example.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!([{"peer": "192.168.2.9", "name": "room-a"}]))]
+    pub lifecycles: Vec<Pick>,
+    /// `full` shows every worker by itself, with at most 30 series each; `summary` shows counts and the worst workers only, for more than about 5,000.
+    #[serde(default)]
+    pub detail: Detail,
+    /// How often the monitor and the data providers are asked. At least 1s.
+    #[serde(default = "default_interval")]
+    pub interval: Duration,
+    /// How often every lifecycle is asked for its workers; one call each.
+    #[serde(default = "default_workers_interval")]
+    pub workers_interval: Duration,
+    /// How often every lifecycle is asked what is configured in it; two calls each.
+    #[serde(default = "default_inventory_interval")]
+    pub inventory_interval: Duration,
+    /// After which a single call is given up; shorter than `interval`. The monitor takes 0.3s for one, and 30s for a peer that hangs.
+    #[serde(default = "default_timeout")]
+    pub timeout: Duration,
+    /// From where on a data provider or worker counts as ill; more on the grounds is in docs/metrics.md.
+    #[serde(default)]
+    pub thresholds: Thresholds,
+}
+
+/// How much is shown of each worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Detail {
+    #[default]
+    Full,
+    Summary,
+}
+
+/// A lifecycle to be watched.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pick {
+    /// Its hostname, IP address or peer id, as the monitor lists it.
+    #[schemars(example = &"192.168.2.9")]
+    peer: String,
+    /// What metrics call it; left out, its hostname.
+    #[serde(default)]
+    #[schemars(example = &"room-a")]
+    name: Option<Name>,
+}
+
+impl Pick {
+    pub fn means(&self, peer: &Peer) -> bool {
+        peer.role == super::peer::Role::Lifecycle
+            && [peer.hostname.as_str(), &peer.address, peer.id.as_str()].contains(&self.peer.as_str())
+    }
+
+    pub fn alias(&self) -> Option<&str> {
+        self.name.as_ref().map(Name::as_str)
+    }
+
+    /// For people.
+    pub fn shown(&self) -> String {
+        self.alias().unwrap_or(&self.peer).to_owned()
+    }
+
+    #[cfg(test)]
+    pub(super) fn new(peer: &str, name: Option<&str>) -> Self {
+        Self {
+            peer: peer.to_owned(),
+            name: name.map(|name| name.parse().unwrap()),
+        }
+    }
+}
+
+fn default_interval() -> Duration {
+    Duration::from_secs(15)
+}
+
+fn default_workers_interval() -> Duration {
+    Duration::from_secs(30)
+}
+
+fn default_inventory_interval() -> Duration {
+    Duration::from_secs(300)
+}
+
+fn default_timeout() -> Duration {
+    Duration::from_secs(10)
+}
+
+impl Target {
+    /// A PRB of which nothing but the monitor is known.
+    pub fn by_monitor(name: Name, monitor: Endpoint) -> Self {
+        Self {
+            name,
+            farm: None,
+            depends_on: None,
+            monitor: Some(monitor),
+            lifecycles: Vec::new(),
+            detail: Detail::default(),
+            interval: default_interval(),
+            workers_interval: default_workers_interval(),
+            inventory_interval: default_inventory_interval(),
+            timeout: default_timeout(),
+            thresholds: Thresholds::default(),
+        }
+    }
+}
+
+impl TargetConfig for Target {
+    fn name(&self) -> &Name {
+        &self.name
+    }
+
+    fn farm(&self) -> Option<&Name> {
+        self.farm.as_ref()
+    }
+
+    fn depends_on(&self) -> Option<&[Name]> {
+        self.depends_on.as_deref()
+    }
+
+    fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let mut wrong = Vec::new();
+        match &self.monitor {
+            None => wrong.push((
+                "",
+                "it names no `monitor`; give its address, like http://10.0.0.9:3000".to_owned(),
+            )),
+            Some(monitor) if !matches!(monitor.scheme(), Scheme::Http | Scheme::Https) => {
+                wrong.push(("monitor", "a monitor speaks http or https, no websocket".to_owned()));
+            }
+            Some(_) => {}
+        }
+        let second = Duration::from_secs(1);
+        for (key, every) in [
+            ("interval", self.interval),
+            ("workers_interval", self.workers_interval),
+            ("inventory_interval", self.inventory_interval),
+        ] {
+            if every < second {
+                wrong.push((key, format!("{every} is too short; at least 1s")));
+            } else if self.timeout >= every {
+                let words = format!("the timeout of {} must be shorter than {key} of {every}", self.timeout);
+                wrong.push(("timeout", words));
+            }
+        }
+        wrong
+    }
+
+    fn setting(&self, key: &str) -> Option<String> {
+        self.thresholds.setting(key.strip_prefix("thresholds.")?)
+    }
+}

@@ -1,0 +1,133 @@
+//! For tests: recorded answers, and small PRBs put together from them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::message::Message;
+use super::peer::{Peer, PeerId, Role};
+use super::snapshot::{Inventory, Snapshot};
+use super::v2::{self, Listed};
+use super::worker::{Heights, Identity, Provider, ProviderState, Stages, Status, Worker};
+use crate::clock::{Now, UnixTime};
+use crate::upstream::{Fault, Why};
+
+pub(super) const STALE: Duration = Duration::from_secs(90);
+
+/// An answer of the real monitor.
+pub(super) fn recorded(name: &str) -> Vec<u8> {
+    let room = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/collectors/prb/fixtures/v2");
+    std::fs::read(room.join(format!("{name}.json"))).unwrap()
+}
+
+pub(super) fn at(start: Instant, seconds: u64) -> Now {
+    Now {
+        wall: UnixTime::from_millis(1_795_196_000_000 + seconds * 1000),
+        monotonic: start + Duration::from_secs(seconds),
+    }
+}
+
+pub(super) fn fault() -> Fault {
+    Fault::new("http://127.0.0.1:3000", "discover", Why::NotFound("gone".to_owned()))
+}
+
+pub(super) fn peer(id: &str, role: Role, hostname: &str) -> Peer {
+    Peer {
+        id: PeerId::read(id).unwrap(),
+        role,
+        hostname: hostname.to_owned(),
+        address: "10.0.0.9".to_owned(),
+        bridge: "default".to_owned(),
+        chain: "0x78".to_owned(),
+    }
+}
+
+/// One provider and one lifecycle.
+pub(super) fn peers() -> Vec<Peer> {
+    vec![
+        peer("Qmprovider", Role::DataProvider, "data_provider"),
+        peer("Qmlifecycle", Role::Lifecycle, "lifecycle"),
+    ]
+}
+
+/// A provider at the tip.
+pub(super) fn provider(height: u64) -> Provider {
+    let stages = |height: u64| Stages {
+        target: Some(height),
+        fetched: Some(height),
+        processed: Some(height),
+        committed: Some(height.saturating_sub(80)),
+    };
+    Provider {
+        state: ProviderState::Idle,
+        para: stages(height),
+        relay: stages(height * 2),
+    }
+}
+
+/// A worker named after its number, at a height.
+pub(super) fn worker(number: u32, status: Status, height: Option<u64>) -> Worker {
+    Worker {
+        identity: Identity {
+            uuid: format!("{number:08}-7957-442f-8385-0618a08e3404"),
+            name: format!("w{number}"),
+            pool: Some(88),
+            endpoint: format!("http://192.168.2.{number}:8000"),
+            stake: None,
+            enabled: true,
+            sync_only: false,
+        },
+        status,
+        heights: Heights {
+            para_block: height,
+            ..Heights::default()
+        },
+        public_key: None,
+        account: None,
+        message: Message::read(""),
+        info: super::session::Info::default(),
+    }
+}
+
+pub(super) fn rows<T>(rows: Vec<T>) -> Listed<T> {
+    Listed {
+        rows,
+        duplicates: 0,
+        nameless: 0,
+    }
+}
+
+/// A round of both parts that move.
+pub(super) fn round(snapshot: &mut Snapshot, provided: u64, workers: Vec<Worker>, now: Now) {
+    snapshot.list(peers(), &[], &fault(), now);
+    let provider_id = PeerId::read("Qmprovider").unwrap();
+    snapshot.hear_providers(vec![(provider_id, Ok(provider(provided)))], STALE, now);
+    let lifecycle = PeerId::read("Qmlifecycle").unwrap();
+    snapshot.hear_workers(vec![(lifecycle, Ok(rows(workers)))], STALE, now);
+}
+
+/// The recorded PRB: a provider and four lifecycles, of which the third has eleven workers, the others none.
+pub(super) fn recorded_prb(now: Now) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    let peers = v2::discovered(&recorded("discover-peers")).unwrap();
+    snapshot.list(peers.clone(), &[], &fault(), now);
+    let ids: Vec<PeerId> = peers.into_iter().map(|peer| peer.id).collect();
+    let provider = v2::provider(&recorded("GetDataProviderInfo-idle")).unwrap();
+    snapshot.hear_providers(vec![(ids[0].clone(), Ok(provider))], STALE, now);
+    let several = v2::worker_states(&recorded("GetWorkerStatus-several")).unwrap();
+    let none = v2::worker_states(&recorded("GetWorkerStatus-empty")).unwrap();
+    let dead = v2::worker_states(&recorded("proxy-dead_peer")).unwrap_err();
+    let said = vec![
+        (ids[1].clone(), Ok(none)),
+        (ids[2].clone(), Ok(several)),
+        (ids[3].clone(), Err(Fault::new("monitor", "GetWorkerStatus", dead))),
+    ];
+    snapshot.hear_workers(said, STALE, now);
+    let inventory = Inventory {
+        workers: v2::workers(&recorded("ListWorker-several")).unwrap(),
+        pools: v2::pools(&recorded("ListPool-two")).unwrap(),
+    };
+    snapshot.hear_inventories(vec![(ids[2].clone(), Ok(inventory))], STALE, now);
+    snapshot
+}
