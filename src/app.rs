@@ -47,6 +47,7 @@ struct Keeper {
     /// Where the configuration is read again; none without a file.
     file: Option<PathBuf>,
     schedule: Schedule,
+    store: Arc<Store>,
     tools: Tools,
     clock: Clock,
     /// A reading that has not ended yet.
@@ -83,6 +84,7 @@ impl App {
         let mut keeper = Keeper {
             file: settings.file.clone(),
             schedule: Schedule::new(Arc::clone(&store), tools.clone(), clock.clone()),
+            store: Arc::clone(&store),
             tools: tools.clone(),
             clock: clock.clone(),
             reading: None,
@@ -169,6 +171,12 @@ impl Keeper {
                 "there is no configuration file to read again: farmwarden was started without --config.file".to_owned(),
             ),
         };
+        if self.file.is_none() {
+            if let Err(words) = &outcome {
+                tracing::warn!("{words}");
+            }
+            return outcome;
+        }
         match &outcome {
             Ok(words) => tracing::info!("{words}"),
             Err(words) => tracing::error!("the configuration was not changed: {}", words.replace('\n', "; ")),
@@ -193,6 +201,11 @@ impl Keeper {
         let settings = read
             .map_err(|e| e.to_string())?
             .map_err(|mistakes| mistakes.to_string())?;
+        if settings.links.is_empty() && !self.store.links().is_empty() {
+            return Err(format!(
+                "{shown}: it names no target any more, which could be a file that is half written; if nothing is to be watched, restart farmwarden"
+            ));
+        }
         let swapped = self.change_to(settings)?;
         Ok(format!("{shown} was read again; {swapped}"))
     }

@@ -213,7 +213,7 @@ impl Visit for Planner<'_> {
         let before = self.schedule.named(target.name());
         let same = before.filter(|before| {
             let rounds = before.as_any().downcast_ref::<Rounds<C>>();
-            rounds.is_some_and(|rounds| rounds.target == target)
+            rounds.is_some_and(|rounds| rounds.target == target.clone().unlinked())
         });
         if let Some(same) = same {
             let working = Arc::clone(same);
@@ -280,7 +280,7 @@ struct Rounds<C: Collector> {
 
 struct Beat {
     part: Part,
-    /// When the last round began. Held for as long as one runs, so that two never do.
+    /// When the last round that ended had begun. Held for as long as one runs, so that two never do.
     last: tokio::sync::Mutex<Option<Instant>>,
 }
 
@@ -303,7 +303,7 @@ impl<C: Collector> Rounds<C> {
         let rounds = Arc::new(Self {
             beats: beats.collect(),
             collector,
-            target,
+            target: target.unlinked(),
             slot: Arc::clone(&slot),
             changed: Arc::clone(&schedule.changed),
             clock: schedule.clock.clone(),
@@ -347,8 +347,10 @@ impl<C: Collector> Rounds<C> {
     async fn round(&self, beat: &Beat, not_before: Instant) {
         let mut last = beat.last.lock().await;
         if last.is_none_or(|last| last < not_before) {
-            *last = Some(Instant::now());
+            let began = Instant::now();
             self.ask(&beat.part).await;
+            // Only now: a round that is given up in the middle has shown nothing.
+            *last = Some(began);
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::clock::{Now, UnixTime};
+use crate::clock::Now;
 use crate::collectors::{Diagnosis, Link, Part, TargetView};
 use crate::exposition::{Desc, Family, Page, Rendered};
 use crate::upstream::{Fault, Reason};
@@ -100,7 +100,7 @@ pub struct PartStatus {
     /// When the next round begins; `None` while one runs.
     pub next_round: Option<Instant>,
     /// The fault of the last round that failed, and when that was.
-    pub last_fault: Option<(Fault, UnixTime)>,
+    pub last_fault: Option<(Fault, Now)>,
     failures: [u64; Reason::ALL.len()],
 }
 
@@ -132,7 +132,7 @@ impl PartStatus {
                 let changed = self.up != Some(false) || before != Some(fault.reason());
                 self.count(fault.reason(), 1);
                 self.up = Some(false);
-                self.last_fault = Some((fault, now.wall));
+                self.last_fault = Some((fault, now));
                 changed
             }
         }
@@ -348,6 +348,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::clock::UnixTime;
     use crate::collectors::Symptom;
     use crate::exposition::golden;
     use crate::upstream::Why;

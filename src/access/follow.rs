@@ -78,10 +78,15 @@ impl Access {
     }
 
     fn take(&self, file: &Path, look: Look) -> Result<(), Mistakes> {
-        let open = look.settings.as_ref().is_ok_and(|settings| !settings.protects());
-        if open && self.current().settings.protects() {
+        let current = self.current();
+        let lost = look
+            .settings
+            .as_ref()
+            .ok()
+            .and_then(|settings| settings.lost_since(&current.settings));
+        if let Some(lost) = lost {
             let words = format!(
-                "{}: holds no certificate and no credentials any more, which could be a file that is half written; if all protection is to go, restart farmwarden",
+                "{}: holds no {lost} any more, which could be a file that is half written; if that protection is to go, restart farmwarden",
                 file.display()
             );
             return Err(Mistakes(vec![words]));

@@ -70,6 +70,15 @@ impl Report {
 
     /// Reads a file that web.yml names, from beside it unless the path is absolute.
     pub(super) fn read(&mut self, key: &str, path: &Path) -> Option<String> {
+        // A key or token pasted where its file should be named.
+        let pasted = path.to_string_lossy();
+        if pasted.contains(char::is_control) || pasted.contains("-----BEGIN") {
+            self.mistake(
+                key,
+                "the path of a file is expected here, never the secret itself".to_owned(),
+            );
+            return None;
+        }
         let path = self.file.parent().unwrap_or(Path::new("")).join(path);
         self.seen.add(&path);
         match read(&path) {

@@ -44,9 +44,21 @@ pub(super) struct Look {
 }
 
 impl WebSettings {
-    /// Whether it keeps anybody out.
-    pub(super) fn protects(&self) -> bool {
-        self.tls.is_some() || !self.scopes.is_empty()
+    /// A protection that was there before and is not any more. Without credentials for alerts there are no alerts, so
+    /// those are none.
+    pub(super) fn lost_since(&self, before: &Self) -> Option<&'static str> {
+        let lost = [
+            (before.tls.is_some() && self.tls.is_none(), "certificate"),
+            (
+                !before.scopes.scrape.is_empty() && self.scopes.scrape.is_empty(),
+                "credentials for reading",
+            ),
+            (
+                !before.scopes.control.is_empty() && self.scopes.control.is_empty(),
+                "credentials for control",
+            ),
+        ];
+        lost.into_iter().find_map(|(lost, what)| lost.then_some(what))
     }
 }
 

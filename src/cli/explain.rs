@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::running::{self, Seen};
+use super::running::{self, Seen, Told};
 use super::source::{CONFIG_VARIABLE, Refused};
 use super::terminal::{Text, Tone};
 use super::{EXIT_USAGE, complain, near, runtime};
@@ -160,16 +160,16 @@ fn grouped(settings: Vec<(Name, String)>) -> Vec<(String, Vec<Name>)> {
     groups
 }
 
-fn evidence(symptom: &Symptom, asked: Result<(String, Vec<Seen>), String>, text: &mut Text) {
+fn evidence(symptom: &Symptom, asked: Result<(String, Told), String>, text: &mut Text) {
     text.plain("  seen now").line_end();
-    let (place, seen) = match asked {
+    let (place, told) = match asked {
         Ok(answer) => answer,
         Err(words) => {
             text.plain("    ").wrapped(4, &format!("nobody to ask: {words}"));
             return;
         }
     };
-    let here: Vec<&Seen> = seen.iter().filter(|seen| seen.symptom == symptom.name).collect();
+    let here: Vec<&Seen> = told.seen.iter().filter(|seen| seen.symptom == symptom.name).collect();
     if here.is_empty() {
         let words = format!("nowhere, says the farmwarden at {place}");
         text.plain("    ").wrapped(4, &words);
@@ -186,6 +186,24 @@ fn evidence(symptom: &Symptom, asked: Result<(String, Vec<Seen>), String>, text:
             &format!("and {} more; see farmwarden_symptom", here.len() - MOST_SHOWN),
         );
     }
+    cannot_be_told(&told.in_the_dark, text);
+}
+
+/// Unknown is not well.
+fn cannot_be_told(targets: &[String], text: &mut Text) {
+    if targets.is_empty() {
+        return;
+    }
+    let named: Vec<String> = targets.iter().take(MOST_SHOWN).map(|name| printable(name)).collect();
+    let more = match targets.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let words = format!(
+        "cannot be told of {}{more}, whose data is missing in part",
+        named.join(", ")
+    );
+    text.plain("    ").wrapped(4, &words);
 }
 
 /// Whoever answers at an address may be anybody.

@@ -11,7 +11,7 @@ pub(super) fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'
         return format!("there is no {what} `{word}` {place}; there is none at all");
     }
     let mut near: Vec<&str> = known.iter().copied().filter(|known| is_near(&word, known)).collect();
-    near.sort_by_key(|known| distance(&word, known));
+    near.sort_by_key(|known| strsim::levenshtein(&word, known));
     near.truncate(3);
     let meant = if near.is_empty() {
         String::new()
@@ -32,36 +32,12 @@ pub(super) fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'
 /// A third of the letters may be wrong; a part of a name is near, too.
 fn is_near(word: &str, known: &str) -> bool {
     let part = word.len() >= 3 && (known.contains(word) || word.contains(known));
-    part || distance(word, known) <= known.chars().count().div_ceil(3)
-}
-
-/// Letters to insert, delete or replace (Levenshtein), row by row.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
-    for (above, a) in one.chars().enumerate() {
-        let mut left = above + 1;
-        let mut next = vec![left];
-        for (pair, b) in row.windows(2).zip(other.chars()) {
-            let [diagonal, up] = pair else { continue };
-            left = (diagonal + usize::from(a != b)).min(up + 1).min(left + 1);
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
+    part || strsim::levenshtein(word, known) <= known.chars().count().div_ceil(3)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn letters_are_counted() {
-        assert_eq!(distance("node-1", "node-1"), 0);
-        assert_eq!(distance("nod-1", "node-1"), 1);
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-    }
 
     #[test]
     fn the_near_ones_come_first_and_all_are_listed() {

@@ -30,9 +30,30 @@ pub(super) struct Seen {
     pub evidence: String,
 }
 
+/// What it tells.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    pub seen: Vec<Seen>,
+    /// Targets of which some part has no data: nothing can be said of those.
+    pub in_the_dark: Vec<String>,
+}
+
 #[derive(Deserialize)]
 struct Report {
     symptoms: Vec<Seen>,
+    #[serde(default)]
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    has_data: bool,
 }
 
 const ROUTE: &str = "/api/v1/targets";
@@ -56,7 +77,7 @@ pub(super) fn places(socket: Option<PathBuf>, url: &Endpoint) -> Vec<Place> {
 }
 
 /// What is ill, and who said so. Nobody answering is an error in words, one line.
-pub(super) async fn symptoms(places: &[Place]) -> Result<(String, Vec<Seen>), String> {
+pub(super) async fn symptoms(places: &[Place]) -> Result<(String, Told), String> {
     let mut faults = Vec::new();
     for place in places {
         let shown = match place {
@@ -64,7 +85,7 @@ pub(super) async fn symptoms(places: &[Place]) -> Result<(String, Vec<Seen>), St
             Place::Address(endpoint) => endpoint.to_string(),
         };
         match tokio::time::timeout(WITHIN, ask(place)).await {
-            Ok(Ok(seen)) => return Ok((shown, seen)),
+            Ok(Ok(told)) => return Ok((shown, told)),
             Ok(Err(words)) => faults.push(format!("{shown}: {words}")),
             Err(_) => faults.push(format!("{shown}: no answer within {WITHIN:?}")),
         }
@@ -72,7 +93,7 @@ pub(super) async fn symptoms(places: &[Place]) -> Result<(String, Vec<Seen>), St
     Err(faults.join("; "))
 }
 
-async fn ask(place: &Place) -> Result<Vec<Seen>, String> {
+async fn ask(place: &Place) -> Result<Told, String> {
     let body = match place {
         Place::Socket(path) => {
             let stream = UnixStream::connect(path).await.map_err(|e| values::io_words(&e))?;
@@ -87,7 +108,14 @@ async fn ask(place: &Place) -> Result<Vec<Seen>, String> {
     };
     let report: Report =
         serde_json::from_slice(&body).map_err(|_| "it answers, but not like a farmwarden".to_owned())?;
-    Ok(report.symptoms)
+    let dark = report
+        .targets
+        .into_iter()
+        .filter(|target| target.parts.iter().any(|part| !part.has_data));
+    Ok(Told {
+        in_the_dark: dark.map(|target| target.name).collect(),
+        seen: report.symptoms,
+    })
 }
 
 async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, host: &str) -> Result<Bytes, String> {
@@ -118,7 +146,7 @@ mod tests {
     use super::*;
 
     /// Answers one request on a unix socket.
-    async fn said(answer: &'static str) -> Result<Vec<Seen>, String> {
+    async fn said(answer: &'static str) -> Result<Told, String> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("control.sock");
         let listener = UnixListener::bind(&path).unwrap();
@@ -131,9 +159,9 @@ mod tests {
         });
         let shown = path.display().to_string();
         match symptoms(&[Place::Socket(path)]).await {
-            Ok((place, seen)) => {
+            Ok((place, told)) => {
                 assert_eq!(place, shown);
-                Ok(seen)
+                Ok(told)
             }
             Err(words) => Err(words.strip_prefix(&format!("{shown}: ")).unwrap().to_owned()),
         }
@@ -143,14 +171,19 @@ mod tests {
     async fn symptoms_come_over_the_socket_and_strange_members_do_not_matter() {
         let seen = said(
             "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\
-             {\"new\":1,\"symptoms\":[{\"target\":\"a\",\"entity\":\"para\",\"symptom\":\"node_stuck\",\"evidence\":\"para: no blocks\"}]}",
+             {\"new\":1,\"targets\":[{\"name\":\"b\",\"parts\":[{\"has_data\":true},{\"has_data\":false}]},\
+             {\"name\":\"a\",\"parts\":[{\"has_data\":true}]}],\"symptoms\":[{\"target\":\"a\",\"entity\":\"para\",\"symptom\":\"node_stuck\",\"evidence\":\"para: no blocks\"}]}",
         );
         let expected = Seen {
             target: "a".to_owned(),
             symptom: "node_stuck".to_owned(),
             evidence: "para: no blocks".to_owned(),
         };
-        assert_eq!(seen.await.unwrap(), [expected]);
+        let expected = Told {
+            seen: vec![expected],
+            in_the_dark: vec!["b".to_owned()],
+        };
+        assert_eq!(seen.await.unwrap(), expected);
     }
 
     #[tokio::test]

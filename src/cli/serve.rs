@@ -78,9 +78,9 @@ pub(super) fn run(args: Args) -> ExitCode {
     let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
-        // They render pages, read /proc and check passwords, of those one at once; every thread keeps freed memory of
-        // its own.
-        .max_blocking_threads(3)
+        // They read files and check passwords, of those one at once. A file on a share that hangs holds one for as long
+        // as it hangs, so there are more than are ever busy.
+        .max_blocking_threads(16)
         .enable_all()
         .build();
     let runtime = match runtime {

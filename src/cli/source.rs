@@ -54,7 +54,7 @@ impl Source {
         let Some(file) = &self.config_file else {
             return Ok(None);
         };
-        let settings = Settings::read(file, Secrets::MustBeThere).map_err(|mistakes| mistakes.to_string())?;
+        let settings = Settings::read(file, Secrets::Ignored).map_err(|mistakes| mistakes.to_string())?;
         Ok(Some(settings.collectors))
     }
 

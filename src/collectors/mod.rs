@@ -73,6 +73,11 @@ pub trait TargetConfig: DeserializeOwned + Clone + PartialEq + fmt::Debug + Send
     /// The targets that it hangs on, if the configuration says so.
     fn depends_on(&self) -> Option<&[Name]>;
 
+    /// The same entry without `farm` and `depends_on`: they say where the target stands, not how it is read, so a change of
+    /// them alone costs it nothing.
+    #[must_use]
+    fn unlinked(self) -> Self;
+
     /// Where its secrets lie, by the key that says so.
     fn secrets(&self) -> Vec<(&'static str, SecretSource)> {
         Vec::new()

@@ -8,8 +8,8 @@ use crate::collectors::{Diagnosis, Finding, Symptom, TargetView};
 /// All nodes of one chain stand still.
 pub static CHAIN_HALTED: Symptom = Symptom {
     name: "chain_halted",
-    meaning: "Every configured node of this chain (two or more) answers and none has a new block: the chain itself stands \
-              still, and restarting nodes cannot help.",
+    meaning: "Of the configured nodes of this chain two or more answer, and none of those has a new block: the chain itself \
+              stands still, and restarting nodes cannot help.",
     advice: "Restart nothing: wait, and read what the network's own channels say.",
     thresholds: &["phala.thresholds.stuck_after"],
     takes_time: true,

@@ -151,8 +151,8 @@ fn part(status: &PartStatus, state: Health, now: Now) -> Part {
         last_fault: status.last_fault.as_ref().map(|(fault, at)| Fault {
             words: fault.to_string(),
             reason: fault.reason().label().to_owned(),
-            timestamp_seconds: timestamp(*at),
-            age_seconds: seconds(at.age_at(now.wall)),
+            timestamp_seconds: timestamp(at.wall),
+            age_seconds: age(*at),
             over: status.up == Some(true),
         }),
     }

@@ -48,6 +48,10 @@ impl TargetConfig for Script {
         None
     }
 
+    fn unlinked(self) -> Self {
+        self
+    }
+
     fn setting(&self, _key: &str) -> Option<String> {
         None
     }
@@ -393,4 +397,22 @@ async fn a_look_that_is_given_up_leaves_the_rounds_going() {
     let looked = tokio::time::timeout(Duration::from_secs(1), slot.look(Instant::now())).await;
     assert!(looked.is_err());
     assert_eq!(value(&run.page_at(30).await, "a"), Some(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_was_given_up_is_no_round_for_whoever_looks_next() {
+    let run = Run::start(&[]);
+    let hangs_once = script("a", &[Step::Hangs, Step::Gives(2)], 500);
+    // Without its loops: only looks ask.
+    let working = run.schedule.connect::<Fake>(hangs_once).unwrap();
+    let slot = working.slot();
+    let began = Instant::now();
+    assert!(
+        tokio::time::timeout(Duration::from_secs(1), slot.look(began))
+            .await
+            .is_err()
+    );
+    assert_eq!(slot.parts()[0].up, None);
+    slot.look(began).await;
+    assert_eq!(slot.parts()[0].up, Some(true));
 }

@@ -1,6 +1,6 @@
 //! The HTTP listener: accepts, bounds and stops. One connection is in `connection.rs`, what is answered in `routes.rs`.
 //!
-//! It only reads what the rooms have ready, so no upstream can delay an answer.
+//! It only reads what the rooms have ready, so no upstream can delay an answer; `/probe` alone waits for one, which is what it is for.
 
 mod answer;
 mod api;

@@ -31,8 +31,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT_OFFSET: Duration = Duration::from_millis(500);
 /// Longer waits are nobody's scrape.
 const LONGEST: Duration = Duration::from_mins(2);
-/// A round that began this long ago is as good as a new one: two Prometheus servers do not double the load of a farm,
-/// and a client that asks without pause does not multiply it.
+/// A round that began this long ago is as good as a new one: a client that asks without pause costs a target one round a
+/// second.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// How long a probe may take by the header `X-Prometheus-Scrape-Timeout-Seconds`.

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::header::HeaderValue;
+use tokio::sync::Semaphore;
 
 use super::{Fault, Why};
 use crate::values::{Secret, SecretSource};
@@ -13,6 +14,8 @@ use crate::values::{Secret, SecretSource};
 pub struct Token {
     source: SecretSource,
     current: Arc<Mutex<Secret>>,
+    /// Held while it is read again.
+    reading: Arc<Semaphore>,
 }
 
 impl Token {
@@ -23,6 +26,7 @@ impl Token {
         Ok(Self {
             source,
             current: Arc::new(Mutex::new(secret)),
+            reading: Arc::new(Semaphore::new(1)),
         })
     }
 
@@ -38,8 +42,15 @@ impl Token {
     /// what gets reported.
     pub(super) async fn renewed(&self) -> bool {
         let source = self.source.clone();
-        // The file may lie on a share that hangs; the deadline of the call bounds it.
-        let Ok(Ok(read)) = tokio::task::spawn_blocking(move || source.read()).await else {
+        // The file may lie on a share that hangs: then one thread waits for it, and not one more with every call.
+        let Ok(permit) = Arc::clone(&self.reading).try_acquire_owned() else {
+            return false;
+        };
+        let reading = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            source.read()
+        });
+        let Ok(Ok(read)) = reading.await else {
             return false;
         };
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,6 +17,23 @@ const LARGEST: u64 = 64 << 10;
 impl SecretSource {
     /// Reads it as it is now, without the white space around it. The error names the place and never what is there.
     pub fn read(&self) -> Result<Secret, String> {
+        // What stands there may be the secret itself, pasted in the wrong place: then it is not repeated.
+        match self {
+            Self::File(path) if !path.is_absolute() || path.to_string_lossy().contains(char::is_control) => {
+                return Err("the absolute path of a file is expected here, never the secret itself".to_owned());
+            }
+            Self::Env(name)
+                if !name
+                    .chars()
+                    .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_') =>
+            {
+                return Err(
+                    "the name of an environment variable in capitals is expected here, never the secret itself"
+                        .to_owned(),
+                );
+            }
+            _ => {}
+        }
         let (text, place) = match self {
             Self::File(path) => (read_file(path)?, path.display().to_string()),
             Self::Env(name) => {
@@ -48,6 +65,10 @@ fn read_file(path: &Path) -> Result<String, String> {
         std::io::ErrorKind::InvalidData => format!("{shown} is no text in UTF-8"),
         _ => format!("{shown} cannot be read: {}", io_words(&e)),
     };
+    // A FIFO or a device would be waited for without end.
+    if !std::fs::metadata(path).map_err(wrong)?.is_file() {
+        return Err(format!("{shown} is no regular file"));
+    }
     let mut text = String::new();
     let mut file = std::fs::File::open(path).map_err(wrong)?.take(LARGEST + 1);
     file.read_to_string(&mut text).map_err(wrong)?;

@@ -1,6 +1,7 @@
 //! A new configuration while it runs: whole or not at all, and no scrape lost.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use simfarm::substrate::Node;
 
@@ -37,6 +38,7 @@ async fn a_thousand_scrapes_across_twenty_reloads_good_and_bad_lose_nothing() {
     let large = config(&[("other", &second), ("kept", &first)]);
     let warden = Warden::start_from_file(&small).await;
     warden.page_with(&height("kept")).await;
+    let (asked, done) = (AtomicUsize::new(0), AtomicBool::new(false));
     let reloads = async {
         for number in 0..20 {
             let (text, good) = match number % 4 {
@@ -48,23 +50,33 @@ async fn a_thousand_scrapes_across_twenty_reloads_good_and_bad_lose_nothing() {
             let outcome = warden.reload(text).await;
             assert_eq!(outcome.is_ok(), good, "{outcome:?}");
             // Scrapes come in between, whatever the machine's load.
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            let before = asked.load(Ordering::Relaxed);
+            while asked.load(Ordering::Relaxed) < before + 50 {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
         }
+        done.store(true, Ordering::Relaxed);
     };
     let scrapes = async {
         let mut seen_other = 0;
-        for _ in 0..1000 {
+        while !done.load(Ordering::Relaxed) {
             let reply = warden.get("/metrics").await;
+            asked.fetch_add(1, Ordering::Relaxed);
             let page = reply.text();
             assert_eq!(reply.status, 200);
             assert!(page.contains(&height("kept")), "{page}");
             assert!(page.contains("process_start_time_seconds"), "cut off: {page}");
-            seen_other += u32::from(page.contains("target=\"other\""));
+            seen_other += usize::from(page.contains("target=\"other\""));
         }
         seen_other
     };
     let ((), seen_other) = tokio::join!(reloads, scrapes);
-    assert!(seen_other > 0 && seen_other < 1000, "{seen_other}");
+    // Of four states in turn the larger one holds for two.
+    let all = asked.into_inner();
+    assert!(
+        all >= 1000 && seen_other > all / 4 && seen_other < all * 3 / 4,
+        "{seen_other} of {all}"
+    );
     warden.stop().await;
 }
 
@@ -74,7 +86,8 @@ async fn a_target_that_did_not_change_keeps_its_memory_and_one_that_is_gone_leav
     let warden = Warden::start_from_file(&config(&[("kept", &address), ("gone", "127.0.0.1:1")])).await;
     warden.page_with(&height("kept")).await;
     warden.page_with("farmwarden_symptom{target=\"kept\"").await;
-    let words = warden.reload(&config(&[("kept", &address)])).await.unwrap();
+    let moved = config(&[("kept", &address)]).replace("{name: kept,", "{name: kept, farm: east, depends_on: [],");
+    let words = warden.reload(&moved).await.unwrap();
     assert!(
         words.ends_with("was read again; targets: 1 unchanged, 0 changed, 0 new, 1 gone"),
         "{words}"
@@ -110,4 +123,5 @@ async fn without_a_file_there_is_nothing_to_read_again() {
     let warden = Warden::start("").await;
     let words = warden.reload_as_it_is().await.unwrap_err();
     assert!(words.contains("without --config.file"), "{words}");
+    assert!(!warden.page().await.contains(SUCCESSFUL));
 }

@@ -176,6 +176,14 @@ impl TargetConfig for Target {
         self.depends_on.as_deref()
     }
 
+    fn unlinked(self) -> Self {
+        Self {
+            farm: None,
+            depends_on: None,
+            ..self
+        }
+    }
+
     fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut wrong = Vec::new();
         let second = Duration::from_secs(1);

@@ -116,6 +116,14 @@ impl TargetConfig for Target {
             .collect()
     }
 
+    fn unlinked(self) -> Self {
+        Self {
+            farm: None,
+            depends_on: None,
+            ..self
+        }
+    }
+
     fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut wrong = Vec::new();
         if self.para.is_none() && self.relay.is_none() {

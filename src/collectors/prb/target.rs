@@ -144,6 +144,14 @@ impl TargetConfig for Target {
         self.depends_on.as_deref()
     }
 
+    fn unlinked(self) -> Self {
+        Self {
+            farm: None,
+            depends_on: None,
+            ..self
+        }
+    }
+
     fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut wrong = Vec::new();
         match &self.monitor {
