@@ -41,7 +41,7 @@ pub(super) async fn respond<U: Upstream>(
     let answer = if key.is_some() {
         None
     } else {
-        Some(upstream.answer(&request))
+        Some(upstream.answer_in_time(&request).await)
     };
     let view = upstream.view();
     if let Some(whole) = replaced(view.fault, &view.dials) {

@@ -8,9 +8,10 @@ mod server;
 mod tally;
 mod websocket;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::future::{self, BoxFuture, FutureExt as _};
 use hyper::{Request, Response, header};
 use serde::{Deserialize, Serialize, de};
 
@@ -146,12 +147,22 @@ pub struct View {
     pub dials: Dials,
 }
 
-/// A system as seen from the network, in good health. Answers must not wait for anything.
+/// A system as seen from the network, in good health. One of the two answers must be given.
 pub trait Upstream: Send + Sync + 'static {
     fn view(&self) -> View;
     fn tally(&self) -> &Tally;
     /// The right answer. Also asked for when the incident then withholds it, so that the call is counted.
-    fn answer(&self, request: &Request<Bytes>) -> Response<Bytes>;
+    fn answer(&self, _request: &Request<Bytes>) -> Response<Bytes> {
+        reply(501, "text/plain", "")
+    }
+    /// The right answer of a system that itself waits for others, or for ever.
+    fn answer_in_time<'a>(&'a self, request: &'a Request<Bytes>) -> BoxFuture<'a, Response<Bytes>> {
+        future::ready(self.answer(request)).boxed()
+    }
+    /// How long a connection may rest before it is closed; without end if nothing.
+    fn idle(&self) -> Option<Duration> {
+        None
+    }
     /// Whether a WebSocket is offered on the path of this request.
     fn upgrades(&self, _request: &Request<Bytes>) -> bool {
         false
@@ -175,7 +186,7 @@ pub trait Events: Send + Sync {
 }
 
 /// How late an event may be.
-pub const EVENTS_EVERY: std::time::Duration = std::time::Duration::from_millis(50);
+pub const EVENTS_EVERY: Duration = Duration::from_millis(50);
 
 struct NoEvents;
 

@@ -5,7 +5,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs},
@@ -169,7 +169,12 @@ where
         let (upstream, upgrade) = (&upstream, &upgrade);
         async move { Ok::<_, std::convert::Infallible>(http::respond(&**upstream, request, upgrade).await) }
     });
-    let served = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    if let Some(idle) = upstream.idle() {
+        // hyper counts the rest between two requests as waiting for the head of the next.
+        builder.timer(TokioTimer::new()).header_read_timeout(idle);
+    }
+    let served = builder
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()
         .await;
