@@ -8,6 +8,8 @@ pub mod client;
 pub mod clock;
 pub mod control;
 pub mod fuse;
+pub mod phala;
+pub mod prb_v2;
 pub mod standin;
 pub mod substrate;
 pub mod wire;

@@ -53,6 +53,38 @@ pub(crate) async fn posted(address: SocketAddr, body: &str) -> TcpStream {
     .await
 }
 
+/// Head and body of the answer to one request; `start` is its line, with more headers behind it where wanted.
+pub(crate) async fn answered(address: SocketAddr, start: &str, body: &str) -> (String, String) {
+    let (line, headers) = start.split_once("\r\n").unwrap_or((start, "accept: */*"));
+    let head = format!("{line} HTTP/1.1\r\nconnection: close\r\n{headers}");
+    let bytes = rest(&mut sent(address, &head, body).await).await.expect("a response");
+    split(&String::from_utf8_lossy(&bytes))
+}
+
+/// A recorded answer of a real system.
+pub(crate) fn recorded(file: &str) -> String {
+    let path = format!("{}/tests/wire/recorded/{file}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(path).expect("a recording")
+}
+
+/// Names and types only; JSON inside of a text included. Of a list, its first entry.
+pub(crate) fn shape(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), shape(value)))
+            .collect(),
+        Value::Array(list) => list.iter().take(1).map(shape).collect(),
+        Value::String(text) if text.starts_with('{') => {
+            json!({ "text of": shape(&serde_json::from_str(text).expect("JSON in a text")) })
+        }
+        Value::String(_) => json!("text"),
+        Value::Number(_) => json!("number"),
+        Value::Bool(_) => json!("bool"),
+        Value::Null => Value::Null,
+    }
+}
+
 /// All bytes until the other side closes.
 pub(crate) async fn rest(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

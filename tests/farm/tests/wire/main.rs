@@ -3,10 +3,13 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a test ends at what it did not expect"
 )]
 
 mod common;
 mod node_http;
 mod node_websocket;
+mod prb_v2;
+mod prb_v2_workers;
 mod program;
