@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::session::Session;
+use super::{
+    session::{Session, SessionState},
+    storage::OnChain,
+};
 use crate::clock::unix_ms;
 
 /// More would be a mistake in an order, and a gigabyte of answer.
@@ -222,6 +225,21 @@ impl Fleet {
         index < self.loaded()
     }
 
+    /// What a chain knows of the loaded workers; errors of theirs are not known there.
+    pub fn on_chain(&self) -> Vec<OnChain> {
+        let on_chain = |index: u32| {
+            let name = self.name(index);
+            let mut worker = OnChain::of(&name, self.pid(index));
+            worker.session = worker.session.filter(|_| !self.unbound.contains(&name));
+            if self.cooling.contains(&name) {
+                let cooling = |session: Session| session.in_state(SessionState::WorkerCoolingDown);
+                worker.session = worker.session.map(cooling);
+            }
+            worker
+        };
+        (0..self.loaded()).map(on_chain).collect()
+    }
+
     fn in_error(&self, index: u32) -> bool {
         let (pool, rank) = (index % self.pools, index / self.pools);
         let size = (self.loaded().saturating_sub(pool)).div_ceil(self.pools);
@@ -292,8 +310,8 @@ impl Fleet {
         if named(&self.cooling) {
             worker.phase = Phase::Synced;
             "Worker is cooling down, skipping on-chain operations.".clone_into(&mut worker.message);
-            let cooling = super::session::SessionState::WorkerCoolingDown;
-            worker.session = worker.session.map(|session| session.in_state(cooling));
+            let cooling = |session: Session| session.in_state(SessionState::WorkerCoolingDown);
+            worker.session = worker.session.map(cooling);
         }
         if !cured {
             self.spoil(&mut worker, index, memory);

@@ -7,4 +7,5 @@ pub mod fleet;
 pub mod identity;
 pub mod merge;
 pub mod session;
+pub mod storage;
 pub mod text;

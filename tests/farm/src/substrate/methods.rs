@@ -25,6 +25,7 @@ const METHODS: &[&str] = &[
     "state_getMetadata",
     "state_getRuntimeVersion",
     "state_getStorage",
+    "state_queryStorageAt",
     "system_accountNextIndex",
     "system_chain",
     "system_chainType",
@@ -74,6 +75,7 @@ pub(super) fn call(state: &State, method: &str, params: &Value) -> Outcome {
         "state_getRuntimeVersion" => settings.runtime.clone(),
         "state_getMetadata" => json!(settings.metadata),
         "state_getStorage" => return storage(state, params),
+        "state_queryStorageAt" => return storage_of_many(state, params),
         "pha_getStorageChangesAt" if settings.pha => json!({"mainStorageChanges": [], "childStorageChanges": []}),
         "pha_getMqNextSequence" if settings.pha => json!(0),
         "rpc_methods" => json!({"methods": METHODS}),
@@ -176,6 +178,20 @@ fn storage(state: &State, params: &Value) -> Outcome {
     Ok(json!(chain::hex(&timestamp.to_le_bytes())))
 }
 
+/// One change set with every key that was asked for.
+fn storage_of_many(state: &State, params: &Value) -> Outcome {
+    let keys = params.get(0).and_then(Value::as_array);
+    let keys = keys.ok_or_else(RpcError::invalid_params)?;
+    let at = params.get(1).cloned().unwrap_or_default();
+    let change = |key: &Value| {
+        let value = storage(state, &json!([key, at]))?;
+        Ok(json!([key.as_str().unwrap_or_default().to_ascii_lowercase(), value]))
+    };
+    let changes: Vec<Value> = keys.iter().map(change).collect::<Result<_, RpcError>>()?;
+    let block = optional(params, 1)?.map_or_else(|| state.hash(state.settings.best), str::to_owned);
+    Ok(json!([{"block": block, "changes": changes}]))
+}
+
 fn optional(params: &Value, at: usize) -> Result<Option<&str>, RpcError> {
     match params.get(at) {
         None | Some(Value::Null) => Ok(None),
@@ -243,6 +259,18 @@ mod tests {
         assert_eq!(get("0x02"), Ok(Value::Null));
         assert_eq!(get(TIMESTAMP_NOW), Ok(Value::Null));
         assert_eq!(get("01"), Err(RpcError::invalid_params()));
+    }
+
+    #[test]
+    fn many_keys_are_answered_in_one_set_of_changes() {
+        let state = state(&json!({"storage": {"0x01": "0xff"}}));
+        let ask = |params: Value| call(&state, "state_queryStorageAt", &params);
+        let expected = json!([{"block": state.hash(258), "changes": [["0x01", "0xff"], ["0x0a", null]]}]);
+        assert_eq!(ask(json!([["0x01", "0x0A"]])), Ok(expected));
+        let expected = json!([{"block": state.hash(256), "changes": []}]);
+        assert_eq!(ask(json!([[], state.hash(256)])), Ok(expected));
+        assert_eq!(ask(json!(["0x01"])), Err(RpcError::invalid_params()));
+        assert_eq!(ask(json!([["01"]])), Err(RpcError::invalid_params()));
     }
 
     #[test]

@@ -1,9 +1,17 @@
 //! Providers and workers behind the monitor of PRB v2: heights, states and what the control calls do.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use simfarm::{
+    phala::{
+        identity::hex,
+        session::SessionState,
+        storage::{Pallets, Storage, map_key},
+    },
+    substrate::Node,
+};
 
 use crate::{
-    common::recorded,
+    common::{recorded, result},
     prb_v2::{call, like, monitor, parsed, states, uuid},
 };
 
@@ -155,4 +163,38 @@ async fn an_older_release_has_its_own_words() {
     let (time, words) = message.split_once(" - ").unwrap();
     assert!(time.parse::<u64>().is_ok());
     assert_eq!(words, "Now the worker should be mining.");
+}
+
+#[tokio::test]
+async fn a_worker_can_be_unresponsive_on_chain_only() {
+    let monitor = monitor(json!({"lifecycles": [{"workers": 2}]})).await;
+    let mut workers = monitor.settings().lifecycles[0].fleet.on_chain();
+    let session = workers[1].session.take();
+    workers[1].session = session.map(|session| session.in_state(SessionState::WorkerUnresponsive));
+    let node = Node::start("127.0.0.1:0").await.unwrap();
+    let storage = Storage::of(Pallets::New, &workers).json();
+    node.set(json!({"storage": storage, "block_time_ms": 0})).await.unwrap();
+    let keyed = |item: &str, entry: &[u8]| format!("0x{}", hex(&map_key("PhalaComputation", item, entry)));
+    for (state, index) in states(&monitor).await.iter().zip(["01", "03"]) {
+        assert_eq!(state["status"], "S_ACTIVE");
+        let key = unhex(state["publicKey"].as_str().unwrap());
+        let keys = json!([[keyed("WorkerBindings", &key)]]);
+        let account = first(&result(node.addr(), "state_queryStorageAt", &keys).await);
+        let keys = json!([[keyed("Sessions", &unhex(account.trim_start_matches("0x")))]]);
+        let session = first(&result(node.addr(), "state_queryStorageAt", &keys).await);
+        assert_eq!(session.get(2..4), Some(index));
+    }
+}
+
+/// The first value of the first change.
+fn first(sets: &Value) -> String {
+    sets[0]["changes"][0][1].as_str().expect("a value").to_owned()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digit = |digit: u8| u8::try_from(char::from(digit).to_digit(16).unwrap()).unwrap();
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| digit(pair[0]) * 16 + digit(pair[1]))
+        .collect()
 }
