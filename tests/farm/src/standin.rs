@@ -9,7 +9,14 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// Every kind of stand-in; its name is both the command line option and the first part of the control path.
-pub const KINDS: &[Kind] = &[crate::substrate::KIND, crate::prb_v2::KIND, crate::fuse::KIND];
+pub const KINDS: &[Kind] = &[
+    crate::substrate::KIND,
+    crate::prb_v0::KIND,
+    crate::prb_v2::KIND,
+    crate::prb_v3::KIND,
+    crate::pruntime::KIND,
+    crate::fuse::KIND,
+];
 
 /// A started stand-in, or the sentence that says why there is none.
 pub type Starting = BoxFuture<'static, Result<Box<dyn StandIn>, String>>;

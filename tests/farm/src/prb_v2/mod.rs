@@ -8,7 +8,7 @@ mod http;
 mod peers;
 mod settings;
 mod state;
-mod workers;
+pub(crate) mod workers;
 
 use std::{
     io,

@@ -7,15 +7,17 @@ use tokio::time::Instant;
 
 use super::settings::{Peer, Provider, Settings, Trouble};
 use crate::{
-    phala::fleet::{Memory, Tip},
+    phala::{
+        beat::Beat,
+        fleet::{Memory, Tip},
+    },
     standin::patched,
 };
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) settings: Settings,
-    /// When the last block was due.
-    beat: Instant,
+    beat: Beat,
     /// Where each provider stood when its trouble came.
     stands: BTreeMap<String, Tip>,
     memories: BTreeMap<String, Memory>,
@@ -44,7 +46,7 @@ impl State {
     pub(super) fn new() -> Self {
         let settings = Settings::default();
         let mut state = Self {
-            beat: Instant::now(),
+            beat: Beat::default(),
             stands: BTreeMap::new(),
             memories: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -57,15 +59,8 @@ impl State {
 
     /// The state at this moment.
     pub(super) fn now(&mut self) -> &mut Self {
-        let period = self.settings.block_time_ms;
-        let passed = u64::try_from(self.beat.elapsed().as_millis()).unwrap_or(u64::MAX);
-        match passed.checked_div(period) {
-            None => self.beat = Instant::now(),
-            Some(due) => {
-                self.beat += Duration::from_millis(due * period);
-                self.grow(i64::try_from(due).unwrap_or_default());
-            }
-        }
+        let due = self.beat.due(self.settings.block_time_ms);
+        self.grow(due);
         self
     }
 
@@ -177,7 +172,7 @@ impl State {
         self.stands = stands;
         self.settings = next;
         if new_beat {
-            self.beat = Instant::now();
+            self.beat = Beat::default();
         }
         self.keep_memories();
         for (lifecycle, old, tip) in changes {

@@ -15,13 +15,13 @@ const STAKE: &str = "10000000000000";
 
 /// How texts of a release look.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Style {
-    pub(super) spelling: Spelling,
-    pub(super) zone_hours: i8,
+pub(crate) struct Style {
+    pub(crate) spelling: Spelling,
+    pub(crate) zone_hours: i8,
 }
 
 /// The UUID of a worker, as the database has it.
-pub(super) fn uuid(fleet: &Fleet, index: u32) -> String {
+pub(crate) fn uuid(fleet: &Fleet, index: u32) -> String {
     let name = fleet.name(index);
     let row = fleet.rows.get(&name).and_then(|patch| patch.get("uuid"));
     row.and_then(Value::as_str)
@@ -43,7 +43,7 @@ fn original(fleet: &Fleet, index: u32) -> Value {
 }
 
 /// A row of the database.
-pub(super) fn row(fleet: &Fleet, index: u32) -> Value {
+pub(crate) fn row(fleet: &Fleet, index: u32) -> Value {
     let mut row = original(fleet, index);
     if let Some(patch) = fleet.rows.get(&fleet.name(index)) {
         merge(&mut row, patch);
@@ -51,7 +51,7 @@ pub(super) fn row(fleet: &Fleet, index: u32) -> Value {
     row
 }
 
-pub(super) fn pool(pid: u64) -> Value {
+pub(crate) fn pool(pid: u64) -> Value {
     let owner = identity::operator_account(pid);
     json!({
         "uuid": identity::uuid(&format!("pool {pid}")),
@@ -71,7 +71,7 @@ pub(super) fn pool(pid: u64) -> Value {
 }
 
 /// A `WorkerState`.
-pub(super) fn state(fleet: &Fleet, index: u32, worker: &Worker, style: Style) -> Value {
+pub(crate) fn state(fleet: &Fleet, index: u32, worker: &Worker, style: Style) -> Value {
     let mut state = Map::new();
     let mut put = |name: &str, value: Value| state.insert(name.to_owned(), value);
     let old = style.spelling == Spelling::Old;

@@ -61,6 +61,12 @@ pub(crate) async fn answered(address: SocketAddr, start: &str, body: &str) -> (S
     split(&String::from_utf8_lossy(&bytes))
 }
 
+/// The code in a status line.
+pub(crate) fn status(head: &str) -> u16 {
+    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+    code.expect("a status")
+}
+
 /// A recorded answer of a real system.
 pub(crate) fn recorded(file: &str) -> String {
     let path = format!("{}/tests/wire/recorded/{file}", env!("CARGO_MANIFEST_DIR"));

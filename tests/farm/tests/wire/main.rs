@@ -10,6 +10,9 @@
 mod common;
 mod node_http;
 mod node_websocket;
+mod prb_v0;
 mod prb_v2;
 mod prb_v2_workers;
+mod prb_v3;
 mod program;
+mod pruntime;

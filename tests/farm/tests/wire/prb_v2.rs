@@ -5,7 +5,7 @@ use simfarm::prb_v2::{Monitor, OVERLAP};
 
 use crate::common::{answered, ends, recorded, sent, shape, silent};
 
-const JSON: &str = "content-type: application/json";
+pub(crate) const JSON: &str = "content-type: application/json";
 
 /// A monitor whose chains stand at 2905270 and which connects at once.
 pub(crate) async fn monitor(patch: Value) -> Monitor {
