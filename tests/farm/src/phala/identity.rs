@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use blake2_rfc::blake2b::{Blake2b, blake2b};
+use blake2::{
+    Blake2b, Blake2b512, Digest as _,
+    digest::consts::{U16, U32},
+};
 
 /// SS58 prefix of Khala and Phala.
 pub const SS58_PHALA: u8 = 30;
@@ -15,14 +18,19 @@ pub const NO_ACCOUNT: [u8; 32] = [0; 32];
 
 const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
-/// 32 bytes that follow from `what`.
+/// 32 bytes that follow from what is named.
 fn made_up(kind: &str, name: &str) -> [u8; 32] {
-    let text = format!("simfarm {kind} {name}");
-    let mut bytes = [0; 32];
-    for (to, from) in bytes.iter_mut().zip(blake2b(32, &[], text.as_bytes()).as_bytes()) {
-        *to = *from;
-    }
-    bytes
+    hash32(format!("simfarm {kind} {name}").as_bytes())
+}
+
+/// Blake2b with 32 bytes.
+pub(crate) fn hash32(bytes: &[u8]) -> [u8; 32] {
+    Blake2b::<U32>::digest(bytes).into()
+}
+
+/// Blake2b with 16 bytes, as in storage keys of accounts.
+pub(crate) fn hash16(bytes: &[u8]) -> [u8; 16] {
+    Blake2b::<U16>::digest(bytes).into()
 }
 
 /// The public key of the pRuntime of a worker.
@@ -65,10 +73,11 @@ pub fn peer_id(name: &str) -> String {
 pub fn ss58(prefix: u8, account: &[u8; 32]) -> String {
     let mut bytes = vec![prefix];
     bytes.extend(account);
-    let mut hash = Blake2b::new(64);
-    hash.update(b"SS58PRE");
-    hash.update(&bytes);
-    bytes.extend(hash.finalize().as_bytes().iter().take(2));
+    let hash = Blake2b512::new()
+        .chain_update(b"SS58PRE")
+        .chain_update(&bytes)
+        .finalize();
+    bytes.extend(hash.iter().take(2));
     base58(&bytes)
 }
 

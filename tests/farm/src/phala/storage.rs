@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use blake2_rfc::blake2b::blake2b;
 use serde_json::Value;
 use twox_hash::XxHash64;
 
@@ -135,7 +134,7 @@ impl Storage {
     /// The account that pays for a pool, with its free plancks.
     pub fn operator(&mut self, account: &[u8; 32], free: u128) {
         let mut key = value_key("System", "Account");
-        key.extend(blake2b(16, &[], account).as_bytes());
+        key.extend(identity::hash16(account));
         key.extend(account);
         // Nonce, consumers, providers, sufficients; free, reserved, and two more that differ between runtimes.
         let mut value = [7_u32, 0, 1, 0].map(u32::to_le_bytes).concat();
