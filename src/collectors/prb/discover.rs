@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::ANSWER_CAP;
 use super::peer::{Peer, Role};
-use super::reader::Reader;
+use super::v2::Reader;
 use crate::collectors::{Discovery, Key, Proposal, Tools};
 use crate::upstream::{Fault, PrbMonitor};
 use crate::values::Endpoint;
@@ -20,11 +20,8 @@ async fn find(port: u16, tools: &Tools) -> Result<(Endpoint, Vec<Peer>), Option<
     let Ok(endpoint) = format!("http://127.0.0.1:{port}").parse::<Endpoint>() else {
         return Err(None);
     };
-    let reader = Reader {
-        monitor: PrbMonitor::new(&tools.upstream, &endpoint, WITHIN, ANSWER_CAP),
-        turns: super::turns::Turns::default(),
-    };
-    let peers = reader.discover().await.map_err(Some)?;
+    let monitor = PrbMonitor::new(&tools.upstream, &endpoint, WITHIN, ANSWER_CAP);
+    let peers = Reader::new(monitor, None).discover().await.map_err(Some)?;
     Ok((endpoint, peers))
 }
 

@@ -7,11 +7,13 @@
 pub mod amount;
 mod diagnose;
 mod discover;
+mod door;
 mod gist;
 mod label;
 pub mod message;
 pub mod peer;
-mod reader;
+pub mod reading;
+pub mod roster;
 mod samples;
 pub mod session;
 mod snapshot;
@@ -19,8 +21,8 @@ mod symptoms;
 mod target;
 #[cfg(test)]
 mod testing;
-mod turns;
 pub mod v2;
+mod wire;
 pub mod worker;
 mod worker_samples;
 
@@ -33,9 +35,11 @@ pub use target::{Detail, Pick, Target};
 use super::{Collector, Diagnosis, Discovery, Here, Part, Symptom, TargetConfig as _, Tools};
 use crate::clock::Now;
 use crate::exposition::{Family, Page};
-use crate::upstream::{Fault, PrbMonitor, Reason, Why};
+use crate::upstream::{Fault, Reason, Why};
 use crate::values::{Endpoint, Size};
-use reader::{Reader, Reading, Said};
+use door::Door;
+use reading::{Heard, Reading, Said};
+use roster::Roster;
 
 const PEERS: &str = "peers";
 const WORKERS: &str = "workers";
@@ -47,7 +51,8 @@ const ANSWER_CAP: Size = Size::from_bytes(64 << 20);
 /// The collector.
 pub struct Prb {
     target: Target,
-    reader: Reader,
+    door: Door,
+    roster: Roster,
 }
 
 impl Prb {
@@ -70,9 +75,16 @@ impl Prb {
         self.part(name).stale_after()
     }
 
-    fn wanted(&self) -> impl Fn(&peer::Peer) -> bool {
-        let picks = &self.target.lifecycles;
-        move |peer| picks.is_empty() || picks.iter().any(|pick| pick.means(peer))
+    fn hear(&self, snapshot: &mut Snapshot, heard: Heard, now: Now) {
+        snapshot.list(heard.peers, &self.target.lifecycles, &heard.gone, now);
+        match heard.said {
+            Said::Providers(said) => snapshot.hear_providers(said, self.stale(PEERS), now),
+            Said::Workers(said) => {
+                snapshot.hear_workers(said, self.stale(WORKERS), now);
+                self.roster.publish(snapshot.known());
+            }
+            Said::Inventories(said) => snapshot.hear_inventories(said, self.stale(INVENTORY), now),
+        }
     }
 }
 
@@ -86,15 +98,10 @@ impl Collector for Prb {
     const SYMPTOMS: &'static [&'static Symptom] = symptoms::SYMPTOMS;
 
     fn connect(target: &Target, tools: &Tools, before: Option<&Self>) -> Result<Self, Fault> {
-        let Some(endpoint) = &target.monitor else {
-            let words = "no monitor is configured".to_owned();
-            return Err(Fault::new(target.name().as_str(), "connect", Why::Configuration(words)));
-        };
-        let monitor = PrbMonitor::new(&tools.upstream, endpoint, target.timeout.get(), ANSWER_CAP);
-        let turns = before.map(|before| before.reader.turns.clone()).unwrap_or_default();
         Ok(Self {
             target: target.clone(),
-            reader: Reader { monitor, turns },
+            door: Door::of(target, tools, before.map(|before| &before.door))?,
+            roster: before.map(|before| before.roster.clone()).unwrap_or_default(),
         })
     }
 
@@ -106,9 +113,9 @@ impl Collector for Prb {
         // Who has not answered by then is late; those who have must not be lost with it.
         let within = part.deadline.mul_f64(0.95);
         match part.name {
-            PEERS => self.reader.providers(within).await,
-            WORKERS => self.reader.workers(within, self.wanted()).await,
-            INVENTORY => self.reader.inventories(within, self.wanted()).await,
+            PEERS => self.door.providers(within).await.map(Reading::Heard),
+            WORKERS => self.door.workers(within).await.map(Reading::Heard),
+            INVENTORY => self.door.inventories(within).await.map(Reading::Heard),
             other => {
                 let words = "a round of a part that this target does not have".to_owned();
                 Err(Fault::new(Self::NAME, other, Why::Internal(words)))
@@ -118,11 +125,8 @@ impl Collector for Prb {
 
     fn absorb(&self, snapshot: &mut Snapshot, reading: Reading, now: Now) {
         snapshot.detail = self.target.detail;
-        snapshot.list(reading.peers, &self.target.lifecycles, &reading.gone, now);
-        match reading.said {
-            Said::Providers(said) => snapshot.hear_providers(said, self.stale(PEERS), now),
-            Said::Workers(said) => snapshot.hear_workers(said, self.stale(WORKERS), now),
-            Said::Inventories(said) => snapshot.hear_inventories(said, self.stale(INVENTORY), now),
+        match reading {
+            Reading::Heard(heard) => self.hear(snapshot, heard, now),
         }
     }
 

@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::label;
 use super::peer::{Peer, PeerId, Role};
+use super::reading::Listed;
+use super::roster::Known;
 use super::target::{Detail, Pick};
-use super::v2::Listed;
 use super::worker::{Identity, Pool, Provider, Worker};
 use crate::clock::Now;
 use crate::upstream::Fault;
@@ -124,6 +125,16 @@ impl Snapshot {
         });
         let heights = providers.filter_map(|view| view.provider.as_ref()?.value.para.processed);
         heights.max()
+    }
+
+    /// The workers of all lifecycles, for those who ask others about them.
+    pub(super) fn known(&self) -> impl Iterator<Item = Known> {
+        let rows = self.lifecycles().filter_map(|view| view.workers.as_ref());
+        rows.flat_map(|seen| &seen.value.rows).map(|row| Known {
+            public_key: row.worker.public_key.clone(),
+            endpoint: row.worker.identity.endpoint.clone(),
+            pool: row.worker.identity.pool,
+        })
     }
 
     /// Takes up what the monitor lists. Lifecycles that are not picked are left out; without picks all are taken.

@@ -7,8 +7,9 @@ use tokio::time::Instant;
 
 use super::message::Message;
 use super::peer::{Peer, PeerId, Role};
+use super::reading::Listed;
 use super::snapshot::{Inventory, Snapshot};
-use super::v2::{self, Listed};
+use super::v2::answers;
 use super::worker::{Heights, Identity, Provider, ProviderState, Stages, Status, Worker};
 use crate::clock::{Now, UnixTime};
 use crate::upstream::{Fault, Why};
@@ -110,14 +111,14 @@ pub(super) fn round(snapshot: &mut Snapshot, provided: u64, workers: Vec<Worker>
 /// The recorded PRB: a provider and four lifecycles, of which the third has eleven workers, the others none.
 pub(super) fn recorded_prb(now: Now) -> Snapshot {
     let mut snapshot = Snapshot::default();
-    let peers = v2::discovered(&recorded("discover-peers")).unwrap();
+    let peers = answers::discovered(&recorded("discover-peers")).unwrap();
     snapshot.list(peers.clone(), &[], &fault(), now);
     let ids: Vec<PeerId> = peers.into_iter().map(|peer| peer.id).collect();
-    let provider = v2::provider(&recorded("GetDataProviderInfo-idle")).unwrap();
+    let provider = answers::provider(&recorded("GetDataProviderInfo-idle")).unwrap();
     snapshot.hear_providers(vec![(ids[0].clone(), Ok(provider))], STALE, now);
-    let several = v2::worker_states(&recorded("GetWorkerStatus-several")).unwrap();
-    let none = v2::worker_states(&recorded("GetWorkerStatus-empty")).unwrap();
-    let dead = v2::worker_states(&recorded("proxy-dead_peer")).unwrap_err();
+    let several = answers::worker_states(&recorded("GetWorkerStatus-several")).unwrap();
+    let none = answers::worker_states(&recorded("GetWorkerStatus-empty")).unwrap();
+    let dead = answers::worker_states(&recorded("proxy-dead_peer")).unwrap_err();
     let said = vec![
         (ids[1].clone(), Ok(none)),
         (ids[2].clone(), Ok(several)),
@@ -125,8 +126,8 @@ pub(super) fn recorded_prb(now: Now) -> Snapshot {
     ];
     snapshot.hear_workers(said, STALE, now);
     let inventory = Inventory {
-        workers: v2::workers(&recorded("ListWorker-several")).unwrap(),
-        pools: v2::pools(&recorded("ListPool-two")).unwrap(),
+        workers: answers::workers(&recorded("ListWorker-several")).unwrap(),
+        pools: answers::pools(&recorded("ListPool-two")).unwrap(),
     };
     snapshot.hear_inventories(vec![(ids[2].clone(), Ok(inventory))], STALE, now);
     snapshot

@@ -164,3 +164,6 @@ impl Stages {
         Some(self.target?.saturating_sub(self.processed?))
     }
 }
+
+/// The all-zero account stands for a worker that is not bound on the chain.
+pub const UNBOUND: &str = "3zcnkmF6XjEogm8vAyPiL2ykPZHpeVtcfDcwTWJ2teqdSvjq";

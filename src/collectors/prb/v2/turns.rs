@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
-use super::peer::PeerId;
+use crate::collectors::prb::peer::PeerId;
 
 /// How long a peer is left alone after a call without an answer. The monitor goes on waiting for it, 30 s for a
 /// connection and for ever for an answer: asking at the usual pace would pile up calls there.

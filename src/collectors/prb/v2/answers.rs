@@ -5,29 +5,19 @@
 
 use std::collections::HashSet;
 
-use serde::de::{DeserializeOwned, IgnoredAny, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::error::Category;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::amount::{self, Plancks};
-use super::message::Message;
-use super::peer::{Peer, PeerId, Role};
-use super::session::Info;
-use super::worker::{Heights, Identity, Pool, Provider, ProviderState, Stages, Status, Worker};
+use crate::collectors::prb::amount::Plancks;
+use crate::collectors::prb::message::Message;
+use crate::collectors::prb::peer::{Peer, PeerId, Role};
+use crate::collectors::prb::reading::Listed;
+use crate::collectors::prb::session::Info;
+use crate::collectors::prb::wire::{Height, Number, cut, from_json, shown};
+use crate::collectors::prb::worker::{
+    Heights, Identity, Pool, Provider, ProviderState, Stages, Status, UNBOUND, Worker,
+};
 use crate::upstream::Why;
-
-/// Texts become labels; real ones have at most 64 characters.
-const LONGEST_TEXT: usize = 128;
-
-/// A list, with what was left out of it because it came twice or could not be told apart.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Listed<T> {
-    pub rows: Vec<T>,
-    /// Rows with a uuid that came before.
-    pub duplicates: usize,
-    /// Rows without a uuid or name: a worker that was deleted while its lifecycle started.
-    pub nameless: usize,
-}
 
 /// `/ptp/discover`. Peers without a sound id are left out.
 pub fn discovered(json: &[u8]) -> Result<Vec<Peer>, Why> {
@@ -147,11 +137,8 @@ pub fn worker_states(json: &[u8]) -> Result<Listed<Worker>, Why> {
             info: Info::read(&state.session_info_json.unwrap_or_default()).unwrap_or_default(),
         })
     });
-    Ok(listed(rows, |worker| worker.identity.uuid.clone()))
+    Ok(Listed::of(rows, |worker| worker.identity.uuid.clone()))
 }
-
-/// The all-zero account stands for a worker that is not bound on the chain.
-const UNBOUND: &str = "3zcnkmF6XjEogm8vAyPiL2ykPZHpeVtcfDcwTWJ2teqdSvjq";
 
 /// `ListWorker`: what is configured, also what is disabled.
 pub fn workers(json: &[u8]) -> Result<Listed<Identity>, Why> {
@@ -162,7 +149,7 @@ pub fn workers(json: &[u8]) -> Result<Listed<Identity>, Why> {
     }
     let wire: Wire = data(json)?;
     let rows = wire.workers.into_iter().map(WireWorker::identity);
-    Ok(listed(rows, |identity| identity.uuid.clone()))
+    Ok(Listed::of(rows, |identity| identity.uuid.clone()))
 }
 
 /// `ListPool`.
@@ -230,23 +217,6 @@ fn status(name: Option<&str>) -> Status {
     }
 }
 
-fn listed<T>(rows: impl Iterator<Item = Option<T>>, key: impl Fn(&T) -> String) -> Listed<T> {
-    let mut seen = HashSet::new();
-    let mut listed = Listed {
-        rows: Vec::new(),
-        duplicates: 0,
-        nameless: 0,
-    };
-    for row in rows {
-        match row {
-            Some(row) if seen.insert(key(&row)) => listed.rows.push(row),
-            Some(_) => listed.duplicates += 1,
-            None => listed.nameless += 1,
-        }
-    }
-    listed
-}
-
 /// What is inside the envelope. An empty `data` may be left out; an answer without `meta.createdAt` is a call that was
 /// lost on its way, however successful it looks.
 fn data<T: DeserializeOwned + Default>(json: &[u8]) -> Result<T, Why> {
@@ -310,99 +280,6 @@ impl Refusal {
             }
         }
     }
-}
-
-/// A height; `None` for -1, also in the unsigned form of very old builds, and for what is no number.
-#[derive(Default)]
-struct Height(Option<u64>);
-
-impl<'de> Deserialize<'de> for Height {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Number(number) = Number::deserialize(deserializer)?;
-        let number = number.and_then(|number| u64::try_from(number).ok());
-        Ok(Self(number.filter(|height| *height < u64::from(u32::MAX))))
-    }
-}
-
-/// A number that is not negative, or the decimal text of one; `None` for everything else.
-#[derive(Default)]
-struct Number(Option<u128>);
-
-impl Number {
-    fn pool(&self) -> Option<u64> {
-        self.0.and_then(|number| u64::try_from(number).ok())
-    }
-}
-
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Lenient)
-    }
-}
-
-struct Lenient;
-
-impl<'de> Visitor<'de> for Lenient {
-    type Value = Number;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a number")
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Number, E> {
-        Ok(Number(Some(number.into())))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Number, E> {
-        Ok(Number(u128::try_from(number).ok()))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Number, E> {
-        Ok(Number(None))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Number, E> {
-        Ok(Number(None))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Number, E> {
-        Ok(Number(amount::whole(text)))
-    }
-
-    fn visit_unit<E>(self) -> Result<Number, E> {
-        Ok(Number(None))
-    }
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Number, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Number(None))
-    }
-
-    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Number, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Number(None))
-    }
-}
-
-/// `None` for what is empty.
-fn shown(text: Option<String>) -> Option<String> {
-    Some(cut(text)).filter(|text| !text.is_empty())
-}
-
-fn cut(text: Option<String>) -> String {
-    text.map_or_else(String::new, |text| text.chars().take(LONGEST_TEXT).collect())
-}
-
-/// The parser's own words may repeat a part of the answer, which may be a secret.
-fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Why> {
-    serde_json::from_slice(json).map_err(|e| {
-        let what = match e.classify() {
-            Category::Data => "JSON of another shape",
-            Category::Eof => "JSON that ends too early",
-            Category::Syntax | Category::Io => "no JSON",
-        };
-        Why::malformed(format!("{what} (line {}, column {})", e.line(), e.column()))
-    })
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::super::message::Kind;
-use super::super::session::SessionState;
 use super::*;
+use crate::collectors::prb::message::Kind;
+use crate::collectors::prb::session::SessionState;
 use crate::upstream::Reason;
 
 fn recorded(name: &str) -> Vec<u8> {

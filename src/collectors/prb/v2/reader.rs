@@ -9,45 +9,36 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::time::Instant;
 
-use super::peer::{Peer, PeerId, Role};
-use super::snapshot::Inventory;
+use super::answers;
 use super::turns::{REST, Turns};
-use super::v2::{self, Listed};
-use super::worker::{Provider, Worker};
+use crate::collectors::prb::peer::{Peer, PeerId, Role};
+use crate::collectors::prb::reading::{Heard, Said};
+use crate::collectors::prb::snapshot::Inventory;
 use crate::upstream::{Fault, PrbCall, PrbMonitor, Why};
-
-/// What a round brings: the peers, and what each of those that were asked said.
-pub struct Reading {
-    pub(super) peers: Vec<Peer>,
-    /// For peers that were listed once and are no longer.
-    pub(super) gone: Fault,
-    pub(super) said: Said,
-}
-
-/// What the peers that a part is about said.
-pub(super) enum Said {
-    Providers(Vec<(PeerId, Result<Provider, Fault>)>),
-    Workers(Vec<(PeerId, Result<Listed<Worker>, Fault>)>),
-    Inventories(Vec<(PeerId, Result<Inventory, Fault>)>),
-}
 
 /// More calls at once would be more connections than a monitor is made for; a farm has ten lifecycles.
 const MOST_AT_ONCE: usize = 32;
 
 /// One monitor and whose turn it is.
-pub(super) struct Reader {
-    pub(super) monitor: PrbMonitor,
-    pub(super) turns: Turns,
+pub struct Reader {
+    monitor: PrbMonitor,
+    turns: Turns,
 }
 
 impl Reader {
+    /// `before` is what read the same PRB until the configuration changed: whose turn it is outlives that.
+    pub fn new(monitor: PrbMonitor, before: Option<&Self>) -> Self {
+        let turns = before.map(|before| before.turns.clone()).unwrap_or_default();
+        Self { monitor, turns }
+    }
+
     /// Data providers.
-    pub(super) async fn providers(&self, within: Duration) -> Result<Reading, Fault> {
+    pub async fn providers(&self, within: Duration) -> Result<Heard, Fault> {
         let end = Instant::now() + within;
         let peers = self.discover().await?;
         let asked = of(&peers, |peer| peer.role == Role::DataProvider);
         let calls = asked.into_iter().map(|peer| async move {
-            let call = self.ask(&peer, PrbCall::GetDataProviderInfo, v2::provider);
+            let call = self.ask(&peer, PrbCall::GetDataProviderInfo, answers::provider);
             self.until(end, &peer, call).await
         });
         let said = Said::Providers(all(calls.collect()).await);
@@ -55,12 +46,12 @@ impl Reader {
     }
 
     /// Workers of the lifecycles that are wanted.
-    pub(super) async fn workers(&self, within: Duration, wanted: impl Fn(&Peer) -> bool) -> Result<Reading, Fault> {
+    pub async fn workers(&self, within: Duration, wanted: impl Fn(&Peer) -> bool) -> Result<Heard, Fault> {
         let end = Instant::now() + within;
         let peers = self.discover().await?;
         let asked = of(&peers, |peer| peer.role == Role::Lifecycle && wanted(peer));
         let calls = asked.into_iter().map(|peer| async move {
-            let call = self.ask(&peer, PrbCall::GetWorkerStatus, v2::worker_states);
+            let call = self.ask(&peer, PrbCall::GetWorkerStatus, answers::worker_states);
             self.until(end, &peer, call).await
         });
         let said = Said::Workers(all(calls.collect()).await);
@@ -68,7 +59,7 @@ impl Reader {
     }
 
     /// What is configured in the lifecycles that are wanted.
-    pub(super) async fn inventories(&self, within: Duration, wanted: impl Fn(&Peer) -> bool) -> Result<Reading, Fault> {
+    pub async fn inventories(&self, within: Duration, wanted: impl Fn(&Peer) -> bool) -> Result<Heard, Fault> {
         let end = Instant::now() + within;
         let peers = self.discover().await?;
         let asked = of(&peers, |peer| peer.role == Role::Lifecycle && wanted(peer));
@@ -81,23 +72,24 @@ impl Reader {
 
     async fn inventory(&self, peer: &Peer) -> Result<Inventory, Fault> {
         Ok(Inventory {
-            workers: self.ask(peer, PrbCall::ListWorker, v2::workers).await?,
-            pools: self.ask(peer, PrbCall::ListPool, v2::pools).await?,
+            workers: self.ask(peer, PrbCall::ListWorker, answers::workers).await?,
+            pools: self.ask(peer, PrbCall::ListPool, answers::pools).await?,
         })
     }
 
-    fn reading(&self, peers: Vec<Peer>, said: Said) -> Reading {
+    fn reading(&self, peers: Vec<Peer>, said: Said) -> Heard {
         let words = "the monitor no longer lists this peer; it was restarted and finds it within 20s".to_owned();
-        Reading {
+        Heard {
             peers,
             gone: Fault::new(self.monitor.who(), "discover", Why::NotFound(words)),
             said,
         }
     }
 
-    pub(super) async fn discover(&self) -> Result<Vec<Peer>, Fault> {
+    /// The peers that the monitor lists.
+    pub async fn discover(&self) -> Result<Vec<Peer>, Fault> {
         let answer = self.monitor.discover().await?;
-        v2::discovered(&answer).map_err(|why| Fault::new(self.monitor.who(), "discover", why))
+        answers::discovered(&answer).map_err(|why| Fault::new(self.monitor.who(), "discover", why))
     }
 
     /// What a peer says until `end`; later it is given up.

@@ -1,0 +1,58 @@
+//! What a round brings, whichever PRB was asked.
+
+use std::collections::HashSet;
+
+use super::peer::{Peer, PeerId};
+use super::snapshot::Inventory;
+use super::worker::{Provider, Worker};
+use crate::upstream::Fault;
+
+/// What a round of one part brings.
+pub enum Reading {
+    Heard(Heard),
+}
+
+/// What the processes of a PRB said: which there are, and what each of those that were asked said.
+pub struct Heard {
+    pub peers: Vec<Peer>,
+    /// For peers that were listed once and are no longer.
+    pub gone: Fault,
+    pub said: Said,
+}
+
+/// What the peers that a part is about said.
+pub enum Said {
+    Providers(Vec<(PeerId, Result<Provider, Fault>)>),
+    Workers(Vec<(PeerId, Result<Listed<Worker>, Fault>)>),
+    Inventories(Vec<(PeerId, Result<Inventory, Fault>)>),
+}
+
+/// A list, with what was left out of it because it came twice or could not be told apart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed<T> {
+    pub rows: Vec<T>,
+    /// Rows with a key that came before.
+    pub duplicates: usize,
+    /// Rows without a key or name: a worker that was deleted while its lifecycle started.
+    pub nameless: usize,
+}
+
+impl<T> Listed<T> {
+    /// `None` is a row that cannot be told apart.
+    pub fn of(rows: impl Iterator<Item = Option<T>>, key: impl Fn(&T) -> String) -> Self {
+        let mut seen = HashSet::new();
+        let mut listed = Self {
+            rows: Vec::new(),
+            duplicates: 0,
+            nameless: 0,
+        };
+        for row in rows {
+            match row {
+                Some(row) if seen.insert(key(&row)) => listed.rows.push(row),
+                Some(_) => listed.duplicates += 1,
+                None => listed.nameless += 1,
+            }
+        }
+        listed
+    }
+}
