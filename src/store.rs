@@ -58,6 +58,8 @@ pub struct Store {
     /// `farmwarden_symptom`, after the relations had their say.
     verdicts: Mutex<Arc<Vec<Verdict>>>,
     symptoms: Mutex<Arc<Rendered>>,
+    /// What the relations say on the page.
+    related: Mutex<Arc<Rendered>>,
     /// Every part had its first round once. Targets that a reload adds do not take it back: whoever routes by readiness
     /// would lose sight of all others.
     was_ready: AtomicBool,
@@ -266,16 +268,18 @@ impl Store {
 
     /// What is ill, after the relations had their say. `judge` runs under the store's lock, so a later picture is
     /// never overruled by an earlier one.
-    pub fn judge(&self, judge: impl FnOnce(&mut [TargetView])) {
+    pub fn judge(&self, judge: impl FnOnce(&mut [TargetView], &[Link], &mut Page)) {
         let mut verdicts = locked(&self.verdicts);
         let mut views = self.views();
-        judge(&mut views);
+        let mut page = Page::new(&[]);
+        judge(&mut views, &self.links(), &mut page);
         let found = views.into_iter().map(|view| Verdict {
             target: view.name,
             diagnosis: view.diagnosis,
         });
         *verdicts = Arc::new(found.collect());
         *locked(&self.symptoms) = Arc::new(render_symptoms(verdicts.iter()));
+        *locked(&self.related) = Arc::new(page.finish());
     }
 
     pub fn verdicts(&self) -> Arc<Vec<Verdict>> {
@@ -289,6 +293,7 @@ impl Store {
             pages.extend(slot.pages());
         }
         pages.push(Arc::clone(&locked(&self.symptoms)));
+        pages.push(Arc::clone(&locked(&self.related)));
         pages
     }
 
@@ -389,6 +394,7 @@ mod tests {
             symptom: &STUCK,
             entity: "para".to_owned(),
             evidence: String::new(),
+            part: None,
         };
         let ill = Diagnosis {
             looked_at: vec![&STUCK],

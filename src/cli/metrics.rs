@@ -31,6 +31,7 @@ pub(super) fn text() -> String {
          the name of the configured target, in front of the labels listed here.\n",
     );
     table("About every target", store::FAMILIES, &mut out);
+    table("About several targets together", relations::FAMILIES, &mut out);
     table("Collectors", &collectors::families(), &mut out);
     table("Answers of /probe", probe::FAMILIES, &mut out);
     own(&mut out);

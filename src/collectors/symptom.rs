@@ -37,6 +37,8 @@ pub struct Finding {
     pub entity: String,
     /// Figures and thresholds, for people.
     pub evidence: String,
+    /// The part of the target's rounds that it is about; `None` for the target as a whole.
+    pub part: Option<&'static str>,
 }
 
 /// What one look found: which symptoms could be judged at all, and which are there.
@@ -64,7 +66,15 @@ impl Diagnosis {
                 symptom,
                 entity: entity.to_owned(),
                 evidence: evidence(),
+                part: None,
             });
+        }
+    }
+
+    /// What was found since the last call is about this part: a chain of links shows it there.
+    pub fn belongs_to(&mut self, part: &'static str) {
+        for finding in self.findings.iter_mut().filter(|finding| finding.part.is_none()) {
+            finding.part = Some(part);
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn judge(views: &mut [TargetView]) {
                 continue;
             };
             if halted {
-                replace_stuck(&mut view.diagnosis, seat.chain.name(), seats.len(), highest);
+                replace_stuck(&mut view.diagnosis, seat.chain, seats.len(), highest);
             } else if seat.stuck {
                 add_comparison(&mut view.diagnosis, seat.chain.name(), highest);
             }
@@ -75,11 +75,13 @@ fn is_stuck(finding: &Finding, entity: &str) -> bool {
     finding.symptom == &NODE_STUCK && finding.entity == entity
 }
 
-fn replace_stuck(diagnosis: &mut Diagnosis, entity: &str, nodes: usize, highest: u64) {
+fn replace_stuck(diagnosis: &mut Diagnosis, chain: Chain, nodes: usize, highest: u64) {
+    let entity = chain.name();
     diagnosis.findings.retain(|finding| !is_stuck(finding, entity));
     diagnosis.findings.push(Finding {
         symptom: &CHAIN_HALTED,
         entity: entity.to_owned(),
+        part: Some(chain.name()),
         evidence: format!("{entity}: none of {nodes} nodes has a block after {highest}; the chain itself stands still"),
     });
 }
@@ -95,42 +97,19 @@ fn add_comparison(diagnosis: &mut Diagnosis, entity: &str, highest: u64) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::Instant;
 
+    use super::super::testing;
     use super::*;
-    use crate::clock::{Now, UnixTime};
-    use crate::collectors::phala::{Snapshot, Target};
-    use crate::collectors::{Collector, Tools};
-    use crate::exposition::Own;
-    use crate::upstream::Upstream;
+    use crate::clock::Now;
+    use crate::collectors::prb::testing::at;
 
-    /// A node of `chain`, seen at `heights` one minute apart.
+    /// A node of one chain, seen at `heights` one minute apart.
     fn node(name: &str, genesis: &str, heights: &[u64]) -> TargetView {
-        let target = Target::single(
-            name.parse().unwrap(),
-            Chain::Para,
-            "http://127.0.0.1:1".parse().unwrap(),
-        );
-        let tools = Tools {
-            upstream: Upstream::from_system().unwrap(),
-            own: Own::default(),
-        };
-        let node = Node::connect(&target, &tools, None).unwrap();
-        let mut snapshot = Snapshot::default();
         let start = Instant::now();
-        let mut now = Now {
-            wall: UnixTime::default(),
-            monotonic: start,
-        };
-        for height in heights {
-            snapshot.see(Chain::Para, *height, genesis, now);
-            now.monotonic += Duration::from_secs(60);
-        }
-        now.monotonic -= Duration::from_secs(60);
-        let diagnosis = node.diagnose(&snapshot, now);
-        TargetView::new::<Node>(target.name, snapshot, diagnosis)
+        let times = (0..).map(|minute| at(start, minute * 60));
+        let seen: Vec<(Now, u64)> = times.zip(heights.iter().copied()).collect();
+        testing::node(name, genesis, &[(Chain::Para, &seen)])
     }
 
     fn found(mut views: Vec<TargetView>) -> Vec<Vec<&'static str>> {

@@ -1,18 +1,30 @@
 //! What only several targets together can tell: pure joins over their last pictures.
 //!
-//! A relation may add symptoms and take back those whose cause lies elsewhere. It asks nothing and remembers nothing.
+//! A relation may add symptoms, take back those whose cause lies elsewhere, and say on the page what it found. It asks
+//! nothing and remembers nothing.
 
+mod broken_links;
 mod chains;
 pub mod links;
+mod provider_target;
+#[cfg(test)]
+mod testing;
 
 pub use chains::CHAIN_HALTED;
 
-use crate::collectors::{Symptom, TargetView};
+use crate::collectors::prb::TARGET_STALE;
+use crate::collectors::{Link, Symptom, TargetView};
+use crate::exposition::{Family, Page};
 
-/// Every symptom that a relation can add.
-pub const SYMPTOMS: &[&Symptom] = &[&CHAIN_HALTED];
+/// Every symptom that a relation can add and no collector has.
+pub const SYMPTOMS: &[&Symptom] = &[&CHAIN_HALTED, &TARGET_STALE];
 
-/// Corrects what each target found on its own by what the others show.
-pub fn judge(views: &mut [TargetView]) {
+/// Every family that a relation can write.
+pub const FAMILIES: &[&Family] = &[broken_links::WORKERS.family(), broken_links::WORKER.family()];
+
+/// Corrects what each target found on its own by what the others show. What is a cause comes before what it causes.
+pub fn judge(views: &mut [TargetView], links: &[Link], page: &mut Page) {
     chains::judge(views);
+    provider_target::judge(views, links);
+    broken_links::judge(views, links, page);
 }

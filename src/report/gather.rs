@@ -79,7 +79,7 @@ impl Seen<'_> {
     }
 
     fn member(&self, now: Now) -> Member {
-        let whole = |finding: &Finding| !self.parts.iter().any(|status| status.part.name == finding.entity);
+        let whole = |finding: &Finding| finding.part.is_none();
         Member {
             target: self.slot.name.clone(),
             depends_on: self.depends_on().to_vec(),
@@ -102,7 +102,10 @@ impl Seen<'_> {
             (Some(false), _) => Health::Down,
             (Some(true), true) => Health::Stale,
             (Some(true), false) => {
-                let ill = self.findings.iter().any(|finding| finding.entity == status.part.name);
+                let ill = self
+                    .findings
+                    .iter()
+                    .any(|finding| finding.part == Some(status.part.name));
                 if ill { Health::Ill } else { Health::Well }
             }
         }

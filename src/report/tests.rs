@@ -52,10 +52,17 @@ fn failed(status: &mut PartStatus, now: Now) {
 }
 
 /// A target in the store, after something happened to its parts.
-fn add(store: &Store, name: &str, parts: &[collectors::Part], happened: impl Fn(&mut PartStatus), findings: &[&str]) {
+fn add(
+    store: &Store,
+    name: &str,
+    parts: &[collectors::Part],
+    happened: impl Fn(&mut PartStatus),
+    findings: &[&'static str],
+) {
     let slot = Arc::new(Slot::new(name.parse().unwrap(), "phala", parts));
     store.replace([store.slots(), vec![Arc::clone(&slot)]].concat(), Vec::new());
-    let found = |entity: &&str| Finding {
+    let found = |entity: &&'static str| Finding {
+        part: (!entity.starts_with('/')).then_some(*entity),
         symptom: &STUCK,
         entity: (*entity).to_owned(),
         evidence: "no block for 6m".to_owned(),
@@ -68,7 +75,7 @@ fn add(store: &Store, name: &str, parts: &[collectors::Part], happened: impl Fn(
     let mut statuses = slot.parts();
     statuses.iter_mut().for_each(happened);
     slot.put(view, Page::new(&[]).finish(), statuses);
-    store.judge(|_| {});
+    store.judge(|_, _, _| {});
 }
 
 const BOTH: [collectors::Part; 2] = [

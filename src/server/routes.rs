@@ -27,6 +27,7 @@ use super::{Reload, api, compression, probe};
 use crate::access::{Access, Need, Scope, Tcp, Via};
 use crate::clock::Clock;
 use crate::exposition::{Family, Format, Own, ProcessUsage, RequestLabels, write_families};
+use crate::relations;
 use crate::report::Report;
 use crate::store::{self, Store};
 
@@ -120,7 +121,7 @@ impl Routes {
             own,
             clock,
             telemetry_path,
-            order: [store::FAMILIES, families].concat(),
+            order: [store::FAMILIES, relations::FAMILIES, families].concat(),
             last_size: AtomicUsize::new(0),
             scrapes: Arc::new(Semaphore::new(MAX_SCRAPES)),
             probes: Arc::new(Semaphore::new(MAX_PROBES)),

@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 pub use discover::{USUAL_PORTS, on_this_machine};
 pub use snapshot::{Chain, Snapshot, View};
-pub use symptoms::{NODE_STUCK, Thresholds};
+pub use symptoms::{FINALITY_LAG, HEAD_OLD, NODE_STUCK, Thresholds};
 
 use super::{Collector, Diagnosis, Discovery, Here, Part, Symptom, TargetConfig, Tools};
 use crate::clock::Now;

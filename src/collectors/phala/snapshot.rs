@@ -40,6 +40,7 @@ impl Snapshot {
     pub(crate) fn see(&mut self, chain: Chain, best: u64, genesis: &str, now: Now) {
         let head = Head {
             genesis: Some(genesis.to_owned()),
+            finalized: Some(best),
             ..Head::bare(best)
         };
         self.chain_mut(chain).absorb(head, now);

@@ -48,7 +48,7 @@ pub static NODE_STUCK: Symptom = Symptom {
     thresholds: &["phala.thresholds.stuck_after"],
     takes_time: true,
 };
-static HEAD_OLD: Symptom = Symptom {
+pub static HEAD_OLD: Symptom = Symptom {
     name: "node_head_old",
     meaning: "The node's best block was made more than `head_age` ago (2m: 10 parachain blocks, after which workers miss \
               their heartbeat). A node without peers can look healthy by every other figure.",
@@ -74,7 +74,7 @@ static FEW_PEERS: Symptom = Symptom {
     thresholds: &["phala.thresholds.min_peers"],
     takes_time: false,
 };
-static FINALITY_LAG: Symptom = Symptom {
+pub static FINALITY_LAG: Symptom = Symptom {
     name: "node_finality_lag",
     meaning: "Finalized blocks trail the best block by more than `para_finality_lag_blocks` (15) or \
               `relay_finality_lag_blocks` (30), three minutes each; PRB follows finalized blocks only.",
@@ -93,6 +93,7 @@ pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -
     let mut diagnosis = Diagnosis::default();
     for (chain, view) in snapshot.chains() {
         diagnose_chain(chain, view, thresholds, now, &mut diagnosis);
+        diagnosis.belongs_to(chain.name());
     }
     diagnosis
 }

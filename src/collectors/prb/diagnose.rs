@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration as Std;
 
 use super::message::Kind;
+use super::peer::Role;
 use super::snapshot::{Listing, PeerView, Row, Snapshot};
 use super::symptoms::{
     PEER_DOWN, PROVIDER_LAG, Thresholds, WORKER_ERROR, WORKER_KICKED, WORKER_LAGGING, WORKER_MISSING, WORKER_STALLED,
@@ -14,6 +15,7 @@ use super::symptoms::{
 };
 use super::worker::{Provider, Status};
 use super::worker_samples::{lag, unresponsive};
+use super::{PEERS, WORKERS};
 use crate::clock::Now;
 use crate::collectors::{Diagnosis, Symptom};
 use crate::values::Duration;
@@ -22,6 +24,7 @@ pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -
     let mut diagnosis = Diagnosis::default();
     if let Some(listing) = &snapshot.listing {
         listed(listing, &mut diagnosis);
+        diagnosis.belongs_to(WORKERS);
     }
     for view in snapshot.peers() {
         if let Some(call) = &view.call {
@@ -33,10 +36,14 @@ pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -
         if let Some(seen) = view.provider.as_ref().filter(|_| view.up() == Some(true)) {
             provider(&view.label, &seen.value, thresholds, &mut diagnosis);
         }
+        if view.peer.role == Role::DataProvider {
+            diagnosis.belongs_to(PEERS);
+        }
         if view.up() == Some(true) {
             workers(view, snapshot.provided(&view.peer), thresholds, now, &mut diagnosis);
             missing(view, &mut diagnosis);
         }
+        diagnosis.belongs_to(WORKERS);
     }
     diagnosis
 }

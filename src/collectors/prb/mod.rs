@@ -20,7 +20,7 @@ mod snapshot;
 mod symptoms;
 mod target;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod v2;
 mod wire;
 pub mod worker;
@@ -29,8 +29,12 @@ mod worker_samples;
 use std::time::Duration;
 
 pub use snapshot::{Inventory, Listing, PeerView, Row, Seen, Snapshot, Watch, Workers};
-pub use symptoms::Thresholds;
+pub use symptoms::{
+    PEER_DOWN, PROVIDER_LAG, TARGET_STALE, Thresholds, WORKER_LAGGING, WORKER_STALLED, WORKER_STUCK_SYNCING,
+    WORKER_UNRESPONSIVE, WORKERS_CORRELATED,
+};
 pub use target::{Detail, Pick, Target};
+pub use worker_samples::pool as pool_label;
 
 use super::{Collector, Diagnosis, Discovery, Here, Part, Symptom, TargetConfig as _, Tools};
 use crate::clock::Now;
@@ -41,7 +45,7 @@ use door::Door;
 use reading::{Heard, Reading, Said};
 use roster::Roster;
 
-const PEERS: &str = "peers";
+pub const PEERS: &str = "peers";
 const WORKERS: &str = "workers";
 const INVENTORY: &str = "inventory";
 
@@ -125,6 +129,7 @@ impl Collector for Prb {
 
     fn absorb(&self, snapshot: &mut Snapshot, reading: Reading, now: Now) {
         snapshot.detail = self.target.detail;
+        snapshot.limits = self.target.thresholds.target();
         match reading {
             Reading::Heard(heard) => self.hear(snapshot, heard, now),
         }

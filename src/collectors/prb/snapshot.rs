@@ -10,8 +10,9 @@ use super::label;
 use super::peer::{Peer, PeerId, Role};
 use super::reading::Listed;
 use super::roster::Known;
+use super::symptoms::TargetLimits;
 use super::target::{Detail, Pick};
-use super::worker::{Identity, Pool, Provider, Worker};
+use super::worker::{Identity, Pool, Provider, Status, Worker};
 use crate::clock::Now;
 use crate::upstream::Fault;
 
@@ -23,6 +24,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     pub(super) detail: Detail,
+    pub(super) limits: TargetLimits,
     peers: BTreeMap<PeerId, PeerView>,
     /// `None` while the monitor has not answered for too long.
     pub(super) listing: Option<Listing>,
@@ -47,6 +49,7 @@ pub struct PeerView {
     pub call: Option<Call>,
     /// Only of a data provider.
     pub provider: Option<Seen<Provider>>,
+    targets: Targets,
     /// Only of a lifecycle.
     pub workers: Option<Seen<Arc<Workers>>>,
     /// Only of a lifecycle.
@@ -58,6 +61,30 @@ pub struct PeerView {
 pub struct Seen<T> {
     pub value: T,
     pub at: Now,
+}
+
+/// Since when a data provider's targets stand where they are; it begins anew when it was out of sight.
+#[derive(Clone, Copy, Debug, Default)]
+struct Targets {
+    para: Option<(u64, Instant)>,
+    relay: Option<(u64, Instant)>,
+}
+
+impl Targets {
+    fn next(self, provider: &Provider, now: Now) -> Self {
+        let one = |before: Option<(u64, Instant)>, target: Option<u64>| {
+            let target = target?;
+            Some(
+                before
+                    .filter(|(same, _)| *same == target)
+                    .unwrap_or((target, now.monotonic)),
+            )
+        };
+        Self {
+            para: one(self.para, provider.para.target),
+            relay: one(self.relay, provider.relay.target),
+        }
+    }
 }
 
 /// How a call went.
@@ -116,15 +143,55 @@ impl Snapshot {
         self.peers().filter(|view| view.peer.role == Role::Lifecycle)
     }
 
-    /// What the workers of a lifecycle can be given: the height of the furthest provider of the same bridge and chain.
-    pub fn provided(&self, lifecycle: &Peer) -> Option<u64> {
+    /// The data providers that a lifecycle can take blocks from: those of the same bridge and chain.
+    pub fn providers_of<'a>(&'a self, lifecycle: &'a Peer) -> impl Iterator<Item = &'a PeerView> {
         let same = |own: &str, other: &str| own.is_empty() || other.is_empty() || own == other;
-        let providers = self.peers().filter(|view| {
+        self.peers().filter(move |view| {
             let peer = &view.peer;
-            same(&peer.bridge, &lifecycle.bridge) && same(&peer.chain, &lifecycle.chain)
-        });
-        let heights = providers.filter_map(|view| view.provider.as_ref()?.value.para.processed);
+            peer.role == Role::DataProvider
+                && same(&peer.bridge, &lifecycle.bridge)
+                && same(&peer.chain, &lifecycle.chain)
+        })
+    }
+
+    /// What the workers of a lifecycle can be given: the height of the furthest provider.
+    pub fn provided(&self, lifecycle: &Peer) -> Option<u64> {
+        let heights = self
+            .providers_of(lifecycle)
+            .filter_map(|view| view.provider.as_ref()?.value.para.processed);
         heights.max()
+    }
+
+    /// Whether a data provider has lost its node, in words: its target stands, while `finalized` (para, relay) is
+    /// further.
+    pub fn stale_target(&self, provider: &PeerView, finalized: [Option<u64>; 2]) -> Option<String> {
+        let seen = provider.provider.as_ref()?;
+        let chains = [("para", provider.targets.para), ("relay", provider.targets.relay)];
+        let words = chains
+            .into_iter()
+            .zip(finalized)
+            .filter_map(|((chain, target), finalized)| {
+                let ((target, since), finalized) = (target?, finalized?);
+                let stood = seen.at.monotonic.saturating_duration_since(since);
+                let behind = finalized.saturating_sub(target);
+                (stood >= self.limits.after && behind > self.limits.blocks).then(|| {
+                    let stood = crate::values::Duration::from_secs(stood.as_secs());
+                    format!("its {chain} target is {target} for {stood}, the node has finalized {behind} blocks more")
+                })
+            });
+        let words: Vec<String> = words.collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    /// Whether workers of a lifecycle are in states that they do not get into for lack of blocks.
+    pub fn fails_by_itself(&self, lifecycle: &PeerView) -> bool {
+        let rows = lifecycle.workers.iter().flat_map(|seen| &seen.value.rows);
+        let mut states = rows.map(|row| row.worker.status);
+        states.any(|status| matches!(status, Status::Error | Status::Kicked))
+    }
+
+    pub fn shows_each_worker(&self) -> bool {
+        self.detail == Detail::Full
     }
 
     /// The workers of all lifecycles, for those who ask others about them.
@@ -173,6 +240,7 @@ impl Snapshot {
             last_listed: now.monotonic,
             call: None,
             provider: None,
+            targets: Targets::default(),
             workers: None,
             inventory: None,
         });
@@ -185,6 +253,10 @@ impl Snapshot {
         for (id, outcome) in said {
             if let Some(view) = self.peers.get_mut(&id) {
                 let heard = view.called(outcome, now);
+                if let Some(heard) = &heard {
+                    let before = view.provider.as_ref().map(|_| view.targets).unwrap_or_default();
+                    view.targets = before.next(&heard.value, now);
+                }
                 view.provider = heard.or_else(|| view.provider.take());
             }
         }
@@ -314,6 +386,19 @@ impl Watch {
             height_since: same_height.map_or(now.monotonic, |row| row.watch.height_since),
             provider_then: same_height.and_then(|row| row.watch.provider_then).or(provided),
             status_since: same_status.map_or(now.monotonic, |row| row.watch.status_since),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Snapshot {
+    /// The data providers have this target on the parachain.
+    pub(crate) fn provider_behind(&mut self, target: u64, now: Now) {
+        for view in self.peers.values_mut() {
+            if let Some(seen) = &mut view.provider {
+                seen.value.para.target = Some(target);
+                seen.at = now;
+            }
         }
     }
 }

@@ -14,6 +14,10 @@ pub struct Thresholds {
     pub provider_para_lag_blocks: u64,
     /// Relay chain blocks that a data provider has still to process. Default 20, two minutes.
     pub provider_relay_lag_blocks: u64,
+    /// How long a data provider's target may stand while its node finalizes more. Default 1m: it asks every 3s.
+    pub provider_target_stale_after: Duration,
+    /// Finalized blocks that the node must have beyond the provider's target by then. Default 5.
+    pub provider_target_stale_blocks: u64,
     /// Parachain blocks that a worker is behind its data provider. Default 10, the window for a heartbeat.
     pub worker_lag_blocks: u64,
     /// Blocks by which the data provider went on while a worker that follows stood still. Default 25, five minutes.
@@ -33,6 +37,8 @@ impl Default for Thresholds {
         Self {
             provider_para_lag_blocks: 10,
             provider_relay_lag_blocks: 20,
+            provider_target_stale_after: Duration::from_secs(60),
+            provider_target_stale_blocks: 5,
             worker_lag_blocks: 10,
             stalled_blocks: 25,
             stalled_after: Duration::from_secs(120),
@@ -48,6 +54,8 @@ impl Thresholds {
         Some(match key {
             "provider_para_lag_blocks" => self.provider_para_lag_blocks.to_string(),
             "provider_relay_lag_blocks" => self.provider_relay_lag_blocks.to_string(),
+            "provider_target_stale_after" => self.provider_target_stale_after.to_string(),
+            "provider_target_stale_blocks" => self.provider_target_stale_blocks.to_string(),
             "worker_lag_blocks" => self.worker_lag_blocks.to_string(),
             "stalled_blocks" => self.stalled_blocks.to_string(),
             "stalled_after" => self.stalled_after.to_string(),
@@ -58,6 +66,14 @@ impl Thresholds {
         })
     }
 
+    /// From where on a provider no longer hears from its node.
+    pub(super) fn target(&self) -> TargetLimits {
+        TargetLimits {
+            after: self.provider_target_stale_after.get(),
+            blocks: self.provider_target_stale_blocks,
+        }
+    }
+
     /// How many of so many workers may fail alike before it is one failure.
     pub(super) fn most_alone(&self, workers: u64) -> u64 {
         // Rounded down: 20 % of 18 is 3.
@@ -66,7 +82,14 @@ impl Thresholds {
     }
 }
 
-pub(super) static PEER_DOWN: Symptom = Symptom {
+/// What the relation with the node needs to know, kept in the picture.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct TargetLimits {
+    pub(super) after: std::time::Duration,
+    pub(super) blocks: u64,
+}
+
+pub static PEER_DOWN: Symptom = Symptom {
     name: "prb_peer_down",
     meaning: "A data provider or lifecycle does not answer through the monitor, or the monitor lists no lifecycle (or not \
               one that is configured). The monitor finds peers every 20 s, and never forgets one while it runs.",
@@ -75,7 +98,7 @@ pub(super) static PEER_DOWN: Symptom = Symptom {
     thresholds: &[],
     takes_time: false,
 };
-pub(super) static PROVIDER_LAG: Symptom = Symptom {
+pub static PROVIDER_LAG: Symptom = Symptom {
     name: "data_provider_lag",
     meaning: "The data provider has more than `provider_para_lag_blocks` (10) or `provider_relay_lag_blocks` (20) blocks \
               of its node's finalized ones still to process: two minutes of either chain.",
@@ -87,7 +110,20 @@ pub(super) static PROVIDER_LAG: Symptom = Symptom {
     ],
     takes_time: false,
 };
-pub(super) static WORKER_LAGGING: Symptom = Symptom {
+pub static TARGET_STALE: Symptom = Symptom {
+    name: "data_provider_target_stale",
+    meaning: "The data provider's target has not moved for `provider_target_stale_after` (1m) although its node has \
+              finalized more than `provider_target_stale_blocks` (5) blocks beyond it: it asks every 3 s, so it has lost \
+              its node. Needs the node as a target that the PRB depends on.",
+    advice: "Restart the data provider's container; workers need nothing. Is it connected to the node that you think \
+             (PHALA_CHAIN_ENDPOINT, PHALA_PARENT_CHAIN_ENDPOINT)?",
+    thresholds: &[
+        "prb.thresholds.provider_target_stale_after",
+        "prb.thresholds.provider_target_stale_blocks",
+    ],
+    takes_time: true,
+};
+pub static WORKER_LAGGING: Symptom = Symptom {
     name: "worker_lagging",
     meaning: "A worker that follows the chain is more than `worker_lag_blocks` (10, the window for a heartbeat) behind \
               its data provider: it will turn unresponsive.",
@@ -96,7 +132,7 @@ pub(super) static WORKER_LAGGING: Symptom = Symptom {
     thresholds: &["prb.thresholds.worker_lag_blocks"],
     takes_time: false,
 };
-pub(super) static WORKER_STALLED: Symptom = Symptom {
+pub static WORKER_STALLED: Symptom = Symptom {
     name: "worker_silent_stall",
     meaning: "PRB says that the worker follows the chain, but its block height stands still for `stalled_after` (2m) \
               while the data provider went on by more than `stalled_blocks` (25). Once a worker was active, PRB only \
@@ -123,7 +159,7 @@ pub(super) static WORKER_KICKED: Symptom = Symptom {
     thresholds: &[],
     takes_time: false,
 };
-pub(super) static WORKER_STUCK_SYNCING: Symptom = Symptom {
+pub static WORKER_STUCK_SYNCING: Symptom = Symptom {
     name: "worker_stuck_syncing",
     meaning: "The worker synchronises (S_SYNCHING), but its block height is unknown or has not risen for \
               `stuck_syncing_after` (10m); PRB itself gives up after two minutes of errors.",
@@ -132,7 +168,7 @@ pub(super) static WORKER_STUCK_SYNCING: Symptom = Symptom {
     thresholds: &["prb.thresholds.stuck_syncing_after"],
     takes_time: true,
 };
-pub(super) static WORKER_UNRESPONSIVE: Symptom = Symptom {
+pub static WORKER_UNRESPONSIVE: Symptom = Symptom {
     name: "worker_unresponsive",
     meaning: "The chain has the worker's session as unresponsive, as PRB passes it on: it missed a heartbeat and loses V. \
               PRB's notice in the message alone is no proof.",
@@ -150,7 +186,7 @@ pub(super) static WORKER_MISSING: Symptom = Symptom {
     thresholds: &[],
     takes_time: false,
 };
-pub(super) static WORKERS_CORRELATED: Symptom = Symptom {
+pub static WORKERS_CORRELATED: Symptom = Symptom {
     name: "workers_correlated",
     meaning: "More workers of a lifecycle than `correlated_workers` (3) and `correlated_percent` (20) of it fail in the \
               same way, or stand at the same height: one failure of what they share. On 2022-11-12 two blocks stopped \

@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Prb;
+use super::diagnose::diagnose;
 use super::message::Message;
 use super::peer::{Peer, PeerId, Role};
 use super::reading::Listed;
 use super::snapshot::{Inventory, Snapshot};
+use super::symptoms::Thresholds;
 use super::v2::answers;
 use super::worker::{Heights, Identity, Provider, ProviderState, Stages, Status, Worker};
 use crate::clock::{Now, UnixTime};
+use crate::collectors::TargetView;
 use crate::upstream::{Fault, Why};
 
 pub(super) const STALE: Duration = Duration::from_secs(90);
@@ -22,7 +26,7 @@ pub(super) fn recorded(name: &str) -> Vec<u8> {
     std::fs::read(room.join(format!("{name}.json"))).unwrap()
 }
 
-pub(super) fn at(start: Instant, seconds: u64) -> Now {
+pub(crate) fn at(start: Instant, seconds: u64) -> Now {
     Now {
         wall: UnixTime::from_millis(1_795_196_000_000 + seconds * 1000),
         monotonic: start + Duration::from_secs(seconds),
@@ -68,7 +72,7 @@ pub(super) fn provider(height: u64) -> Provider {
 }
 
 /// A worker named after its number, at a height.
-pub(super) fn worker(number: u32, status: Status, height: Option<u64>) -> Worker {
+pub(crate) fn worker(number: u32, status: Status, height: Option<u64>) -> Worker {
     Worker {
         identity: Identity {
             uuid: format!("{number:08}-7957-442f-8385-0618a08e3404"),
@@ -100,7 +104,7 @@ pub(super) fn rows<T>(rows: Vec<T>) -> Listed<T> {
 }
 
 /// A round of both parts that move.
-pub(super) fn round(snapshot: &mut Snapshot, provided: u64, workers: Vec<Worker>, now: Now) {
+pub(crate) fn round(snapshot: &mut Snapshot, provided: u64, workers: Vec<Worker>, now: Now) {
     snapshot.list(peers(), &[], &fault(), now);
     let provider_id = PeerId::read("Qmprovider").unwrap();
     snapshot.hear_providers(vec![(provider_id, Ok(provider(provided)))], STALE, now);
@@ -131,4 +135,12 @@ pub(super) fn recorded_prb(now: Now) -> Snapshot {
     };
     snapshot.hear_inventories(vec![(ids[2].clone(), Ok(inventory))], STALE, now);
     snapshot
+}
+
+/// A target as others see it, with the usual thresholds.
+pub(crate) fn view(name: &str, mut snapshot: Snapshot, now: Now) -> TargetView {
+    let thresholds = Thresholds::default();
+    snapshot.limits = thresholds.target();
+    let diagnosis = diagnose(&snapshot, &thresholds, now);
+    TargetView::new::<Prb>(name.parse().unwrap(), snapshot, diagnosis)
 }

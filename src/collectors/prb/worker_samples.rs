@@ -162,7 +162,7 @@ pub(super) fn lag(row: &Row, provided: Option<u64>) -> Option<u64> {
 }
 
 /// The label value `pool`; empty when unknown.
-pub(super) fn pool(number: Option<u64>) -> String {
+pub fn pool(number: Option<u64>) -> String {
     number.map_or_else(String::new, |number| number.to_string())
 }
 

@@ -1,0 +1,44 @@
+//! A data provider that no longer hears from its node, although the node goes on.
+
+use crate::collectors::phala::{Chain, Node};
+use crate::collectors::prb::{Prb, TARGET_STALE};
+use crate::collectors::{Link, TargetView};
+
+pub(super) fn judge(views: &mut [TargetView], links: &[Link]) {
+    for index in 0..views.len() {
+        let Some(finalized) = finalized(index, views, links) else {
+            continue;
+        };
+        let Some(view) = views.get_mut(index) else { continue };
+        let Some(snapshot) = view.snapshot::<Prb>() else {
+            continue;
+        };
+        let told: Vec<(String, Option<String>)> = snapshot
+            .peers()
+            .filter(|peer| peer.provider.is_some() && peer.up() == Some(true))
+            .map(|peer| (peer.label.clone(), snapshot.stale_target(peer, finalized)))
+            .collect();
+        for (label, words) in told {
+            let stale = words.is_some();
+            view.diagnosis
+                .judge(&TARGET_STALE, &label, Some(stale), || words.unwrap_or_default());
+        }
+        view.diagnosis.belongs_to(crate::collectors::prb::PEERS);
+    }
+}
+
+/// The furthest finalized blocks of the nodes that a PRB hangs on: para and relay. `None` when none of them tells.
+fn finalized(index: usize, views: &[TargetView], links: &[Link]) -> Option<[Option<u64>; 2]> {
+    let view = views.get(index)?;
+    view.snapshot::<Prb>()?;
+    let before = &links.iter().find(|link| link.target == view.name)?.depends_on;
+    let nodes = views.iter().filter(|view| before.contains(&view.name));
+    let nodes: Vec<_> = nodes.filter_map(TargetView::snapshot::<Node>).collect();
+    let of = |chain: Chain| {
+        let seen = nodes.iter().flat_map(|node| node.chains());
+        let heads = seen.filter_map(|(other, seen)| seen.head.as_ref().filter(|_| other == chain)?.finalized);
+        heads.max()
+    };
+    let both = [of(Chain::Para), of(Chain::Relay)];
+    both.iter().any(Option::is_some).then_some(both)
+}
