@@ -4,6 +4,7 @@
 //! on these types: collectors hold them, and a collector reads.
 
 mod advice;
+mod bee_queue;
 mod certificate;
 mod dns;
 mod fault;
@@ -16,6 +17,7 @@ pub mod walk;
 
 use std::sync::Arc;
 
+pub use bee_queue::{BeeQueue, QueueDepth};
 pub use fault::{Fault, Reason, Why};
 pub use http::Http;
 pub use prb::{PrbCall, PrbMonitor};

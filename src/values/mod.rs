@@ -5,6 +5,7 @@
 mod bytes;
 mod duration;
 mod endpoint;
+mod host_port;
 mod name;
 mod pattern;
 mod secret;
@@ -13,6 +14,7 @@ mod secret_source;
 pub use bytes::Size;
 pub use duration::Duration;
 pub use endpoint::{Endpoint, Scheme};
+pub use host_port::HostPort;
 pub use name::Name;
 pub use pattern::Pattern;
 pub use secret::Secret;

@@ -15,7 +15,7 @@ use super::symptoms::{
 };
 use super::worker::{Provider, Status};
 use super::worker_samples::{lag, unresponsive};
-use super::{PEERS, WORKERS};
+use super::{PEERS, QUEUES, WORKERS, queue};
 use crate::clock::Now;
 use crate::collectors::{Diagnosis, Symptom};
 use crate::values::Duration;
@@ -45,6 +45,8 @@ pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -
         }
         diagnosis.belongs_to(WORKERS);
     }
+    queue::diagnose(&snapshot.queues, thresholds, now, &mut diagnosis);
+    diagnosis.belongs_to(QUEUES);
     diagnosis
 }
 

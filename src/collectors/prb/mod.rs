@@ -12,6 +12,7 @@ mod gist;
 mod label;
 pub mod message;
 pub mod peer;
+pub mod queue;
 pub mod reading;
 pub mod roster;
 mod samples;
@@ -48,6 +49,7 @@ use roster::Roster;
 pub const PEERS: &str = "peers";
 const WORKERS: &str = "workers";
 const INVENTORY: &str = "inventory";
+const QUEUES: &str = "queues";
 
 /// A worker takes about 3 kB of an answer, so this is far beyond any lifecycle.
 const ANSWER_CAP: Size = Size::from_bytes(64 << 20);
@@ -56,6 +58,7 @@ const ANSWER_CAP: Size = Size::from_bytes(64 << 20);
 pub struct Prb {
     target: Target,
     door: Door,
+    queues: queue::Reader,
     roster: Roster,
 }
 
@@ -105,12 +108,15 @@ impl Collector for Prb {
         Ok(Self {
             target: target.clone(),
             door: Door::of(target, tools, before.map(|before| &before.door))?,
+            queues: queue::Reader::new(&target.queues, tools, target.timeout.get()),
             roster: before.map(|before| before.roster.clone()).unwrap_or_default(),
         })
     }
 
     fn parts(&self) -> Vec<Part> {
-        [PEERS, WORKERS, INVENTORY].map(|name| self.part(name)).to_vec()
+        let queues = (!self.target.queues.is_empty()).then_some(QUEUES);
+        let parts = [PEERS, WORKERS, INVENTORY].into_iter().chain(queues);
+        parts.map(|name| self.part(name)).collect()
     }
 
     async fn read(&self, part: &Part) -> Result<Reading, Fault> {
@@ -120,6 +126,7 @@ impl Collector for Prb {
             PEERS => self.door.providers(within).await.map(Reading::Heard),
             WORKERS => self.door.workers(within).await.map(Reading::Heard),
             INVENTORY => self.door.inventories(within).await.map(Reading::Heard),
+            QUEUES => self.queues.read().await.map(Reading::Queues),
             other => {
                 let words = "a round of a part that this target does not have".to_owned();
                 Err(Fault::new(Self::NAME, other, Why::Internal(words)))
@@ -132,6 +139,7 @@ impl Collector for Prb {
         snapshot.limits = self.target.thresholds.target();
         match reading {
             Reading::Heard(heard) => self.hear(snapshot, heard, now),
+            Reading::Queues(said) => snapshot.queues.absorb(said, now),
         }
     }
 
@@ -139,6 +147,7 @@ impl Collector for Prb {
         match part.name {
             PEERS => snapshot.expire_peers(),
             WORKERS => snapshot.expire_workers(),
+            QUEUES => snapshot.queues.expire(),
             _ => snapshot.expire_inventories(),
         }
     }
@@ -160,6 +169,7 @@ impl Collector for Prb {
         match part.name {
             PEERS => gist::peers(snapshot),
             WORKERS => gist::workers(snapshot),
+            QUEUES => queue::gist(&snapshot.queues),
             _ => Ok(gist::inventory(snapshot)),
         }
     }

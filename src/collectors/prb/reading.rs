@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::peer::{Peer, PeerId};
+use super::queue;
 use super::snapshot::Inventory;
 use super::worker::{Provider, Worker};
 use crate::upstream::Fault;
@@ -10,6 +11,8 @@ use crate::upstream::Fault;
 /// What a round of one part brings.
 pub enum Reading {
     Heard(Heard),
+    /// What the trade queues said.
+    Queues(queue::Said),
 }
 
 /// What the processes of a PRB said: which there are, and what each of those that were asked said.

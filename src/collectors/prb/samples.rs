@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::message::Kind;
+use super::queue;
 use super::snapshot::{Inventory, PeerView, Snapshot, Workers};
 use super::worker::{Provider, ProviderState, Status};
 use super::worker_samples;
@@ -82,6 +83,10 @@ pub(super) const FAMILIES: &[&Family] = &[
     POOLS.family(),
     POOL_ENABLED.family(),
     POOL_INFO.family(),
+    queue::FAMILIES[0],
+    queue::FAMILIES[1],
+    queue::FAMILIES[2],
+    queue::FAMILIES[3],
     worker_samples::INFO.family(),
     worker_samples::STATE.family(),
     worker_samples::SESSION_STATE.family(),
@@ -122,6 +127,7 @@ pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
             inventory(&view.label, &seen.value, page);
         }
     }
+    queue::samples(&snapshot.queues, page);
 }
 
 fn peer(view: &PeerView, listed: bool, page: &mut Page) {

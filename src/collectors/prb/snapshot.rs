@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::label;
 use super::peer::{Peer, PeerId, Role};
+use super::queue;
 use super::reading::Listed;
 use super::roster::Known;
 use super::symptoms::TargetLimits;
@@ -26,6 +27,7 @@ pub struct Snapshot {
     pub(super) detail: Detail,
     pub(super) limits: TargetLimits,
     peers: BTreeMap<PeerId, PeerView>,
+    pub(super) queues: queue::Picture,
     /// `None` while the monitor has not answered for too long.
     pub(super) listing: Option<Listing>,
 }

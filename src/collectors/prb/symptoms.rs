@@ -26,6 +26,8 @@ pub struct Thresholds {
     pub stalled_after: Duration,
     /// How long a worker may synchronise without any progress. Default 10m: PRB itself gives up after 2m of errors.
     pub stuck_syncing_after: Duration,
+    /// How long the same transaction may be the next one of a trade queue. Default 10m: one takes seconds, 50 blocks pass.
+    pub queue_stuck_after: Duration,
     /// More workers of a lifecycle than this that fail alike at once are one failure of the lifecycle. Default 3.
     pub correlated_workers: u64,
     /// The same as a share of the lifecycle's workers, in percent; the larger of both counts. Default 20.
@@ -43,6 +45,7 @@ impl Default for Thresholds {
             stalled_blocks: 25,
             stalled_after: Duration::from_secs(120),
             stuck_syncing_after: Duration::from_secs(600),
+            queue_stuck_after: Duration::from_secs(600),
             correlated_workers: 3,
             correlated_percent: 20,
         }
@@ -60,6 +63,7 @@ impl Thresholds {
             "stalled_blocks" => self.stalled_blocks.to_string(),
             "stalled_after" => self.stalled_after.to_string(),
             "stuck_syncing_after" => self.stuck_syncing_after.to_string(),
+            "queue_stuck_after" => self.queue_stuck_after.to_string(),
             "correlated_workers" => self.correlated_workers.to_string(),
             "correlated_percent" => self.correlated_percent.to_string(),
             _ => return None,
@@ -186,6 +190,15 @@ pub(super) static WORKER_MISSING: Symptom = Symptom {
     thresholds: &[],
     takes_time: false,
 };
+pub(super) static QUEUE_STUCK: Symptom = Symptom {
+    name: "trade_queue_stuck",
+    meaning: "The same transaction has been the next one of a trade queue for `queue_stuck_after` (10m): the trader sends \
+              nothing, so workers do not get registered, started or paid, and heartbeats may be missed.",
+    advice: "Does the pool's owner account have PHA for fees, and does the trade container run without errors? Restart \
+             lifecycle, trade and redis-q together: the queue's content must not outlive the lifecycle.",
+    thresholds: &["prb.thresholds.queue_stuck_after"],
+    takes_time: true,
+};
 pub static WORKERS_CORRELATED: Symptom = Symptom {
     name: "workers_correlated",
     meaning: "More workers of a lifecycle than `correlated_workers` (3) and `correlated_percent` (20) of it fail in the \
@@ -208,4 +221,5 @@ pub(super) const SYMPTOMS: &[&Symptom] = &[
     &WORKER_UNRESPONSIVE,
     &WORKER_MISSING,
     &WORKERS_CORRELATED,
+    &QUEUE_STUCK,
 ];

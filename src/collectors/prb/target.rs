@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::peer::Peer;
+use super::queue::Entry;
 use super::symptoms::Thresholds;
 use crate::collectors::TargetConfig;
 use crate::values::{Duration, Endpoint, Name, Scheme};
@@ -45,6 +46,10 @@ pub struct Target {
     /// After which a single call is given up; shorter than `interval`. The monitor takes 0.3s for one, and 30s for a peer that hangs.
     #[serde(default = "default_timeout")]
     pub timeout: Duration,
+    /// Trade queues to be watched: the Redis of each trader, without a password. None given, their depth is not known.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!([{"name": "lifecycle-1", "redis": "127.0.0.1:63792"}]), extend("x-off" = true))]
+    pub queues: Vec<Entry>,
     /// From where on a data provider or worker counts as ill; more on the grounds is in docs/metrics.md.
     #[serde(default)]
     pub thresholds: Thresholds,
@@ -126,6 +131,7 @@ impl Target {
             workers_interval: default_workers_interval(),
             inventory_interval: default_inventory_interval(),
             timeout: default_timeout(),
+            queues: Vec::new(),
             thresholds: Thresholds::default(),
         }
     }
@@ -163,6 +169,14 @@ impl TargetConfig for Target {
                 wrong.push(("monitor", "a monitor speaks http or https, no websocket".to_owned()));
             }
             Some(_) => {}
+        }
+        let mut names: Vec<&Name> = self.queues.iter().map(|queue| &queue.name).collect();
+        names.sort();
+        if let Some(twice) = names
+            .windows(2)
+            .find_map(|pair| (pair.first() == pair.last()).then(|| pair.first())?)
+        {
+            wrong.push(("queues", format!("two queues are called `{twice}`")));
         }
         let second = Duration::from_secs(1);
         for (key, every) in [

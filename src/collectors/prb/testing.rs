@@ -9,6 +9,7 @@ use super::Prb;
 use super::diagnose::diagnose;
 use super::message::Message;
 use super::peer::{Peer, PeerId, Role};
+use super::queue;
 use super::reading::Listed;
 use super::snapshot::{Inventory, Snapshot};
 use super::symptoms::Thresholds;
@@ -16,7 +17,7 @@ use super::v2::answers;
 use super::worker::{Heights, Identity, Provider, ProviderState, Stages, Status, Worker};
 use crate::clock::{Now, UnixTime};
 use crate::collectors::TargetView;
-use crate::upstream::{Fault, Why};
+use crate::upstream::{Fault, QueueDepth, Why};
 
 pub(super) const STALE: Duration = Duration::from_secs(90);
 
@@ -134,6 +135,7 @@ pub(super) fn recorded_prb(now: Now) -> Snapshot {
         pools: answers::pools(&recorded("ListPool-two")).unwrap(),
     };
     snapshot.hear_inventories(vec![(ids[2].clone(), Ok(inventory))], STALE, now);
+    snapshot.queues.absorb(queued(), now);
     snapshot
 }
 
@@ -143,4 +145,16 @@ pub(crate) fn view(name: &str, mut snapshot: Snapshot, now: Now) -> TargetView {
     snapshot.limits = thresholds.target();
     let diagnosis = diagnose(&snapshot, &thresholds, now);
     TargetView::new::<Prb>(name.parse().unwrap(), snapshot, diagnosis)
+}
+
+/// One trade queue with three transactions in it.
+pub(super) fn queued() -> queue::Said {
+    let depth = QueueDepth {
+        waiting: 3,
+        active: 1,
+        created: 42,
+        next: Some("39".to_owned()),
+        ..QueueDepth::default()
+    };
+    vec![("lifecycle-1".parse().unwrap(), Ok(Some(depth)))]
 }

@@ -3,7 +3,7 @@ use tokio::time::Instant;
 use super::super::message::Message;
 use super::super::session::{Info, Session, SessionState};
 use super::super::target::Pick;
-use super::super::testing::{STALE, at, fault, peers, provider, recorded_prb, round, worker};
+use super::super::testing::{STALE, at, fault, peers, provider, queued, recorded_prb, round, worker};
 use super::super::worker::Worker;
 use super::*;
 
@@ -42,6 +42,7 @@ fn a_healthy_prb_has_no_symptom_and_all_are_looked_at_but_the_inventory() {
     let mut well = active(1, 99);
     well.info = idle();
     round(&mut snapshot, 100, vec![well], at(start, 0));
+    snapshot.queues.absorb(queued(), at(start, 0));
     let diagnosis = diagnose(&snapshot, &Thresholds::default(), at(start, 0));
     assert_eq!(diagnosis.findings, []);
     let looked: HashSet<_> = diagnosis.looked_at.iter().map(|symptom| symptom.name).collect();

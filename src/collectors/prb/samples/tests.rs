@@ -57,5 +57,6 @@ fn what_is_stale_is_not_shown() {
     snapshot.expire_peers();
     snapshot.expire_workers();
     snapshot.expire_inventories();
+    snapshot.queues.expire();
     assert_eq!(page(&snapshot), "");
 }
