@@ -52,7 +52,7 @@ impl Stage {
 }
 
 /// What breaks the link that a node is for one chain.
-const NODE_ILL: [&Symptom; 4] = [
+pub(super) const NODE_ILL: [&Symptom; 4] = [
     &phala::NODE_STUCK,
     &phala::HEAD_OLD,
     &phala::FINALITY_LAG,

@@ -1,5 +1,6 @@
 //! A data provider that no longer hears from its node, although the node goes on.
 
+use super::broken_links::NODE_ILL;
 use crate::collectors::phala::{Chain, Node};
 use crate::collectors::prb::{Prb, TARGET_STALE};
 use crate::collectors::{Link, TargetView};
@@ -27,12 +28,19 @@ pub(super) fn judge(views: &mut [TargetView], links: &[Link]) {
     }
 }
 
-/// The furthest finalized blocks of the nodes that a PRB hangs on: para and relay. `None` when none of them tells.
+/// The furthest finalized blocks of the well nodes that a PRB hangs on: para and relay. `None` when none of them tells;
+/// what an ill node has in store is no measure for a provider.
 fn finalized(index: usize, views: &[TargetView], links: &[Link]) -> Option<[Option<u64>; 2]> {
     let view = views.get(index)?;
     view.snapshot::<Prb>()?;
     let before = &links.iter().find(|link| link.target == view.name)?.depends_on;
-    let nodes = views.iter().filter(|view| before.contains(&view.name));
+    let ill = |view: &&TargetView| {
+        view.diagnosis
+            .findings
+            .iter()
+            .any(|found| NODE_ILL.contains(&found.symptom))
+    };
+    let nodes = views.iter().filter(|view| before.contains(&view.name) && !ill(view));
     let nodes: Vec<_> = nodes.filter_map(TargetView::snapshot::<Node>).collect();
     let of = |chain: Chain| {
         let seen = nodes.iter().flat_map(|node| node.chains());

@@ -26,8 +26,10 @@ pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -
         listed(listing, &mut diagnosis);
         diagnosis.belongs_to(WORKERS);
     }
+    // A monitor that lists nobody was restarted: that is one thing, and says nothing of its peers.
+    let unlisted = snapshot.listing.as_ref().is_some_and(|listing| listing.peers == 0);
     for view in snapshot.peers() {
-        if let Some(call) = &view.call {
+        if let Some(call) = view.call.as_ref().filter(|_| !unlisted) {
             diagnosis.judge(&PEER_DOWN, &view.label, Some(!call.up()), || {
                 let fault = call.fault.as_ref().map(ToString::to_string).unwrap_or_default();
                 format!("{}: {fault}", view.peer.role.label())

@@ -35,6 +35,7 @@ pub struct Snapshot {
 /// What the monitor lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
+    pub peers: usize,
     pub lifecycles: usize,
     /// Configured lifecycles that are not listed, as they are configured.
     pub missing: Vec<String>,
@@ -214,6 +215,7 @@ impl Snapshot {
         let listed: Vec<Peer> = listed.into_iter().filter(picked).collect();
         let missing = picks.iter().filter(|pick| !listed.iter().any(|peer| pick.means(peer)));
         self.listing = Some(Listing {
+            peers: listed.len(),
             lifecycles: listed.iter().filter(|peer| peer.role == Role::Lifecycle).count(),
             missing: missing.map(Pick::shown).collect(),
         });
