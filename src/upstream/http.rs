@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, Method, Response, StatusCode};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::{Fault, Token, Upstream, Why, dns, tls};
@@ -19,7 +20,15 @@ pub struct Http {
     deadline: Duration,
     cap: Size,
     token: Option<Token>,
+    large: Arc<Semaphore>,
 }
+
+/// From here on an answer is a large one.
+const LARGE: usize = 4 << 20;
+
+/// Large answers that are held at once, whoever sends them: an upstream that lies about its size takes one place, and
+/// all together cannot take the machine's memory. The others wait, within their deadlines.
+pub(super) const LARGE_AT_ONCE: usize = 3;
 
 /// The one client behind all of them: its connections, name look-ups and trust are shared.
 pub(super) fn client(resolver: &dns::Resolver, tls: &rustls::ClientConfig) -> Result<Client, String> {
@@ -52,6 +61,7 @@ impl Http {
             deadline,
             cap,
             token: None,
+            large: Arc::clone(&upstream.large),
         }
     }
 
@@ -122,13 +132,21 @@ impl Http {
             return Err(Why::TooLarge(self.cap));
         }
         let mut body = BytesMut::new();
+        let mut place = None;
         while let Some(chunk) = response.chunk().await.map_err(|e| self.why(&e))? {
             if body.len() + chunk.len() > cap {
                 return Err(Why::TooLarge(self.cap));
             }
+            if place.is_none() && body.len() + chunk.len() > LARGE {
+                let waited = Arc::clone(&self.large).acquire_owned().await;
+                place = Some(waited.map_err(|e| Why::Internal(e.to_string()))?);
+            }
             body.extend_from_slice(&chunk);
         }
-        Ok(body.freeze())
+        Ok(match place {
+            Some(place) => Bytes::from_owner(Held { body, _place: place }),
+            None => body.freeze(),
+        })
     }
 
     /// The reason inside reqwest's error, without its URL: that may carry a token.
@@ -179,6 +197,18 @@ impl Http {
     }
 }
 
+/// A large answer with its place, which is free again when the last handle to the bytes is gone.
+struct Held {
+    body: BytesMut,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
 fn status_why(status: StatusCode) -> Why {
     match status.as_u16() {
         code @ 401 => Why::Unauthorized(code),
@@ -188,5 +218,52 @@ fn status_why(status: StatusCode) -> Why {
         code @ 429 => Why::Status(code, "it has too many clients"),
         code if status.is_redirection() => Why::Status(code, "it points elsewhere, which is never followed"),
         code => Why::Status(code, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that gives every request an answer of so many bytes.
+    async fn server(length: usize) -> Url {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let mut request = [0; 1024];
+                    drop(stream.read(&mut request).await);
+                    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+                    drop(stream.write_all(head.as_bytes()).await);
+                    drop(stream.write_all(&vec![b'x'; length]).await);
+                });
+            }
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn only_some_large_answers_are_held_at_once() {
+        let upstream = Upstream::from_system().unwrap();
+        let within = |deadline| Http::new(&upstream, "test".to_owned(), deadline, Size::from_bytes(64 << 20));
+        let (patient, hasty) = (within(Duration::from_secs(20)), within(Duration::from_millis(300)));
+        let large = server(LARGE + 1).await;
+        let small = server(1000).await;
+        let mut held = Vec::new();
+        for _ in 0..LARGE_AT_ONCE {
+            held.push(patient.get(&large, "get").await.unwrap());
+        }
+        let refused = hasty.get(&large, "get").await.unwrap_err();
+        assert!(matches!(refused.why, Why::Timeout(_)), "{refused}");
+        assert_eq!(patient.get(&small, "get").await.unwrap().len(), 1000);
+        // A slice keeps the place as the whole does.
+        let slice = held.pop().unwrap().slice(..1);
+        assert!(hasty.get(&large, "get").await.is_err());
+        drop(slice);
+        assert_eq!(patient.get(&large, "get").await.unwrap().len(), LARGE + 1);
     }
 }

@@ -17,6 +17,8 @@ pub mod walk;
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 pub use bee_queue::{BeeQueue, QueueDepth};
 pub use fault::{Fault, Reason, Why};
 pub use http::Http;
@@ -30,6 +32,8 @@ pub struct Upstream {
     resolver: dns::Resolver,
     http: reqwest::Client,
     tls: Arc<rustls::ClientConfig>,
+    /// Places for large answers.
+    large: Arc<Semaphore>,
 }
 
 impl Upstream {
@@ -41,6 +45,7 @@ impl Upstream {
             http: http::client(&resolver, &tls)?,
             resolver,
             tls,
+            large: Arc::new(Semaphore::new(http::LARGE_AT_ONCE)),
         })
     }
 

@@ -51,7 +51,7 @@ const WORKERS: &str = "workers";
 const INVENTORY: &str = "inventory";
 const QUEUES: &str = "queues";
 
-/// A worker takes about 3 kB of an answer, so this is far beyond any lifecycle.
+/// A worker takes about 3 kB of an answer, so this is 20,000 of one lifecycle.
 const ANSWER_CAP: Size = Size::from_bytes(64 << 20);
 
 /// The collector.

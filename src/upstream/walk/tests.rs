@@ -33,7 +33,12 @@ fn trust_in(authority: &str) -> Trust {
     let http = http::client(&resolver, &tls).unwrap();
     Trust {
         authority,
-        upstream: Upstream { resolver, http, tls },
+        upstream: Upstream {
+            resolver,
+            http,
+            tls,
+            large: Arc::new(tokio::sync::Semaphore::new(1)),
+        },
     }
 }
 
