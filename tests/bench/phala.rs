@@ -1,0 +1,150 @@
+//! What a round over a whole Phala farm costs: 2,000 workers in full detail, 30,000 in summary, on ten lifecycles.
+//!
+//! The monitor is the simulated farm's, in this process; farmwarden is a process of its own. Ends by itself within three
+//! minutes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a benchmark stops at the first surprise"
+)]
+#![expect(clippy::print_stdout, reason = "its output is its purpose")]
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use simfarm::prb_v2::Monitor;
+
+const LIFECYCLES: usize = 10;
+/// Rounds of the workers, 15 s apart, that are looked at.
+const ROUNDS: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ends with its handle.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    println!("\n## A Phala farm\n\n| what | figure |\n|---|---|");
+    for (workers, detail) in [(200, "full"), (3000, "summary")] {
+        let monitor = runtime.block_on(monitor(workers));
+        measure(&monitor, workers * LIFECYCLES, detail);
+    }
+}
+
+async fn monitor(workers: usize) -> Monitor {
+    let monitor = Monitor::start("127.0.0.1:0").await.unwrap();
+    let lifecycles: Vec<_> = (0..LIFECYCLES)
+        .map(|_| json!({"workers": workers, "pools": 5}))
+        .collect();
+    monitor
+        .set(json!({"dial_ms": 0, "lifecycles": lifecycles}))
+        .await
+        .unwrap();
+    monitor
+}
+
+fn measure(monitor: &Monitor, workers: usize, detail: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("farm.yml");
+    let entry = format!(
+        "collectors:\n  prb:\n    - name: prb-1\n      monitor: http://{}\n      detail: {detail}\n      \
+         workers_interval: 15s\n",
+        monitor.addr()
+    );
+    std::fs::write(&config, entry).unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let before = monitor.calls().total();
+    let running = start(&config, address);
+    let mut rounds: Vec<f64> = Vec::new();
+    let mut last = String::new();
+    let started = Instant::now();
+    while rounds.len() < ROUNDS {
+        assert!(started.elapsed() < PATIENCE * 2, "no rounds: {last}");
+        pause();
+        let Some(page) = get(address) else { continue };
+        let success = value(&page, "farmwarden_target_last_success_timestamp_seconds", "workers");
+        let success = success.map(|success| success.to_string()).unwrap_or_default();
+        if success != last {
+            rounds.extend(value(&page, "farmwarden_target_round_duration_seconds", "workers"));
+            last = success;
+        }
+    }
+    let calls = monitor.calls().total() - before;
+    let page = get(address).unwrap();
+    let minutes = started.elapsed().as_secs_f64() / 60.0;
+    rounds.sort_by(f64::total_cmp);
+    let slowest = rounds.last().unwrap();
+    row(
+        &format!("{workers} workers, {detail}: slowest round of the workers"),
+        format!("{slowest:.2} s"),
+    );
+    row(
+        "requests a minute",
+        format!("{:.0}", f64::from(u32::try_from(calls).unwrap()) / minutes),
+    );
+    row(
+        "series on the page",
+        page.lines().filter(|line| !line.starts_with('#')).count(),
+    );
+    row("page", format!("{} kB", page.len() / 1000));
+    let (now, most) = (memory(&running, "VmRSS"), memory(&running, "VmHWM"));
+    row("RSS, now and at most", format!("{now} kB, {most} kB"));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the program under test")]
+fn start(config: &std::path::Path, address: SocketAddr) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_farmwarden"));
+    command.arg("--config.file").arg(config);
+    command.args(["--web.listen-address", &address.to_string()]);
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    Running(child.unwrap_or_else(|e| panic!("farmwarden: {e}")))
+}
+
+fn get(address: SocketAddr) -> Option<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.starts_with("HTTP/1.1 200").then_some(answer)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark has no runtime to stop")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(100));
+}
+
+/// Of one part.
+fn value(page: &str, family: &str, part: &str) -> Option<f64> {
+    let label = format!("part=\"{part}\"}} ");
+    let mut lines = page.lines().filter(|line| line.starts_with(family));
+    lines.find_map(|line| line.split_once(&label)?.1.parse().ok())
+}
+
+fn memory(running: &Running, field: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", running.0.id())).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.unwrap().split_whitespace().next().unwrap().parse().unwrap()
+}
+
+fn row(what: &str, figure: impl std::fmt::Display) {
+    println!("| {what} | {figure} |");
+}
