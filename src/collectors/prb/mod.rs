@@ -11,6 +11,7 @@ mod door;
 mod gist;
 mod label;
 pub mod message;
+pub mod on_chain;
 pub mod peer;
 pub mod queue;
 pub mod reading;
