@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use blake2::digest::consts::U16;
 use blake2::{Blake2b, Blake2b512, Digest as _};
-use twox_hash::XxHash64;
+use xxhash_rust::xxh64::xxh64;
 
 /// The public key of a worker's pRuntime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -132,7 +132,7 @@ impl Account {
 
 /// 64 bits for each seed from 0 on.
 fn twox(bytes: &[u8], seeds: u64) -> Vec<u8> {
-    let parts = (0..seeds).flat_map(|seed| XxHash64::oneshot(seed, bytes).to_le_bytes());
+    let parts = (0..seeds).flat_map(|seed| xxh64(bytes, seed).to_le_bytes());
     parts.collect()
 }
 

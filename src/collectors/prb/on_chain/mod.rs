@@ -8,6 +8,7 @@ mod batch;
 mod decode;
 mod keys;
 mod reader;
+pub(super) mod samples;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use super::roster::Roster;
 use super::session::{Session, SessionState};
 use super::worker::Worker;
 use crate::clock::{Now, UnixTime};
-use crate::upstream::{Fault, Substrate};
+use crate::upstream::{Fault, Reason, Substrate, Why};
 
 /// A block older than this is not the present: the node catches up, or lost finality, and the session states that it
 /// tells are those of then. Finality is usually less than a minute behind, and three are worth an alert.
@@ -197,6 +198,30 @@ impl Picture {
     /// Whether it is known that nobody is asked for heartbeats.
     pub fn heartbeat_paused(&self) -> bool {
         self.state().and_then(|state| state.network.heartbeat_paused) == Some(true)
+    }
+}
+
+/// Whether it was a node that was asked: PRB has no such calls, and no websocket.
+pub(super) fn is_asked(fault: &Fault) -> bool {
+    let calls = ["chain_", "state_"];
+    calls.iter().any(|call| fault.operation.starts_with(call)) || fault.who.starts_with("ws")
+}
+
+pub(super) fn advice(fault: &Fault) -> Option<&'static str> {
+    match (&fault.why, fault.reason()) {
+        (Why::Unreachable(words), _) if words.contains("refused") => Some(
+            "No node listens there. Is it running (docker ps)? Is this the parachain's --rpc-port (usually 9944)? Asked \
+             from another machine it needs --rpc-external.",
+        ),
+        (_, Reason::Malformed) => Some(
+            "`node` must be the parachain side of a Phala or Khala node, usually port 9944; 9945 is its relay chain. \
+             Until it is, PRB's own word stands.",
+        ),
+        (_, Reason::Upstream) => Some(
+            "The node could not say it; its log says why. A node that discards old states fast (--state-pruning) may \
+             have lost the block while it was asked: take chain_interval longer, or another node.",
+        ),
+        _ => None,
     }
 }
 
