@@ -1,6 +1,6 @@
 //! Amounts of the chain: PHA with twelve decimals, and numbers with 64 binary digits behind the point.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use crate::exposition::Value;
 
@@ -12,6 +12,10 @@ const DECIMALS: usize = 12;
 const PER_PHA: u128 = 1_000_000_000_000;
 
 impl Plancks {
+    pub fn of_pha(pha: u64) -> Self {
+        Self(u128::from(pha) * PER_PHA)
+    }
+
     /// From `"123.4567 PHA"`, `"12.3456 kPHA"` and the like (polkadot.js), `"0"`, or a count of plancks with commas.
     pub fn read(text: &str) -> Option<Self> {
         let Some((number, unit)) = text.trim().split_once(' ') else {
@@ -43,16 +47,22 @@ pub(super) fn whole(text: &str) -> Option<u128> {
     sound.then(|| digits.parse().ok()).flatten()
 }
 
-impl Value for Plancks {
-    fn write(self, line: &mut String) -> bool {
+impl fmt::Display for Plancks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, rest) = (self.0 / PER_PHA, self.0 % PER_PHA);
         let fraction = format!("{rest:0DECIMALS$}");
         let fraction = fraction.trim_end_matches('0');
         if fraction.is_empty() {
-            write!(line, "{whole}.0").is_ok()
+            write!(f, "{whole}.0")
         } else {
-            write!(line, "{whole}.{fraction}").is_ok()
+            write!(f, "{whole}.{fraction}")
         }
+    }
+}
+
+impl Value for Plancks {
+    fn write(self, line: &mut String) -> bool {
+        write!(line, "{self}").is_ok()
     }
 }
 

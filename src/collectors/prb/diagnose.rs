@@ -3,19 +3,22 @@
 //! A worker is ill in one way only, the first that applies. What many workers of a lifecycle have in common is told once,
 //! of the lifecycle. A lifecycle that does not answer now is ill itself; its workers are not judged by old reports.
 
+mod sessions;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration as Std;
 
 use super::message::Kind;
+use super::on_chain::Picture;
 use super::peer::Role;
 use super::snapshot::{Listing, PeerView, Row, Snapshot};
 use super::symptoms::{
     PEER_DOWN, PROVIDER_LAG, Thresholds, WORKER_ERROR, WORKER_KICKED, WORKER_LAGGING, WORKER_MISSING, WORKER_STALLED,
-    WORKER_STUCK_SYNCING, WORKER_UNRESPONSIVE, WORKERS_CORRELATED,
+    WORKER_STUCK_SYNCING, WORKERS_CORRELATED,
 };
 use super::worker::{Provider, Status};
-use super::worker_samples::{lag, unresponsive};
-use super::{PEERS, QUEUES, WORKERS, queue};
+use super::worker_samples::lag;
+use super::{CHAIN, PEERS, QUEUES, WORKERS, queue};
 use crate::clock::Now;
 use crate::collectors::{Diagnosis, Symptom};
 use crate::values::Duration;
@@ -42,13 +45,15 @@ pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -
             diagnosis.belongs_to(PEERS);
         }
         if view.up() == Some(true) {
-            workers(view, snapshot.provided(&view.peer), thresholds, now, &mut diagnosis);
+            workers(view, snapshot, thresholds, now, &mut diagnosis);
             missing(view, &mut diagnosis);
         }
         diagnosis.belongs_to(WORKERS);
     }
     queue::diagnose(&snapshot.queues, thresholds, now, &mut diagnosis);
     diagnosis.belongs_to(QUEUES);
+    sessions::operators(&snapshot.chain, thresholds, &mut diagnosis);
+    diagnosis.belongs_to(CHAIN);
     diagnosis
 }
 
@@ -109,11 +114,13 @@ impl std::fmt::Display for Alike {
     }
 }
 
-fn workers(view: &PeerView, provided: Option<u64>, thresholds: &Thresholds, now: Now, diagnosis: &mut Diagnosis) {
+fn workers(view: &PeerView, snapshot: &Snapshot, thresholds: &Thresholds, now: Now, diagnosis: &mut Diagnosis) {
     let Some(seen) = &view.workers else { return };
     let rows = &seen.value.rows;
     let mut looker = Looker {
-        provided,
+        provided: snapshot.provided(&view.peer),
+        chain: &snapshot.chain,
+        idle_pools: sessions::idle_pools(view),
         thresholds,
         now,
         diagnosis,
@@ -147,6 +154,9 @@ fn shared(ill: &[Ill<'_>], most_alone: u64) -> BTreeMap<Alike, u64> {
 /// Looks at one worker after another.
 struct Looker<'a> {
     provided: Option<u64>,
+    chain: &'a Picture,
+    /// Pools whose workers are meant to follow the chain only.
+    idle_pools: HashSet<u64>,
     thresholds: &'a Thresholds,
     now: Now,
     diagnosis: &'a mut Diagnosis,
@@ -176,7 +186,7 @@ impl Looker<'_> {
             Status::Syncing => return self.stuck(row, stood.min(in_state)),
             _ => {}
         }
-        self.behind(row, stood).or_else(|| self.unresponsive(row))
+        self.behind(row, stood).or_else(|| self.session(row, in_state))
     }
 
     fn stuck<'a>(&self, row: &'a Row, stood: Std) -> Option<Ill<'a>> {
@@ -213,18 +223,6 @@ impl Looker<'_> {
                 limits.worker_lag_blocks
             );
             ill(&WORKER_LAGGING, row, Some(height), evidence)
-        })
-    }
-
-    fn unresponsive<'a>(&mut self, row: &'a Row) -> Option<Ill<'a>> {
-        row.worker.info.session?.state?;
-        self.looked_at(&[&WORKER_UNRESPONSIVE]);
-        unresponsive(row).then(|| {
-            let evidence = format!(
-                "its session on the chain is unresponsive; PRB says {}",
-                row.worker.status.label()
-            );
-            ill(&WORKER_UNRESPONSIVE, row, None, evidence)
         })
     }
 

@@ -1,8 +1,10 @@
 //! A PRB in one line, for people.
 
 use super::peer::Role;
+use super::session::SessionState;
 use super::snapshot::{PeerView, Snapshot};
 use super::worker::Status;
+use crate::values::Duration;
 
 /// What the monitor lists and which of it answers.
 pub(super) fn peers(snapshot: &Snapshot) -> Result<String, String> {
@@ -46,6 +48,42 @@ pub(super) fn inventory(snapshot: &Snapshot) -> String {
         counted(workers, "worker"),
         counted(pools, "pool")
     )
+}
+
+/// What the chain knows, and at which block.
+pub(super) fn chain(snapshot: &Snapshot) -> Result<String, String> {
+    let Some(last) = snapshot.chain.last() else {
+        return Err("nothing is known yet".to_owned());
+    };
+    let at = match last.height {
+        Some(height) => format!("{} at block {height}", last.runtime),
+        None => last.runtime.clone(),
+    };
+    if snapshot.chain.state().is_none() {
+        let age = snapshot.chain.age();
+        let age = age.map(|age| format!("made {} ago", Duration::from_secs(age.as_secs())));
+        let age = age.unwrap_or_else(|| "which does not say when it was made".to_owned());
+        return Err(format!("{at}, {age}: not the present, so PRB's own word stands"));
+    }
+    let sessions = last.workers.values().filter_map(|worker| worker.session);
+    let (mut bound, mut unresponsive) = (0, 0);
+    for session in sessions {
+        bound += 1;
+        unresponsive += usize::from(session.state == Some(SessionState::Unresponsive));
+    }
+    let asked = counted(last.workers.len(), "worker");
+    let mut words = vec![format!("{at}: {bound} of {asked} bound, {unresponsive} unresponsive")];
+    if snapshot.chain.heartbeat_paused() {
+        words.push("heartbeats are paused".to_owned());
+    }
+    if last.unreadable > 0 {
+        words.push(format!("{} of an unknown form", counted(last.unreadable, "value")));
+    }
+    if last.left_out > 0 {
+        let left_out = counted(last.left_out, "worker");
+        words.push(format!("{left_out} left out, as it answers for one key at a time"));
+    }
+    Ok(words.join(", "))
 }
 
 fn well<'a>(mut peers: impl Iterator<Item = &'a PeerView>, words: &[String]) -> Result<String, String> {

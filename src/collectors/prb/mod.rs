@@ -1,8 +1,8 @@
 //! PRB: the processes that drive pRuntimes, with their data providers, lifecycles, pools and workers.
 //!
 //! Workers are described independently of the version of PRB (`worker.rs`); each version has a file that reads its
-//! answers. Nothing here changes anything in a PRB, and owners' keys are never taken up. What needs the chain node too
-//! is a relation.
+//! answers. What the chain itself knows of them is read beside that (`on_chain`). Nothing here changes anything in a PRB,
+//! and owners' keys are never taken up. What needs another target, like the node's own health, is a relation.
 
 pub mod amount;
 mod diagnose;
@@ -11,6 +11,7 @@ mod door;
 mod gist;
 mod label;
 pub mod message;
+pub mod on_chain;
 pub mod peer;
 pub mod queue;
 pub mod reading;
@@ -40,7 +41,7 @@ pub use worker_samples::pool as pool_label;
 use super::{Collector, Diagnosis, Discovery, Here, Part, Symptom, TargetConfig as _, Tools};
 use crate::clock::Now;
 use crate::exposition::{Family, Page};
-use crate::upstream::{Fault, Reason, Why};
+use crate::upstream::{Fault, Reason, Substrate, Why};
 use crate::values::{Endpoint, Size};
 use door::Door;
 use reading::{Heard, Reading, Said};
@@ -50,9 +51,13 @@ pub const PEERS: &str = "peers";
 const WORKERS: &str = "workers";
 const INVENTORY: &str = "inventory";
 const QUEUES: &str = "queues";
+const CHAIN: &str = "chain";
 
 /// A worker takes about 3 kB of an answer, so this is 20,000 of one lifecycle.
 const ANSWER_CAP: Size = Size::from_bytes(64 << 20);
+
+/// An answer of a node: 250 values, of which a pool's with all its workers may have some kilobytes.
+const NODE_ANSWER_CAP: Size = Size::from_bytes(16 << 20);
 
 /// The collector.
 pub struct Prb {
@@ -60,14 +65,16 @@ pub struct Prb {
     door: Door,
     queues: queue::Reader,
     roster: Roster,
+    chain: Option<on_chain::Reader>,
 }
 
 impl Prb {
-    /// Peers come first: without a monitor there is nothing to ask.
+    /// Peers come first: without a monitor there is nothing to ask. The chain says something of the network without it.
     fn part(&self, name: &'static str) -> Part {
         let (every, hangs_on): (_, &'static [&'static str]) = match name {
             WORKERS => (self.target.workers_interval, &[PEERS]),
             INVENTORY => (self.target.inventory_interval, &[PEERS]),
+            CHAIN => (self.target.chain_interval, &[]),
             _ => (self.target.interval, &[]),
         };
         Part {
@@ -110,24 +117,38 @@ impl Collector for Prb {
             door: Door::of(target, tools, before.map(|before| &before.door))?,
             queues: queue::Reader::new(&target.queues, tools, target.timeout.get()),
             roster: before.map(|before| before.roster.clone()).unwrap_or_default(),
+            chain: target.node.as_ref().map(|node| {
+                let timeout = target.timeout.get();
+                let node = Substrate::new(&tools.upstream, node, None, timeout, NODE_ANSWER_CAP);
+                on_chain::Reader::new(node)
+            }),
         })
     }
 
     fn parts(&self) -> Vec<Part> {
         let queues = (!self.target.queues.is_empty()).then_some(QUEUES);
-        let parts = [PEERS, WORKERS, INVENTORY].into_iter().chain(queues);
+        let chain = self.chain.as_ref().map(|_| CHAIN);
+        let parts = [PEERS, WORKERS, INVENTORY].into_iter().chain(queues).chain(chain);
         parts.map(|name| self.part(name)).collect()
     }
 
     async fn read(&self, part: &Part) -> Result<Reading, Fault> {
         // Who has not answered by then is late; those who have must not be lost with it.
         let within = part.deadline.mul_f64(0.95);
-        match part.name {
-            PEERS => self.door.providers(within).await.map(Reading::Heard),
-            WORKERS => self.door.workers(within).await.map(Reading::Heard),
-            INVENTORY => self.door.inventories(within).await.map(Reading::Heard),
-            QUEUES => self.queues.read().await.map(Reading::Queues),
-            other => {
+        match (part.name, &self.chain) {
+            (PEERS, _) => self.door.providers(within).await.map(Reading::Heard),
+            (WORKERS, _) => {
+                let heard = self.door.workers(within).await?;
+                self.roster.begin(heard.said.known());
+                Ok(Reading::Heard(heard))
+            }
+            (INVENTORY, _) => self.door.inventories(within).await.map(Reading::Heard),
+            (QUEUES, _) => self.queues.read().await.map(Reading::Queues),
+            (CHAIN, Some(chain)) => {
+                let state = chain.read(&self.roster, within).await?;
+                Ok(Reading::Chain(Box::new(state)))
+            }
+            (other, _) => {
                 let words = "a round of a part that this target does not have".to_owned();
                 Err(Fault::new(Self::NAME, other, Why::Internal(words)))
             }
@@ -140,6 +161,7 @@ impl Collector for Prb {
         match reading {
             Reading::Heard(heard) => self.hear(snapshot, heard, now),
             Reading::Queues(said) => snapshot.queues.absorb(said, now),
+            Reading::Chain(state) => snapshot.chain.absorb(*state, now),
         }
     }
 
@@ -148,6 +170,7 @@ impl Collector for Prb {
             PEERS => snapshot.expire_peers(),
             WORKERS => snapshot.expire_workers(),
             QUEUES => snapshot.queues.expire(),
+            CHAIN => snapshot.chain.expire(),
             _ => snapshot.expire_inventories(),
         }
     }
@@ -161,8 +184,11 @@ impl Collector for Prb {
     }
 
     fn endpoints(target: &Target) -> Vec<(&'static str, Endpoint)> {
-        let monitor = target.monitor.iter();
-        monitor.map(|monitor| (PEERS, monitor.clone())).collect()
+        let doors = [(PEERS, &target.monitor), (CHAIN, &target.node)];
+        let named = doors
+            .into_iter()
+            .filter_map(|(part, endpoint)| Some((part, endpoint.clone()?)));
+        named.collect()
     }
 
     fn gist(snapshot: &Snapshot, _target: &Target, part: &Part, _now: Now) -> Result<String, String> {
@@ -170,6 +196,7 @@ impl Collector for Prb {
             PEERS => gist::peers(snapshot),
             WORKERS => gist::workers(snapshot),
             QUEUES => queue::gist(&snapshot.queues),
+            CHAIN => gist::chain(snapshot),
             _ => Ok(gist::inventory(snapshot)),
         }
     }
@@ -194,6 +221,9 @@ impl Collector for Prb {
 }
 
 fn advice(fault: &Fault) -> Option<&'static str> {
+    if on_chain::is_asked(fault) {
+        return on_chain::advice(fault);
+    }
     match (&fault.why, fault.reason()) {
         (Why::Unreachable(words), _) if words.contains("refused") => Some(
             "Nothing listens there. Is the container of the monitor running (docker ps), and is its port 3000 \

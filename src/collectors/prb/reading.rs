@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
+use super::on_chain;
 use super::peer::{Peer, PeerId};
 use super::queue;
+use super::roster::Known;
 use super::snapshot::Inventory;
 use super::worker::{Provider, Worker};
 use crate::upstream::Fault;
@@ -13,6 +15,7 @@ pub enum Reading {
     Heard(Heard),
     /// What the trade queues said.
     Queues(queue::Said),
+    Chain(Box<on_chain::State>),
 }
 
 /// What the processes of a PRB said: which there are, and what each of those that were asked said.
@@ -28,6 +31,18 @@ pub enum Said {
     Providers(Vec<(PeerId, Result<Provider, Fault>)>),
     Workers(Vec<(PeerId, Result<Listed<Worker>, Fault>)>),
     Inventories(Vec<(PeerId, Result<Inventory, Fault>)>),
+}
+
+impl Said {
+    /// The workers, for those who ask others about them.
+    pub fn known(&self) -> impl Iterator<Item = Known> {
+        let said: &[_] = match self {
+            Self::Workers(said) => said,
+            Self::Providers(_) | Self::Inventories(_) => &[],
+        };
+        let lists = said.iter().filter_map(|(_, list)| list.as_ref().ok());
+        lists.flat_map(|list| &list.rows).map(Known::of)
+    }
 }
 
 /// A list, with what was left out of it because it came twice or could not be told apart.

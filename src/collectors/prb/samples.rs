@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::message::Kind;
+use super::on_chain::samples as chain_samples;
 use super::queue;
 use super::snapshot::{Inventory, PeerView, Snapshot, Workers};
 use super::worker::{Provider, ProviderState, Status};
-use super::worker_samples;
+use super::worker_samples::{self, Around};
 use crate::exposition::{Desc, Family, Page};
 
 static PEER_INFO: Desc<5> = Desc::info(
@@ -105,9 +106,19 @@ pub(super) const FAMILIES: &[&Family] = &[
     worker_samples::V_UPDATED.family(),
     worker_samples::CHALLENGED.family(),
     worker_samples::COOL_DOWN.family(),
+    worker_samples::CHAIN_STAKE.family(),
+    chain_samples::HEIGHT.family(),
+    chain_samples::TIME.family(),
+    chain_samples::ONLINE.family(),
+    chain_samples::PAUSED.family(),
+    chain_samples::WINDOW.family(),
+    chain_samples::COOL_DOWN.family(),
+    chain_samples::UNREADABLE.family(),
+    chain_samples::BALANCE.family(),
 ];
 
 pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
+    chain_samples::samples(&snapshot.chain, page);
     for view in snapshot.peers() {
         peer(view, snapshot.listing.is_some(), page);
         if let Some(seen) = &view.provider {
@@ -115,13 +126,11 @@ pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
         }
         if let Some(seen) = &view.workers {
             counts(&view.label, &seen.value, page);
-            worker_samples::samples(
-                &view.label,
-                &seen.value,
-                snapshot.provided(&view.peer),
-                snapshot.detail,
-                page,
-            );
+            let around = Around {
+                provided: snapshot.provided(&view.peer),
+                chain: &snapshot.chain,
+            };
+            worker_samples::samples(&view.label, &seen.value, &around, snapshot.detail, page);
         }
         if let Some(seen) = &view.inventory {
             inventory(&view.label, &seen.value, page);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::label;
+use super::on_chain;
 use super::peer::{Peer, PeerId, Role};
 use super::queue;
 use super::reading::Listed;
@@ -30,6 +31,8 @@ pub struct Snapshot {
     pub(super) queues: queue::Picture,
     /// `None` while the monitor has not answered for too long.
     pub(super) listing: Option<Listing>,
+    /// What the chain knows of the workers; empty where no node is configured.
+    pub chain: on_chain::Picture,
 }
 
 /// What the monitor lists.
@@ -128,6 +131,8 @@ pub struct Watch {
     /// The data provider's height then.
     pub provider_then: Option<u64>,
     pub status_since: Instant,
+    /// Of its session, as PRB passes it on.
+    pub session_since: Instant,
 }
 
 /// What is configured in a lifecycle's database.
@@ -200,11 +205,7 @@ impl Snapshot {
     /// The workers of all lifecycles, for those who ask others about them.
     pub(super) fn known(&self) -> impl Iterator<Item = Known> {
         let rows = self.lifecycles().filter_map(|view| view.workers.as_ref());
-        rows.flat_map(|seen| &seen.value.rows).map(|row| Known {
-            public_key: row.worker.public_key.clone(),
-            endpoint: row.worker.identity.endpoint.clone(),
-            pool: row.worker.identity.pool,
-        })
+        rows.flat_map(|seen| &seen.value.rows).map(|row| Known::of(&row.worker))
     }
 
     /// Takes up what the monitor lists. Lifecycles that are not picked are left out; without picks all are taken.
@@ -385,11 +386,14 @@ fn watched(listed: Listed<Worker>, before: Option<&Seen<Arc<Workers>>>, provided
 impl Watch {
     fn next(worker: &Worker, before: Option<&Row>, provided: Option<u64>, now: Now) -> Self {
         let same_height = before.filter(|row| row.worker.heights.para_block == worker.heights.para_block);
+        let session = |worker: &Worker| worker.info.session.and_then(|session| session.state);
+        let same_session = before.filter(|row| session(&row.worker) == session(worker));
         let same_status = before.filter(|row| row.worker.status == worker.status);
         Self {
             height_since: same_height.map_or(now.monotonic, |row| row.watch.height_since),
             provider_then: same_height.and_then(|row| row.watch.provider_then).or(provided),
             status_since: same_status.map_or(now.monotonic, |row| row.watch.status_since),
+            session_since: same_session.map_or(now.monotonic, |row| row.watch.session_since),
         }
     }
 }

@@ -28,6 +28,12 @@ pub struct Thresholds {
     pub stuck_syncing_after: Duration,
     /// How long the same transaction may be the next one of a trade queue. Default 10m: one takes seconds, 50 blocks pass.
     pub queue_stuck_after: Duration,
+    /// How long a worker that is meant to compute may be bound without computing. Default 1h.
+    pub not_computing_after: Duration,
+    /// How long V of a computing worker may stay unsettled. Default 12h: a small network asks twice an hour, a large one rarely.
+    pub settled_long_ago_after: Duration,
+    /// PHA that the owner of a pool should have free for fees. Default 2.
+    pub operator_gas_below_pha: u64,
     /// More workers of a lifecycle than this that fail alike at once are one failure of the lifecycle. Default 3.
     pub correlated_workers: u64,
     /// The same as a share of the lifecycle's workers, in percent; the larger of both counts. Default 20.
@@ -46,6 +52,9 @@ impl Default for Thresholds {
             stalled_after: Duration::from_secs(120),
             stuck_syncing_after: Duration::from_secs(600),
             queue_stuck_after: Duration::from_secs(600),
+            not_computing_after: Duration::from_secs(3600),
+            settled_long_ago_after: Duration::from_secs(12 * 3600),
+            operator_gas_below_pha: 2,
             correlated_workers: 3,
             correlated_percent: 20,
         }
@@ -64,6 +73,9 @@ impl Thresholds {
             "stalled_after" => self.stalled_after.to_string(),
             "stuck_syncing_after" => self.stuck_syncing_after.to_string(),
             "queue_stuck_after" => self.queue_stuck_after.to_string(),
+            "not_computing_after" => self.not_computing_after.to_string(),
+            "settled_long_ago_after" => self.settled_long_ago_after.to_string(),
+            "operator_gas_below_pha" => self.operator_gas_below_pha.to_string(),
             "correlated_workers" => self.correlated_workers.to_string(),
             "correlated_percent" => self.correlated_percent.to_string(),
             _ => return None,
@@ -174,8 +186,9 @@ pub static WORKER_STUCK_SYNCING: Symptom = Symptom {
 };
 pub static WORKER_UNRESPONSIVE: Symptom = Symptom {
     name: "worker_unresponsive",
-    meaning: "The chain has the worker's session as unresponsive, as PRB passes it on: it missed a heartbeat and loses V. \
-              PRB's notice in the message alone is no proof.",
+    meaning: "The chain has the worker's session as unresponsive: it missed a heartbeat and loses V. The chain itself is \
+              asked where a `node` is configured, else PRB passes it on; PRB's notice in the message alone is no proof. \
+              Never while the network's heartbeats are paused.",
     advice: "Is the worker at the tip, and does its pool's owner account have PHA for fees? It leaves the state with the \
              next challenge that it answers, which may take hours after the cause is gone.",
     thresholds: &[],
@@ -210,6 +223,43 @@ pub static WORKERS_CORRELATED: Symptom = Symptom {
     takes_time: false,
 };
 
+pub(super) static WORKER_WRONG_POOL: Symptom = Symptom {
+    name: "worker_wrong_pool",
+    meaning: "The chain has the worker assigned to another pool than PRB has it in, so PRB cannot start it.",
+    advice: "Correct the pool in PRB, or remove the worker from the other pool on the chain (its owner can). Restarting is \
+             useless.",
+    thresholds: &[],
+    takes_time: false,
+};
+pub(super) static WORKER_NOT_COMPUTING: Symptom = Symptom {
+    name: "worker_not_computing",
+    meaning: "The worker is enabled, not meant to follow only, at the tip and bound on the chain, but for \
+              `not_computing_after` (1h) it has not begun to compute: registration, benchmark or start are stuck.",
+    advice: "Its last message says what it waits for. Has the pool free stake, is the stake within the worker's limits, has \
+             the owner PHA for fees, is the trade queue emptied? Restart the worker in PRB only after that.",
+    thresholds: &["prb.thresholds.not_computing_after"],
+    takes_time: true,
+};
+pub(super) static WORKER_SETTLED_LONG_AGO: Symptom = Symptom {
+    name: "worker_settled_long_ago",
+    meaning: "The worker computes, but its V was not settled for `settled_long_ago_after` (12h): it earns nothing that \
+              counts. A worker is asked at most twice an hour, on a large network much more rarely. Never while the \
+              network's heartbeats are paused.",
+    advice: "Does its height rise, are its messages getting on the chain (fees, trade queue)? If many farms see it, the \
+             gatekeepers are at fault: wait. If yours always sees it, the network has grown: raise the threshold.",
+    thresholds: &["prb.thresholds.settled_long_ago_after"],
+    takes_time: false,
+};
+pub(super) static OPERATOR_GAS_LOW: Symptom = Symptom {
+    name: "operator_gas_low",
+    meaning: "The owner of a pool has less than `operator_gas_below_pha` (2) PHA free on the chain: what PRB sends for its \
+              workers will soon be refused. The threshold is that of the official solo scripts.",
+    advice: "Send PHA to the account that is named. If PRB pays by a proxy account of the owner, that one is not seen: \
+             watch it yourself, and set the threshold to 0.",
+    thresholds: &["prb.thresholds.operator_gas_below_pha"],
+    takes_time: false,
+};
+
 pub(super) const SYMPTOMS: &[&Symptom] = &[
     &PEER_DOWN,
     &PROVIDER_LAG,
@@ -219,6 +269,10 @@ pub(super) const SYMPTOMS: &[&Symptom] = &[
     &WORKER_KICKED,
     &WORKER_STUCK_SYNCING,
     &WORKER_UNRESPONSIVE,
+    &WORKER_WRONG_POOL,
+    &WORKER_NOT_COMPUTING,
+    &WORKER_SETTLED_LONG_AGO,
+    &OPERATOR_GAS_LOW,
     &WORKER_MISSING,
     &WORKERS_CORRELATED,
     &QUEUE_STUCK,

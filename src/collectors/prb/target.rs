@@ -27,6 +27,10 @@ pub struct Target {
     /// The monitor of PRB v2 (`prb-monitor:next`): http or https. Usual port 3000.
     #[schemars(example = &"http://127.0.0.1:3000")]
     pub monitor: Option<Endpoint>,
+    /// A parachain node (Phala, Khala), which is asked what the chain itself knows of the workers: http, https, ws or wss. Usual port 9944.
+    #[serde(default)]
+    #[schemars(example = &"http://127.0.0.1:9944", extend("x-off" = true))]
+    pub node: Option<Endpoint>,
     /// The lifecycles to watch, where not all that the monitor lists belong here, or where a name of yours says more than a hostname; none given is all. What stands here is an example.
     #[serde(default)]
     #[schemars(example = serde_json::json!([{"peer": "192.168.2.9", "name": "room-a"}]))]
@@ -43,6 +47,9 @@ pub struct Target {
     /// How often every lifecycle is asked what is configured in it; two calls each.
     #[serde(default = "default_inventory_interval")]
     pub inventory_interval: Duration,
+    /// How often the node is asked about the workers; a call for every 60 of them, and some ten more.
+    #[serde(default = "default_chain_interval")]
+    pub chain_interval: Duration,
     /// After which a single call is given up; shorter than `interval`. The monitor takes 0.3s for one, and 30s for a peer that hangs.
     #[serde(default = "default_timeout")]
     pub timeout: Duration,
@@ -113,6 +120,10 @@ fn default_inventory_interval() -> Duration {
     Duration::from_secs(300)
 }
 
+fn default_chain_interval() -> Duration {
+    Duration::from_secs(60)
+}
+
 fn default_timeout() -> Duration {
     Duration::from_secs(10)
 }
@@ -125,11 +136,13 @@ impl Target {
             farm: None,
             depends_on: None,
             monitor: Some(monitor),
+            node: None,
             lifecycles: Vec::new(),
             detail: Detail::default(),
             interval: default_interval(),
             workers_interval: default_workers_interval(),
             inventory_interval: default_inventory_interval(),
+            chain_interval: default_chain_interval(),
             timeout: default_timeout(),
             queues: Vec::new(),
             thresholds: Thresholds::default(),
@@ -183,6 +196,7 @@ impl TargetConfig for Target {
             ("interval", self.interval),
             ("workers_interval", self.workers_interval),
             ("inventory_interval", self.inventory_interval),
+            ("chain_interval", self.chain_interval),
         ] {
             if every < second {
                 wrong.push((key, format!("{every} is too short; at least 1s")));

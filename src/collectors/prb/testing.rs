@@ -8,9 +8,11 @@ use tokio::time::Instant;
 use super::Prb;
 use super::diagnose::diagnose;
 use super::message::Message;
+use super::on_chain::{Network, OnChain, PublicKey, State};
 use super::peer::{Peer, PeerId, Role};
 use super::queue;
 use super::reading::Listed;
+use super::session::{Session, SessionState};
 use super::snapshot::{Inventory, Snapshot};
 use super::symptoms::Thresholds;
 use super::v2::answers;
@@ -111,6 +113,34 @@ pub(crate) fn round(snapshot: &mut Snapshot, provided: u64, workers: Vec<Worker>
     snapshot.hear_providers(vec![(provider_id, Ok(provider(provided)))], STALE, now);
     let lifecycle = PeerId::read("Qmlifecycle").unwrap();
     snapshot.hear_workers(vec![(lifecycle, Ok(rows(workers)))], STALE, now);
+}
+
+/// What the chain says at a block of now.
+pub(super) fn chain(workers: &[(PublicKey, OnChain)], now: Now) -> State {
+    State {
+        height: Some(2_905_260),
+        time: Some(now.wall),
+        runtime: "khala 1251".to_owned(),
+        network: Network {
+            online_workers: Some(24_000),
+            heartbeat_paused: Some(false),
+            cool_down_seconds: Some(604_800),
+            heartbeat_window: Some(10),
+        },
+        workers: workers.iter().copied().collect(),
+        ..State::default()
+    }
+}
+
+/// A worker that is bound and in this state.
+pub(super) fn bound(state: SessionState) -> OnChain {
+    OnChain {
+        session: Some(Session {
+            state: Some(state),
+            ..Session::default()
+        }),
+        ..OnChain::default()
+    }
 }
 
 /// The recorded PRB: a provider and four lifecycles, of which the third has eleven workers, the others none.

@@ -1,5 +1,6 @@
-//! The families of a worker, the same for every version of PRB. A worker costs at most 29 series in full detail.
+//! The families of a worker, the same for every version of PRB. A worker costs at most 30 series in full detail.
 
+use super::on_chain::Picture;
 use super::session::{Session, SessionState};
 use super::snapshot::{Row, Workers};
 use super::target::Detail;
@@ -26,10 +27,10 @@ pub(super) static STATE: Desc<4> = Desc::gauge(
     "1 for the state in which PRB has the worker; unknown before the first report. PRB leaves a worker active that silently stopped: compare with its lag (GetWorkerStatus).",
     &["lifecycle", "pool", "worker", "state"],
 );
-pub(super) static SESSION_STATE: Desc<4> = Desc::gauge(
+pub(super) static SESSION_STATE: Desc<5> = Desc::gauge(
     "phala_worker_session_state",
-    "1 for the state of the worker's session on the chain, as PRB passes it on; idle is computing. Absent for a worker that is not bound (GetWorkerStatus).",
-    &["lifecycle", "pool", "worker", "state"],
+    "1 for the state of the worker's session on the chain; idle is computing. Source is who says so: the chain where a node is configured and well, else PRB. Absent for a worker that is not bound (Sessions, GetWorkerStatus).",
+    &["lifecycle", "pool", "worker", "state", "source"],
 );
 pub(super) static PARA_BLOCK: Desc<3> = Desc::gauge(
     "phala_worker_para_block_height",
@@ -68,42 +69,47 @@ pub(super) static STAKE: Desc<3> = Desc::gauge(
 );
 pub(super) static V: Desc<3> = Desc::gauge(
     "phala_worker_v",
-    "The session's V now; what it earns is in proportion to it (sessionInfoJson).",
+    "The session's V now; what it earns is in proportion to it (Sessions, sessionInfoJson).",
     &["lifecycle", "pool", "worker"],
 );
 pub(super) static VE: Desc<3> = Desc::gauge(
     "phala_worker_ve",
-    "The session's V when computing began (sessionInfoJson).",
+    "The session's V when computing began (Sessions, sessionInfoJson).",
     &["lifecycle", "pool", "worker"],
 );
 pub(super) static P_INITIAL: Desc<3> = Desc::gauge(
     "phala_worker_p_init",
-    "Benchmark at registration (sessionInfoJson).",
+    "Benchmark at registration (Sessions, sessionInfoJson).",
     &["lifecycle", "pool", "worker"],
 );
 pub(super) static P_INSTANT: Desc<3> = Desc::gauge(
     "phala_worker_p_instant",
-    "Benchmark now; zero for a while after a restart of pRuntime (sessionInfoJson).",
+    "Benchmark now; zero for a while after a restart of pRuntime (Sessions, sessionInfoJson).",
     &["lifecycle", "pool", "worker"],
 );
 pub(super) static REWARD: Desc<3> = Desc::gauge(
     "phala_worker_reward_pha",
-    "Rewards of the session so far; begins anew when the worker is bound again (sessionInfoJson).",
+    "Rewards of the session so far; begins anew when the worker is bound again (Sessions, sessionInfoJson).",
     &["lifecycle", "pool", "worker"],
 );
 pub(super) static V_UPDATED: Desc<3> = Desc::gauge(
     "phala_worker_v_updated_timestamp_seconds",
-    "When V was last settled on the chain, since 1970 (sessionInfoJson).",
+    "When V was last settled on the chain, since 1970 (Sessions, sessionInfoJson).",
     &["lifecycle", "pool", "worker"],
 );
 pub(super) static CHALLENGED: Desc<3> = Desc::gauge(
     "phala_worker_challenge_timestamp_seconds",
-    "When the worker was last challenged for its heartbeat, since 1970 (sessionInfoJson).",
+    "When the worker was last challenged for its heartbeat, since 1970 (Sessions, sessionInfoJson).",
     &["lifecycle", "pool", "worker"],
 );
 pub(super) static COOL_DOWN: Desc<3> = Desc::gauge(
     "phala_worker_cool_down_start_timestamp_seconds",
-    "When the worker began to cool down, since 1970; only while it does (sessionInfoJson).",
+    "When the worker began to cool down, since 1970; only while it does (Sessions, sessionInfoJson).",
+    &["lifecycle", "pool", "worker"],
+);
+pub(super) static CHAIN_STAKE: Desc<3> = Desc::gauge(
+    "phala_worker_chain_stake_pha",
+    "Stake that is locked for the worker on the chain; absent while it neither computes nor cools down (Stakes).",
     &["lifecycle", "pool", "worker"],
 );
 
@@ -112,30 +118,38 @@ const MOST_OFFENDERS: usize = 20;
 /// From here on a lag is worth a line in a summary: ten blocks are the heartbeat window.
 const NOTABLE_LAG: u64 = 10;
 
-pub(super) fn samples(lifecycle: &str, workers: &Workers, provided: Option<u64>, detail: Detail, page: &mut Page) {
+/// What stands around the workers of a lifecycle.
+pub(super) struct Around<'a> {
+    /// The block that they can be given.
+    pub(super) provided: Option<u64>,
+    pub(super) chain: &'a Picture,
+}
+
+pub(super) fn samples(lifecycle: &str, workers: &Workers, around: &Around<'_>, detail: Detail, page: &mut Page) {
     match detail {
         Detail::Full => {
             for row in &workers.rows {
                 let names = Names::new(lifecycle, row);
-                names.state(row, provided, page);
-                names.rest(row, page);
+                names.state(row, around, page);
+                names.rest(row, around.chain, page);
             }
         }
         Detail::Summary => {
-            for row in offenders(workers, provided) {
-                Names::new(lifecycle, row).state(row, provided, page);
+            for row in offenders(workers, around) {
+                Names::new(lifecycle, row).state(row, around, page);
             }
         }
     }
 }
 
 /// The worst first.
-fn offenders(workers: &Workers, provided: Option<u64>) -> Vec<&Row> {
+fn offenders<'a>(workers: &'a Workers, around: &Around<'_>) -> Vec<&'a Row> {
+    let provided = around.provided;
     let badness = |row: &Row| {
         let status = match row.worker.status {
             Status::Error => 3,
             Status::Kicked => 2,
-            _ if unresponsive(row) => 2,
+            _ if unresponsive(row, around.chain) => 2,
             _ if lag(row, provided).is_some_and(|lag| lag > NOTABLE_LAG) => 1,
             _ => 0,
         };
@@ -147,9 +161,9 @@ fn offenders(workers: &Workers, provided: Option<u64>) -> Vec<&Row> {
     ill
 }
 
-pub(super) fn unresponsive(row: &Row) -> bool {
-    let session = row.worker.info.session.and_then(|session| session.state);
-    session == Some(SessionState::Unresponsive)
+/// While the network is asked for no heartbeats, the state says nothing about the worker.
+pub(super) fn unresponsive(row: &Row, chain: &Picture) -> bool {
+    !chain.heartbeat_paused() && chain.word(&row.worker).state() == Some(SessionState::Unresponsive)
 }
 
 /// Blocks behind the data provider. Heights of a worker that starts or has failed are those of an earlier life.
@@ -195,22 +209,23 @@ impl<'a> Names<'a> {
     }
 
     /// What tells a well worker from an ill one.
-    fn state(&self, row: &Row, provided: Option<u64>, page: &mut Page) {
+    fn state(&self, row: &Row, around: &Around<'_>, page: &mut Page) {
         let worker = &row.worker;
         for state in Status::ALL {
             page.add(&STATE, self.and(state.label()), worker.status == state);
         }
-        let session = worker.info.session.and_then(|session| session.state);
+        let word = around.chain.word(worker);
         for state in SessionState::ALL {
-            let value = session.map(|session| session == state);
-            page.add(&SESSION_STATE, self.and(state.label()), value);
+            let [lifecycle, pool, name] = self.own();
+            let labels = [lifecycle, pool, name, state.label(), word.source.label()];
+            page.add(&SESSION_STATE, labels, word.state().map(|said| said == state));
         }
         page.add(&PARA_BLOCK, self.own(), worker.heights.para_block);
-        page.add(&LAG, self.own(), lag(row, provided));
+        page.add(&LAG, self.own(), lag(row, around.provided));
         page.add(&MESSAGE_INFO, self.and(worker.message.kind.label()), true);
     }
 
-    fn rest(&self, row: &Row, page: &mut Page) {
+    fn rest(&self, row: &Row, chain: &Picture, page: &mut Page) {
         let worker = &row.worker;
         let identity = &worker.identity;
         let text = |text: &'_ Option<String>| text.clone().unwrap_or_default();
@@ -230,7 +245,12 @@ impl<'a> Names<'a> {
         page.add(&RELAY_HEADER, self.own(), worker.heights.relay_header);
         page.add(&MESSAGE_TIME, self.own(), worker.message.at);
         page.add(&STAKE, self.own(), identity.stake);
-        if let Some(session) = &worker.info.session {
+        page.add(
+            &CHAIN_STAKE,
+            self.own(),
+            chain.worker(worker).and_then(|known| known.stake),
+        );
+        if let Some(session) = chain.word(worker).session {
             self.session(session, page);
         }
     }

@@ -36,18 +36,23 @@ fn one(symptom: &'static str, worker: &str) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn a_healthy_prb_has_no_symptom_and_all_are_looked_at_but_the_inventory() {
+fn a_healthy_prb_has_no_symptom_and_all_are_looked_at_but_what_only_others_know() {
     let start = Instant::now();
     let mut snapshot = Snapshot::default();
     let mut well = active(1, 99);
     well.info = idle();
+    if let Some(session) = &mut well.info.session {
+        session.v_updated = Some(at(start, 0).wall);
+    }
     round(&mut snapshot, 100, vec![well], at(start, 0));
     snapshot.queues.absorb(queued(), at(start, 0));
     let diagnosis = diagnose(&snapshot, &Thresholds::default(), at(start, 0));
     assert_eq!(diagnosis.findings, []);
     let looked: HashSet<_> = diagnosis.looked_at.iter().map(|symptom| symptom.name).collect();
     let all = super::super::symptoms::SYMPTOMS.iter().map(|symptom| symptom.name);
-    let expected: HashSet<_> = all.filter(|name| *name != WORKER_MISSING.name).collect();
+    // The inventory, and the chain.
+    let others = ["worker_missing_from_runner", "worker_wrong_pool", "operator_gas_low"];
+    let expected: HashSet<_> = all.filter(|name| !others.contains(name)).collect();
     assert_eq!(looked, expected);
 }
 
@@ -235,6 +240,8 @@ fn the_recorded_prb_is_ill_where_it_was_broken() {
     assert_eq!(
         told,
         [
+            // The recording is of years ago, and says so.
+            "worker_settled_long_ago lifecycle/192.168.2.1",
             "worker_error lifecycle/192.168.2.3",
             "worker_error lifecycle/192.168.2.4",
             "worker_kicked_left lifecycle/192.168.2.5",

@@ -1,9 +1,12 @@
 //! A worker's session on chain: as 97 bytes of SCALE, and as PRB v2 shows it in `sessionInfoJson`.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{identity, text};
+use crate::clock::unix_ms;
 
 /// The state of a session; the index is the one in SCALE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +81,13 @@ pub fn bits_of_e8(e8: u64) -> u128 {
     (u128::from(e8) << 64) / 100_000_000
 }
 
+/// When this process first spoke of a session, in seconds: whoever tells of a worker says the same, and its sessions are
+/// of today.
+fn began() -> u64 {
+    static BEGAN: OnceLock<u64> = OnceLock::new();
+    *BEGAN.get_or_init(|| unix_ms() / 1000)
+}
+
 impl Session {
     /// A computing worker's; scores and rewards differ from worker to worker.
     pub fn healthy(worker: &str) -> Self {
@@ -87,12 +97,12 @@ impl Session {
             state: SessionState::WorkerIdle,
             ve: bits_of_e8(1_180_050_000_000),
             v: bits_of_e8(1_234_567_890_100 + u64::from(spice) * 1_000_000),
-            v_updated_at: 1_670_000_000,
+            v_updated_at: began() - 1200,
             p_init: 1650 + u32::from(more),
             p_instant: 1622 + u32::from(more),
             iterations: 987_654_321,
-            working_start_time: 1_668_000_000,
-            challenge_time_last: 1_670_000_300,
+            working_start_time: began() - 30 * 86_400,
+            challenge_time_last: began() - 900,
             cool_down_start: 0,
             total_reward: reward,
         }
@@ -102,7 +112,7 @@ impl Session {
     #[must_use]
     pub fn in_state(self, state: SessionState) -> Self {
         let cool_down_start = match state {
-            SessionState::WorkerCoolingDown => 1_669_900_000,
+            SessionState::WorkerCoolingDown => began() - 86_400,
             _ => 0,
         };
         Self {

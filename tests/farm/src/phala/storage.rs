@@ -38,7 +38,7 @@ pub struct OnChain {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     pub online_workers: u32,
-    /// Nothing leaves the value out, which means true.
+    /// Nothing leaves the value out: paused for the new pallet, while the old one knows no pause.
     pub heartbeat_paused: Option<bool>,
     pub cool_down_seconds: u64,
     pub heartbeat_window: u32,
@@ -129,6 +129,18 @@ impl Storage {
         tokenomic.extend(network.heartbeat_window.to_le_bytes());
         tokenomic.extend([0; 5 * 16]);
         self.put(&value_key(pallet, "TokenomicParameters"), &tokenomic);
+    }
+
+    /// A stake pool of this owner, without stakers and workers.
+    pub fn pool(&mut self, pallets: Pallets, pid: u64, owner: &[u8; 32]) {
+        let (pallet, item, variant): (_, _, &[u8]) = match pallets {
+            Pallets::New => ("PhalaBasePool", "Pools", &[0]),
+            Pallets::Old => ("PhalaStakePool", "StakePools", &[]),
+        };
+        let mut value = [variant, &pid.to_le_bytes(), owner].concat();
+        // Amounts, empty lists, accounts: nobody who asks for the owner reads on.
+        value.extend([0; 140]);
+        self.put(&map_key(pallet, item, &pid.to_le_bytes()), &value);
     }
 
     /// The account that pays for a pool, with its free plancks.
