@@ -104,27 +104,41 @@ pub fn worker_states(json: &[u8]) -> Result<Listed<Worker>, Why> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
     struct Wire {
-        worker_states: Vec<State>,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    struct State {
-        status: Option<String>,
-        parent_header_synched_to: Height,
-        para_header_synched_to: Height,
-        para_block_dispatched_to: Height,
-        worker: Option<WireWorker>,
-        public_key: Option<String>,
-        last_message: Option<String>,
-        #[serde(alias = "minerAccountId")]
-        worker_account_id: Option<String>,
-        #[serde(alias = "minerInfoJson")]
-        session_info_json: Option<String>,
+        worker_states: Vec<Loaded>,
     }
     let wire: Wire = data(json)?;
-    let rows = wire.worker_states.into_iter().map(|state| {
-        Some(Worker {
-            identity: state.worker?.identity()?,
+    let rows = wire.worker_states.into_iter().map(|Loaded(worker)| worker);
+    Ok(Listed::of(rows, |worker| worker.identity.uuid.clone()))
+}
+
+/// Made of each state as soon as it is read: their texts together are several times as long as what is kept of them.
+#[derive(Deserialize)]
+#[serde(from = "State")]
+struct Loaded(Option<Worker>);
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct State {
+    status: Option<String>,
+    parent_header_synched_to: Height,
+    para_header_synched_to: Height,
+    para_block_dispatched_to: Height,
+    worker: Option<WireWorker>,
+    public_key: Option<String>,
+    last_message: Option<String>,
+    #[serde(alias = "minerAccountId")]
+    worker_account_id: Option<String>,
+    #[serde(alias = "minerInfoJson")]
+    session_info_json: Option<String>,
+}
+
+impl From<State> for Loaded {
+    fn from(state: State) -> Self {
+        let Some(identity) = state.worker.and_then(WireWorker::identity) else {
+            return Self(None);
+        };
+        Self(Some(Worker {
+            identity,
             status: status(state.status.as_deref()),
             heights: Heights {
                 relay_header: state.parent_header_synched_to.0,
@@ -135,9 +149,8 @@ pub fn worker_states(json: &[u8]) -> Result<Listed<Worker>, Why> {
             account: shown(state.worker_account_id).filter(|account| account != UNBOUND),
             message: Message::read(&state.last_message.unwrap_or_default()),
             info: Info::read(&state.session_info_json.unwrap_or_default()).unwrap_or_default(),
-        })
-    });
-    Ok(Listed::of(rows, |worker| worker.identity.uuid.clone()))
+        }))
+    }
 }
 
 /// `ListWorker`: what is configured, also what is disabled.
@@ -145,11 +158,21 @@ pub fn workers(json: &[u8]) -> Result<Listed<Identity>, Why> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Wire {
-        workers: Vec<WireWorker>,
+        workers: Vec<Stored>,
     }
     let wire: Wire = data(json)?;
-    let rows = wire.workers.into_iter().map(WireWorker::identity);
+    let rows = wire.workers.into_iter().map(|Stored(identity)| identity);
     Ok(Listed::of(rows, |identity| identity.uuid.clone()))
+}
+
+#[derive(Deserialize)]
+#[serde(from = "WireWorker")]
+struct Stored(Option<Identity>);
+
+impl From<WireWorker> for Stored {
+    fn from(worker: WireWorker) -> Self {
+        Self(worker.identity())
+    }
 }
 
 /// `ListPool`.
