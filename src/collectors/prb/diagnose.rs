@@ -129,16 +129,34 @@ fn workers(view: &PeerView, snapshot: &Snapshot, thresholds: &Thresholds, now: N
     let most_alone = thresholds.most_alone(u64::try_from(rows.len()).unwrap_or(u64::MAX));
     let shared = shared(&ill, most_alone);
     diagnosis.judge(&WORKERS_CORRELATED, &view.label, Some(!shared.is_empty()), || {
-        let groups = shared
-            .iter()
-            .map(|(alike, number)| format!("{number} of {} workers: {alike}", rows.len()));
+        let groups = shared.iter().map(|(alike, number)| {
+            let one = ill.iter().find(|one| one.alike.contains(alike));
+            let example = one.and_then(|one| Some(format!(" (like {}{})", one.row.label, message(one.row, now)?)));
+            format!(
+                "{number} of {} workers: {alike}{}",
+                rows.len(),
+                example.unwrap_or_default()
+            )
+        });
         format!("{} (limit {most_alone})", groups.collect::<Vec<_>>().join(", "))
     });
     let alone = |one: &&Ill<'_>| !one.alike.iter().any(|alike| shared.contains_key(alike));
     for one in ill.iter().filter(alone) {
         let entity = format!("{}/{}", view.label, one.row.label);
-        diagnosis.judge(one.symptom, &entity, Some(true), || one.evidence.clone());
+        diagnosis.judge(one.symptom, &entity, Some(true), || {
+            let message = message(one.row, now).unwrap_or_default();
+            format!("{}{message}", one.evidence)
+        });
     }
+}
+
+/// A worker's last message in words, where it is more than the course of things.
+fn message(row: &Row, now: Now) -> Option<String> {
+    let message = &row.worker.message;
+    let at = message
+        .at
+        .map(|at| format!(" {} ago", whole_seconds(at.age_at(now.wall))));
+    (message.kind != Kind::Normal).then(|| format!("; last message{}: {}", at.unwrap_or_default(), message.text))
 }
 
 /// What more workers have in common than may fail alone.
@@ -169,19 +187,11 @@ impl Looker<'_> {
         let stood = self.now.monotonic.duration_since(row.watch.height_since);
         let in_state = self.now.monotonic.duration_since(row.watch.status_since);
         self.looked_at(&[&WORKER_ERROR, &WORKER_KICKED, &WORKER_STUCK_SYNCING]);
-        let words = &worker.message.text;
         match worker.status {
-            Status::Error => {
-                let evidence = format!("in the error state, last message: {words}");
-                return Some(ill(&WORKER_ERROR, row, None, evidence));
-            }
+            Status::Error => return Some(ill(&WORKER_ERROR, row, None, "in the error state".to_owned())),
             Status::Kicked => {
-                return Some(ill(
-                    &WORKER_KICKED,
-                    row,
-                    None,
-                    "kicked and not started again".to_owned(),
-                ));
+                let evidence = "kicked and not started again".to_owned();
+                return Some(ill(&WORKER_KICKED, row, None, evidence));
             }
             Status::Syncing => return self.stuck(row, stood.min(in_state)),
             _ => {}

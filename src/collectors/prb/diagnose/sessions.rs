@@ -73,10 +73,9 @@ impl Looker<'_> {
         let limit = self.thresholds.not_computing_after;
         (ready >= limit.get()).then(|| {
             let evidence = format!(
-                "PRB says {}, but its session is only bound for {} (limit {limit}), last message: {}",
+                "PRB says {}, but its session is only bound for {} (limit {limit})",
                 worker.status.label(),
-                whole_seconds(ready),
-                worker.message.text
+                whole_seconds(ready)
             );
             ill(&WORKER_NOT_COMPUTING, row, None, evidence)
         })
