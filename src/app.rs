@@ -64,8 +64,8 @@ const READ_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 impl App {
-    /// Binds and prepares everything, so that what is wrong is told before anything runs.
-    pub async fn start(settings: Settings, web: &Web, clock: Clock) -> Result<Self, String> {
+    /// Binds and prepares everything, so that what is wrong is told before anything runs. `own` is counted in from before.
+    pub async fn start(settings: Settings, web: &Web, clock: Clock, own: Own) -> Result<Self, String> {
         let mut listeners = Listeners::default();
         for address in &web.listen {
             listeners.tcp.push(server::bind(*address).await?);
@@ -73,7 +73,7 @@ impl App {
         let listening: Result<Vec<_>, _> = listeners.tcp.iter().map(tokio::net::TcpListener::local_addr).collect();
         let tools = Tools {
             upstream: Upstream::from_system()?,
-            own: Own::default(),
+            own,
         };
         let store = Arc::new(Store::default());
         let missing = if settings.look_for_local_nodes {

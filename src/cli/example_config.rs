@@ -1,8 +1,8 @@
 //! `farmwarden example-config`: every key with its explanation and default. docs/example.yml is its output.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
+use super::terminal;
 use crate::config;
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -24,9 +24,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
     } else {
         config::example()
     };
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match terminal::print(&text) {
         Ok(()) => ExitCode::SUCCESS,
-        // A reader that has seen enough (`| head`) is no failure worth words.
-        Err(_) => ExitCode::FAILURE,
+        Err(code) => code,
     }
 }

@@ -1,9 +1,9 @@
 //! `farmwarden metrics`: every family, as Markdown. docs/metrics.md is its output.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
+use super::terminal;
 use crate::clock::UnixTime;
 use crate::collectors::{self, Symptom};
 use crate::exposition::{Family, Format, Kind, Own, ProcessUsage, RequestLabels};
@@ -17,10 +17,9 @@ pub(super) const EXAMPLES: &str = "Examples:
       Those about peers.";
 
 pub(super) fn run() -> ExitCode {
-    match std::io::stdout().write_all(text().as_bytes()) {
+    match terminal::print(&text()) {
         Ok(()) => ExitCode::SUCCESS,
-        // A reader that has seen enough (`| head`) is no failure worth words.
-        Err(_) => ExitCode::FAILURE,
+        Err(code) => code,
     }
 }
 

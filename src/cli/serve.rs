@@ -11,6 +11,7 @@ use super::{EXIT_USAGE, complain, web};
 use crate::app::{App, Web};
 use crate::clock::Clock;
 use crate::config::{Secrets, Settings};
+use crate::exposition::Own;
 use crate::logging;
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -65,12 +66,20 @@ pub(super) fn run(args: Args) -> ExitCode {
         },
         None => Settings::of_this_machine(args.procfs, args.rootfs),
     };
-    logging::start(args.log_level, args.log_format);
+    let own = Own::default();
+    // From here on nothing waits for who reads standard error.
+    let log = match logging::start(args.log_level, args.log_format, own.log_lines_dropped.clone()) {
+        Ok(log) => log,
+        Err(e) => {
+            complain(&format!("cannot start: {e}"));
+            return ExitCode::FAILURE;
+        }
+    };
     raise_open_files();
     let web = match args.web.read() {
         Ok(web) => web,
         Err(mistakes) => {
-            complain(&mistakes.to_string());
+            log.say(&mistakes.to_string());
             return ExitCode::from(EXIT_USAGE);
         }
     };
@@ -86,17 +95,17 @@ pub(super) fn run(args: Args) -> ExitCode {
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(e) => {
-            complain(&format!("cannot start: {e}"));
+            log.say(&format!("cannot start: {e}"));
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(serve(settings, &web));
+    let outcome = runtime.block_on(serve(settings, &web, own));
     // Not waited for: whatever still hangs is asked for nothing more and ends with the process.
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(words) => {
-            complain(&words);
+            log.say(&words);
             ExitCode::FAILURE
         }
     }
@@ -114,12 +123,12 @@ fn raise_open_files() {
 /// Beyond all that the bounds of the rooms allow together.
 const MOST_OPEN_FILES: u64 = 65_536;
 
-async fn serve(settings: Settings, web: &Web) -> Result<(), String> {
+async fn serve(settings: Settings, web: &Web, own: Own) -> Result<(), String> {
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| format!("signals: {e}"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| format!("signals: {e}"))?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(|e| format!("signals: {e}"))?;
-    let app = App::start(settings, web, Clock::system()).await?;
+    let app = App::start(settings, web, Clock::system(), own).await?;
     let reloads = app.reloads();
     let scheme = if web.access.tls().is_some() { "https" } else { "http" };
     for address in app.listening() {

@@ -1,7 +1,10 @@
 //! Words on standard output: colour where a person reads them, lines of one width everywhere.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
+
+use super::complain;
+use crate::values;
 
 /// Wide enough for a sentence, narrow enough for a small terminal; the same in a pipe, so that both read alike.
 const WIDTH: usize = 80;
@@ -111,9 +114,13 @@ impl Text {
 /// To standard output. A reader that has seen enough (`| head`) is no failure worth words.
 pub(super) fn print(text: &str) -> Result<(), ExitCode> {
     let mut out = std::io::stdout();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|_| ExitCode::FAILURE)
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|e| {
+        if e.kind() != ErrorKind::BrokenPipe {
+            complain(&format!("standard output: {}", values::io_words(&e)));
+        }
+        ExitCode::FAILURE
+    })
 }
 
 #[cfg(test)]

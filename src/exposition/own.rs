@@ -40,6 +40,7 @@ pub struct Own {
     config_success_time: Family<FileLabels, Gauge<f64, AtomicU64>>,
     pub duplicate_samples: Counter,
     pub probe_children: Gauge,
+    pub log_lines_dropped: Counter,
 }
 
 impl Own {
@@ -109,6 +110,11 @@ impl Own {
             "probe_children",
             "Child processes that touch mounts, busy or stuck, alive now",
             self.probe_children.clone(),
+        );
+        own.register(
+            "log_lines_dropped",
+            "Log lines lost because standard error was not read fast enough, or could not be written",
+            self.log_lines_dropped.clone(),
         );
         if let Some(process) = process {
             process.register(all.sub_registry_with_prefix("process"));

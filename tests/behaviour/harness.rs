@@ -9,6 +9,7 @@ use farmwarden::access::{Access, Options};
 use farmwarden::app::{App, Web};
 use farmwarden::clock::Clock;
 use farmwarden::config::{Secrets, Settings};
+use farmwarden::exposition::Own;
 use farmwarden::server::{ControlSocketPath, Reload};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -110,7 +111,7 @@ impl Setup<'_> {
                 .control_socket
                 .map(|path| ControlSocketPath { path, required: true }),
         };
-        App::start(settings, &web, self.clock).await
+        App::start(settings, &web, self.clock, Own::default()).await
     }
 
     pub(crate) async fn start(self) -> Warden {
