@@ -9,6 +9,7 @@
 mod access;
 mod chain_node;
 mod harness;
+mod on_chain;
 mod phala_farm;
 mod prb;
 mod probe;
