@@ -125,13 +125,12 @@ impl Http {
 
     async fn read(&self, mut response: Response) -> Result<Bytes, Why> {
         let cap = usize::try_from(self.cap.bytes()).unwrap_or(usize::MAX);
-        if response
-            .content_length()
-            .is_some_and(|length| length > self.cap.bytes())
-        {
+        let told = response.content_length().unwrap_or_default();
+        if told > self.cap.bytes() {
             return Err(Why::TooLarge(self.cap));
         }
-        let mut body = BytesMut::new();
+        // Growing step by step would take twice the memory for a moment; what is not written to costs nothing.
+        let mut body = BytesMut::with_capacity(usize::try_from(told).unwrap_or_default());
         let mut place = None;
         while let Some(chunk) = response.chunk().await.map_err(|e| self.why(&e))? {
             if body.len() + chunk.len() > cap {

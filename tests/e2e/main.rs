@@ -18,3 +18,4 @@ mod secrets;
 mod status_page;
 mod substrate;
 mod support;
+mod trade_queue;

@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use super::support::{Farmwarden, LONG, Process, Samples, Simfarm, debian, directory, handed_over, wait_for};
+use super::support::{Farmwarden, LONG, Process, Samples, Simfarm, debian, directory, wait_for, with_libraries};
 
 /// A directory with mount points; what is mounted on them goes when it does.
 struct Places {
@@ -159,17 +159,6 @@ impl Drop for Share {
         // Killing the server ends the client's requests, and with them whoever hangs.
         kill(self.server, Signal::SIGKILL).ok();
     }
-}
-
-/// A program out of the unpacked Debian packages with the libraries from there.
-fn with_libraries(program: &Path) -> Command {
-    let libraries = ["lib", "usr/lib"].map(|directory| {
-        let of_this_machine = format!("{directory}/{}-linux-gnu", std::env::consts::ARCH);
-        handed_over("E2E_DEBIAN").join(of_this_machine).display().to_string()
-    });
-    let mut command = Command::new(program);
-    command.env("LD_LIBRARY_PATH", libraries.join(":"));
-    command
 }
 
 /// As many as blinded the usual exporter on a real farm (`node_exporter`, its issue 244 and others).

@@ -8,7 +8,8 @@ mod simfarm;
 
 use std::fmt::Display;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 pub(crate) use browser::Browser;
@@ -41,6 +42,17 @@ pub(crate) fn debian(path: &str) -> PathBuf {
         file.display()
     );
     file
+}
+
+/// A program out of the unpacked Debian packages with the libraries from there.
+pub(crate) fn with_libraries(program: &Path) -> Command {
+    let libraries = ["lib", "usr/lib"].map(|directory| {
+        let of_this_machine = format!("{directory}/{}-linux-gnu", std::env::consts::ARCH);
+        handed_over("E2E_DEBIAN").join(of_this_machine).display().to_string()
+    });
+    let mut command = Command::new(program);
+    command.env("LD_LIBRARY_PATH", libraries.join(":"));
+    command
 }
 
 /// A file of this directory.
