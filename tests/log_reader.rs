@@ -1,4 +1,5 @@
-//! The binary while nobody reads what it logs: it serves, it ends when told to, and what is lost is counted and told.
+//! What the binary logs, and what it does while nobody reads that: it serves, it ends when told to, and what is lost is
+//! counted and told.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![expect(clippy::disallowed_methods, reason = "the binary itself is under test")]
@@ -13,6 +14,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -29,8 +31,10 @@ struct Unread {
 }
 
 impl Unread {
-    fn start() -> Self {
+    fn start(web: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let web_file = directory.path().join("web.yml");
+        std::fs::write(&web_file, web).unwrap();
         // Every mistake begins with the path of the file: a long one makes long lines.
         let deep = directory.path().join(format!("{0}/{0}/{0}/{0}", "x".repeat(250)));
         std::fs::create_dir_all(&deep).unwrap();
@@ -39,6 +43,8 @@ impl Unread {
         let mut child = serving()
             .args(["--web.control-socket=", "--web.enable-lifecycle", "--config.file"])
             .arg(&config)
+            .arg("--web.config.file")
+            .arg(&web_file)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -58,26 +64,34 @@ impl Unread {
     fn make_it_log_more_than_it_can(&self) {
         let mistakes = "    - {name: a, no_such_key: 1}\n".repeat(100);
         std::fs::write(&self.config, format!("collectors:\n  phala:\n{mistakes}")).unwrap();
-        let answer = self.ask("POST /-/reload");
+        let answer = self.ask("POST /-/reload", "");
         assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
         let once = answer.len();
         for _ in 0..(4 << 20) / once {
-            self.ask("POST /-/reload");
+            self.ask("POST /-/reload", "");
         }
     }
 
-    fn ask(&self, what: &str) -> String {
+    fn ask(&self, what: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let request = format!("{what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let request = format!("{what} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
     }
 
+    /// Everything from here to the end, which is asked for.
+    fn rest_of_the_log(self) -> Vec<String> {
+        let Self { child, log, .. } = self;
+        let rest = thread::spawn(move || log.lines().map(Result::unwrap).collect());
+        assert_eq!(terminate(child).code(), Some(0));
+        rest.join().unwrap()
+    }
+
     fn lost(&self) -> u64 {
-        let page = self.ask("GET /metrics");
+        let page = self.ask("GET /metrics", "");
         let family = "\nfarmwarden_log_lines_dropped_total ";
         let number = page.split(family).nth(1).unwrap().lines().next().unwrap();
         number.parse().unwrap()
@@ -112,7 +126,7 @@ fn terminate(mut child: Child) -> ExitStatus {
 
 #[test]
 fn a_log_that_nobody_reads_delays_neither_scrapes_nor_the_end() {
-    let unread = Unread::start();
+    let unread = Unread::start("");
     assert_eq!(unread.lost(), 0);
     unread.make_it_log_more_than_it_can();
     assert!(unread.lost() > 0);
@@ -124,7 +138,7 @@ fn a_log_that_nobody_reads_delays_neither_scrapes_nor_the_end() {
 
 #[test]
 fn a_reader_that_goes_on_is_told_how_many_lines_are_missing_and_gets_the_last_one() {
-    let mut unread = Unread::start();
+    let mut unread = Unread::start("");
     unread.make_it_log_more_than_it_can();
     let lost = unread.lost();
     let told = line_with(&mut unread.log, "log lines are missing here");
@@ -132,10 +146,29 @@ fn a_reader_that_goes_on_is_told_how_many_lines_are_missing_and_gets_the_last_on
         told.contains(&format!("{lost} log lines")) && told.contains("level=warn"),
         "{lost}: {told}"
     );
-    let Unread { child, mut log, .. } = unread;
-    let rest = thread::spawn(move || line_with(&mut log, "stopping"));
-    assert_eq!(terminate(child).code(), Some(0));
-    rest.join().unwrap();
+    let rest = unread.rest_of_the_log();
+    assert!(rest.last().unwrap().contains("stopping"), "{rest:?}");
+}
+
+#[test]
+fn many_wrong_passwords_are_one_line_with_the_address() {
+    let unread = Unread::start(&format!(
+        "basic_auth_users: {{ada: '{}'}}\n",
+        bcrypt::hash("right", 4).unwrap()
+    ));
+    for password in ["hunter1", "hunter2", "hunter3"] {
+        let both = base64::engine::general_purpose::STANDARD.encode(format!("ada:{password}"));
+        let answer = unread.ask("GET /metrics", &format!("Authorization: Basic {both}\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    }
+    let rest = unread.rest_of_the_log();
+    let told: Vec<&String> = rest.iter().filter(|line| line.contains("wrong_credentials")).collect();
+    assert_eq!(told.len(), 1, "{rest:?}");
+    assert!(
+        told[0].contains("level=warn") && told[0].contains("127.0.0.1"),
+        "{told:?}"
+    );
+    assert!(!rest.join("").contains("hunter"), "{rest:?}");
 }
 
 /// Nothing before somebody listens there.

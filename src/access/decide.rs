@@ -7,6 +7,7 @@ use hyper::{Method, Request, StatusCode, Version};
 
 use super::Scope;
 use super::hosts::{HostPort, Hosts};
+use crate::exposition::Refused;
 
 /// The way a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,16 @@ pub struct Tcp {
     /// It came to a loopback address: from this machine, or from a browser on it.
     pub to_loopback: bool,
     pub tls: bool,
+}
+
+impl Via {
+    /// Who asks; nothing on the control socket.
+    pub const fn peer(self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(tcp) => Some(tcp.peer),
+            Self::Socket { .. } => None,
+        }
+    }
 }
 
 /// What a route asks for.
@@ -97,6 +108,8 @@ pub(super) enum Decision {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub status: StatusCode,
+    /// How it is counted; nothing for what the client alone can mend.
+    pub why: Option<Refused>,
     pub words: String,
     /// To be added to the answer.
     pub headers: Vec<(HeaderName, HeaderValue)>,
@@ -106,33 +119,44 @@ impl Refusal {
     fn new(status: StatusCode, words: impl Into<String>) -> Self {
         Self {
             status,
+            why: None,
             words: words.into(),
             headers: Vec::new(),
         }
     }
 
-    pub(super) fn unauthorized(challenges: impl Iterator<Item = &'static str>) -> Self {
+    fn counted(status: StatusCode, why: Refused, words: &str) -> Self {
+        Self {
+            why: Some(why),
+            ..Self::new(status, words)
+        }
+    }
+
+    /// `why` says whether credentials came at all.
+    pub(super) fn unauthorized(why: Refused, challenges: impl Iterator<Item = &'static str>) -> Self {
         let words = "this needs a user and password, or a token, that farmwarden knows (--web.config.file)";
         Self {
             headers: challenges
                 .map(|challenge| (WWW_AUTHENTICATE, HeaderValue::from_static(challenge)))
                 .collect(),
-            ..Self::new(StatusCode::UNAUTHORIZED, words)
+            ..Self::counted(StatusCode::UNAUTHORIZED, why, words)
         }
     }
 
     pub(super) fn busy() -> Self {
         Self {
             headers: vec![(RETRY_AFTER, HeaderValue::from_static("1"))],
-            ..Self::new(
+            ..Self::counted(
                 StatusCode::SERVICE_UNAVAILABLE,
+                Refused::LoginsWaiting,
                 "too many passwords are being checked; ask again",
             )
         }
     }
 
     pub(super) fn too_many() -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "more requests than rate_limit allows")
+        let words = "more requests than rate_limit allows";
+        Self::counted(StatusCode::TOO_MANY_REQUESTS, Refused::RateLimit, words)
     }
 }
 
@@ -193,13 +217,13 @@ fn decide_tcp(facts: &Facts<'_>, rules: &Rules<'_>, tcp: Tcp) -> Decision {
         && (tcp.to_loopback || acts)
         && !rules.hosts.knows(asked)
     {
-        return refuse(
+        return foreign(
             StatusCode::MISDIRECTED_REQUEST,
             "the Host of this request is no address and no name of this machine; a name that people or a proxy use is allowed with --web.allowed-host NAME",
         );
     }
     if facts.changes && !comes_from_here(facts, rules.hosts, tcp.tls) {
-        return refuse(
+        return foreign(
             StatusCode::FORBIDDEN,
             "a page of another site sent this (Origin, Sec-Fetch-Site); only this host's own pages and programs may change something here",
         );
@@ -241,6 +265,10 @@ fn comes_from_here(facts: &Facts<'_>, hosts: &Hosts, tls: bool) -> bool {
 
 fn refuse(status: StatusCode, words: &str) -> Decision {
     Decision::Refuse(Refusal::new(status, words))
+}
+
+fn foreign(status: StatusCode, words: &str) -> Decision {
+    Decision::Refuse(Refusal::counted(status, Refused::Foreign, words))
 }
 
 #[cfg(test)]

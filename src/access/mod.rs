@@ -36,6 +36,8 @@ use rate::Bucket;
 use report::Fingerprint;
 use settings::{Look, WebSettings};
 
+use crate::exposition::Refused;
+
 /// All mistakes of web.yml and of the flags beside it, one line each.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
@@ -173,7 +175,10 @@ impl Access {
         };
         match proof {
             Proof::Fits => Ok(()),
-            Proof::Wrong => Err(Refusal::unauthorized(credentials.challenges())),
+            Proof::Wrong => {
+                let why = presented.map_or(Refused::NoCredentials, |_| Refused::WrongCredentials);
+                Err(Refusal::unauthorized(why, credentials.challenges()))
+            }
             Proof::Busy => Err(Refusal::busy()),
         }
     }

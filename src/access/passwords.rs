@@ -1,25 +1,29 @@
 //! Passwords against their bcrypt hashes, without letting anybody who guesses delay those who know.
 //!
-//! A proven password is remembered until the file changes, so bcrypt is paid once. Everything else waits in a short
-//! queue for one computation at a time.
+//! A proven password is remembered until the file changes, so bcrypt is paid once. Everything else waits for one
+//! computation at a time, and the addresses from which somebody waits take turns: a right password that is not known yet
+//! waits behind one guess of each other address, however many those send.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bcrypt::HashParts;
 use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::values::{Secret, deserialize_from_str};
 
-/// Checks waiting for their turn, over all clients. Beyond it a client is told to come again: without it, guesses would
-/// pile up in memory and a first login would wait behind all of them.
-const MAX_WAITING: usize = 16;
-/// Of them, from one address: whoever guesses cannot take every place.
-const MAX_WAITING_PER_ADDRESS: usize = 4;
+/// Addresses from which somebody waits. Beyond it a new one is told to come again: without it, a first login could wait
+/// for minutes. Who guesses needs as many addresses of his own to keep others out.
+const MAX_ADDRESSES: usize = 32;
+/// Checks waiting from one address, one behind the other. A scraper that was restarted comes with several at once.
+const MAX_WAITING_PER_ADDRESS: usize = 16;
+/// For its turn. A usual scrape has given up after ten seconds.
+const WAIT_WITHIN: Duration = Duration::from_secs(8);
 /// Proven passwords that are remembered. Only who knows a password can fill it; then it begins anew.
 const MAX_KNOWN: usize = 256;
 /// A hash with a higher cost takes minutes of computing for one login; 18 takes some twenty seconds.
@@ -103,8 +107,19 @@ pub(super) struct Passwords {
     known: Arc<Known>,
     /// One: a second computation would take the second core of a small machine from the rounds.
     turn: Arc<Semaphore>,
-    waiting: Mutex<Vec<IpAddr>>,
+    waiting: Mutex<HashMap<IpAddr, Waiting>>,
 }
+
+/// Those who wait from one address.
+#[derive(Debug)]
+struct Waiting {
+    count: usize,
+    /// Whose holder stands in the line of all addresses.
+    first: Arc<Semaphore>,
+}
+
+/// Both are held until a computation has ended.
+type Turn = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl Default for Passwords {
     fn default() -> Self {
@@ -133,10 +148,10 @@ impl Passwords {
         if exists && locked(&self.known).contains(&digest) {
             return Proof::Fits;
         }
-        let Some(_place) = self.wait_in_line(peer) else {
+        let Some(place) = self.wait_in_line(peer) else {
             return Proof::Busy;
         };
-        let Ok(turn) = Arc::clone(&self.turn).acquire_owned().await else {
+        let Ok(Some(turn)) = tokio::time::timeout(WAIT_WITHIN, place.turn()).await else {
             return Proof::Busy;
         };
         // A scraper that was restarted comes with several requests at once; the first one has proven it for all.
@@ -172,30 +187,50 @@ impl Passwords {
 
     fn wait_in_line(&self, peer: IpAddr) -> Option<Place<'_>> {
         let mut waiting = locked(&self.waiting);
-        let own = waiting.iter().filter(|other| **other == peer).count();
-        if waiting.len() >= MAX_WAITING || own >= MAX_WAITING_PER_ADDRESS {
+        if !waiting.contains_key(&peer) && waiting.len() >= MAX_ADDRESSES {
             return None;
         }
-        waiting.push(peer);
-        drop(waiting);
+        let own = waiting.entry(peer).or_insert_with(|| Waiting {
+            count: 0,
+            first: Arc::new(Semaphore::new(1)),
+        });
+        if own.count >= MAX_WAITING_PER_ADDRESS {
+            return None;
+        }
+        own.count += 1;
         Some(Place {
-            waiting: &self.waiting,
+            passwords: self,
             peer,
+            first: Arc::clone(&own.first),
         })
     }
 }
 
 /// A place in the line, given back however the waiting ends.
 struct Place<'a> {
-    waiting: &'a Mutex<Vec<IpAddr>>,
+    passwords: &'a Passwords,
     peer: IpAddr,
+    first: Arc<Semaphore>,
+}
+
+impl Place<'_> {
+    /// Both semaphores serve in the order of asking. Only the first of an address asks for the turn, so the addresses
+    /// take turns.
+    async fn turn(&self) -> Option<Turn> {
+        let first = Arc::clone(&self.first).acquire_owned().await.ok()?;
+        let turn = Arc::clone(&self.passwords.turn).acquire_owned().await.ok()?;
+        Some((first, turn))
+    }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut waiting = locked(self.waiting);
-        if let Some(index) = waiting.iter().position(|other| *other == self.peer) {
-            waiting.swap_remove(index);
+        let mut waiting = locked(&self.passwords.waiting);
+        if let Some(own) = waiting.get_mut(&self.peer) {
+            own.count -= 1;
+            if own.count == 0 {
+                waiting.remove(&self.peer);
+            }
         }
     }
 }
@@ -229,7 +264,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-    use std::time::Duration;
+
+    use futures_util::FutureExt as _;
 
     use super::*;
 
@@ -292,6 +328,8 @@ mod tests {
         assert_eq!(again.await, Proof::Fits);
     }
 
+    const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7));
+
     #[tokio::test]
     async fn the_line_is_short_and_one_address_cannot_fill_it() {
         let passwords = Passwords::default();
@@ -299,22 +337,44 @@ mod tests {
         assert_eq!(places.len(), MAX_WAITING_PER_ADDRESS);
         let hash = hash("right");
         let password = Secret::new("right");
+        let check = async |peer| passwords.check(peer, "alice", &password, Some(&hash), 4).await;
+        assert_eq!(check(PEER).await, Proof::Busy);
+        assert_eq!(check(OTHER).await, Proof::Fits);
+        let others: Vec<_> = (1..=200)
+            .filter_map(|last| passwords.wait_in_line(IpAddr::from([10, 0, 1, last])))
+            .collect();
+        assert_eq!(others.len(), MAX_ADDRESSES - 1);
+        drop((places, others));
+        assert!(locked(&passwords.waiting).is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_first_of_an_address_waits_behind_one_of_another_and_not_behind_all() {
+        let passwords = Passwords::default();
+        let computing = Arc::clone(&passwords.turn).acquire_owned().await.unwrap();
+        let guesses: Vec<_> = std::iter::from_fn(|| passwords.wait_in_line(PEER)).collect();
+        let mut guesses: Vec<_> = guesses.iter().map(|place| Box::pin(place.turn())).collect();
+        assert!(guesses.iter_mut().all(|guess| guess.as_mut().now_or_never().is_none()));
+        let place = passwords.wait_in_line(OTHER).unwrap();
+        let mut newcomer = Box::pin(place.turn());
+        assert!(newcomer.as_mut().now_or_never().is_none());
+        drop(computing);
+        let first = guesses.remove(0).now_or_never().flatten().unwrap();
+        assert!(guesses.iter_mut().all(|guess| guess.as_mut().now_or_never().is_none()));
+        drop(first);
+        assert!(newcomer.now_or_never().flatten().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_longer_than_a_scrape() {
+        let passwords = Passwords::default();
+        let _computing = Arc::clone(&passwords.turn).acquire_owned().await.unwrap();
+        let hash = hash("right");
+        let password = Secret::new("right");
         assert_eq!(
             passwords.check(PEER, "alice", &password, Some(&hash), 4).await,
             Proof::Busy
         );
-        let other = IpAddr::from([10, 0, 0, 7]);
-        assert_eq!(
-            passwords.check(other, "alice", &password, Some(&hash), 4).await,
-            Proof::Fits
-        );
-        let others = (1..=200).filter_map(|last| passwords.wait_in_line(IpAddr::from([10, 0, 1, last])));
-        assert_eq!(
-            others.map(std::mem::ManuallyDrop::new).count(),
-            MAX_WAITING - MAX_WAITING_PER_ADDRESS
-        );
-        drop(places);
-        assert!(passwords.wait_in_line(PEER).is_some());
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod value;
 
 pub use desc::{Desc, Family, Kind};
 pub use format::{Format, write_families};
-pub use own::{Own, RequestLabels};
+pub use own::{Own, Refused, RequestLabels};
 pub use page::{Page, Rendered};
 pub use process_usage::ProcessUsage;
 pub use value::Value;

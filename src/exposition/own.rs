@@ -2,6 +2,7 @@
 //!
 //! The library writes OpenMetrics; text 0.0.4 differs in header lines only, which are rewritten here.
 
+use std::ops::Deref;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -23,6 +24,49 @@ pub struct RequestLabels {
     pub code: u32,
 }
 
+/// Why a request was refused. Only what would otherwise leave no trace: a wrong path is the client's own business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refused {
+    NoCredentials,
+    WrongCredentials,
+    /// Too many passwords wait to be checked.
+    LoginsWaiting,
+    /// Too many answers of the kind are on their way.
+    AnswersWaiting,
+    RateLimit,
+    /// Asked under a name that is not ours, or sent by another site's page.
+    Foreign,
+}
+
+impl Refused {
+    const ALL: [Self; 6] = [
+        Self::NoCredentials,
+        Self::WrongCredentials,
+        Self::LoginsWaiting,
+        Self::AnswersWaiting,
+        Self::RateLimit,
+        Self::Foreign,
+    ];
+
+    /// The value of the label `reason`.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::NoCredentials => "no_credentials",
+            Self::WrongCredentials => "wrong_credentials",
+            Self::LoginsWaiting => "logins_waiting",
+            Self::AnswersWaiting => "answers_waiting",
+            Self::RateLimit => "rate_limit",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
+/// Labels of `farmwarden_http_requests_refused_total`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusedLabels {
+    reason: &'static str,
+}
+
 /// Labels of `farmwarden_config_last_reload_*`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FileLabels {
@@ -33,6 +77,7 @@ struct FileLabels {
 #[derive(Clone, Debug, Default)]
 pub struct Own {
     pub requests: Family<RequestLabels, Counter>,
+    requests_refused: Family<RefusedLabels, Counter>,
     pub connections: Gauge,
     pub connections_refused: Counter,
     /// By file: `config`, `web`.
@@ -53,6 +98,16 @@ impl Own {
         if let Some(time) = in_use_since {
             self.config_success_time.get_or_create(&labels).set(time.as_secs_f64());
         }
+    }
+
+    /// A request was refused.
+    pub fn refused(&self, why: Refused) {
+        self.refusals(why).inc();
+    }
+
+    fn refusals(&self, why: Refused) -> impl Deref<Target = Counter> {
+        let reason = why.reason();
+        self.requests_refused.get_or_create(&RefusedLabels { reason })
     }
 
     /// Appends all of them, and the `# EOF` of OpenMetrics: they come last. `process` says how much of the machine this process uses, where that is known.
@@ -80,6 +135,15 @@ impl Own {
             "http_requests",
             "HTTP requests answered, by route and status code",
             self.requests.clone(),
+        );
+        for why in Refused::ALL {
+            // There from the start, so that a first one is seen to be an increase.
+            drop(self.refusals(why));
+        }
+        own.register(
+            "http_requests_refused",
+            "HTTP requests refused, by reason; also in farmwarden_http_requests_total, by code",
+            self.requests_refused.clone(),
         );
         own.register(
             "http_connections",

@@ -1,7 +1,7 @@
 //! One connection: handshake, deadlines, requests.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +40,16 @@ pub(super) struct Served {
 pub(super) enum Accepted {
     Tcp(TcpStream, SocketAddr),
     Control(UnixStream),
+}
+
+impl Accepted {
+    /// Nothing on the control socket.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(_, peer) => Some(peer.ip().to_canonical()),
+            Self::Control(_) => None,
+        }
+    }
 }
 
 impl Served {

@@ -8,6 +8,7 @@ mod compression;
 mod connection;
 mod control_socket;
 pub mod probe;
+mod refusals;
 mod routes;
 mod status_page;
 
@@ -66,7 +67,11 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
 pub async fn serve(listeners: Listeners, routes: Arc<Routes>, access: Arc<Access>, stop: watch::Receiver<bool>) {
     let following = Arc::clone(&access).follow(routes.own().clone(), routes.clock().clone());
     let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let served = Arc::new(Served { routes, access, stop });
+    let served = Arc::new(Served {
+        routes: Arc::clone(&routes),
+        access,
+        stop,
+    });
     let mut accepting = JoinSet::new();
     for listener in listeners.tcp {
         accepting.spawn(accept(Listener::Tcp(listener), Arc::clone(&served), Arc::clone(&free)));
@@ -77,6 +82,7 @@ pub async fn serve(listeners: Listeners, routes: Arc<Routes>, access: Arc<Access
     }
     tokio::select! {
         () = following => {}
+        () = routes.refusals().keep_telling() => {}
         () = async { while accepting.join_next().await.is_some() {} } => {}
     }
 }
@@ -120,7 +126,7 @@ async fn accept(listener: Listener, served: Arc<Served>, free: Arc<Semaphore>) {
                         });
                     }
                     Err(_) => {
-                        served.routes.own().connections_refused.inc();
+                        served.routes.refusals().connection(accepted.peer());
                     }
                 }
             }

@@ -22,11 +22,12 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::answer::{Answer, HTML};
+use super::refusals::Refusals;
 use super::status_page::{self, View};
 use super::{Reload, api, compression, probe};
 use crate::access::{Access, Need, Scope, Tcp, Via};
 use crate::clock::Clock;
-use crate::exposition::{Family, Format, Own, ProcessUsage, RequestLabels, write_families};
+use crate::exposition::{Family, Format, Own, ProcessUsage, Refused, RequestLabels, write_families};
 use crate::relations;
 use crate::report::Report;
 use crate::store::{self, Store};
@@ -84,6 +85,7 @@ pub fn is_taken(path: &str) -> bool {
 pub struct Routes {
     store: Arc<Store>,
     own: Own,
+    refusals: Refusals,
     clock: Clock,
     telemetry_path: String,
     order: Vec<&'static Family>,
@@ -118,6 +120,7 @@ impl Routes {
     ) -> Self {
         Self {
             store,
+            refusals: Refusals::new(own.clone()),
             own,
             clock,
             telemetry_path,
@@ -134,6 +137,10 @@ impl Routes {
         &self.own
     }
 
+    pub(super) fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -146,7 +153,12 @@ impl Routes {
         // Nothing of the request is looked at before it is clear that it may be answered.
         let answer = match access.admit(&request, via, route.need).await {
             Ok(()) => self.route(route, request, via).await,
-            Err(refusal) => Answer::refusal(refusal),
+            Err(refusal) => {
+                if let Some(why) = refusal.why {
+                    self.refusals.request(why, via.peer());
+                }
+                Answer::refusal(refusal)
+            }
         };
         let labels = RequestLabels {
             route: route.path,
@@ -185,8 +197,8 @@ impl Routes {
             return Answer::words(StatusCode::PAYLOAD_TOO_LARGE, "no body is expected here");
         }
         match route.path {
-            "/metrics" => self.metrics(headers),
-            "/probe" => self.probe(&request).await,
+            "/metrics" => self.metrics(headers, via),
+            "/probe" => self.probe(&request, via).await,
             "/-/ready" => self.ready(),
             "/-/reload" => self.reload().await,
             "/" | "/api/v1/targets" | "/api/v1/sd" => self.report(route, &request, via),
@@ -205,7 +217,7 @@ impl Routes {
 
     /// What is known now, for people, for programs, or as a list of targets for Prometheus.
     fn report(&self, route: &Route, request: &Request<Incoming>, via: Via) -> Answer {
-        let permit = match place(&self.reports, MAX_REPORTS) {
+        let permit = match self.place(&self.reports, MAX_REPORTS, via) {
             Ok(permit) => permit,
             Err(answer) => return answer,
         };
@@ -266,7 +278,7 @@ impl Routes {
         }
     }
 
-    async fn probe(&self, request: &Request<Incoming>) -> Answer {
+    async fn probe(&self, request: &Request<Incoming>, via: Via) -> Answer {
         let headers = request.headers();
         let asked = request.headers().get("x-prometheus-scrape-timeout-seconds");
         let asked = asked.map(|value| value.to_str().unwrap_or_default());
@@ -282,7 +294,7 @@ impl Routes {
             let words = "there is no such target; /api/v1/targets lists all, and nothing else is ever probed";
             return Answer::words(StatusCode::NOT_FOUND, words);
         };
-        let permit = match place(&self.probes, MAX_PROBES) {
+        let permit = match self.place(&self.probes, MAX_PROBES, via) {
             Ok(permit) => permit,
             Err(answer) => return answer,
         };
@@ -291,8 +303,8 @@ impl Routes {
         Answer::page(format.content_type(), page, permit)
     }
 
-    fn metrics(&self, headers: &HeaderMap) -> Answer {
-        let permit = match place(&self.scrapes, MAX_SCRAPES) {
+    fn metrics(&self, headers: &HeaderMap, via: Via) -> Answer {
+        let permit = match self.place(&self.scrapes, MAX_SCRAPES, via) {
             Ok(permit) => permit,
             Err(answer) => return answer,
         };
@@ -304,6 +316,15 @@ impl Routes {
             gzip,
             ..Answer::page(format.content_type(), page, permit)
         }
+    }
+
+    /// One of the places for answers of a kind, or the answer that there is none.
+    fn place(&self, places: &Arc<Semaphore>, all: usize, via: Via) -> Result<OwnedSemaphorePermit, Answer> {
+        Arc::clone(places).try_acquire_owned().map_err(|_| {
+            self.refusals.request(Refused::AnswersWaiting, via.peer());
+            let words = format!("{all} such answers are being made or read already; ask again");
+            Answer::words(StatusCode::SERVICE_UNAVAILABLE, words)
+        })
     }
 
     /// The whole page as it is sent, and whether it was compressed.
@@ -325,14 +346,6 @@ impl Routes {
         self.last_size.store(out.len(), Ordering::Relaxed);
         out
     }
-}
-
-/// One of the places for answers of a kind, or the answer that there is none.
-fn place(places: &Arc<Semaphore>, all: usize) -> Result<OwnedSemaphorePermit, Answer> {
-    Arc::clone(places).try_acquire_owned().map_err(|_| {
-        let words = format!("{all} such answers are being made or read already; ask again");
-        Answer::words(StatusCode::SERVICE_UNAVAILABLE, words)
-    })
 }
 
 /// Under which address the client reached us.

@@ -326,6 +326,68 @@ async fn a_flood_of_wrong_passwords_does_not_delay_those_who_are_known() {
     guesses.abort_all();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_guesses_does_not_keep_out_a_right_password_from_another_address() {
+    let slow = bcrypt::hash("x", SLOW - 4).unwrap();
+    let web = Web::new(&format!(
+        "basic_auth_users: {{ada: '{}', grace: '{slow}'}}\n",
+        hash("right")
+    ));
+    let warden = std::sync::Arc::new(web.start().await);
+    let (refused, mut first_refused) = tokio::sync::mpsc::channel(1);
+    let mut guesses = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let (warden, refused) = (std::sync::Arc::clone(&warden), refused.clone());
+        guesses.spawn(async move {
+            loop {
+                if status(&warden, "/metrics", &basic("grace", "guess")).await == 503 {
+                    refused.try_send(()).ok();
+                }
+            }
+        });
+    }
+    first_refused.recv().await.unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let stream = socket.connect(warden.address).await.unwrap();
+    let request = format!(
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}\r\n",
+        basic("ada", "right")
+    );
+    let page = exchange(stream, request.as_bytes()).await.unwrap();
+    guesses.abort_all();
+    assert_eq!(page.status, 200, "{}", page.text());
+    let waiting = "farmwarden_http_requests_refused_total{reason=\"logins_waiting\"} ";
+    assert!(page.text().contains(waiting), "{}", page.text());
+    assert!(!page.text().contains(&format!("{waiting}0\n")), "{}", page.text());
+}
+
+#[tokio::test]
+async fn what_is_refused_is_counted_by_reason() {
+    let web = Web::new(&format!("basic_auth_users: {{ada: '{}'}}\n", hash("right")));
+    let warden = web.start().await;
+    for (headers, expected) in [
+        (String::new(), 401),
+        (basic("ada", "wrong"), 401),
+        (basic("eve", "right"), 401),
+        ("Sec-Fetch-Site: cross-site\r\n".to_owned(), 403),
+    ] {
+        assert_eq!(warden.ask("POST", "/", &headers).await.status, expected, "{headers}");
+    }
+    let page = warden.ask("GET", "/metrics", &basic("ada", "right")).await;
+    for (reason, count) in [
+        ("no_credentials", 1),
+        ("wrong_credentials", 2),
+        ("foreign", 1),
+        ("rate_limit", 0),
+        ("logins_waiting", 0),
+        ("answers_waiting", 0),
+    ] {
+        let line = format!("farmwarden_http_requests_refused_total{{reason=\"{reason}\"}} {count}\n");
+        assert!(page.text().contains(&line), "{line}: {}", page.text());
+    }
+}
+
 #[tokio::test]
 async fn every_answer_tells_browsers_to_be_careful_and_the_file_may_replace_that() {
     let warden = Warden::start("").await;
