@@ -11,6 +11,7 @@
 
 mod alone;
 mod mounts;
+mod on_chain;
 mod page;
 mod prometheus;
 mod reload;

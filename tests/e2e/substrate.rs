@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::support::{Farmwarden, LONG, Process, Samples, directory, free_port, handed_over, http, own, wait_for};
 
 /// Blocks are made only when asked for.
-struct Chopsticks {
-    address: String,
+pub(super) struct Chopsticks {
+    pub(super) address: String,
     process: Process,
     _directory: tempfile::TempDir,
 }
 
 impl Chopsticks {
-    fn start(port: u16) -> Self {
+    pub(super) fn start(port: u16) -> Self {
         let modules = handed_over("E2E_CHOPSTICKS").join("node_modules");
         let directory = directory();
         let genesis = genesis(&modules, directory.path());
@@ -45,7 +45,7 @@ impl Chopsticks {
         }
     }
 
-    fn call(&self, method: &str, params: &Value) -> Value {
+    pub(super) fn call(&self, method: &str, params: &Value) -> Value {
         http::rpc(&self.address, method, params).unwrap()
     }
 
