@@ -7,13 +7,14 @@
 mod time;
 
 use crate::clock::UnixTime;
-use time::split_time;
+use time::{MonthDay, Stamp, split_time};
 
 /// A worker's last message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// When it was written, if the text says so with its year.
+    /// When it was written, as far as the text says so. One without its year is completed by [`Self::dated`].
     pub at: Option<UnixTime>,
+    yearless: Option<MonthDay>,
     pub kind: Kind,
     /// For people; cut, on one line.
     pub text: String,
@@ -46,11 +47,13 @@ pub enum Kind {
     MqEgress,
     /// The chain has the worker in another pool than PRB: restarting is useless.
     WrongPool,
+    /// PRB v3 has stopped the worker, and leaves it so until it is restarted.
+    NeedsRestart,
     OtherError,
 }
 
 impl Kind {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Normal,
         Self::ChainStep,
         Self::CoolingDown,
@@ -63,6 +66,7 @@ impl Kind {
         Self::ConnUnreachable,
         Self::MqEgress,
         Self::WrongPool,
+        Self::NeedsRestart,
         Self::OtherError,
     ];
 
@@ -81,6 +85,7 @@ impl Kind {
             Self::ConnUnreachable => "conn_unreachable",
             Self::MqEgress => "mq_egress",
             Self::WrongPool => "wrong_pool",
+            Self::NeedsRestart => "needs_restart",
             Self::OtherError => "other_error",
         }
     }
@@ -92,6 +97,7 @@ const PATTERNS: &[(&str, Kind)] = &[
     ("worker unresponsive", Kind::UnresponsiveNotice),
     ("blocknumbermismatch", Kind::BlockNumberMismatch),
     ("assigned to other pool", Kind::WrongPool),
+    ("need restart manually", Kind::NeedsRestart),
     ("cooling down", Kind::CoolingDown),
     ("sync only mode", Kind::SyncOnly),
     ("isruntimereturnederror", Kind::PruntimeError),
@@ -116,6 +122,9 @@ const PATTERNS: &[(&str, Kind)] = &[
     ("timed out", Kind::Timeout),
     // A connection that is not made in time. The old HTTP client puts the same code into its timeouts of answers.
     ("etimedout", Kind::ConnUnreachable),
+    // Newer v3 after three failures of the connection, v0's old HTTP client: which one stands behind it, if anywhere.
+    ("continously received", Kind::ConnUnreachable),
+    ("requesterror", Kind::ConnUnreachable),
     ("state changed from", Kind::Normal),
     ("getting ra report", Kind::ChainStep),
     ("registering worker", Kind::ChainStep),
@@ -130,7 +139,6 @@ const PATTERNS: &[(&str, Kind)] = &[
     ("re-register done", Kind::ChainStep),
     ("error", Kind::OtherError),
     ("failed", Kind::OtherError),
-    ("need restart manually", Kind::OtherError),
     // Serialised errors of the old HTTP client.
     ("\"code\":", Kind::OtherError),
 ];
@@ -142,18 +150,44 @@ const SHOWN: usize = 240;
 
 impl Message {
     /// Any text is a message. Forms: `[2022-06-01T20:00:00+08:00] text` (v2), `1636889212205 - text` (v0, older v2),
-    /// `[2023-05-01 10:00:00.123456 +00:00] text` (v3) and `[12-20 10:00:00] text` (newer v3; without a year it is no
-    /// time).
+    /// `[2023-05-01 10:00:00.123456 +00:00] text` (v3) and `[12-20 10:00:00] text` (newer v3).
     pub fn read(text: &str) -> Self {
         let beginning: String = text.chars().take(LOOKED_AT).collect();
-        let (at, words) = split_time(&beginning);
+        let (stamp, words) = split_time(&beginning);
         let lower = words.to_lowercase();
         let found = PATTERNS.iter().find(|(part, _)| lower.contains(part));
         let clean = words.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let (at, yearless) = match stamp {
+            Some(Stamp::At(at)) => (Some(at), None),
+            Some(Stamp::Yearless(day)) => (None, Some(day)),
+            None => (None, None),
+        };
         Self {
             at,
+            yearless,
             kind: found.map_or(Kind::Normal, |(_, kind)| *kind),
             text: clean.take(SHOWN).collect(),
+        }
+    }
+
+    /// The same with other words, which say better what happened.
+    #[must_use]
+    pub fn saying(self, words: &str) -> Self {
+        let Self { at, yearless, .. } = self;
+        Self {
+            at,
+            yearless,
+            ..Self::read(words)
+        }
+    }
+
+    /// The same with a time that lacks its year put into the last one that fits.
+    #[must_use]
+    pub fn dated(self, now: UnixTime) -> Self {
+        let completed = self.yearless.and_then(|day| day.before(now));
+        Self {
+            at: self.at.or(completed),
+            ..self
         }
     }
 }
@@ -209,6 +243,25 @@ mod tests {
             Kind::MqEgress
         );
         assert_eq!(kind(r#""Error: Worker is assigned to other pool!""#), Kind::WrongPool);
+        assert_eq!(
+            kind("Need Restart Manually! Worker Info is not matching prb internal status."),
+            Kind::NeedsRestart
+        );
+        let thrice = "Continously received 3 errors from pRuntime";
+        assert_eq!(kind(thrice), Kind::ConnUnreachable);
+        assert_eq!(kind(&format!("{thrice}: operation timed out")), Kind::Timeout);
+        assert_eq!(
+            kind(&format!("{thrice}: Connection refused (os error 111)")),
+            Kind::ConnRefused
+        );
+        assert_eq!(
+            kind(r#"{"name":"RequestError","code":"ECONNREFUSED"}"#),
+            Kind::ConnRefused
+        );
+        assert_eq!(
+            kind(r#"{"name":"RequestError","code":"ECONNRESET"}"#),
+            Kind::ConnUnreachable
+        );
         assert_eq!(kind("Failed to update runtime information!"), Kind::OtherError);
         assert_eq!(kind(r#""Error: something new""#), Kind::OtherError);
     }
