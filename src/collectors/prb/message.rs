@@ -4,15 +4,17 @@
 //! and heights are trusted more. The kinds follow `runtime-bridge` (`src/lifecycle/runner`) and `phala-blockchain`
 //! (`standalone/prb`); the text itself is for people only.
 
-use std::time::Duration;
+mod time;
 
 use crate::clock::UnixTime;
+use time::{MonthDay, Stamp, split_time};
 
 /// A worker's last message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// When it was written, if the text says so with its year.
+    /// When it was written, as far as the text says so. One without its year is completed by [`Self::dated`].
     pub at: Option<UnixTime>,
+    yearless: Option<MonthDay>,
     pub kind: Kind,
     /// For people; cut, on one line.
     pub text: String,
@@ -45,11 +47,13 @@ pub enum Kind {
     MqEgress,
     /// The chain has the worker in another pool than PRB: restarting is useless.
     WrongPool,
+    /// PRB v3 has stopped the worker, and leaves it so until it is restarted.
+    NeedsRestart,
     OtherError,
 }
 
 impl Kind {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Normal,
         Self::ChainStep,
         Self::CoolingDown,
@@ -62,6 +66,7 @@ impl Kind {
         Self::ConnUnreachable,
         Self::MqEgress,
         Self::WrongPool,
+        Self::NeedsRestart,
         Self::OtherError,
     ];
 
@@ -80,6 +85,7 @@ impl Kind {
             Self::ConnUnreachable => "conn_unreachable",
             Self::MqEgress => "mq_egress",
             Self::WrongPool => "wrong_pool",
+            Self::NeedsRestart => "needs_restart",
             Self::OtherError => "other_error",
         }
     }
@@ -91,6 +97,7 @@ const PATTERNS: &[(&str, Kind)] = &[
     ("worker unresponsive", Kind::UnresponsiveNotice),
     ("blocknumbermismatch", Kind::BlockNumberMismatch),
     ("assigned to other pool", Kind::WrongPool),
+    ("need restart manually", Kind::NeedsRestart),
     ("cooling down", Kind::CoolingDown),
     ("sync only mode", Kind::SyncOnly),
     ("isruntimereturnederror", Kind::PruntimeError),
@@ -115,6 +122,9 @@ const PATTERNS: &[(&str, Kind)] = &[
     ("timed out", Kind::Timeout),
     // A connection that is not made in time. The old HTTP client puts the same code into its timeouts of answers.
     ("etimedout", Kind::ConnUnreachable),
+    // Newer v3 after three failures of the connection, v0's old HTTP client: which one stands behind it, if anywhere.
+    ("continously received", Kind::ConnUnreachable),
+    ("requesterror", Kind::ConnUnreachable),
     ("state changed from", Kind::Normal),
     ("getting ra report", Kind::ChainStep),
     ("registering worker", Kind::ChainStep),
@@ -129,7 +139,6 @@ const PATTERNS: &[(&str, Kind)] = &[
     ("re-register done", Kind::ChainStep),
     ("error", Kind::OtherError),
     ("failed", Kind::OtherError),
-    ("need restart manually", Kind::OtherError),
     // Serialised errors of the old HTTP client.
     ("\"code\":", Kind::OtherError),
 ];
@@ -141,90 +150,46 @@ const SHOWN: usize = 240;
 
 impl Message {
     /// Any text is a message. Forms: `[2022-06-01T20:00:00+08:00] text` (v2), `1636889212205 - text` (v0, older v2),
-    /// `[2023-05-01 10:00:00.123456 +00:00] text` (v3) and `[12-20 10:00:00] text` (newer v3; without a year it is no
-    /// time).
+    /// `[2023-05-01 10:00:00.123456 +00:00] text` (v3) and `[12-20 10:00:00] text` (newer v3).
     pub fn read(text: &str) -> Self {
         let beginning: String = text.chars().take(LOOKED_AT).collect();
-        let (at, words) = split_time(&beginning);
+        let (stamp, words) = split_time(&beginning);
         let lower = words.to_lowercase();
         let found = PATTERNS.iter().find(|(part, _)| lower.contains(part));
         let clean = words.chars().map(|c| if c.is_control() { ' ' } else { c });
+        let (at, yearless) = match stamp {
+            Some(Stamp::At(at)) => (Some(at), None),
+            Some(Stamp::Yearless(day)) => (None, Some(day)),
+            None => (None, None),
+        };
         Self {
             at,
+            yearless,
             kind: found.map_or(Kind::Normal, |(_, kind)| *kind),
             text: clean.take(SHOWN).collect(),
         }
     }
-}
 
-fn split_time(text: &str) -> (Option<UnixTime>, &str) {
-    if let Some((stamp, words)) = text.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
-        // Something in brackets that is no time belongs to the message.
-        if stamp.starts_with(|c: char| c.is_ascii_digit()) {
-            return (iso_time(stamp), words);
+    /// The same with other words, which say better what happened.
+    #[must_use]
+    pub fn saying(self, words: &str) -> Self {
+        let Self { at, yearless, .. } = self;
+        Self {
+            at,
+            yearless,
+            ..Self::read(words)
         }
     }
-    if let Some((millis, words)) = text.split_once(" - ") {
-        // From 2001 on: a smaller number is no time.
-        if let Ok(millis @ 1_000_000_000_000..=MOST_MILLIS) = millis.parse() {
-            return (Some(UnixTime::from_millis(millis)), words);
+
+    /// The same with a time that lacks its year put into the last one that fits.
+    #[must_use]
+    pub fn dated(self, now: UnixTime) -> Self {
+        let completed = self.yearless.and_then(|day| day.before(now));
+        Self {
+            at: self.at.or(completed),
+            ..self
         }
     }
-    (None, text)
-}
-
-/// The year 9999.
-const MOST_MILLIS: u64 = 253_402_300_799_999;
-
-/// `2022-06-01T20:00:00+08:00`, also with a blank for the `T`, a fraction, a blank before the offset, or `Z`.
-fn iso_time(stamp: &str) -> Option<UnixTime> {
-    let (date, time) = stamp.split_once(['T', ' '])?;
-    let [year, month, day] = numbers(date, '-')?;
-    let zone_at = time.find(['+', '-', 'Z', ' '])?;
-    let (clock, zone) = time.split_at_checked(zone_at)?;
-    let [hour, minute, second] = numbers(clock.split('.').next()?, ':')?;
-    let sound = (1971..=9999).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=31).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second <= 60;
-    let local = days_since_1970(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
-    let utc = local - offset(zone.trim())?;
-    let seconds = sound.then(|| u64::try_from(utc).ok()).flatten()?;
-    Some(UnixTime::from_duration(Duration::from_secs(seconds)))
-}
-
-/// Seconds that the zone is ahead of UTC.
-fn offset(zone: &str) -> Option<i64> {
-    let (sign, digits) = match (zone.strip_prefix('+'), zone.strip_prefix('-')) {
-        (Some(digits), _) => (1, digits),
-        (_, Some(digits)) => (-1, digits),
-        _ => return (zone == "Z").then_some(0),
-    };
-    let [hours, minutes] = numbers(digits, ':')?;
-    Some(sign * (hours * 3_600 + minutes * 60))
-}
-
-/// Exactly `COUNT` short numbers.
-fn numbers<const COUNT: usize>(text: &str, separator: char) -> Option<[i64; COUNT]> {
-    let number = |digits: &str| {
-        let short = (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        short.then(|| digits.parse().ok()).flatten()
-    };
-    let all: Option<Vec<i64>> = text.split(separator).map(number).collect();
-    all?.try_into().ok()
-}
-
-/// By counting from 1 March, so that a leap day is the last one of its year (proleptic Gregorian).
-const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let leap_days = year / 4 - year / 100 + year / 400;
-    365 * year + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
 }
 
 #[cfg(test)]
@@ -235,28 +200,6 @@ mod tests {
 
     fn kind(text: &str) -> Kind {
         Message::read(&format!("[2022-06-01T20:00:00+08:00] {text}")).kind
-    }
-
-    #[test]
-    fn every_form_of_time_is_read() {
-        let time = |text: &str| Message::read(text).at.map(UnixTime::as_secs_f64);
-        assert_eq!(time("[2022-06-01T20:00:00+08:00] x"), Some(1_654_084_800.0));
-        assert_eq!(time("[2022-06-01T12:00:00Z] x"), Some(1_654_084_800.0));
-        assert_eq!(time("[2022-06-01T06:30:00-05:30] x"), Some(1_654_084_800.0));
-        assert_eq!(time("[2024-02-29T00:00:00+00:00] x"), Some(1_709_164_800.0));
-        assert_eq!(time("1636889212205 - x"), Some(1_636_889_212.205));
-        assert_eq!(time("[2023-05-01 10:00:00.123456 +00:00] x"), Some(1_682_935_200.0));
-        for without in [
-            "[12-20 10:00:00] x",
-            "x",
-            "",
-            "[] x",
-            "[2022-13-01T00:00:00Z] x",
-            "7 - x",
-            "[1] x",
-        ] {
-            assert_eq!(time(without), None, "{without}");
-        }
     }
 
     #[test]
@@ -300,6 +243,25 @@ mod tests {
             Kind::MqEgress
         );
         assert_eq!(kind(r#""Error: Worker is assigned to other pool!""#), Kind::WrongPool);
+        assert_eq!(
+            kind("Need Restart Manually! Worker Info is not matching prb internal status."),
+            Kind::NeedsRestart
+        );
+        let thrice = "Continously received 3 errors from pRuntime";
+        assert_eq!(kind(thrice), Kind::ConnUnreachable);
+        assert_eq!(kind(&format!("{thrice}: operation timed out")), Kind::Timeout);
+        assert_eq!(
+            kind(&format!("{thrice}: Connection refused (os error 111)")),
+            Kind::ConnRefused
+        );
+        assert_eq!(
+            kind(r#"{"name":"RequestError","code":"ECONNREFUSED"}"#),
+            Kind::ConnRefused
+        );
+        assert_eq!(
+            kind(r#"{"name":"RequestError","code":"ECONNRESET"}"#),
+            Kind::ConnUnreachable
+        );
         assert_eq!(kind("Failed to update runtime information!"), Kind::OtherError);
         assert_eq!(kind(r#""Error: something new""#), Kind::OtherError);
     }
@@ -340,16 +302,6 @@ mod tests {
             let message = Message::read(&text);
             prop_assert!(message.text.chars().count() <= SHOWN);
             prop_assert!(!message.text.chars().any(char::is_control));
-        }
-
-        #[test]
-        fn anything_in_brackets_is_a_time_or_none(stamp in "[0-9TZ:. +-]{0,40}") {
-            drop(Message::read(&format!("[{stamp}] x")));
-        }
-
-        #[test]
-        fn every_day_is_one_after_the_day_before(day in 1_i64..28, month in 1_i64..=12, year in 1971_i64..9999) {
-            prop_assert_eq!(days_since_1970(year, month, day) + 1, days_since_1970(year, month, day + 1));
         }
     }
 }

@@ -372,7 +372,8 @@ fn watched(listed: Listed<Worker>, before: Option<&Seen<Arc<Workers>>>, provided
         .map(|row| (row.worker.identity.uuid.as_str(), row))
         .collect();
     let labels = label::workers(&listed.rows);
-    let rows = listed.rows.into_iter().zip(labels).map(|(worker, label)| {
+    let rows = listed.rows.into_iter().zip(labels).map(|(mut worker, label)| {
+        worker.message = worker.message.dated(now.wall);
         let before = before.get(worker.identity.uuid.as_str());
         let watch = Watch::next(&worker, before.copied(), provided, now);
         Row { label, worker, watch }
