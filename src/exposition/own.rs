@@ -24,7 +24,7 @@ pub struct RequestLabels {
     pub code: u32,
 }
 
-/// Why a request was refused. Only what would otherwise leave no trace: a wrong path is the client's own business.
+/// Why a request was refused, or its answer cut. Only what would otherwise leave no trace: a wrong path is the client's own business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refused {
     NoCredentials,
@@ -33,17 +33,20 @@ pub enum Refused {
     LoginsWaiting,
     /// Too many answers of the kind are on their way.
     AnswersWaiting,
+    /// An answer was cut because it was read slowly and others waited for its place.
+    SlowReader,
     RateLimit,
     /// Asked under a name that is not ours, or sent by another site's page.
     Foreign,
 }
 
 impl Refused {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::NoCredentials,
         Self::WrongCredentials,
         Self::LoginsWaiting,
         Self::AnswersWaiting,
+        Self::SlowReader,
         Self::RateLimit,
         Self::Foreign,
     ];
@@ -55,6 +58,7 @@ impl Refused {
             Self::WrongCredentials => "wrong_credentials",
             Self::LoginsWaiting => "logins_waiting",
             Self::AnswersWaiting => "answers_waiting",
+            Self::SlowReader => "slow_reader",
             Self::RateLimit => "rate_limit",
             Self::Foreign => "foreign",
         }
@@ -142,7 +146,7 @@ impl Own {
         }
         own.register(
             "http_requests_refused",
-            "HTTP requests refused, by reason; also in farmwarden_http_requests_total, by code",
+            "HTTP requests refused, or cut because their answer was read slowly, by reason; also in farmwarden_http_requests_total, by code",
             self.requests_refused.clone(),
         );
         own.register(

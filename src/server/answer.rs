@@ -4,7 +4,6 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::{api, status_page};
 use crate::access::Refusal;
@@ -23,12 +22,12 @@ pub(super) struct Answer {
 }
 
 /// A page on its way; its place is free again when the last byte was handed to the kernel or the client is gone.
-struct Sent {
+struct Sent<P> {
     page: Vec<u8>,
-    _permit: OwnedSemaphorePermit,
+    _place: P,
 }
 
-impl AsRef<[u8]> for Sent {
+impl<P> AsRef<[u8]> for Sent<P> {
     fn as_ref(&self) -> &[u8] {
         &self.page
     }
@@ -48,10 +47,14 @@ impl Answer {
     }
 
     /// A page that holds a place until it is sent.
-    pub(super) fn page(content_type: &'static str, page: impl Into<Vec<u8>>, permit: OwnedSemaphorePermit) -> Self {
+    pub(super) fn page(
+        content_type: &'static str,
+        page: impl Into<Vec<u8>>,
+        place: impl Send + Sync + 'static,
+    ) -> Self {
         let sent = Sent {
             page: page.into(),
-            _permit: permit,
+            _place: place,
         };
         Self {
             status: StatusCode::OK,

@@ -36,6 +36,14 @@ pub(super) struct Served {
     pub(super) stop: watch::Receiver<bool>,
 }
 
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub(super) via: Via,
+    /// Told when it is to go because it does not read and others wait.
+    pub(super) cut: Arc<Notify>,
+}
+
 /// A connection as it was accepted.
 pub(super) enum Accepted {
     Tcp(TcpStream, SocketAddr),
@@ -105,10 +113,15 @@ impl Served {
 
     async fn requests<S: AsyncRead + AsyncWrite + Unpin + Send>(&self, stream: S, via: Via) {
         let asked = Notify::new();
+        let client = Client {
+            via,
+            cut: Arc::default(),
+        };
         let service = service_fn(|request| {
             asked.notify_one();
             let (routes, access) = (Arc::clone(&self.routes), Arc::clone(&self.access));
-            async move { Ok::<_, Infallible>(routes.answer(request, via, &access).await) }
+            let client = client.clone();
+            async move { Ok::<_, Infallible>(routes.answer(request, &client, &access).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -129,6 +142,8 @@ impl Served {
             ended = connection.as_mut() => Some(ended),
             _ = stop.wait_for(|stop| *stop) => None,
             () = never_asked => None,
+            // It does not read, so it cannot be told.
+            () = client.cut.notified() => return,
             () = tokio::time::sleep(CONNECTION_WITHIN) => None,
         };
         let ended = if ended.is_none() {

@@ -7,6 +7,7 @@ mod api;
 mod compression;
 mod connection;
 mod control_socket;
+mod places;
 pub mod probe;
 mod refusals;
 mod routes;

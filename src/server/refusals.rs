@@ -146,6 +146,7 @@ impl Line {
             Kind::Request(Refused::AnswersWaiting) => {
                 "refused (503): too many answers are on their way to slow readers"
             }
+            Kind::Request(Refused::SlowReader) => "cut: its reader was slow and others waited",
             Kind::Request(Refused::RateLimit) => "refused (429): more than rate_limit in the web configuration allows",
             Kind::Request(Refused::Foreign) => {
                 "refused (421, 403): asked under a name that is not ours (--web.allowed-host), or sent by another site's page"

@@ -19,9 +19,12 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::answer::{Answer, HTML};
+use super::connection::Client;
+use super::places::{Place, Places, Reader};
 use super::refusals::Refusals;
 use super::status_page::{self, View};
 use super::{Reload, api, compression, probe};
@@ -91,13 +94,14 @@ pub struct Routes {
     order: Vec<&'static Family>,
     /// Size of the last page: growing a buffer step by step would cost more than filling it.
     last_size: AtomicUsize,
-    scrapes: Arc<Semaphore>,
+    scrapes: Arc<Places>,
     probes: Arc<Semaphore>,
-    reports: Arc<Semaphore>,
+    reports: Arc<Places>,
     reloads: mpsc::Sender<Reload>,
 }
 
-/// Pages that are being sent at once. Without it clients that ask and do not read would hold a page of memory each.
+/// Pages that are being sent at once, one more than that for a moment while a slow reader gives way. Without it clients
+/// that ask and do not read would hold a page of memory each.
 const MAX_SCRAPES: usize = 16;
 /// The same for the status page and the API, which a large farm makes large, too. Their own, so that people who keep
 /// them open never cost a scrape.
@@ -126,9 +130,9 @@ impl Routes {
             telemetry_path,
             order: [store::FAMILIES, relations::FAMILIES, families].concat(),
             last_size: AtomicUsize::new(0),
-            scrapes: Arc::new(Semaphore::new(MAX_SCRAPES)),
+            scrapes: Places::new(MAX_SCRAPES),
             probes: Arc::new(Semaphore::new(MAX_PROBES)),
-            reports: Arc::new(Semaphore::new(MAX_REPORTS)),
+            reports: Places::new(MAX_REPORTS),
             reloads,
         }
     }
@@ -145,17 +149,22 @@ impl Routes {
         &self.clock
     }
 
-    pub(super) async fn answer(&self, request: Request<Incoming>, via: Via, access: &Access) -> Response<Full<Bytes>> {
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        client: &Client,
+        access: &Access,
+    ) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         let route = self.find(path);
         let in_json = path.starts_with("/api/");
         let head_only = request.method() == Method::HEAD;
         // Nothing of the request is looked at before it is clear that it may be answered.
-        let answer = match access.admit(&request, via, route.need).await {
-            Ok(()) => self.route(route, request, via).await,
+        let answer = match access.admit(&request, client.via, route.need).await {
+            Ok(()) => self.route(route, request, client).await,
             Err(refusal) => {
                 if let Some(why) = refusal.why {
-                    self.refusals.request(why, via.peer());
+                    self.refusals.request(why, client.via.peer());
                 }
                 Answer::refusal(refusal)
             }
@@ -181,7 +190,7 @@ impl Routes {
         ROUTES.iter().find(is_asked).unwrap_or(OTHER)
     }
 
-    async fn route(&self, route: &Route, request: Request<Incoming>, via: Via) -> Answer {
+    async fn route(&self, route: &Route, request: Request<Incoming>, client: &Client) -> Answer {
         if route.path == OTHER.path {
             return Answer::words(StatusCode::NOT_FOUND, self.what_there_is());
         }
@@ -197,11 +206,11 @@ impl Routes {
             return Answer::words(StatusCode::PAYLOAD_TOO_LARGE, "no body is expected here");
         }
         match route.path {
-            "/metrics" => self.metrics(headers, via),
-            "/probe" => self.probe(&request, via).await,
+            "/metrics" => self.metrics(headers, client),
+            "/probe" => self.probe(&request, client).await,
             "/-/ready" => self.ready(),
             "/-/reload" => self.reload().await,
-            "/" | "/api/v1/targets" | "/api/v1/sd" => self.report(route, &request, via),
+            "/" | "/api/v1/targets" | "/api/v1/sd" => self.report(route, &request, client),
             _ => Answer::words(StatusCode::OK, "farmwarden runs"),
         }
     }
@@ -216,9 +225,9 @@ impl Routes {
     }
 
     /// What is known now, for people, for programs, or as a list of targets for Prometheus.
-    fn report(&self, route: &Route, request: &Request<Incoming>, via: Via) -> Answer {
-        let permit = match self.place(&self.reports, MAX_REPORTS, via) {
-            Ok(permit) => permit,
+    fn report(&self, route: &Route, request: &Request<Incoming>, client: &Client) -> Answer {
+        let place = match self.place(&self.reports, client) {
+            Ok(place) => place,
             Err(answer) => return answer,
         };
         let report = Report::of(&self.store, self.clock.now());
@@ -228,21 +237,21 @@ impl Routes {
                 let (status, text) = api::targets(report, view.target.as_deref());
                 Answer {
                     status,
-                    ..Answer::page(api::JSON, text, permit)
+                    ..Answer::page(api::JSON, text, place)
                 }
             }
             "/api/v1/sd" => {
-                let tls = matches!(via, Via::Tcp(Tcp { tls: true, .. }));
+                let tls = matches!(client.via, Via::Tcp(Tcp { tls: true, .. }));
                 match host(request) {
-                    Some(host) => Answer::page(api::JSON, api::discovery(&report, host, tls), permit),
+                    Some(host) => Answer::page(api::JSON, api::discovery(&report, host, tls), place),
                     None => Answer::words(StatusCode::BAD_REQUEST, "the request needs a Host header"),
                 }
             }
             _ => match status_page::render(report, &self.telemetry_path, &view) {
-                Some(page) => Answer::page(HTML, page, permit),
+                Some(page) => Answer::page(HTML, page, place),
                 None => Answer {
                     status: StatusCode::NOT_FOUND,
-                    ..Answer::page(HTML, status_page::unknown_target(&view), permit)
+                    ..Answer::page(HTML, status_page::unknown_target(&view), place)
                 },
             },
         }
@@ -278,7 +287,7 @@ impl Routes {
         }
     }
 
-    async fn probe(&self, request: &Request<Incoming>, via: Via) -> Answer {
+    async fn probe(&self, request: &Request<Incoming>, client: &Client) -> Answer {
         let headers = request.headers();
         let asked = request.headers().get("x-prometheus-scrape-timeout-seconds");
         let asked = asked.map(|value| value.to_str().unwrap_or_default());
@@ -294,18 +303,18 @@ impl Routes {
             let words = "there is no such target; /api/v1/targets lists all, and nothing else is ever probed";
             return Answer::words(StatusCode::NOT_FOUND, words);
         };
-        let permit = match self.place(&self.probes, MAX_PROBES, via) {
-            Ok(permit) => permit,
-            Err(answer) => return answer,
+        // Not of those that give way: most of the time a probe waits for its upstream, not for its reader.
+        let Ok(permit) = Arc::clone(&self.probes).try_acquire_owned() else {
+            return self.no_place(MAX_PROBES, client);
         };
         let format = Format::negotiate(&joined(headers, &header::ACCEPT));
         let page = probe::page(&self.store, &slot, within, &self.order, format).await;
         Answer::page(format.content_type(), page, permit)
     }
 
-    fn metrics(&self, headers: &HeaderMap, via: Via) -> Answer {
-        let permit = match self.place(&self.scrapes, MAX_SCRAPES, via) {
-            Ok(permit) => permit,
+    fn metrics(&self, headers: &HeaderMap, client: &Client) -> Answer {
+        let place = match self.place(&self.scrapes, client) {
+            Ok(place) => place,
             Err(answer) => return answer,
         };
         let format = Format::negotiate(&joined(headers, &header::ACCEPT));
@@ -314,17 +323,31 @@ impl Routes {
         let (page, gzip) = self.write_page(format, gzip);
         Answer {
             gzip,
-            ..Answer::page(format.content_type(), page, permit)
+            ..Answer::page(format.content_type(), page, place)
         }
     }
 
-    /// One of the places for answers of a kind, or the answer that there is none.
-    fn place(&self, places: &Arc<Semaphore>, all: usize, via: Via) -> Result<OwnedSemaphorePermit, Answer> {
-        Arc::clone(places).try_acquire_owned().map_err(|_| {
-            self.refusals.request(Refused::AnswersWaiting, via.peer());
-            let words = format!("{all} such answers are being made or read already; ask again");
-            Answer::words(StatusCode::SERVICE_UNAVAILABLE, words)
-        })
+    /// One of the places for large answers of a kind, or the answer that there is none.
+    fn place(&self, places: &Arc<Places>, client: &Client) -> Result<Place, Answer> {
+        let reader = Reader {
+            peer: client.via.peer(),
+            cut: Arc::clone(&client.cut),
+        };
+        match places.take(reader, Instant::now()) {
+            Some((place, slow)) => {
+                if let Some(slow) = slow {
+                    self.refusals.request(Refused::SlowReader, slow.peer);
+                }
+                Ok(place)
+            }
+            None => Err(self.no_place(places.most(), client)),
+        }
+    }
+
+    fn no_place(&self, all: usize, client: &Client) -> Answer {
+        self.refusals.request(Refused::AnswersWaiting, client.via.peer());
+        let words = format!("{all} such answers are being made or read already; ask again");
+        Answer::words(StatusCode::SERVICE_UNAVAILABLE, words)
     }
 
     /// The whole page as it is sent, and whether it was compressed.

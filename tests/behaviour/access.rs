@@ -7,7 +7,7 @@ use base64::Engine as _;
 use farmwarden::access::Options;
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::harness::{Reply, Setup, Warden, exchange};
+use crate::harness::{Reply, Setup, Warden, exchange, from_elsewhere};
 
 /// A directory with a web.yml in it.
 struct Web(tempfile::TempDir);
@@ -347,9 +347,7 @@ async fn a_flood_of_guesses_does_not_keep_out_a_right_password_from_another_addr
         });
     }
     first_refused.recv().await.unwrap();
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-    let stream = socket.connect(warden.address).await.unwrap();
+    let stream = from_elsewhere(&warden).await;
     let request = format!(
         "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}\r\n",
         basic("ada", "right")

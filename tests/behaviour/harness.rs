@@ -13,7 +13,7 @@ use farmwarden::exposition::Own;
 use farmwarden::server::{ControlSocketPath, Reload};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -217,6 +217,13 @@ impl Warden {
         tokio::time::timeout(PATIENCE, self.running).await.unwrap().unwrap();
         started.elapsed()
     }
+}
+
+/// A connection from another address than all others.
+pub(crate) async fn from_elsewhere(warden: &Warden) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    socket.connect(warden.address).await.unwrap()
 }
 
 /// Sends a request and reads what comes until the connection ends; nothing where no answer comes.
