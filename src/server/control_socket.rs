@@ -1,12 +1,11 @@
 //! The unix socket on which everything is allowed to root and to our own user.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 
-use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 
@@ -53,11 +52,7 @@ impl ControlSocket {
         let refuse = |words: &str| format!("cannot listen on the control socket {}: {words}", path.display());
         make_directory(path).map_err(|e| refuse(&format!("its directory: {}", values::io_words(&e))))?;
         remove_stale(path).map_err(|words| refuse(&words))?;
-        // Files that other threads make in this moment get narrower permissions too, which hurts nobody.
-        let before = umask(Mode::from_bits_truncate(0o177));
-        let bound = UnixListener::bind(path);
-        umask(before);
-        let listener = bound.map_err(|e| refuse(&values::io_words(&e)))?;
+        let listener = bind_closed(path).map_err(|e| refuse(&values::io_words(&e)))?;
         Ok(Self {
             identity: identity(path),
             listener,
@@ -77,6 +72,23 @@ impl Drop for ControlSocket {
             drop(std::fs::remove_file(&self.path));
         }
     }
+}
+
+/// Nobody else may open it, at no moment: it is made in a directory that only we can enter, and moved from there. A umask
+/// would be one for all threads.
+fn bind_closed(path: &Path) -> io::Result<UnixListener> {
+    let nook = path.with_file_name(format!(".fw{}", std::process::id()));
+    // Left by a process of the same number that was killed.
+    drop(std::fs::remove_dir_all(&nook));
+    DirBuilder::new().mode(0o700).create(&nook)?;
+    let hidden = nook.join("s");
+    let bound = UnixListener::bind(&hidden).and_then(|listener| {
+        std::fs::set_permissions(&hidden, Permissions::from_mode(0o600))?;
+        std::fs::rename(&hidden, path)?;
+        Ok(listener)
+    });
+    drop(std::fs::remove_dir_all(&nook));
+    bound
 }
 
 /// Whether root or our own user is at the other end, as the kernel says.
@@ -124,8 +136,6 @@ fn remove_stale(path: &Path) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     fn mode(path: &Path) -> u32 {

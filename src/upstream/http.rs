@@ -24,11 +24,11 @@ pub struct Http {
 }
 
 /// From here on an answer is a large one.
-const LARGE: usize = 4 << 20;
+const LARGE: usize = 1 << 20;
 
 /// Large answers that are held at once, whoever sends them: an upstream that lies about its size takes one place, and
 /// all together cannot take the machine's memory. The others wait, within their deadlines.
-pub(super) const LARGE_AT_ONCE: usize = 3;
+pub(super) const LARGE_AT_ONCE: usize = 2;
 
 /// The one client behind all of them: its connections, name look-ups and trust are shared.
 pub(super) fn client(resolver: &dns::Resolver, tls: &rustls::ClientConfig) -> Result<Client, String> {
