@@ -91,7 +91,7 @@ impl Reader {
         Self { node }
     }
 
-    /// Ends `within` that at most, where the node's own deadlines do not end it before.
+    /// Of the time that is left (`within`) at most half is spent on waiting for the first list of workers.
     pub(super) async fn read(&self, roster: &Roster, within: Duration) -> Result<State, Fault> {
         let list = tokio::time::timeout(LIST_WITHIN.min(within / 2), roster.known()).await;
         reader::read(&self.node, &list.unwrap_or_default()).await

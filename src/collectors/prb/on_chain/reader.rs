@@ -11,7 +11,7 @@ use subxt_rpcs::client::{RpcParams, rpc_params};
 
 use super::batch::Storage;
 use super::decode;
-use super::keys::{Account, Key, Pallets, PublicKey, TIMESTAMP};
+use super::keys::{Account, Item, Key, Pallets, PublicKey, TIMESTAMP};
 use super::{Network, OnChain, Operator, State};
 use crate::clock::UnixTime;
 use crate::collectors::prb::amount::Plancks;
@@ -128,7 +128,7 @@ impl Whole {
     async fn read(storage: &mut Storage<'_>) -> Result<Self, Fault> {
         let [new, old] = Pallets::ALL;
         let items = [TIMESTAMP].into_iter().chain(new.network()).chain(old.network());
-        let keys: Vec<Key> = items.map(|item| item.key()).collect();
+        let keys: Vec<Key> = items.map(Item::key).collect();
         let mut values = storage.values(&keys).await?.into_iter();
         let mut next = || values.next().flatten();
         let time = next();
