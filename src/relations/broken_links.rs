@@ -62,11 +62,12 @@ const PROVIDER_ILL: [&Symptom; 3] = [&prb::PEER_DOWN, &prb::PROVIDER_LAG, &prb::
 const LIFECYCLE_ILL: [&Symptom; 2] = [&prb::PEER_DOWN, &prb::WORKERS_CORRELATED];
 
 /// What a worker suffers while a link before it is broken, and would not otherwise.
-const SUFFERED: [&Symptom; 4] = [
+const SUFFERED: [&Symptom; 5] = [
     &prb::WORKER_LAGGING,
     &prb::WORKER_STALLED,
     &prb::WORKER_STUCK_SYNCING,
     &prb::WORKER_UNRESPONSIVE,
+    &prb::WORKER_SETTLED_LONG_AGO,
 ];
 
 pub(super) fn judge(views: &mut [TargetView], links: &[Link], page: &mut Page) {

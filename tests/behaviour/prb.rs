@@ -17,7 +17,7 @@ async fn monitor() -> Monitor {
 fn config(monitor: &Monitor) -> String {
     format!(
         "collectors:\n  prb:\n    - name: prb-1\n      monitor: http://{}\n      interval: 1s\n      \
-         workers_interval: 1s\n      inventory_interval: 1s\n      timeout: 500ms\n",
+         workers_interval: 1s\n      inventory_interval: 1s\n      timeout: 900ms\n",
         monitor.addr()
     )
 }

@@ -32,8 +32,8 @@ use std::time::Duration;
 
 pub use snapshot::{Inventory, Listing, PeerView, Row, Seen, Snapshot, Watch, Workers};
 pub use symptoms::{
-    PEER_DOWN, PROVIDER_LAG, TARGET_STALE, Thresholds, WORKER_LAGGING, WORKER_STALLED, WORKER_STUCK_SYNCING,
-    WORKER_UNRESPONSIVE, WORKERS_CORRELATED,
+    PEER_DOWN, PROVIDER_LAG, TARGET_STALE, Thresholds, WORKER_LAGGING, WORKER_SETTLED_LONG_AGO, WORKER_STALLED,
+    WORKER_STUCK_SYNCING, WORKER_UNRESPONSIVE, WORKERS_CORRELATED,
 };
 pub use target::{Detail, Pick, Target};
 pub use worker_samples::pool as pool_label;

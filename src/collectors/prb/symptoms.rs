@@ -240,7 +240,7 @@ pub(super) static WORKER_NOT_COMPUTING: Symptom = Symptom {
     thresholds: &["prb.thresholds.not_computing_after"],
     takes_time: true,
 };
-pub(super) static WORKER_SETTLED_LONG_AGO: Symptom = Symptom {
+pub static WORKER_SETTLED_LONG_AGO: Symptom = Symptom {
     name: "worker_settled_long_ago",
     meaning: "The worker computes, but its V was not settled for `settled_long_ago_after` (12h): it earns nothing that \
               counts. A worker is asked at most twice an hour, on a large network much more rarely. Never while the \
