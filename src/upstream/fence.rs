@@ -53,7 +53,7 @@ impl Fence {
             return Ok(());
         }
         let (address, key) = (address.to_canonical(), self.key);
-        Err(Why::Forbidden(match special {
+        Err(Why::Outside(match special {
             None => format!("{address} lies outside of `{key}`, so it is not asked"),
             Some((_, kind)) => {
                 format!("{address} is a {kind} address, so it is not asked unless `{key}` has a network for it alone")
@@ -81,7 +81,7 @@ impl Fence {
             }
         }
         match refused {
-            Some(why) if inside.is_empty() => Err(Why::Forbidden(format!("the name `{host}` does not help: {why}"))),
+            Some(why) if inside.is_empty() => Err(Why::Outside(format!("the name `{host}` does not help: {why}"))),
             _ => Ok(inside),
         }
     }

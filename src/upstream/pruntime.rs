@@ -98,7 +98,7 @@ impl Pruntimes {
         let who = endpoint.to_string();
         if !matches!(endpoint.scheme(), Scheme::Http | Scheme::Https) {
             let words = "a pRuntime speaks http or https, no websocket".to_owned();
-            return Err(Fault::new(who, path, Why::Unreachable(words)));
+            return Err(Fault::new(who, path, Why::Outside(words)));
         }
         let mut url = endpoint.url().clone();
         url.set_path(path);
@@ -205,7 +205,7 @@ mod tests {
         for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0.0.0.0"] {
             let endpoint: Endpoint = format!("http://{host}:{port}").parse().unwrap();
             let fault = pruntimes.info(&endpoint).await.unwrap_err();
-            assert!(matches!(fault.why, Why::Forbidden(_)), "{host}: {fault}");
+            assert!(matches!(fault.why, Why::Outside(_)), "{host}: {fault}");
             assert!(fault.to_string().contains("`pruntimes.networks`"), "{host}: {fault}");
         }
         assert_eq!(runtime.calls().connections, 0);
