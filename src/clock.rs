@@ -38,6 +38,12 @@ impl UnixTime {
         later.0.saturating_sub(self.0)
     }
 
+    /// Not before 1970.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(duration))
+    }
+
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration))

@@ -8,6 +8,10 @@ impl Fault {
     pub fn advice(&self) -> &'static str {
         match &self.why {
             Why::Unreachable(words) => unreachable_advice(words),
+            Why::Outside(_) => {
+                "If the address is right, add its network to the key that is named. If nobody of yours put it there, find \
+                 out who did: whoever reaches a monitor can."
+            }
             Why::Configuration(_) => "Correct the file or variable that is named.",
             why => why.reason().advice(),
         }

@@ -12,11 +12,15 @@ use hickory_resolver::config::{LookupIpStrategy, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use tokio::net::TcpStream;
 
-use super::{Fault, Why};
+use super::{Fault, Fence, Why};
 use crate::values;
 
 #[derive(Clone)]
-pub(super) struct Resolver(Arc<TokioResolver>);
+pub(super) struct Resolver {
+    system: Arc<TokioResolver>,
+    /// Addresses outside are not given to anybody.
+    fence: Option<Fence>,
+}
 
 impl Resolver {
     pub(super) fn from_system() -> Result<Self, String> {
@@ -29,14 +33,37 @@ impl Resolver {
         });
         builder.options_mut().ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
         let resolver = builder.build().map_err(|e| format!("name look-ups: {e}"))?;
-        Ok(Self(Arc::new(resolver)))
+        Ok(Self {
+            system: Arc::new(resolver),
+            fence: None,
+        })
     }
 
-    pub(super) async fn lookup(&self, host: &str) -> Result<Vec<IpAddr>, String> {
+    /// The same look-ups, of which nobody sees what lies outside of the fence.
+    pub(super) fn fenced(&self, fence: Option<Fence>) -> Self {
+        Self {
+            system: Arc::clone(&self.system),
+            fence,
+        }
+    }
+
+    pub(super) fn fence(&self) -> Option<&Fence> {
+        self.fence.as_ref()
+    }
+
+    pub(super) async fn lookup(&self, host: &str) -> Result<Vec<IpAddr>, Why> {
+        let found = self.everywhere(host).await.map_err(Why::Unreachable)?;
+        match &self.fence {
+            Some(fence) => fence.within(host, found),
+            None => Ok(found),
+        }
+    }
+
+    async fn everywhere(&self, host: &str) -> Result<Vec<IpAddr>, String> {
         if let Ok(address) = host.parse() {
             return Ok(vec![address]);
         }
-        match self.0.lookup_ip(host).await {
+        match self.system.lookup_ip(host).await {
             Ok(found) => Ok(found.iter().collect()),
             Err(e) if e.is_no_records_found() => Err(format!("the name `{host}` does not resolve")),
             Err(e) => Err(format!("the name `{host}` cannot be looked up ({e})")),
@@ -54,11 +81,11 @@ impl Resolver {
                     Err(e) => last = values::io_words(&e),
                 }
             }
-            Err(last)
+            Err(Why::Unreachable(last))
         };
         match tokio::time::timeout(within, attempt).await {
             Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(words)) => Err(fault(Why::Unreachable(words))),
+            Ok(Err(why)) => Err(fault(why)),
             Err(_) => Err(fault(Why::Timeout(within))),
         }
     }
@@ -68,7 +95,8 @@ impl reqwest::dns::Resolve for Resolver {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         let resolver = self.clone();
         Box::pin(async move {
-            let addresses = resolver.lookup(name.as_str()).await?;
+            let found = resolver.lookup(name.as_str()).await;
+            let addresses = found.map_err(|why| Fault::new(name.as_str(), "look up the name", why))?;
             let addresses: reqwest::dns::Addrs = Box::new(addresses.into_iter().map(|ip| SocketAddr::new(ip, 0)));
             Ok(addresses)
         })

@@ -35,6 +35,8 @@ pub enum Why {
     Malformed(String),
     Upstream(String),
     InProgress(Duration),
+    /// An address that somebody else gave and that is not asked; nothing was sent.
+    Outside(String),
     /// What the configuration names is not there: found when a target is set up, never by a round.
     Configuration(String),
     Internal(String),
@@ -131,7 +133,7 @@ impl Why {
             Self::ClientCertRefused => Reason::ClientCertRefused,
             Self::Unauthorized(_) => Reason::Unauthorized,
             Self::AuthDown => Reason::AuthDown,
-            Self::Forbidden(_) => Reason::Forbidden,
+            Self::Forbidden(_) | Self::Outside(_) => Reason::Forbidden,
             Self::NotFound(_) => Reason::NotFound,
             Self::Status(..) => Reason::Status,
             Self::TooLarge(_) => Reason::TooLarge,
@@ -151,6 +153,7 @@ impl fmt::Display for Why {
             | Self::Tls(what)
             | Self::Forbidden(what)
             | Self::NotFound(what)
+            | Self::Outside(what)
             | Self::Configuration(what) => f.write_str(what),
             Self::Timeout(limit) => write!(f, "no answer within {}", values::Duration::from(*limit)),
             Self::ClientCertRefused => f.write_str("it refused our client certificate"),

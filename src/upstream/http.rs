@@ -9,7 +9,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use super::{Fault, Token, Upstream, Why, dns, tls};
+use super::{Fault, Fence, Token, Upstream, Why, dns, tls};
 use crate::values::{self, Size};
 
 /// A client for one upstream. `who` stands in every fault, so it must be printable.
@@ -21,6 +21,14 @@ pub struct Http {
     cap: Size,
     token: Option<Token>,
     large: Arc<Semaphore>,
+    fence: Option<Fence>,
+}
+
+/// An answer with any status, a redirect apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) body: Bytes,
 }
 
 /// From here on an answer is a large one.
@@ -30,8 +38,19 @@ const LARGE: usize = 1 << 20;
 /// all together cannot take the machine's memory. The others wait, within their deadlines.
 pub(super) const LARGE_AT_ONCE: usize = 2;
 
-/// The one client behind all of them: its connections, name look-ups and trust are shared.
-pub(super) fn client(resolver: &dns::Resolver, tls: &rustls::ClientConfig) -> Result<Client, String> {
+/// Whether connections stay open after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Connections {
+    Kept,
+    Closed,
+}
+
+/// What is behind all that share it: connections, name look-ups and trust.
+pub(super) fn client(
+    resolver: &dns::Resolver,
+    tls: &rustls::ClientConfig,
+    connections: Connections,
+) -> Result<Client, String> {
     #[expect(clippy::disallowed_methods, reason = "this is the place that sets the limits")]
     let builder = Client::builder();
     let client = builder
@@ -42,8 +61,11 @@ pub(super) fn client(resolver: &dns::Resolver, tls: &rustls::ClientConfig) -> Re
         .http1_only()
         .connect_timeout(CONNECT_WITHIN)
         .pool_idle_timeout(Duration::from_secs(90))
-        // A target is asked one thing at a time; more would only be kept open.
-        .pool_max_idle_per_host(2)
+        .pool_max_idle_per_host(match connections {
+            // A target is asked one thing at a time; more would only be kept open.
+            Connections::Kept => 2,
+            Connections::Closed => 0,
+        })
         .user_agent(concat!("farmwarden/", env!("CARGO_PKG_VERSION")))
         .build();
     client.map_err(|e| format!("HTTP client: {}", e.without_url()))
@@ -62,6 +84,7 @@ impl Http {
             cap,
             token: None,
             large: Arc::clone(&upstream.large),
+            fence: upstream.resolver.fence().cloned(),
         }
     }
 
@@ -82,6 +105,21 @@ impl Http {
         self.exchange(url, operation, None).await
     }
 
+    /// Gives the body whatever the status says, for upstreams that tell in it what failed.
+    pub(super) async fn get_any(&self, url: &Url, operation: &str) -> Result<Reply, Fault> {
+        let exchange = async {
+            let response = self.send(url, None).await?;
+            match response.status() {
+                status if status.is_redirection() => Err(status_why(status)),
+                status => Ok(Reply {
+                    status: status.as_u16(),
+                    body: self.read(response).await?,
+                }),
+            }
+        };
+        self.in_time(operation, exchange).await
+    }
+
     async fn exchange(&self, url: &Url, operation: &str, body: Option<Vec<u8>>) -> Result<Bytes, Fault> {
         let exchange = async {
             match self.once(url, body.clone()).await {
@@ -89,14 +127,29 @@ impl Http {
                 outcome => outcome,
             }
         };
+        self.in_time(operation, exchange).await
+    }
+
+    async fn in_time<T>(&self, operation: &str, exchange: impl Future<Output = Result<T, Why>>) -> Result<T, Fault> {
         match tokio::time::timeout(self.deadline, exchange).await {
-            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(why)) => Err(Fault::new(&self.who, operation, why)),
             Err(_) => Err(Fault::new(&self.who, operation, Why::Timeout(self.deadline))),
         }
     }
 
     async fn once(&self, url: &Url, body: Option<Vec<u8>>) -> Result<Bytes, Why> {
+        let response = self.send(url, body).await?;
+        match response.status() {
+            status if status.is_success() => self.read(response).await,
+            status => Err(status_why(status)),
+        }
+    }
+
+    async fn send(&self, url: &Url, body: Option<Vec<u8>>) -> Result<Response, Why> {
+        if let Some(fence) = &self.fence {
+            fence.check_url(url)?;
+        }
         let mut request = match body {
             Some(body) => self
                 .client
@@ -109,11 +162,7 @@ impl Http {
         if let Some(header) = self.token.as_ref().and_then(Token::header) {
             request = request.header(reqwest::header::AUTHORIZATION, header);
         }
-        let response = request.send().await.map_err(|e| self.why(&e))?;
-        match response.status() {
-            status if status.is_success() => self.read(response).await,
-            status => Err(status_why(status)),
-        }
+        request.send().await.map_err(|e| self.why(&e))
     }
 
     async fn renewed(&self) -> bool {
@@ -163,6 +212,10 @@ impl Http {
         let mut deepest = String::new();
         let mut source = error.source();
         while let Some(cause) = source {
+            // From the look-up of the name.
+            if let Some(fault) = cause.downcast_ref::<Fault>() {
+                return fault.why.clone();
+            }
             if let Some(error) = cause.downcast_ref::<rustls::Error>() {
                 return tls::why(error);
             }
@@ -208,7 +261,7 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-fn status_why(status: StatusCode) -> Why {
+pub(super) fn status_why(status: StatusCode) -> Why {
     match status.as_u16() {
         code @ 401 => Why::Unauthorized(code),
         403 => Why::Forbidden("answered HTTP 403: it does not allow this address or Host header".to_owned()),

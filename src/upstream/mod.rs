@@ -8,8 +8,10 @@ mod bee_queue;
 mod certificate;
 mod dns;
 mod fault;
+mod fence;
 mod http;
 mod prb;
+mod pruntime;
 mod substrate;
 mod tls;
 mod token;
@@ -21,8 +23,10 @@ use tokio::sync::Semaphore;
 
 pub use bee_queue::{BeeQueue, QueueDepth};
 pub use fault::{Fault, Reason, Why};
+pub use fence::Fence;
 pub use http::Http;
 pub use prb::{PrbCall, PrbMonitor};
+pub use pruntime::{Answer, Pruntimes};
 pub use substrate::Substrate;
 pub use token::Token;
 
@@ -42,10 +46,22 @@ impl Upstream {
         let resolver = dns::Resolver::from_system()?;
         let tls = tls::client_config()?;
         Ok(Self {
-            http: http::client(&resolver, &tls)?,
+            http: http::client(&resolver, &tls, http::Connections::Kept)?,
             resolver,
             tls,
             large: Arc::new(Semaphore::new(http::LARGE_AT_ONCE)),
+        })
+    }
+
+    /// Another handle: it closes connections after each answer, and reaches nothing outside of the fence if there is
+    /// one.
+    pub fn apart(&self, fence: Option<Fence>) -> Result<Self, String> {
+        let resolver = self.resolver.fenced(fence);
+        Ok(Self {
+            http: http::client(&resolver, &self.tls, http::Connections::Closed)?,
+            resolver,
+            tls: Arc::clone(&self.tls),
+            large: Arc::clone(&self.large),
         })
     }
 

@@ -67,9 +67,7 @@ async fn step<T>(
 async fn look_up(upstream: &Upstream, endpoint: &Endpoint) -> Result<(String, Vec<SocketAddr>), Fault> {
     let fault = |why| Fault::new(endpoint.to_string(), "look up the name", why);
     let found = tokio::time::timeout(WITHIN, upstream.resolver.lookup(endpoint.host())).await;
-    let mut addresses = found
-        .map_err(|_| fault(Why::Timeout(WITHIN)))?
-        .map_err(|words| fault(Why::Unreachable(words)))?;
+    let mut addresses = found.map_err(|_| fault(Why::Timeout(WITHIN)))?.map_err(fault)?;
     addresses.truncate(MOST_ADDRESSES);
     let words = match addresses.as_slice() {
         [] => return Err(fault(Why::Unreachable("the name has no address".to_owned()))),

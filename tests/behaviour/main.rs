@@ -13,6 +13,7 @@ mod on_chain;
 mod phala_farm;
 mod prb;
 mod probe;
+mod pruntimes;
 mod reload;
 mod secrets;
 mod serving;

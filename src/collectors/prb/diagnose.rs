@@ -18,7 +18,7 @@ use super::symptoms::{
 };
 use super::worker::{Provider, Status};
 use super::worker_samples::lag;
-use super::{CHAIN, PEERS, QUEUES, WORKERS, queue};
+use super::{CHAIN, PEERS, PRUNTIMES, QUEUES, WORKERS, queue, runtime};
 use crate::clock::Now;
 use crate::collectors::{Diagnosis, Symptom};
 use crate::values::Duration;
@@ -32,7 +32,8 @@ pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -
     // A monitor that lists nobody was restarted: that is one thing, and says nothing of its peers.
     let unlisted = snapshot.listing.as_ref().is_some_and(|listing| listing.peers == 0);
     for view in snapshot.peers() {
-        if let Some(call) = view.call.as_ref().filter(|_| !unlisted) {
+        let process = view.peer.role != Role::Solo && !unlisted;
+        if let Some(call) = view.call.as_ref().filter(|_| process) {
             diagnosis.judge(&PEER_DOWN, &view.label, Some(!call.up()), || {
                 let fault = call.fault.as_ref().map(ToString::to_string).unwrap_or_default();
                 format!("{}: {fault}", view.peer.role.label())
@@ -48,12 +49,18 @@ pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -
             workers(view, snapshot, thresholds, now, &mut diagnosis);
             missing(view, &mut diagnosis);
         }
-        diagnosis.belongs_to(WORKERS);
+        diagnosis.belongs_to(if view.peer.role == Role::Solo {
+            PRUNTIMES
+        } else {
+            WORKERS
+        });
     }
     queue::diagnose(&snapshot.queues, thresholds, now, &mut diagnosis);
     diagnosis.belongs_to(QUEUES);
     sessions::operators(&snapshot.chain, thresholds, &mut diagnosis);
     diagnosis.belongs_to(CHAIN);
+    runtime::diagnose(snapshot, thresholds, now, &mut diagnosis);
+    diagnosis.belongs_to(PRUNTIMES);
     diagnosis
 }
 

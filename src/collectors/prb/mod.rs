@@ -16,9 +16,11 @@ pub mod peer;
 pub mod queue;
 pub mod reading;
 pub mod roster;
+pub mod runtime;
 mod samples;
 pub mod session;
 mod snapshot;
+pub mod solo;
 mod symptoms;
 mod target;
 #[cfg(test)]
@@ -41,17 +43,19 @@ pub use worker_samples::pool as pool_label;
 use super::{Collector, Diagnosis, Discovery, Here, Part, Symptom, TargetConfig as _, Tools};
 use crate::clock::Now;
 use crate::exposition::{Family, Page};
-use crate::upstream::{Fault, Reason, Substrate, Why};
+use crate::upstream::{Fault, Fence, Pruntimes, Reason, Substrate, Why};
 use crate::values::{Endpoint, Size};
 use door::Door;
 use reading::{Heard, Reading, Said};
-use roster::Roster;
+use roster::{Known, Roster};
+use tokio::time::Instant;
 
 pub const PEERS: &str = "peers";
 const WORKERS: &str = "workers";
 const INVENTORY: &str = "inventory";
 const QUEUES: &str = "queues";
 const CHAIN: &str = "chain";
+const PRUNTIMES: &str = "pruntimes";
 
 /// A worker takes about 3 kB of an answer, so this is 20,000 of one lifecycle.
 const ANSWER_CAP: Size = Size::from_bytes(64 << 20);
@@ -66,6 +70,7 @@ pub struct Prb {
     queues: queue::Reader,
     roster: Roster,
     chain: Option<on_chain::Reader>,
+    runtimes: Option<runtime::Reader>,
 }
 
 impl Prb {
@@ -75,6 +80,8 @@ impl Prb {
             WORKERS => (self.target.workers_interval, &[PEERS]),
             INVENTORY => (self.target.inventory_interval, &[PEERS]),
             CHAIN => (self.target.chain_interval, &[]),
+            PRUNTIMES if self.is_solo() => (self.target.pruntimes_interval(), &[]),
+            PRUNTIMES => (self.target.pruntimes_interval(), &[WORKERS]),
             _ => (self.target.interval, &[]),
         };
         Part {
@@ -83,6 +90,10 @@ impl Prb {
             deadline: every.get().mul_f64(0.95),
             hangs_on,
         }
+    }
+
+    fn is_solo(&self) -> bool {
+        !self.target.solo.is_empty()
     }
 
     fn stale(&self, name: &'static str) -> Duration {
@@ -99,6 +110,39 @@ impl Prb {
             }
             Said::Inventories(said) => snapshot.hear_inventories(said, self.stale(INVENTORY), now),
         }
+    }
+
+    /// Asks the pRuntimes of all workers.
+    async fn read_pruntimes(&self, reader: &runtime::Reader, within: Duration) -> Result<runtime::Round, Fault> {
+        if self.is_solo() {
+            let round = reader.round(solo::endpoints(&self.target.solo), within).await;
+            let workers = solo::answered(&self.target.solo, &round);
+            self.roster.begin(workers.rows.iter().map(Known::of));
+            return Ok(round);
+        }
+        let began = Instant::now();
+        // The other half is for asking.
+        let known = tokio::time::timeout(within / 2, self.roster.known()).await;
+        let known = known.map_err(|_| {
+            let words = "no worker is known yet: see the part `workers`".to_owned();
+            Fault::new(self.target.name.as_str(), PRUNTIMES, Why::Unreachable(words))
+        })?;
+        let about = known.iter().map(|worker| worker.endpoint.clone()).collect();
+        Ok(reader.round(about, within.saturating_sub(began.elapsed())).await)
+    }
+
+    fn hear_pruntimes(&self, snapshot: &mut Snapshot, round: runtime::Round, now: Now) {
+        let stale = self.stale(PRUNTIMES);
+        snapshot.runtimes.absorb(round, stale, now);
+        let Some(peer) = solo::peer().filter(|_| self.is_solo()) else {
+            return;
+        };
+        snapshot.solo = self.target.solo.as_slice().into();
+        let workers = solo::workers(&self.target.solo, &snapshot.runtimes);
+        let said = vec![(peer.id.clone(), Ok(workers))];
+        snapshot.meet_alone(peer, now);
+        snapshot.hear_workers(said, stale, now);
+        self.roster.publish(snapshot.known());
     }
 }
 
@@ -122,33 +166,44 @@ impl Collector for Prb {
                 let node = Substrate::new(&tools.upstream, node, None, timeout, NODE_ANSWER_CAP);
                 on_chain::Reader::new(node)
             }),
+            runtimes: runtime_reader(target, tools)?,
         })
     }
 
     fn parts(&self) -> Vec<Part> {
         let queues = (!self.target.queues.is_empty()).then_some(QUEUES);
         let chain = self.chain.as_ref().map(|_| CHAIN);
-        let parts = [PEERS, WORKERS, INVENTORY].into_iter().chain(queues).chain(chain);
+        let pruntimes = self.runtimes.as_ref().map(|_| PRUNTIMES);
+        let doors: &[_] = if self.is_solo() {
+            &[]
+        } else {
+            &[PEERS, WORKERS, INVENTORY]
+        };
+        let parts = doors.iter().copied().chain(queues).chain(chain).chain(pruntimes);
         parts.map(|name| self.part(name)).collect()
     }
 
     async fn read(&self, part: &Part) -> Result<Reading, Fault> {
         // Who has not answered by then is late; those who have must not be lost with it.
         let within = part.deadline.mul_f64(0.95);
-        match (part.name, &self.chain) {
-            (PEERS, _) => self.door.providers(within).await.map(Reading::Heard),
-            (WORKERS, _) => {
+        match (part.name, &self.chain, &self.runtimes) {
+            (PEERS, ..) => self.door.providers(within).await.map(Reading::Heard),
+            (WORKERS, ..) => {
                 let heard = self.door.workers(within).await?;
                 self.roster.begin(heard.said.known());
                 Ok(Reading::Heard(heard))
             }
-            (INVENTORY, _) => self.door.inventories(within).await.map(Reading::Heard),
-            (QUEUES, _) => self.queues.read().await.map(Reading::Queues),
-            (CHAIN, Some(chain)) => {
+            (INVENTORY, ..) => self.door.inventories(within).await.map(Reading::Heard),
+            (QUEUES, ..) => self.queues.read().await.map(Reading::Queues),
+            (CHAIN, Some(chain), _) => {
                 let state = chain.read(&self.roster, within).await?;
                 Ok(Reading::Chain(Box::new(state)))
             }
-            (other, _) => {
+            (PRUNTIMES, _, Some(runtimes)) => {
+                let round = self.read_pruntimes(runtimes, within).await?;
+                Ok(Reading::Runtimes(round))
+            }
+            (other, ..) => {
                 let words = "a round of a part that this target does not have".to_owned();
                 Err(Fault::new(Self::NAME, other, Why::Internal(words)))
             }
@@ -162,6 +217,7 @@ impl Collector for Prb {
             Reading::Heard(heard) => self.hear(snapshot, heard, now),
             Reading::Queues(said) => snapshot.queues.absorb(said, now),
             Reading::Chain(state) => snapshot.chain.absorb(*state, now),
+            Reading::Runtimes(round) => self.hear_pruntimes(snapshot, round, now),
         }
     }
 
@@ -171,6 +227,12 @@ impl Collector for Prb {
             WORKERS => snapshot.expire_workers(),
             QUEUES => snapshot.queues.expire(),
             CHAIN => snapshot.chain.expire(),
+            PRUNTIMES => {
+                snapshot.runtimes.expire();
+                if self.is_solo() {
+                    snapshot.expire_workers();
+                }
+            }
             _ => snapshot.expire_inventories(),
         }
     }
@@ -184,7 +246,12 @@ impl Collector for Prb {
     }
 
     fn endpoints(target: &Target) -> Vec<(&'static str, Endpoint)> {
-        let doors = [(PEERS, &target.monitor), (CHAIN, &target.node)];
+        // Of several none is the way: one that is off would keep the others from being asked.
+        let alone = match target.solo.as_slice() {
+            [only] => Some(only.pruntime.clone()),
+            _ => None,
+        };
+        let doors = [(PEERS, &target.monitor), (CHAIN, &target.node), (PRUNTIMES, &alone)];
         let named = doors
             .into_iter()
             .filter_map(|(part, endpoint)| Some((part, endpoint.clone()?)));
@@ -197,6 +264,7 @@ impl Collector for Prb {
             WORKERS => gist::workers(snapshot),
             QUEUES => queue::gist(&snapshot.queues),
             CHAIN => gist::chain(snapshot),
+            PRUNTIMES => runtime::gist(&snapshot.runtimes),
             _ => Ok(gist::inventory(snapshot)),
         }
     }
@@ -218,6 +286,19 @@ impl Collector for Prb {
     async fn discover(_here: &Here, tools: &Tools) -> Discovery {
         discover::discover(discover::USUAL_PORT, tools).await
     }
+}
+
+/// Nothing where pRuntimes are not asked. Whom the operator named himself is asked wherever it is.
+fn runtime_reader(target: &Target, tools: &Tools) -> Result<Option<runtime::Reader>, Fault> {
+    let fence = match &target.pruntimes {
+        _ if !target.solo.is_empty() => None,
+        Some(settings) => Some(Fence::new(&settings.networks, runtime::NETWORKS)),
+        None => return Ok(None),
+    };
+    let timeout = target.timeout.get();
+    let client = Pruntimes::new(&tools.upstream, fence, timeout)
+        .map_err(|words| Fault::new(target.name.as_str(), PRUNTIMES, Why::Internal(words)))?;
+    Ok(Some(runtime::Reader::new(client, timeout)))
 }
 
 fn advice(fault: &Fault) -> Option<&'static str> {

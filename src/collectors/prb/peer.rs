@@ -39,6 +39,8 @@ impl fmt::Display for PeerId {
 pub enum Role {
     DataProvider,
     Lifecycle,
+    /// None at all: workers without a PRB.
+    Solo,
 }
 
 impl Role {
@@ -47,7 +49,13 @@ impl Role {
         match self {
             Self::DataProvider => "data_provider",
             Self::Lifecycle => "lifecycle",
+            Self::Solo => "solo",
         }
+    }
+
+    /// Whether it is what drives workers.
+    pub const fn has_workers(self) -> bool {
+        matches!(self, Self::Lifecycle | Self::Solo)
     }
 }
 

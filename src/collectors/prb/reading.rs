@@ -6,6 +6,7 @@ use super::on_chain;
 use super::peer::{Peer, PeerId};
 use super::queue;
 use super::roster::Known;
+use super::runtime;
 use super::snapshot::Inventory;
 use super::worker::{Provider, Worker};
 use crate::upstream::Fault;
@@ -16,6 +17,8 @@ pub enum Reading {
     /// What the trade queues said.
     Queues(queue::Said),
     Chain(Box<on_chain::State>),
+    /// What pRuntimes said.
+    Runtimes(runtime::Round),
 }
 
 /// What the processes of a PRB said: which there are, and what each of those that were asked said.

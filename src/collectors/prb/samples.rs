@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::message::Kind;
 use super::on_chain::samples as chain_samples;
+use super::peer::Role;
 use super::queue;
+use super::runtime;
 use super::snapshot::{Inventory, PeerView, Snapshot, Workers};
 use super::worker::{Provider, ProviderState, Status};
 use super::worker_samples::{self, Around};
@@ -115,6 +117,24 @@ pub(super) const FAMILIES: &[&Family] = &[
     chain_samples::COOL_DOWN.family(),
     chain_samples::UNREADABLE.family(),
     chain_samples::BALANCE.family(),
+    runtime::FAMILIES[0],
+    runtime::FAMILIES[1],
+    runtime::FAMILIES[2],
+    runtime::FAMILIES[3],
+    runtime::FAMILIES[4],
+    runtime::FAMILIES[5],
+    runtime::FAMILIES[6],
+    runtime::FAMILIES[7],
+    runtime::FAMILIES[8],
+    runtime::FAMILIES[9],
+    runtime::FAMILIES[10],
+    runtime::FAMILIES[11],
+    runtime::FAMILIES[12],
+    runtime::FAMILIES[13],
+    runtime::FAMILIES[14],
+    runtime::FAMILIES[15],
+    runtime::FAMILIES[16],
+    runtime::FAMILIES[17],
 ];
 
 pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
@@ -137,9 +157,13 @@ pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
         }
     }
     queue::samples(&snapshot.queues, page);
+    runtime::samples(snapshot, page);
 }
 
 fn peer(view: &PeerView, listed: bool, page: &mut Page) {
+    if view.peer.role == Role::Solo {
+        return;
+    }
     let (label, peer) = (view.label.as_str(), &view.peer);
     let role = peer.role.label();
     let labels = [label, role, peer.id.as_str(), &peer.bridge, &peer.address];

@@ -12,6 +12,8 @@ use super::peer::{Peer, PeerId, Role};
 use super::queue;
 use super::reading::Listed;
 use super::roster::Known;
+use super::runtime;
+use super::solo;
 use super::symptoms::TargetLimits;
 use super::target::{Detail, Pick};
 use super::worker::{Identity, Pool, Provider, Status, Worker};
@@ -33,6 +35,10 @@ pub struct Snapshot {
     pub(super) listing: Option<Listing>,
     /// What the chain knows of the workers; empty where no node is configured.
     pub chain: on_chain::Picture,
+    /// What pRuntimes say; empty where none is asked.
+    pub runtimes: runtime::Picture,
+    /// Workers without a PRB, as they are configured.
+    pub(super) solo: Arc<[solo::Entry]>,
 }
 
 /// What the monitor lists.
@@ -148,7 +154,7 @@ impl Snapshot {
     }
 
     pub fn lifecycles(&self) -> impl Iterator<Item = &PeerView> {
-        self.peers().filter(|view| view.peer.role == Role::Lifecycle)
+        self.peers().filter(|view| view.peer.role.has_workers())
     }
 
     /// The data providers that a lifecycle can take blocks from: those of the same bridge and chain.
@@ -234,6 +240,15 @@ impl Snapshot {
         let labels = label::peers(self.peers.values().map(|view| &view.peer), picks);
         for (view, label) in self.peers.values_mut().zip(labels) {
             view.label = label;
+        }
+    }
+
+    /// Takes up a peer that nobody lists, under its own name.
+    pub(super) fn meet_alone(&mut self, peer: Peer, now: Now) {
+        let id = peer.id.clone();
+        self.meet(peer, now);
+        if let Some(view) = self.peers.get_mut(&id) {
+            view.label.clone_from(&view.peer.hostname);
         }
     }
 
@@ -327,7 +342,7 @@ impl Snapshot {
     pub(super) fn expire_workers(&mut self) {
         for view in self.peers.values_mut() {
             view.workers = None;
-            if view.peer.role == Role::Lifecycle {
+            if view.peer.role.has_workers() {
                 view.call = None;
             }
         }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::runtime;
 use crate::collectors::Symptom;
 use crate::values::Duration;
 
@@ -34,6 +35,12 @@ pub struct Thresholds {
     pub settled_long_ago_after: Duration,
     /// PHA that the owner of a pool should have free for fees. Default 2.
     pub operator_gas_below_pha: u64,
+    /// Messages for the chain that a pRuntime may have while they become more. Default 10.
+    pub pending_messages: u64,
+    /// How long they may become more and never fewer. Default 15m, 75 blocks.
+    pub pending_messages_after: Duration,
+    /// How long a pRuntime that has caught up may be without its registration. Default 15m.
+    pub pruntime_unregistered_after: Duration,
     /// More workers of a lifecycle than this that fail alike at once are one failure of the lifecycle. Default 3.
     pub correlated_workers: u64,
     /// The same as a share of the lifecycle's workers, in percent; the larger of both counts. Default 20.
@@ -55,6 +62,9 @@ impl Default for Thresholds {
             not_computing_after: Duration::from_secs(3600),
             settled_long_ago_after: Duration::from_secs(12 * 3600),
             operator_gas_below_pha: 2,
+            pending_messages: 10,
+            pending_messages_after: Duration::from_secs(900),
+            pruntime_unregistered_after: Duration::from_secs(900),
             correlated_workers: 3,
             correlated_percent: 20,
         }
@@ -76,6 +86,9 @@ impl Thresholds {
             "not_computing_after" => self.not_computing_after.to_string(),
             "settled_long_ago_after" => self.settled_long_ago_after.to_string(),
             "operator_gas_below_pha" => self.operator_gas_below_pha.to_string(),
+            "pending_messages" => self.pending_messages.to_string(),
+            "pending_messages_after" => self.pending_messages_after.to_string(),
+            "pruntime_unregistered_after" => self.pruntime_unregistered_after.to_string(),
             "correlated_workers" => self.correlated_workers.to_string(),
             "correlated_percent" => self.correlated_percent.to_string(),
             _ => return None,
@@ -276,4 +289,10 @@ pub(super) const SYMPTOMS: &[&Symptom] = &[
     &WORKER_MISSING,
     &WORKERS_CORRELATED,
     &QUEUE_STUCK,
+    &runtime::DOWN,
+    &runtime::NOT_ASKED,
+    &runtime::UNREGISTERED,
+    &runtime::PENDING_MESSAGES,
+    &runtime::SAFE_MODE,
+    &runtime::DEV_MODE,
 ];

@@ -5,11 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::peer::Peer;
 use super::queue::Entry;
+use super::runtime;
+use super::solo;
 use super::symptoms::Thresholds;
 use crate::collectors::TargetConfig;
 use crate::values::{Duration, Endpoint, Name, Scheme};
 
-/// A PRB by its monitor: every data provider and lifecycle that the monitor knows, with their pools and workers.
+/// A PRB by its monitor: every data provider and lifecycle that the monitor knows, with their pools and workers. Or workers
+/// without a PRB.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
@@ -27,6 +30,10 @@ pub struct Target {
     /// The monitor of PRB v2 (`prb-monitor:next`): http or https. Usual port 3000.
     #[schemars(example = &"http://127.0.0.1:3000")]
     pub monitor: Option<Endpoint>,
+    /// In place of a monitor: workers without a PRB, each driven by a pherry, by the addresses of their pRuntimes. Usual port 8000.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!([{"name": "solo-1", "pruntime": "http://10.0.0.31:8000"}]), extend("x-off" = true))]
+    pub solo: Vec<solo::Entry>,
     /// A parachain node (Phala, Khala), which is asked what the chain itself knows of the workers: http, https, ws or wss. Usual port 9944.
     #[serde(default)]
     #[schemars(example = &"http://127.0.0.1:9944", extend("x-off" = true))]
@@ -57,6 +64,10 @@ pub struct Target {
     #[serde(default)]
     #[schemars(example = serde_json::json!([{"name": "lifecycle-1", "redis": "127.0.0.1:63792"}]), extend("x-off" = true))]
     pub queues: Vec<Entry>,
+    /// Asks every worker's pRuntime directly, at the address that PRB has for it.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({"networks": ["10.0.0.0/8"], "interval": "30s"}), extend("x-off" = true))]
+    pub pruntimes: Option<runtime::Settings>,
     /// From where on a data provider or worker counts as ill; more on the grounds is in docs/metrics.md.
     #[serde(default)]
     pub thresholds: Thresholds,
@@ -129,6 +140,11 @@ fn default_timeout() -> Duration {
 }
 
 impl Target {
+    /// How often pRuntimes are asked.
+    pub fn pruntimes_interval(&self) -> Duration {
+        self.pruntimes.clone().unwrap_or_default().interval
+    }
+
     /// A PRB of which nothing but the monitor is known.
     pub fn by_monitor(name: Name, monitor: Endpoint) -> Self {
         Self {
@@ -136,6 +152,7 @@ impl Target {
             farm: None,
             depends_on: None,
             monitor: Some(monitor),
+            solo: Vec::new(),
             node: None,
             lifecycles: Vec::new(),
             detail: Detail::default(),
@@ -145,6 +162,7 @@ impl Target {
             chain_interval: default_chain_interval(),
             timeout: default_timeout(),
             queues: Vec::new(),
+            pruntimes: None,
             thresholds: Thresholds::default(),
         }
     }
@@ -174,9 +192,14 @@ impl TargetConfig for Target {
     fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut wrong = Vec::new();
         match &self.monitor {
-            None => wrong.push((
+            None if self.solo.is_empty() => wrong.push((
                 "",
                 "it names no `monitor`; give its address, like http://10.0.0.9:3000".to_owned(),
+            )),
+            None => wrong.extend(solo::contradictions(&self.solo)),
+            Some(_) if !self.solo.is_empty() => wrong.push((
+                "solo",
+                "either a `monitor` or `solo`: what a PRB drives and what a pherry drives are two targets".to_owned(),
             )),
             Some(monitor) if !matches!(monitor.scheme(), Scheme::Http | Scheme::Https) => {
                 wrong.push(("monitor", "a monitor speaks http or https, no websocket".to_owned()));
@@ -191,8 +214,14 @@ impl TargetConfig for Target {
         {
             wrong.push(("queues", format!("two queues are called `{twice}`")));
         }
+        if self.solo.is_empty() && self.pruntimes.as_ref().is_some_and(|asked| asked.networks.is_empty()) {
+            let words = "say in which `networks` pRuntimes are, like [10.0.0.0/8]: their addresses come from the monitor, \
+                         which anyone can change";
+            wrong.push((runtime::NETWORKS, words.to_owned()));
+        }
         let second = Duration::from_secs(1);
         for (key, every) in [
+            ("pruntimes.interval", self.pruntimes_interval()),
             ("interval", self.interval),
             ("workers_interval", self.workers_interval),
             ("inventory_interval", self.inventory_interval),

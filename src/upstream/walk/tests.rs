@@ -30,7 +30,7 @@ fn trust_in(authority: &str) -> Trust {
     roots.add(authority.der().clone()).unwrap();
     let tls = tls::trusting(roots).unwrap();
     let resolver = dns::Resolver::from_system().unwrap();
-    let http = http::client(&resolver, &tls).unwrap();
+    let http = http::client(&resolver, &tls, http::Connections::Kept).unwrap();
     Trust {
         authority,
         upstream: Upstream {
