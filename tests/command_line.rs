@@ -63,6 +63,43 @@ fn wrong_arguments_and_configurations_end_with_2_and_say_what_was_expected() {
 }
 
 #[test]
+fn a_web_configuration_is_checked_like_any_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let web = directory.path().join("web.yml");
+    let check = |text: String, more: &[&str]| {
+        std::fs::write(&web, text).unwrap();
+        let arguments = [&["check-config", "--web.config.file", web.to_str().unwrap()], more].concat();
+        let output = farmwarden(&arguments)
+            .env_remove("FARMWARDEN_CONFIG_FILE")
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8(said).unwrap();
+        let prefix = format!("{}/", directory.path().display());
+        (output.status.code(), said.replace(&prefix, ""))
+    };
+    let users = format!("basic_auth_users: {{ada: '{}'}}\n", bcrypt::hash("right", 4).unwrap());
+    let good = format!("{users}rate_limit: {{interval: 1s}}\n");
+    let words = "web.yml: good; plain HTTP; scrape: 1 user\n\
+        warning: web.yml:2:13: rate_limit.burst: with a burst of 0 every request is refused; set burst to 20 or so\n";
+    assert_eq!(check(good, &[]), (Some(0), words.to_owned()));
+    let tls = "tls_server_config:\n  cert_file: no.crt\n  key_file: no.key\n";
+    let words = "web.yml:2:14: tls_server_config.cert_file: no.crt: cannot be read: no such file or directory\n\
+        web.yml:3:13: tls_server_config.key_file: no.key: cannot be read: no such file or directory\n";
+    assert_eq!(check(tls.to_owned(), &[]), (Some(2), words.to_owned()));
+    let elsewhere = check(tls.to_owned(), &["--syntax-only"]);
+    assert_eq!(elsewhere, (Some(0), "web.yml: good\n".to_owned()));
+    let farm = directory.path().join("farm.yml");
+    std::fs::write(&farm, "collectors: {phala: [{name: a}]}\n").unwrap();
+    let (code, said) = check(users, &[farm.to_str().unwrap()]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("farm.yml:1:22: ") && said.contains("web.yml: good; "),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_control_socket_that_cannot_be_had_ends_the_start_only_if_it_was_asked_for() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("control.sock");

@@ -51,6 +51,18 @@ impl Credentials {
         self.users.is_empty() && self.token.is_none()
     }
 
+    /// How many they are, in words.
+    pub(super) fn summary(&self) -> String {
+        let users = match self.users.len() {
+            0 => None,
+            1 => Some("1 user".to_owned()),
+            count => Some(format!("{count} users")),
+        };
+        let token = self.token.is_some().then(|| "a token".to_owned());
+        let both: Vec<String> = users.into_iter().chain(token).collect();
+        both.join(" and ")
+    }
+
     /// Whether these are the credentials of somebody known here.
     pub(super) async fn check(&self, presented: &Presented, peer: IpAddr, passwords: &Passwords) -> Proof {
         match presented {

@@ -8,13 +8,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
-use super::Mistakes;
 use super::passwords::PasswordHash;
 use super::tls_names::{Cipher, Curve, Version};
 use crate::values::{Secret, deserialize_from_str};
-use crate::yaml::{Document, Mistake};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -216,23 +213,21 @@ impl FromStr for Interval {
 
 deserialize_from_str!(Interval, "an interval like 1s or 100ms, or 0");
 
-/// Reads YAML; `file` stands in front of every mistake.
-pub(super) fn read_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Mistakes> {
-    let shown = |mistakes: &[Mistake]| Mistakes(mistakes.iter().map(ToString::to_string).collect());
-    let read = Document::parse(file, text)
-        .map_err(|mistakes| shown(&mistakes.0))?
-        .read();
-    read.value
-        .filter(|_| read.mistakes.is_empty())
-        .ok_or_else(|| shown(&read.mistakes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::yaml::{Document, Mistakes};
+
+    fn read(text: &str) -> Result<WebFile, Mistakes> {
+        let read = Document::parse("web.yml", text)?.read();
+        match read.value {
+            Some(file) if read.mistakes.is_empty() => Ok(file),
+            _ => Err(Mistakes(read.mistakes)),
+        }
+    }
 
     fn mistake(text: &str) -> String {
-        read_yaml::<WebFile>("web.yml", text).unwrap_err().to_string()
+        read(text).unwrap_err().to_string()
     }
 
     #[test]
@@ -242,7 +237,7 @@ mod tests {
             "# nothing\n",
             "basic_auth_users:\ntls_server_config:\n  cipher_suites:\nrate_limit:\n",
         ] {
-            assert!(read_yaml::<WebFile>("web.yml", text).is_ok(), "{text}");
+            assert!(read(text).is_ok(), "{text}");
         }
     }
 
@@ -268,7 +263,7 @@ mod tests {
     #[test]
     fn what_looks_like_a_number_is_read_as_the_text_it_is() {
         let text = "http_server_config: {headers: {X-XSS-Protection: 1}}\nrate_limit: {interval: 0, burst: 20}\n";
-        let file: WebFile = read_yaml("web.yml", text).unwrap();
+        let file = read(text).unwrap();
         let headers = file.http_server_config.unwrap().headers.unwrap();
         assert_eq!(headers.xss_protection.as_deref(), Some("1"));
         assert_eq!(file.rate_limit.unwrap().interval, Some(Interval(Duration::ZERO)));
@@ -289,7 +284,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_text_gives_a_file_or_mistakes(text in ".{0,200}") {
-            drop(read_yaml::<WebFile>("web.yml", &text));
+            drop(read(&text));
         }
 
         #[test]

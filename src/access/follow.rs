@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::report::Fingerprint;
+use super::report::{Fingerprint, Named};
 use super::settings::Look;
 use super::{Access, Current, Mistakes};
 use crate::clock::Clock;
@@ -71,7 +71,7 @@ impl Access {
             return None;
         }
         watch.changed = None;
-        let look = Look::at(file);
+        let look = Look::at(file, Named::MustBeThere);
         // Good or bad: whoever corrects one of the files changes it.
         watch.read = Some(look.seen.clone());
         Some(self.take(file, look))

@@ -18,7 +18,7 @@ mod tls_names;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hyper::Request;
@@ -34,6 +34,7 @@ use hosts::Hosts;
 use passwords::{Passwords, Proof};
 use rate::Bucket;
 use report::Fingerprint;
+pub use report::Named;
 use settings::{Look, WebSettings};
 
 use crate::exposition::Refused;
@@ -42,6 +43,24 @@ use crate::exposition::Refused;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct Mistakes(pub Vec<String>);
+
+/// What a web.yml without mistakes comes to.
+#[derive(Debug)]
+pub struct Checked {
+    /// In a few words; nothing where the files that it names were not looked at.
+    pub summary: Option<String>,
+    pub warnings: Vec<String>,
+}
+
+/// Looks at a web.yml as the start does, as far as it depends on nothing but that file and those that it names.
+pub fn check(file: &Path, named: Named) -> Result<Checked, Mistakes> {
+    let look = Look::at(file, named);
+    let settings = look.settings?;
+    Ok(Checked {
+        summary: (named == Named::MustBeThere).then(|| settings.summary()),
+        warnings: look.warnings,
+    })
+}
 
 /// What a request may be about; each has credentials of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +121,7 @@ impl Access {
     /// Reads the file, if there is one, and refuses what would be dangerous. Warnings are logged.
     pub fn read(options: Options) -> Result<Self, Mistakes> {
         let current = if let Some(file) = &options.config_file {
-            Current::from_look(Look::at(file), &options)?
+            Current::from_look(Look::at(file, Named::MustBeThere), &options)?
         } else {
             Current::checked(WebSettings::default(), Fingerprint::default(), &options)?
         };

@@ -5,22 +5,35 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::Mistakes;
+use serde::de::DeserializeOwned;
+
 use crate::values;
+use crate::yaml::{self, Document, Mistake, Read};
 
 /// Certificates, keys and tokens are far smaller; without it, a wrong path would be read into memory as a whole.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
+/// Whether the files that web.yml names are looked at: somebody else may not be allowed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    MustBeThere,
+    Ignored,
+}
+
 /// A look at web.yml under way.
 pub(super) struct Report {
     file: PathBuf,
-    mistakes: Vec<String>,
-    warnings: Vec<String>,
+    named: Named,
+    /// Knows where everything stands; nothing before the file was read.
+    document: Option<Document>,
+    mistakes: Vec<Mistake>,
+    warnings: Vec<Mistake>,
     seen: Fingerprint,
 }
 
 /// A finished look.
 pub(super) struct Findings {
+    /// In the order of the file.
     pub(super) mistakes: Vec<String>,
     pub(super) warnings: Vec<String>,
     /// Every file that was looked at, as it was just before it was read.
@@ -28,9 +41,11 @@ pub(super) struct Findings {
 }
 
 impl Report {
-    pub(super) fn new(file: &Path) -> Self {
+    pub(super) fn new(file: &Path, named: Named) -> Self {
         Self {
             file: file.to_owned(),
+            named,
+            document: None,
             mistakes: Vec::new(),
             warnings: Vec::new(),
             seen: Fingerprint::default(),
@@ -38,45 +53,67 @@ impl Report {
     }
 
     /// `key` is the path of the key: `tls_server_config.cert_file`.
-    pub(super) fn mistake(&mut self, key: &str, words: impl std::fmt::Display) {
-        self.mistakes.push(format!("{}: {key}: {words}", self.file.display()));
+    pub(super) fn mistake(&mut self, key: &str, words: impl Into<String>) {
+        let mistake = self.placed(key, words);
+        self.mistakes.push(mistake);
     }
 
-    pub(super) fn mistakes(&mut self, mistakes: Mistakes) {
-        self.mistakes.extend(mistakes.0);
+    /// How many were found so far.
+    pub(super) fn mistakes(&self) -> usize {
+        self.mistakes.len()
     }
 
-    pub(super) fn has_mistakes(&self) -> bool {
-        !self.mistakes.is_empty()
+    pub(super) fn warning(&mut self, key: &str, words: impl Into<String>) {
+        let warning = self.placed(key, words);
+        self.warnings.push(warning);
     }
 
-    pub(super) fn warning(&mut self, key: &str, words: impl std::fmt::Display) {
-        self.warnings.push(format!("{}: {key}: {words}", self.file.display()));
+    fn placed(&self, key: &str, words: impl Into<String>) -> Mistake {
+        match &self.document {
+            Some(document) => document.mistake(key, words),
+            None => self.of_file(words),
+        }
     }
 
-    /// Reads web.yml itself.
-    pub(super) fn read_itself(&mut self) -> Option<String> {
-        let shown = self.file.display();
+    fn of_file(&self, words: impl Into<String>) -> Mistake {
+        Mistake::of_file(&self.file.display().to_string(), words)
+    }
+
+    /// Reads web.yml itself. What could not be read of it is noted, and left out of what is returned.
+    pub(super) fn read_itself<T: DeserializeOwned>(&mut self) -> Option<Read<T>> {
         self.seen.add(&self.file);
-        match read(&self.file) {
-            Ok(text) => Some(text),
+        let text = match read(&self.file) {
+            Ok(text) => text,
             Err(words) => {
-                let mistake = format!("{shown}: cannot be read: {words}");
+                let mistake = self.of_file(format!("cannot be read: {words}"));
                 self.mistakes.push(mistake);
+                return None;
+            }
+        };
+        match Document::parse(&self.file.display().to_string(), &text) {
+            Ok(document) => {
+                let read = document.read();
+                self.mistakes.extend(read.mistakes.iter().cloned());
+                self.document = Some(document);
+                Some(read)
+            }
+            Err(yaml::Mistakes(mistakes)) => {
+                self.mistakes.extend(mistakes);
                 None
             }
         }
     }
 
-    /// Reads a file that web.yml names, from beside it unless the path is absolute.
+    /// Reads a file that web.yml names, from beside it unless the path is absolute. Nothing where that failed, or where
+    /// such files are not to be looked at.
     pub(super) fn read(&mut self, key: &str, path: &Path) -> Option<String> {
         // A key or token pasted where its file should be named.
         let pasted = path.to_string_lossy();
         if pasted.contains(char::is_control) || pasted.contains("-----BEGIN") {
-            self.mistake(
-                key,
-                "the path of a file is expected here, never the secret itself".to_owned(),
-            );
+            self.mistake(key, "the path of a file is expected here, never the secret itself");
+            return None;
+        }
+        if self.named == Named::Ignored {
             return None;
         }
         let path = self.file.parent().unwrap_or(Path::new("")).join(path);
@@ -91,9 +128,13 @@ impl Report {
     }
 
     pub(super) fn finish(self) -> Findings {
+        let lines = |mistakes| {
+            let yaml::Mistakes(mistakes) = yaml::Mistakes::in_order(mistakes);
+            mistakes.iter().map(ToString::to_string).collect()
+        };
         Findings {
-            mistakes: self.mistakes,
-            warnings: self.warnings,
+            mistakes: lines(self.mistakes),
+            warnings: lines(self.warnings),
             seen: self.seen,
         }
     }
@@ -158,14 +199,14 @@ mod tests {
     fn named_files_are_looked_for_beside_the_file_and_remembered_even_when_missing() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("token"), "t").unwrap();
-        let mut report = Report::new(&directory.path().join("web.yml"));
+        let mut report = Report::new(&directory.path().join("web.yml"), Named::MustBeThere);
         assert_eq!(report.read("a.b", Path::new("token")).as_deref(), Some("t"));
         assert_eq!(report.read("a.b", Path::new("missing")), None);
         assert_eq!(report.read("a.b", Path::new("/dev/null")), None);
         let findings = report.finish();
         let words = findings.mistakes.join("\n");
         assert!(
-            words.contains("web.yml: a.b: ") && words.contains("missing: cannot be read: no such file"),
+            words.contains("web.yml: ") && words.contains("missing: cannot be read: no such file"),
             "{words}"
         );
         assert!(

@@ -11,11 +11,14 @@ use hyper::header::{
 use rustls::ServerConfig;
 
 use super::credentials::{Credentials, Scopes};
-use super::file::{FrameOptions, HeadersSection, RateSection, ScopeSection, Users, WebFile, read_yaml};
-use super::report::{Findings, Fingerprint, Report};
+use super::file::{FrameOptions, HeadersSection, RateSection, ScopeSection, Users, WebFile};
+use super::report::{Findings, Fingerprint, Named, Report};
 use super::{Mistakes, Scope, tls};
 use crate::values::Secret;
+use crate::yaml::Read;
 
+/// The key of users, of the whole file or of a scope.
+const USERS: &str = "basic_auth_users";
 /// Shorter tokens can be guessed.
 const SHORTEST_TOKEN: usize = 16;
 
@@ -62,20 +65,28 @@ impl WebSettings {
     }
 }
 
+impl WebSettings {
+    /// How it is spoken and who may do what, in a few words.
+    pub(super) fn summary(&self) -> String {
+        let mut words = vec![if self.tls.is_some() { "HTTPS" } else { "plain HTTP" }.to_owned()];
+        if self.scopes.scrape.is_empty() {
+            words.push("everybody may read".to_owned());
+        }
+        for scope in [Scope::Scrape, Scope::Alerts, Scope::Control] {
+            let credentials = self.scopes.of(scope).filter(|credentials| !credentials.is_empty());
+            words.extend(credentials.map(|credentials| format!("{scope}: {}", credentials.summary())));
+        }
+        words.join("; ")
+    }
+}
+
 impl Look {
-    /// Reads the file and all that it names.
-    pub(super) fn at(file: &Path) -> Self {
-        let mut report = Report::new(file);
-        let settings =
-            report
-                .read_itself()
-                .and_then(|text| match read_yaml::<WebFile>(&file.display().to_string(), &text) {
-                    Ok(raw) => Some(checked(raw, &mut report)),
-                    Err(mistakes) => {
-                        report.mistakes(mistakes);
-                        None
-                    }
-                });
+    /// Reads the file and, if they are to be there, all that it names.
+    pub(super) fn at(file: &Path, named: Named) -> Self {
+        let mut report = Report::new(file, named);
+        let settings = report
+            .read_itself()
+            .and_then(|mut read| Some(checked(read.value.take()?, &read, &mut report)));
         let Findings {
             mistakes,
             warnings,
@@ -92,23 +103,27 @@ impl Look {
     }
 }
 
-fn checked(raw: WebFile, report: &mut Report) -> WebSettings {
+/// A section in which something could not be read is not judged: what is missing there may be what was wrong.
+fn checked(raw: WebFile, read: &Read<WebFile>, report: &mut Report) -> WebSettings {
     let http = raw.http_server_config.unwrap_or_default();
-    let tls = raw.tls_server_config.unwrap_or_default();
+    let tls = raw.tls_server_config.filter(|_| !read.is_wrong(tls::SECTION));
+    let sections = raw.scopes.unwrap_or_default();
+    let top_level = raw.basic_auth_users.filter(|_| !read.is_wrong(USERS));
+    let mut scope = |scope: Scope, top_level, section: Option<ScopeSection>| {
+        let section = section.filter(|_| !read.is_wrong(&format!("scopes.{scope}")));
+        credentials(scope, top_level, section, report)
+    };
+    let scopes = Scopes {
+        scrape: scope(Scope::Scrape, top_level, sections.scrape),
+        alerts: scope(Scope::Alerts, None, sections.alerts),
+        control: scope(Scope::Control, None, sections.control),
+    };
+    shared(&scopes, report);
     WebSettings {
-        tls: tls::server_config(&tls, http.http2.unwrap_or(true), report),
+        tls: tls::server_config(&tls.unwrap_or_default(), http.http2.unwrap_or(true), report),
         headers: headers(http.headers.unwrap_or_default(), report),
         rate: rate(&raw.rate_limit.unwrap_or_default(), report),
-        scopes: {
-            let sections = raw.scopes.unwrap_or_default();
-            let scopes = Scopes {
-                scrape: credentials(Scope::Scrape, raw.basic_auth_users, sections.scrape, report),
-                alerts: credentials(Scope::Alerts, None, sections.alerts, report),
-                control: credentials(Scope::Control, None, sections.control, report),
-            };
-            shared(&scopes, report);
-            scopes
-        },
+        scopes,
     }
 }
 
@@ -119,24 +134,33 @@ fn headers(section: HeadersSection, report: &mut Report) -> Vec<(HeaderName, Hea
         FrameOptions::SameOrigin => "sameorigin".to_owned(),
     });
     let given = [
-        (CONTENT_SECURITY_POLICY, section.content_security_policy),
-        (STRICT_TRANSPORT_SECURITY, section.strict_transport_security),
         (
+            "Content-Security-Policy",
+            CONTENT_SECURITY_POLICY,
+            section.content_security_policy,
+        ),
+        (
+            "Strict-Transport-Security",
+            STRICT_TRANSPORT_SECURITY,
+            section.strict_transport_security,
+        ),
+        (
+            "X-Content-Type-Options",
             X_CONTENT_TYPE_OPTIONS,
             section.content_type_options.map(|_| "nosniff".to_owned()),
         ),
-        (X_FRAME_OPTIONS, frame_options),
-        (X_XSS_PROTECTION, section.xss_protection),
+        ("X-Frame-Options", X_FRAME_OPTIONS, frame_options),
+        ("X-XSS-Protection", X_XSS_PROTECTION, section.xss_protection),
     ];
     let mut headers = Vec::new();
-    for (name, value) in given {
+    for (key, name, value) in given {
         let Some(value) = value.filter(|value| !value.is_empty()) else {
             continue;
         };
         match HeaderValue::from_str(&value) {
             Ok(value) => headers.push((name, value)),
             Err(_) => report.mistake(
-                &format!("http_server_config.headers.{name}"),
+                &format!("http_server_config.headers.{key}"),
                 "a header is one line of ASCII",
             ),
         }
@@ -152,7 +176,7 @@ fn rate(section: &RateSection, report: &mut Report) -> Option<Rate> {
     let burst = section.burst.unwrap_or(0);
     if burst == 0 {
         report.warning(
-            "rate_limit",
+            "rate_limit.burst",
             "with a burst of 0 every request is refused; set burst to 20 or so",
         );
     }
@@ -167,6 +191,7 @@ fn credentials(
 ) -> Credentials {
     let key = format!("scopes.{scope}");
     let mut users = top_level.unwrap_or_default();
+    doubtful(USERS, &users, report);
     let mut token = None;
     if let Some(section) = section {
         let own = section.basic_auth_users.unwrap_or_default();
@@ -176,11 +201,12 @@ fn credentials(
                 "names no credentials; give basic_auth_users or bearer_token_file, or leave it out",
             );
         }
+        doubtful(&format!("{key}.{USERS}"), &own, report);
         for (name, hash) in own {
             if users.insert(name.clone(), hash).is_some() {
                 report.mistake(
-                    &key,
-                    format!("user `{name}` also stands in the basic_auth_users of the whole file; keep one"),
+                    &format!("{key}.{USERS}.{name}"),
+                    "this user also stands in the basic_auth_users of the whole file; keep one",
                 );
             }
         }
@@ -188,22 +214,24 @@ fn credentials(
             .bearer_token_file
             .and_then(|path| read_token(&format!("{key}.bearer_token_file"), &path, report));
     }
-    for (name, hash) in &users {
+    Credentials { users, token }
+}
+
+/// Users who could not log in, or not soon.
+fn doubtful(key: &str, users: &Users, report: &mut Report) {
+    for (name, hash) in users {
+        let key = format!("{key}.{name}");
         if name.contains(':') {
-            report.mistake(
-                &key,
-                format!("user `{name}`: a name with a colon cannot be sent in basic authentication"),
-            );
+            report.mistake(&key, "a name with a colon cannot be sent in basic authentication");
         }
         if hash.is_slow() {
             let words = format!(
-                "user `{name}`: a hash of cost {} makes the first login after each change take many seconds; 10 is usual",
+                "a hash of cost {} makes the first login after each change take many seconds; 10 is usual",
                 hash.cost()
             );
             report.warning(&key, words);
         }
     }
-    Credentials { users, token }
 }
 
 fn read_token(key: &str, path: &Path, report: &mut Report) -> Option<Secret> {
@@ -244,8 +272,8 @@ fn shared(scopes: &Scopes, report: &mut Report) {
             for (name, hash) in &others.users {
                 if credentials.users.get(name) == Some(hash) {
                     report.mistake(
-                        &format!("scopes.{other}.basic_auth_users"),
-                        format!("user `{name}` has the password of {scope}; each scope needs its own"),
+                        &format!("scopes.{other}.{USERS}.{name}"),
+                        format!("this user has the password of {scope}; each scope needs its own"),
                     );
                 }
             }

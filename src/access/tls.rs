@@ -15,7 +15,7 @@ use super::file::{ClientAuth, TlsSection};
 use super::report::Report;
 use super::tls_names::Version;
 
-const SECTION: &str = "tls_server_config";
+pub(super) const SECTION: &str = "tls_server_config";
 
 /// Nothing without TLS, and nothing with mistakes; those are in the report.
 pub(super) fn server_config(section: &TlsSection, http2: bool, report: &mut Report) -> Option<Arc<ServerConfig>> {
@@ -23,12 +23,13 @@ pub(super) fn server_config(section: &TlsSection, http2: bool, report: &mut Repo
         said_in_vain(section, report);
         return None;
     }
+    let before = report.mistakes();
     let identity = identity(section, report);
     let versions = versions(section, report);
     let provider = provider(section, http2, versions, report);
     let clients = clients(section, &provider, report);
     let (certificates, key) = identity?;
-    if report.has_mistakes() {
+    if report.mistakes() > before {
         return None;
     }
     let config = ServerConfig::builder_with_provider(provider)
@@ -60,6 +61,10 @@ fn unusable(error: &rustls::Error) -> String {
     }
 }
 
+fn key(name: &str) -> String {
+    format!("{SECTION}.{name}")
+}
+
 /// Where exporter-toolkit begins to take it seriously.
 fn is_enabled(section: &TlsSection) -> bool {
     given(section.cert_file.as_deref()).is_some()
@@ -75,8 +80,8 @@ fn is_enabled(section: &TlsSection) -> bool {
 fn said_in_vain(section: &TlsSection, report: &mut Report) {
     if section.client_allowed_sans.is_some() {
         report.mistake(
-            SECTION,
-            "client_allowed_sans protects nothing without cert_file and key_file",
+            &key("client_allowed_sans"),
+            "protects nothing without cert_file and key_file",
         );
     }
     let other = section.min_version.is_some()
@@ -166,7 +171,7 @@ fn versions(section: &TlsSection, report: &mut Report) -> &'static [&'static Sup
         let version = version.unwrap_or(default);
         if version < Version::Tls12 {
             report.warning(
-                &format!("{SECTION}.{name}"),
+                &key(name),
                 "TLS 1.0 and 1.1 are broken and not spoken; it counts as TLS12",
             );
         }
@@ -177,7 +182,7 @@ fn versions(section: &TlsSection, report: &mut Report) -> &'static [&'static Sup
     match (least, most) {
         (Version::Tls13, Version::Tls13) => ONLY_13,
         (Version::Tls13, _) => {
-            report.mistake(SECTION, "min_version is above max_version");
+            report.mistake(&key("min_version"), "is above max_version");
             BOTH
         }
         (_, Version::Tls13) => BOTH,
@@ -194,7 +199,7 @@ fn provider(
 ) -> Arc<CryptoProvider> {
     let mut provider = ring::default_provider();
     if let Some(wanted) = section.cipher_suites.as_ref().filter(|wanted| !wanted.is_empty()) {
-        let key = format!("{SECTION}.cipher_suites");
+        let key = key("cipher_suites");
         for missing in wanted.iter().filter(|cipher| cipher.suite.is_none()) {
             report.warning(&key, format!("{} is not spoken here and left out", missing.name));
         }
@@ -225,7 +230,7 @@ fn provider(
         }
     }
     if let Some(wanted) = section.curve_preferences.as_ref().filter(|wanted| !wanted.is_empty()) {
-        let key = format!("{SECTION}.curve_preferences");
+        let key = key("curve_preferences");
         for missing in wanted.iter().filter(|curve| curve.group.is_none()) {
             report.warning(&key, format!("{} is not spoken here and left out", missing.name));
         }
@@ -239,16 +244,12 @@ fn provider(
 
 fn clients(section: &TlsSection, provider: &Arc<CryptoProvider>, report: &mut Report) -> Arc<dyn ClientCertVerifier> {
     let kind = section.client_auth_type.unwrap_or_default();
-    let named = authorities(section, report);
+    let named = named_in(section).map(|_| authorities(section, report).unwrap_or_default());
     if kind == ClientAuth::None {
-        for (key, given) in [
-            ("client_ca_file", named.is_some()),
-            ("client_allowed_sans", section.client_allowed_sans.is_some()),
-        ] {
-            if given {
-                let words = format!("{key} without client_auth_type protects nothing; set RequireAndVerifyClientCert");
-                report.mistake(SECTION, words);
-            }
+        let sans = section.client_allowed_sans.as_ref().map(|_| "client_allowed_sans");
+        for name in named_in(section).into_iter().chain(sans) {
+            let words = "protects nothing without client_auth_type; set RequireAndVerifyClientCert";
+            report.mistake(&key(name), words);
         }
         return WebPkiClientVerifier::no_client_auth();
     }
@@ -259,20 +260,25 @@ fn clients(section: &TlsSection, provider: &Arc<CryptoProvider>, report: &mut Re
     match Verifier::new(mandatory, authorities.as_deref(), allowed_sans, provider) {
         Ok(verifier) => Arc::new(verifier),
         Err(words) => {
-            let key = format!("{SECTION}.client_ca_file");
-            report.mistake(&key, format!("a certificate in it cannot be an authority: {words}"));
+            report.mistake(
+                &key("client_ca_file"),
+                format!("a certificate in it cannot be an authority: {words}"),
+            );
             // Never used: with a mistake there is no configuration.
             WebPkiClientVerifier::no_client_auth()
         }
     }
 }
 
-/// Nothing where the file names none.
+/// The key that names the authorities of clients, if one does.
+fn named_in(section: &TlsSection) -> Option<&'static str> {
+    let file = given(section.client_ca_file.as_deref()).map(|_| "client_ca_file");
+    file.or_else(|| text(section.client_ca.as_deref()).map(|_| "client_ca"))
+}
+
+/// Nothing where they cannot be read.
 fn authorities(section: &TlsSection, report: &mut Report) -> Option<Vec<CertificateDer<'static>>> {
     let inline = Inline::of(section.client_ca.as_deref());
-    if inline.0.is_none() && given(section.client_ca_file.as_deref()).is_none() {
-        return None;
-    }
     let (key, pem) = pem(&inline, section.client_ca_file.as_deref(), "client_ca", report)?;
     certificates_in(&key, &pem, report)
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use super::EXIT_USAGE;
 use super::source::CONFIG_VARIABLE;
+use crate::access::{self, Named};
 use crate::config::{Secrets, Settings};
 use crate::values::Name;
 use crate::yaml::Mistakes;
@@ -16,31 +17,35 @@ pub(super) const EXAMPLES: &str = "Examples:
       Every mistake with its line, or what hangs on what.
   farmwarden check-config site-*/farmwarden.yml
       Several files; exit code 2 if one of them has a mistake.
+  farmwarden check-config --web.config.file /etc/farmwarden/web.yml
+      The file of TLS, passwords and tokens, alone or beside others.
   farmwarden example-config | farmwarden check-config -
       From standard input.
 
-Nothing is asked of any target. Secrets that the file names must be readable;
---syntax-only leaves that out. Exit code: 0 without a mistake, 2 with one.";
+Nothing is asked of any target. Secrets and certificates that a file names must
+be readable; --syntax-only leaves that out. Exit code: 0 without a mistake, 2 with one.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files to check; `-` is standard input.
-    #[arg(value_name = "FILE", required_unless_present = "config_file")]
+    #[arg(value_name = "FILE", required_unless_present_any = ["config_file", "web_config_file"])]
     files: Vec<PathBuf>,
     /// The file to check when none is named, as the serving command takes it.
     #[arg(long = "config.file", value_name = "FILE", env = CONFIG_VARIABLE, hide_env_values = true)]
     config_file: Option<PathBuf>,
-    /// Do not look whether the secrets that the file names can be read: on another machine, or as another user.
+    /// A file of TLS, passwords and tokens to check, as the serving command takes it (docs/access.md).
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    web_config_file: Option<PathBuf>,
+    /// Do not look whether the secrets that a file names can be read: on another machine, or as another user.
     #[arg(long)]
     syntax_only: bool,
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let mut code = ExitCode::SUCCESS;
-    let secrets = if args.syntax_only {
-        Secrets::Ignored
+    let (secrets, named) = if args.syntax_only {
+        (Secrets::Ignored, Named::Ignored)
     } else {
-        Secrets::MustBeThere
+        (Secrets::MustBeThere, Named::MustBeThere)
     };
     // The variable names a file for those who name none.
     let files = if args.files.is_empty() {
@@ -48,10 +53,18 @@ pub(super) fn run(args: &Args) -> ExitCode {
     } else {
         &args.files
     };
-    for file in files {
+    let checked = files
+        .iter()
+        .map(|file| match read(file, secrets) {
+            Ok(settings) => Ok(summary(file, &settings)),
+            Err(mistakes) => Err(mistakes.to_string()),
+        })
+        .chain(args.web_config_file.iter().map(|file| web(file, named)));
+    let mut code = ExitCode::SUCCESS;
+    for outcome in checked {
         // Mistakes and summary are the output itself; without a reader of it the exit code still says enough.
-        match read(file, secrets) {
-            Ok(settings) => drop(std::io::stdout().write_all(summary(file, &settings).as_bytes())),
+        match outcome {
+            Ok(summary) => drop(std::io::stdout().write_all(summary.as_bytes())),
             Err(mistakes) => {
                 code = ExitCode::from(EXIT_USAGE);
                 drop(writeln!(std::io::stderr(), "{mistakes}"));
@@ -59,6 +72,16 @@ pub(super) fn run(args: &Args) -> ExitCode {
         }
     }
     code
+}
+
+/// What a good web.yml comes to, with what is doubtful in it.
+fn web(file: &Path, named: Named) -> Result<String, String> {
+    let checked = access::check(file, named).map_err(|mistakes| mistakes.to_string())?;
+    let mut parts = vec![format!("{}: good", file.display())];
+    parts.extend(checked.summary);
+    let mut lines = vec![parts.join("; ")];
+    lines.extend(checked.warnings.iter().map(|warning| format!("warning: {warning}")));
+    Ok(lines.join("\n") + "\n")
 }
 
 fn read(file: &Path, secrets: Secrets) -> Result<Settings, Mistakes> {
