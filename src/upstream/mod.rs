@@ -10,6 +10,8 @@ mod dns;
 mod fault;
 mod http;
 mod prb;
+mod prb_v0;
+mod prb_v3;
 mod substrate;
 mod tls;
 mod token;
@@ -23,6 +25,8 @@ pub use bee_queue::{BeeQueue, QueueDepth};
 pub use fault::{Fault, Reason, Why};
 pub use http::Http;
 pub use prb::{PrbCall, PrbMonitor};
+pub use prb_v0::{Id as LegacyId, LegacyCall, LegacyMonitor};
+pub use prb_v3::{TRANSACTIONS, TRANSACTIONS_CAP, WorkerManager, WorkerManagerCall};
 pub use substrate::Substrate;
 pub use token::Token;
 
