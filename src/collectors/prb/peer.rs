@@ -17,6 +17,11 @@ impl PeerId {
         }
     }
 
+    /// Of a process that has no such id: its place in its PRB.
+    pub(super) fn fixed(place: &'static str) -> Self {
+        Self(place.to_owned())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -39,6 +44,8 @@ impl fmt::Display for PeerId {
 pub enum Role {
     DataProvider,
     Lifecycle,
+    /// `prb-wm` of PRB v3: it does what lifecycles do, without a data provider.
+    WorkerManager,
 }
 
 impl Role {
@@ -47,7 +54,13 @@ impl Role {
         match self {
             Self::DataProvider => "data_provider",
             Self::Lifecycle => "lifecycle",
+            Self::WorkerManager => "worker_manager",
         }
+    }
+
+    /// Whether it runs workers.
+    pub const fn runs_workers(self) -> bool {
+        matches!(self, Self::Lifecycle | Self::WorkerManager)
     }
 }
 
@@ -63,4 +76,18 @@ pub struct Peer {
     pub bridge: String,
     /// Hash of the parachain's first block.
     pub chain: String,
+}
+
+impl Peer {
+    /// A process that is known by its place in its PRB alone, which has one of them.
+    pub(super) fn alone(place: &'static str, role: Role) -> Self {
+        Self {
+            id: PeerId::fixed(place),
+            role,
+            hostname: place.to_owned(),
+            address: String::new(),
+            bridge: String::new(),
+            chain: String::new(),
+        }
+    }
 }

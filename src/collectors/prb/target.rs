@@ -3,13 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::discover;
 use super::peer::Peer;
 use super::queue::Entry;
 use super::symptoms::Thresholds;
 use crate::collectors::TargetConfig;
 use crate::values::{Duration, Endpoint, Name, Scheme};
 
-/// A PRB by its monitor: every data provider and lifecycle that the monitor knows, with their pools and workers.
+/// A PRB: by its monitor every data provider and lifecycle that the monitor knows, with their pools and workers; or the worker manager of v3, or the monitor of v0.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
@@ -27,6 +28,14 @@ pub struct Target {
     /// The monitor of PRB v2 (`prb-monitor:next`): http or https. Usual port 3000.
     #[schemars(example = &"http://127.0.0.1:3000")]
     pub monitor: Option<Endpoint>,
+    /// In place of `monitor`, the worker manager of PRB v3 (`prb-wm`): http or https. Usual port 3001.
+    #[serde(default)]
+    #[schemars(example = &"http://127.0.0.1:3001", extend("x-off" = true))]
+    pub worker_manager: Option<Endpoint>,
+    /// In place of `monitor`, the monitor of PRB v0 (`prb-monitor:latest`): http or https. Usual port 3000.
+    #[serde(default)]
+    #[schemars(example = &"http://127.0.0.1:3000", extend("x-off" = true))]
+    pub legacy_monitor: Option<Endpoint>,
     /// A parachain node (Phala, Khala), which is asked what the chain itself knows of the workers: http, https, ws or wss. Usual port 9944.
     #[serde(default)]
     #[schemars(example = &"http://127.0.0.1:9944", extend("x-off" = true))]
@@ -38,7 +47,7 @@ pub struct Target {
     /// `full` shows every worker by itself, with at most 30 series each; `summary` shows counts and the worst workers only, for more than about 5,000.
     #[serde(default)]
     pub detail: Detail,
-    /// How often the monitor and the data providers are asked. At least 1s.
+    /// How often the monitor and the data providers, or the worker manager itself, are asked. At least 1s.
     #[serde(default = "default_interval")]
     pub interval: Duration,
     /// How often every lifecycle is asked for its workers; one call each.
@@ -50,7 +59,7 @@ pub struct Target {
     /// How often the node is asked about the workers; a call for every 60 of them, and some ten more.
     #[serde(default = "default_chain_interval")]
     pub chain_interval: Duration,
-    /// After which a single call is given up; shorter than `interval`. The monitor takes 0.3s for one, and 30s for a peer that hangs.
+    /// After which a single call is given up; shorter than `interval`. The monitor takes 0.3s for one, and 30s for a peer that hangs; that of v0 says after 5s that nobody answered.
     #[serde(default = "default_timeout")]
     pub timeout: Duration,
     /// Trade queues to be watched: the Redis of each trader, without a password. None given, their depth is not known.
@@ -129,13 +138,21 @@ fn default_timeout() -> Duration {
 }
 
 impl Target {
-    /// A PRB of which nothing but the monitor is known.
-    pub fn by_monitor(name: Name, monitor: Endpoint) -> Self {
+    /// A PRB of which nothing but its door is known: on the usual port of PRB v3 a worker manager, else a monitor of v2.
+    pub fn by_door(name: Name, endpoint: Endpoint) -> Self {
+        let v3 = endpoint.port() == discover::MANAGER_PORT;
+        let (monitor, worker_manager) = if v3 {
+            (None, Some(endpoint))
+        } else {
+            (Some(endpoint), None)
+        };
         Self {
             name,
             farm: None,
             depends_on: None,
-            monitor: Some(monitor),
+            monitor,
+            worker_manager,
+            legacy_monitor: None,
             node: None,
             lifecycles: Vec::new(),
             detail: Detail::default(),
@@ -147,6 +164,50 @@ impl Target {
             queues: Vec::new(),
             thresholds: Thresholds::default(),
         }
+    }
+}
+
+impl Target {
+    /// The doors that are named, each with its key. There must be one.
+    pub(super) fn doors(&self) -> impl Iterator<Item = (&'static str, &Endpoint)> {
+        let keys = [
+            ("monitor", &self.monitor),
+            ("worker_manager", &self.worker_manager),
+            ("legacy_monitor", &self.legacy_monitor),
+        ];
+        keys.into_iter().filter_map(|(key, door)| Some((key, door.as_ref()?)))
+    }
+
+    fn wrong_doors(&self) -> Vec<(&'static str, String)> {
+        let mut wrong = Vec::new();
+        let doors: Vec<_> = self.doors().collect();
+        match doors.as_slice() {
+            [] => wrong.push((
+                "",
+                "it names no `monitor`, nor `worker_manager` (PRB v3) or `legacy_monitor` (v0); give its address, like \
+                 http://10.0.0.9:3000"
+                    .to_owned(),
+            )),
+            [_] => {}
+            [(first, _), (second, _), ..] => {
+                let words = format!("one PRB has either `{first}` or `{second}`; a second PRB is a target of its own");
+                wrong.push((*second, words));
+            }
+        }
+        let websocket = |door: &&(&str, &Endpoint)| !matches!(door.1.scheme(), Scheme::Http | Scheme::Https);
+        for (key, _) in doors.iter().filter(websocket) {
+            let what = if *key == "worker_manager" {
+                "a worker manager"
+            } else {
+                "a monitor"
+            };
+            wrong.push((*key, format!("{what} speaks http or https, no websocket")));
+        }
+        if self.monitor.is_none() && !self.lifecycles.is_empty() && !doors.is_empty() {
+            let words = "only a `monitor` has several; this PRB has one that is always read".to_owned();
+            wrong.push(("lifecycles", words));
+        }
+        wrong
     }
 }
 
@@ -172,17 +233,7 @@ impl TargetConfig for Target {
     }
 
     fn contradictions(&self) -> Vec<(&'static str, String)> {
-        let mut wrong = Vec::new();
-        match &self.monitor {
-            None => wrong.push((
-                "",
-                "it names no `monitor`; give its address, like http://10.0.0.9:3000".to_owned(),
-            )),
-            Some(monitor) if !matches!(monitor.scheme(), Scheme::Http | Scheme::Https) => {
-                wrong.push(("monitor", "a monitor speaks http or https, no websocket".to_owned()));
-            }
-            Some(_) => {}
-        }
+        let mut wrong = self.wrong_doors();
         let mut names: Vec<&Name> = self.queues.iter().map(|queue| &queue.name).collect();
         names.sort();
         if let Some(twice) = names
