@@ -61,13 +61,11 @@ impl Writer {
         }
         self.comment(&explanation(schema), indent);
         match (value, properties(schema)) {
-            (_, Some(_)) => {
-                self.line(indent, &format!("{key}:"));
-                self.keys(schema, None, indent + 2);
-            }
+            (_, Some(_)) => self.block(key, schema, indent, |block, indent| block.keys(schema, None, indent)),
             (Some(Value::Array(entries)), None) if is_list_of_maps(schema) => {
-                self.line(indent, &format!("{key}:"));
-                self.entries(items(schema), entries, indent + 2);
+                self.block(key, schema, indent, |block, indent| {
+                    block.entries(items(schema), entries, indent);
+                });
             }
             (Some(Value::Array(entries)), None) => self.list(key, entries, is_off(schema), indent),
             (Some(value), None) => {
@@ -75,6 +73,20 @@ impl Writer {
                 self.line(indent, &format!("{off}{key}: {}", scalar(value)));
             }
             (None, None) => self.line(indent, &format!("#{key}:")),
+        }
+    }
+
+    /// A key with lines of its own below it; each behind a `#` where the key is off.
+    fn block(&mut self, key: &str, schema: &Value, indent: usize, write: impl FnOnce(&mut Self, usize)) {
+        if !is_off(schema) {
+            self.line(indent, &format!("{key}:"));
+            return write(self, indent + 2);
+        }
+        let mut inner = Self { text: String::new() };
+        write(&mut inner, 2);
+        self.line(indent, &format!("#{key}:"));
+        for line in inner.text.lines() {
+            self.line(indent, &format!("#{line}"));
         }
     }
 
