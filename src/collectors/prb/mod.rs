@@ -16,6 +16,7 @@ pub mod peer;
 pub mod queue;
 pub mod reading;
 pub mod roster;
+mod rows;
 pub mod runtime;
 mod samples;
 pub mod session;
