@@ -84,9 +84,8 @@ impl Prb {
     /// Peers come first: without a monitor there is nothing to ask. The chain says something of the network without it.
     fn part(&self, name: &'static str) -> Part {
         let (every, hangs_on): (_, &'static [&'static str]) = match name {
-            WORKERS => (self.target.workers_interval, &[PEERS]),
+            WORKERS | TRANSACTIONS => (self.target.workers_interval, &[PEERS]),
             INVENTORY => (self.target.inventory_interval, &[PEERS]),
-            TRANSACTIONS => (self.target.workers_interval, &[PEERS]),
             CHAIN => (self.target.chain_interval, &[]),
             PRUNTIMES if self.is_solo() => (self.target.pruntimes_interval(), &[]),
             PRUNTIMES => (self.target.pruntimes_interval(), &[WORKERS]),

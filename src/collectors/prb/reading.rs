@@ -32,13 +32,16 @@ pub struct Heard {
     pub said: Said,
 }
 
+/// What each peer that was asked said.
+pub type Each<T> = Vec<(PeerId, Result<T, Fault>)>;
+
 /// What the peers that a part is about said.
 pub enum Said {
     /// A worker manager is there: the revision that it was built from.
     Revision(String),
-    Providers(Vec<(PeerId, Result<Provider, Fault>)>),
-    Workers(Vec<(PeerId, Result<Listed<Worker>, Fault>)>),
-    Inventories(Vec<(PeerId, Result<Inventory, Fault>)>),
+    Providers(Each<Provider>),
+    Workers(Each<Listed<Worker>>),
+    Inventories(Each<Inventory>),
 }
 
 impl Said {

@@ -10,7 +10,7 @@ use super::label;
 use super::on_chain;
 use super::peer::{Peer, PeerId, Role};
 use super::queue;
-use super::reading::Listed;
+use super::reading::{Each, Listed};
 use super::roster::Known;
 use super::runtime;
 use super::solo;
@@ -271,7 +271,7 @@ impl Snapshot {
     }
 
     /// What each data provider said. What is older than `stale` is dropped.
-    pub(super) fn hear_providers(&mut self, said: Vec<(PeerId, Result<Provider, Fault>)>, stale: Duration, now: Now) {
+    pub(super) fn hear_providers(&mut self, said: Each<Provider>, stale: Duration, now: Now) {
         for (id, outcome) in said {
             if let Some(view) = self.peers.get_mut(&id) {
                 let heard = view.called(outcome, now);
@@ -288,12 +288,7 @@ impl Snapshot {
     }
 
     /// What each lifecycle said of its workers. What is older than `stale` is dropped.
-    pub(super) fn hear_workers(
-        &mut self,
-        said: Vec<(PeerId, Result<Listed<Worker>, Fault>)>,
-        stale: Duration,
-        now: Now,
-    ) {
+    pub(super) fn hear_workers(&mut self, said: Each<Listed<Worker>>, stale: Duration, now: Now) {
         for (id, outcome) in said {
             let provided = self.peers.get(&id).and_then(|view| self.provided(&view.peer));
             let Some(view) = self.peers.get_mut(&id) else { continue };
@@ -316,12 +311,7 @@ impl Snapshot {
 
     /// What is configured in each lifecycle; a call that failed leaves what was known. It does not say whether the
     /// peer is up: the other calls do, and more often.
-    pub(super) fn hear_inventories(
-        &mut self,
-        said: Vec<(PeerId, Result<Inventory, Fault>)>,
-        stale: Duration,
-        now: Now,
-    ) {
+    pub(super) fn hear_inventories(&mut self, said: Each<Inventory>, stale: Duration, now: Now) {
         for (id, outcome) in said {
             if let (Some(view), Ok(inventory)) = (self.peers.get_mut(&id), outcome) {
                 view.inventory = Some(Seen {

@@ -52,9 +52,8 @@ pub fn provider(json: &[u8]) -> Result<Provider, Why> {
         wire.parent_archived_height,
     );
     let state = match (wire.synched, para.behind(), relay.behind()) {
-        (false, ..) => ProviderState::Syncing,
         (true, Some(para), Some(relay)) if para < BEHIND && relay < BEHIND => ProviderState::Idle,
-        (true, Some(_), Some(_)) => ProviderState::Syncing,
+        (false, ..) | (true, Some(_), Some(_)) => ProviderState::Syncing,
         (true, ..) => ProviderState::Unknown,
     };
     Ok(Provider { state, para, relay })

@@ -5,7 +5,7 @@
 
 use super::answers;
 use crate::collectors::prb::peer::{Peer, PeerId, Role};
-use crate::collectors::prb::reading::{Heard, Listed, Said};
+use crate::collectors::prb::reading::{Each, Heard, Listed, Said};
 use crate::collectors::prb::snapshot::Inventory;
 use crate::collectors::prb::worker::{Identity, Provider, Worker};
 use crate::upstream::{Fault, LegacyCall, LegacyId, LegacyMonitor, Reason, Why};
@@ -98,7 +98,7 @@ impl Reader {
 }
 
 /// The outcome of the peer, unless the monitor itself failed.
-fn of_peer<T>(peer: &'static str, outcome: Result<T, Fault>) -> Result<Vec<(PeerId, Result<T, Fault>)>, Fault> {
+fn of_peer<T>(peer: &'static str, outcome: Result<T, Fault>) -> Result<Each<T>, Fault> {
     match outcome {
         Err(fault) if fault.reason() != Reason::Upstream => Err(fault),
         outcome => Ok(vec![(PeerId::fixed(peer), outcome)]),
