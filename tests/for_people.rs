@@ -169,6 +169,31 @@ async fn names_and_kinds_that_nobody_has_are_refused_with_near_ones() {
     }
 }
 
+#[tokio::test]
+async fn an_address_with_a_password_is_never_repeated() {
+    let address = "http://u:hunter2@10.0.0.11:9944";
+    for arguments in [
+        &["doctor", address][..],
+        &["doctor", "--as", "phala", address],
+        &["doctor", "--as", address, "x"],
+        &["collect", "phala", address],
+        &["collect", address, "x"],
+        &["collect", "mounts", address],
+        &["explain", address],
+        &["explain", "mount_stuck", "--url", address],
+        &["doctor", "--for", address],
+        &["--web.listen-address", address],
+        &["--web.allowed-host", address],
+        &["serve", address],
+        &[address],
+    ] {
+        let said = farmwarden(arguments).await;
+        assert_eq!(said.code, Some(2), "{arguments:?}: {}", said.err);
+        let all = said.out + &said.err;
+        assert!(!all.contains("hunter2") && !all.is_empty(), "{arguments:?}: {all}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn collect_prints_samples_of_a_target_and_its_symptoms() {
     let node = node(json!({"block_time_ms": 0, "best": 50, "peers": 1})).await;
