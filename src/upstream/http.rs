@@ -152,7 +152,7 @@ impl Http {
         let response = self.send(url, body).await?;
         match response.status() {
             status if status.is_success() => self.read(response).await,
-            status => Err(status_why(status)),
+            status => Err(status_why(status).knowing(self.token.is_some())),
         }
     }
 
@@ -248,7 +248,7 @@ impl Http {
                     return Why::malformed("it does not speak HTTP on this port (does it expect TLS?)");
                 }
                 if hyper.is_incomplete_message() {
-                    return Why::malformed("it closed the connection without an answer");
+                    return Why::Unreachable("it closed the connection without an answer".to_owned());
                 }
             }
             deepest = cause.to_string();
