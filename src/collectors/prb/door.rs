@@ -6,9 +6,11 @@ use super::ANSWER_CAP;
 use super::peer::{Peer, Role};
 use super::reading::Heard;
 use super::target::{Pick, Target};
-use super::v2;
+use super::v3::transactions::Transactions;
+use super::{v0, v2, v3};
 use crate::collectors::Tools;
-use crate::upstream::{Fault, PrbMonitor, Why};
+use crate::upstream::{Fault, LegacyMonitor, PrbMonitor, Upstream, Why, WorkerManager};
+use crate::values::Endpoint;
 
 /// What reads one PRB.
 pub(super) enum Door {
@@ -18,6 +20,10 @@ pub(super) enum Door {
         /// The lifecycles to be asked; none given is all.
         picks: Vec<Pick>,
     },
+    /// PRB v3: its worker manager.
+    V3(v3::Reader),
+    /// PRB v0, through its monitor.
+    V0(v0::Reader),
     /// No PRB: pRuntimes are asked themselves, which is a part of its own.
     Solo,
 }
@@ -25,28 +31,39 @@ pub(super) enum Door {
 impl Door {
     /// The one that the target names. `before` read it until the configuration changed.
     pub(super) fn of(target: &Target, tools: &Tools, before: Option<&Self>) -> Result<Self, Fault> {
-        if !target.solo.is_empty() {
-            return Ok(Self::Solo);
+        let (upstream, timeout) = (&tools.upstream, target.timeout.get());
+        match target.doors().next() {
+            _ if !target.solo.is_empty() => Ok(Self::Solo),
+            Some(("worker_manager", endpoint)) => Ok(Self::V3(v3_at(upstream, endpoint, timeout))),
+            Some(("legacy_monitor", endpoint)) => Ok(Self::V0(v0_at(upstream, endpoint, timeout))),
+            Some((_, endpoint)) => Ok(Self::V2 {
+                reader: Box::new(v2_at(upstream, endpoint, timeout, before)),
+                picks: target.lifecycles.clone(),
+            }),
+            None => {
+                let words = "no monitor is configured".to_owned();
+                Err(Fault::new(target.name.as_str(), "connect", Why::Configuration(words)))
+            }
         }
-        let Some(endpoint) = &target.monitor else {
-            let words = "no monitor is configured".to_owned();
-            return Err(Fault::new(target.name.as_str(), "connect", Why::Configuration(words)));
-        };
-        let monitor = PrbMonitor::new(&tools.upstream, endpoint, target.timeout.get(), ANSWER_CAP);
-        let before = match before {
-            Some(Self::V2 { reader, .. }) => Some(reader.as_ref()),
-            Some(Self::Solo) | None => None,
-        };
-        Ok(Self::V2 {
-            reader: Box::new(v2::Reader::new(monitor, before)),
-            picks: target.lifecycles.clone(),
-        })
     }
 
-    /// Data providers. Who has not answered `within` that is given up; the others are not lost with it.
+    /// The value of the label `prb`; `None` where there is no PRB.
+    pub(super) const fn version(&self) -> Option<&'static str> {
+        match self {
+            Self::V2 { .. } => Some("v2"),
+            Self::V3(_) => Some("v3"),
+            Self::V0(_) => Some("v0"),
+            Self::Solo => None,
+        }
+    }
+
+    /// Data providers, or whether the worker manager is there. Who has not answered `within` that is given up; the others
+    /// are not lost with it.
     pub(super) async fn providers(&self, within: Duration) -> Result<Heard, Fault> {
         match self {
             Self::V2 { reader, .. } => reader.providers(within).await,
+            Self::V3(reader) => reader.status().await,
+            Self::V0(reader) => reader.providers().await,
             Self::Solo => Err(nobody()),
         }
     }
@@ -55,6 +72,8 @@ impl Door {
     pub(super) async fn workers(&self, within: Duration) -> Result<Heard, Fault> {
         match self {
             Self::V2 { reader, picks } => reader.workers(within, wanted(picks)).await,
+            Self::V3(reader) => Ok(reader.workers().await),
+            Self::V0(reader) => reader.workers().await,
             Self::Solo => Err(nobody()),
         }
     }
@@ -63,14 +82,43 @@ impl Door {
     pub(super) async fn inventories(&self, within: Duration) -> Result<Heard, Fault> {
         match self {
             Self::V2 { reader, picks } => reader.inventories(within, wanted(picks)).await,
+            Self::V3(reader) => Ok(reader.inventories().await),
+            Self::V0(reader) => reader.inventories().await,
             Self::Solo => Err(nobody()),
+        }
+    }
+
+    /// How many transactions there are; only a worker manager knows.
+    pub(super) async fn transactions(&self) -> Result<Transactions, Fault> {
+        match self {
+            Self::V3(reader) => reader.transactions().await,
+            Self::V2 { .. } | Self::V0(_) | Self::Solo => Err(nobody()),
         }
     }
 }
 
+/// The monitor of v2 at an address.
+pub(super) fn v2_at(upstream: &Upstream, endpoint: &Endpoint, timeout: Duration, before: Option<&Door>) -> v2::Reader {
+    let before = before.and_then(|before| match before {
+        Door::V2 { reader, .. } => Some(reader.as_ref()),
+        Door::V3(_) | Door::V0(_) | Door::Solo => None,
+    });
+    v2::Reader::new(PrbMonitor::new(upstream, endpoint, timeout, ANSWER_CAP), before)
+}
+
+/// The worker manager of v3 at an address.
+pub(super) fn v3_at(upstream: &Upstream, endpoint: &Endpoint, timeout: Duration) -> v3::Reader {
+    v3::Reader::new(WorkerManager::new(upstream, endpoint, timeout, ANSWER_CAP))
+}
+
+/// The monitor of v0 at an address.
+pub(super) fn v0_at(upstream: &Upstream, endpoint: &Endpoint, timeout: Duration) -> v0::Reader {
+    v0::Reader::new(LegacyMonitor::new(upstream, endpoint, timeout, ANSWER_CAP))
+}
+
 fn nobody() -> Fault {
-    let words = "a target without a PRB was asked for one".to_owned();
-    Fault::new("solo", "read", Why::Internal(words))
+    let words = "a target was asked for what it does not have".to_owned();
+    Fault::new("prb", "read", Why::Internal(words))
 }
 
 fn wanted(picks: &[Pick]) -> impl Fn(&Peer) -> bool {

@@ -1,6 +1,6 @@
 //! The picture of a PRB: its peers, each with what it last said, and what must be remembered between rounds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use super::runtime;
 use super::solo;
 use super::symptoms::TargetLimits;
 use super::target::{Detail, Pick};
+use super::v3::transactions::Transactions;
+use super::watch::{Watch, furthest, watched};
 use super::worker::{Identity, Pool, Provider, Status, Worker};
 use crate::clock::Now;
 use crate::upstream::Fault;
@@ -39,6 +41,12 @@ pub struct Snapshot {
     pub runtimes: runtime::Picture,
     /// Workers without a PRB, as they are configured.
     pub(super) solo: Arc<[solo::Entry]>,
+    /// `v2` and the like; `None` before the first answer.
+    pub(super) version: Option<&'static str>,
+    /// What a worker manager was built from.
+    pub(super) revision: Option<String>,
+    /// Of a worker manager.
+    pub(super) transactions: Option<Transactions>,
 }
 
 /// What the monitor lists.
@@ -129,18 +137,6 @@ pub struct Row {
     pub watch: Watch,
 }
 
-/// Since when a worker is as it is. It begins anew when the worker was out of sight.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Watch {
-    /// When its block height was first seen as it is now.
-    pub height_since: Instant,
-    /// The data provider's height then.
-    pub provider_then: Option<u64>,
-    pub status_since: Instant,
-    /// Of its session, as PRB passes it on.
-    pub session_since: Instant,
-}
-
 /// What is configured in a lifecycle's database.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inventory {
@@ -168,8 +164,14 @@ impl Snapshot {
         })
     }
 
-    /// What the workers of a lifecycle can be given: the height of the furthest provider.
+    /// What the workers of a lifecycle can be given: the height of the furthest provider. A worker manager has none, and
+    /// does not tell how far it is itself: there it is the height of its furthest worker.
     pub fn provided(&self, lifecycle: &Peer) -> Option<u64> {
+        if lifecycle.role == Role::WorkerManager {
+            let view = self.peers.get(&lifecycle.id)?;
+            let rows = &view.workers.as_ref()?.value.rows;
+            return furthest(rows.iter().map(|row| &row.worker));
+        }
         let heights = self
             .providers_of(lifecycle)
             .filter_map(|view| view.provider.as_ref()?.value.para.processed);
@@ -223,7 +225,7 @@ impl Snapshot {
         let missing = picks.iter().filter(|pick| !listed.iter().any(|peer| pick.means(peer)));
         self.listing = Some(Listing {
             peers: listed.len(),
-            lifecycles: listed.iter().filter(|peer| peer.role == Role::Lifecycle).count(),
+            lifecycles: listed.iter().filter(|peer| peer.role.has_workers()).count(),
             missing: missing.map(Pick::shown).collect(),
         });
         for peer in listed {
@@ -296,6 +298,10 @@ impl Snapshot {
             let provided = self.peers.get(&id).and_then(|view| self.provided(&view.peer));
             let Some(view) = self.peers.get_mut(&id) else { continue };
             if let Some(heard) = view.called(outcome, now) {
+                let provided = match view.peer.role {
+                    Role::WorkerManager => furthest(heard.value.rows.iter()),
+                    _ => provided,
+                };
                 let workers = watched(heard.value, view.workers.as_ref(), provided, now);
                 view.workers = Some(Seen {
                     value: Arc::new(workers),
@@ -331,6 +337,7 @@ impl Snapshot {
 
     pub(super) fn expire_peers(&mut self) {
         self.listing = None;
+        self.revision = None;
         for view in self.peers.values_mut() {
             view.provider = None;
             if view.peer.role == Role::DataProvider {
@@ -376,41 +383,6 @@ fn drop_old<T>(seen: &mut Option<Seen<T>>, stale: Duration, now: Now) {
         .is_some_and(|seen| now.monotonic.duration_since(seen.at.monotonic) >= stale)
     {
         *seen = None;
-    }
-}
-
-/// The workers with what is remembered of each from the round before.
-fn watched(listed: Listed<Worker>, before: Option<&Seen<Arc<Workers>>>, provided: Option<u64>, now: Now) -> Workers {
-    let before = before.map_or(&[][..], |seen| &seen.value.rows);
-    let before: HashMap<&str, &Row> = before
-        .iter()
-        .map(|row| (row.worker.identity.uuid.as_str(), row))
-        .collect();
-    let labels = label::workers(&listed.rows);
-    let rows = listed.rows.into_iter().zip(labels).map(|(mut worker, label)| {
-        worker.message = worker.message.dated(now.wall);
-        let before = before.get(worker.identity.uuid.as_str());
-        let watch = Watch::next(&worker, before.copied(), provided, now);
-        Row { label, worker, watch }
-    });
-    Workers {
-        rows: rows.collect(),
-        duplicates: listed.duplicates,
-    }
-}
-
-impl Watch {
-    fn next(worker: &Worker, before: Option<&Row>, provided: Option<u64>, now: Now) -> Self {
-        let same_height = before.filter(|row| row.worker.heights.para_block == worker.heights.para_block);
-        let session = |worker: &Worker| worker.info.session.and_then(|session| session.state);
-        let same_session = before.filter(|row| session(&row.worker) == session(worker));
-        let same_status = before.filter(|row| row.worker.status == worker.status);
-        Self {
-            height_since: same_height.map_or(now.monotonic, |row| row.watch.height_since),
-            provider_then: same_height.and_then(|row| row.watch.provider_then).or(provided),
-            status_since: same_status.map_or(now.monotonic, |row| row.watch.status_since),
-            session_since: same_session.map_or(now.monotonic, |row| row.watch.session_since),
-        }
     }
 }
 
