@@ -61,13 +61,13 @@ impl Writer {
         }
         self.comment(&explanation(schema), indent);
         match (value, properties(schema)) {
-            (_, Some(_)) => {
-                self.line(indent, &format!("{key}:"));
-                self.keys(schema, None, indent + 2);
-            }
+            (_, Some(_)) => self.nested(key, is_off(schema), indent, |inner| {
+                inner.keys(schema, None, indent + 2);
+            }),
             (Some(Value::Array(entries)), None) if is_list_of_maps(schema) => {
-                self.line(indent, &format!("{key}:"));
-                self.entries(items(schema), entries, indent + 2);
+                self.nested(key, is_off(schema), indent, |inner| {
+                    inner.entries(items(schema), entries, indent + 2);
+                });
             }
             (Some(Value::Array(entries)), None) => self.list(key, entries, is_off(schema), indent),
             (Some(value), None) => {
@@ -75,6 +75,19 @@ impl Writer {
                 self.line(indent, &format!("{off}{key}: {}", scalar(value)));
             }
             (None, None) => self.line(indent, &format!("#{key}:")),
+        }
+    }
+
+    /// A key with what stands beneath it; with all of that behind a `#` where it is off.
+    fn nested(&mut self, key: &str, off: bool, indent: usize, write: impl FnOnce(&mut Self)) {
+        let mut inner = Self { text: String::new() };
+        inner.line(indent, &format!("{key}:"));
+        write(&mut inner);
+        for line in inner.text.lines() {
+            match line.split_at_checked(indent) {
+                Some((_, rest)) if off => self.line(indent, &format!("#{rest}")),
+                _ => self.line(0, line),
+            }
         }
     }
 
