@@ -39,8 +39,8 @@ use std::time::Duration;
 
 pub use snapshot::{Inventory, Listing, PeerView, Row, Seen, Snapshot, Workers};
 pub use symptoms::{
-    PEER_DOWN, PROVIDER_LAG, TARGET_STALE, Thresholds, WORKER_LAGGING, WORKER_SETTLED_LONG_AGO, WORKER_STALLED,
-    WORKER_STUCK_SYNCING, WORKER_UNRESPONSIVE, WORKERS_CORRELATED,
+    PEER_DOWN, PROVIDER_LAG, TARGET_STALE, Thresholds, WITHOUT_BLOCKS, WORKER_LAGGING, WORKER_SETTLED_LONG_AGO,
+    WORKER_STALLED, WORKER_STUCK_SYNCING, WORKER_UNRESPONSIVE, WORKERS_CORRELATED,
 };
 pub use target::{Detail, Pick, Target};
 pub use watch::Watch;
@@ -57,7 +57,7 @@ use roster::{Known, Roster};
 use tokio::time::Instant;
 
 pub const PEERS: &str = "peers";
-const WORKERS: &str = "workers";
+pub const WORKERS: &str = "workers";
 const INVENTORY: &str = "inventory";
 const QUEUES: &str = "queues";
 const CHAIN: &str = "chain";

@@ -61,6 +61,11 @@ impl Role {
         }
     }
 
+    /// Whether its workers get their blocks from data providers, which are peers of their own.
+    pub const fn has_providers(self) -> bool {
+        matches!(self, Self::Lifecycle)
+    }
+
     /// Whether it runs workers.
     pub const fn runs_workers(self) -> bool {
         matches!(self, Self::Lifecycle | Self::WorkerManager | Self::Solo)

@@ -164,10 +164,10 @@ impl Snapshot {
         })
     }
 
-    /// What the workers of a lifecycle can be given: the height of the furthest provider. A worker manager has none, and
-    /// does not tell how far it is itself: there it is the height of its furthest worker.
+    /// What the workers of a lifecycle can be given: the height of the furthest provider. A worker manager has none, nor
+    /// have workers without a PRB: there it is the height of the furthest worker.
     pub fn provided(&self, lifecycle: &Peer) -> Option<u64> {
-        if lifecycle.role == Role::WorkerManager {
+        if !lifecycle.role.has_providers() {
             let view = self.peers.get(&lifecycle.id)?;
             let rows = &view.workers.as_ref()?.value.rows;
             return furthest(rows.iter().map(|row| &row.worker));
@@ -197,6 +197,25 @@ impl Snapshot {
             });
         let words: Vec<String> = words.collect();
         (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    /// Whether none of its workers gets new blocks although the node has `finalized` more, in words. `None` where it cannot
+    /// be told; where there are data providers, they are judged instead.
+    pub fn without_blocks(&self, lifecycle: &PeerView, finalized: Option<u64>) -> Option<Option<String>> {
+        if lifecycle.peer.role.has_providers() {
+            return None;
+        }
+        let seen = lifecycle.workers.as_ref()?;
+        let (finalized, height) = (finalized?, self.provided(&lifecycle.peer)?);
+        let rows = seen.value.rows.iter();
+        let there = rows.filter(|row| row.worker.heights.para_block == Some(height));
+        let since = there.map(|row| row.watch.height_since).max()?;
+        let stood = seen.at.monotonic.saturating_duration_since(since);
+        let behind = finalized.saturating_sub(height);
+        Some((stood >= self.limits.after && behind > self.limits.blocks).then(|| {
+            let stood = crate::values::Duration::from_secs(stood.as_secs());
+            format!("no worker has a block after {height} for {stood}, the node has finalized {behind} more")
+        }))
     }
 
     /// Whether workers of a lifecycle are in states that they do not get into for lack of blocks.

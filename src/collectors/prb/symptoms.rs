@@ -153,6 +153,19 @@ pub static TARGET_STALE: Symptom = Symptom {
     ],
     takes_time: true,
 };
+pub static WITHOUT_BLOCKS: Symptom = Symptom {
+    name: "workers_without_blocks",
+    meaning: "No worker of a worker manager (PRB v3), or none without a PRB, has had a new block for \
+              `provider_target_stale_after` (1m) although the node has finalized more than \
+              `provider_target_stale_blocks` (5) beyond the furthest. Needs the node as a target that this one depends on.",
+    advice: "PRB v3: does prb-wm reach its data sources (ds.yml), and what does its log say? Without a PRB: do the pherry \
+             containers run, and are they connected to the node that goes on? Restarting workers helps nothing.",
+    thresholds: &[
+        "prb.thresholds.provider_target_stale_after",
+        "prb.thresholds.provider_target_stale_blocks",
+    ],
+    takes_time: true,
+};
 pub static WORKER_LAGGING: Symptom = Symptom {
     name: "worker_lagging",
     meaning: "A worker that follows the chain is more than `worker_lag_blocks` (10, the window for a heartbeat) behind \

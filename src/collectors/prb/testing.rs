@@ -151,6 +151,14 @@ pub(super) fn bound(state: SessionState) -> OnChain {
     }
 }
 
+/// A round of a worker manager, which has no data provider.
+pub(crate) fn managed(snapshot: &mut Snapshot, workers: Vec<Worker>, now: Now) {
+    let manager = peer("Qmmanager", Role::WorkerManager, "worker-manager");
+    let id = manager.id.clone();
+    snapshot.list(vec![manager], &[], &fault(), now);
+    snapshot.hear_workers(vec![(id, Ok(rows(workers)))], STALE, now);
+}
+
 /// The recorded PRB: a provider and four lifecycles, of which the third has eleven workers, the others none.
 pub(super) fn recorded_prb(now: Now) -> Snapshot {
     let mut snapshot = Snapshot::default();
