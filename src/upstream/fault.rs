@@ -26,6 +26,8 @@ pub enum Why {
     Tls(String),
     ClientCertRefused,
     Unauthorized(u16),
+    /// The authorisation service knows the token, but the service that was asked refuses it.
+    Disbelieved,
     AuthDown,
     Forbidden(String),
     NotFound(String),
@@ -131,7 +133,7 @@ impl Why {
             Self::Timeout(_) => Reason::Timeout,
             Self::Tls(_) => Reason::Tls,
             Self::ClientCertRefused => Reason::ClientCertRefused,
-            Self::Unauthorized(_) => Reason::Unauthorized,
+            Self::Unauthorized(_) | Self::Disbelieved => Reason::Unauthorized,
             Self::AuthDown => Reason::AuthDown,
             Self::Forbidden(_) | Self::Outside(_) => Reason::Forbidden,
             Self::NotFound(_) => Reason::NotFound,
@@ -158,6 +160,10 @@ impl fmt::Display for Why {
             Self::Timeout(limit) => write!(f, "no answer within {}", values::Duration::from(*limit)),
             Self::ClientCertRefused => f.write_str("it refused our client certificate"),
             Self::Unauthorized(code) => write!(f, "it refused our credentials (HTTP {code})"),
+            Self::Disbelieved => f.write_str(
+                "it refused a token that its authorisation service knows: it does not reach that service, or takes only \
+                 its own token",
+            ),
             Self::AuthDown => f.write_str("its authorisation service does not answer"),
             Self::Status(code, "") => write!(f, "answered HTTP {code}"),
             Self::Status(code, hint) => write!(f, "answered HTTP {code}: {hint}"),

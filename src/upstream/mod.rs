@@ -15,6 +15,7 @@ mod pruntime;
 mod substrate;
 mod tls;
 mod token;
+mod venus;
 pub mod walk;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub use prb::{PrbCall, PrbMonitor};
 pub use pruntime::{Answer, Pruntimes};
 pub use substrate::Substrate;
 pub use token::Token;
+pub use venus::{Refusal, Refused, Venus, VenusAuth, VenusCall, VenusPlace, VenusService, Verdict, Verified};
 
 /// What all clients share: name look-ups and trust. Cloning gives another handle.
 #[derive(Clone)]
