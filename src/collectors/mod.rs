@@ -9,6 +9,7 @@ pub mod phala;
 pub mod prb;
 mod proposal;
 mod symptom;
+pub mod venus;
 
 use std::any::Any;
 use std::fmt;
