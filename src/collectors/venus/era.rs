@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::wire::{Length, Text, required};
+use super::wire::{Text, required};
 use crate::upstream::{VenusService, Why};
 
 /// Section 0.1 of the contract.
@@ -110,11 +110,6 @@ fn era(service: VenusService, release: Option<(u64, u64)>) -> Era {
         Some(release) if release >= (1, first_of_venus) => Era::Venus,
         _ => Era::Incubation,
     }
-}
-
-/// Whether an answer is a list at all: for services that are known by what they answer.
-pub(super) fn is_list(json: &[u8]) -> bool {
-    serde_json::from_slice::<Length>(json).is_ok()
 }
 
 #[cfg(test)]
