@@ -15,6 +15,7 @@ pub const KINDS: &[Kind] = &[
     crate::prb_v2::KIND,
     crate::prb_v3::KIND,
     crate::pruntime::KIND,
+    crate::venus::KIND,
     crate::fuse::KIND,
 ];
 
