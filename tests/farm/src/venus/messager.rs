@@ -195,10 +195,13 @@ fn by_state(world: &World, at: &At, params: &[Value]) -> Answer {
     let oldest_first = old || params.get(2).and_then(Value::as_bool).unwrap_or_default();
     let (index, size) = if old { (2, 3) } else { (3, 4) };
     let (index, size) = (number_at(params, index), number_at(params, size));
-    let until_ms = unix_ms().saturating_sub(number_at(params, 5) / 1_000_000);
+    let until_ms = match number_at(params, 5) {
+        0 => u64::MAX,
+        older => unix_ms().saturating_sub(older / 1_000_000),
+    };
     let meant = |of: &Sender| nobody(from) || same(&of.address, from);
     let mut rows = picked(world, |message, of| {
-        meant(of) && message.state == state && message.created_ms < until_ms.saturating_add(1)
+        meant(of) && message.state == state && message.created_ms < until_ms
     });
     if !oldest_first {
         rows.reverse();
