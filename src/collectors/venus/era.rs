@@ -62,7 +62,8 @@ impl About {
         };
         let said: Said = required(answer)?;
         let release = release(said.version.as_str());
-        let lotus = service == VenusService::Node && said.block_delay.is_some();
+        let lotus =
+            service == VenusService::Node && (said.block_delay.is_some() || names_network(said.version.as_str()));
         Ok(Self {
             version: said.version.cut(),
             release,
@@ -96,6 +97,13 @@ impl fmt::Display for About {
 fn release(text: &str) -> Option<(u64, u64)> {
     let mut parts = text.trim().trim_start_matches('v').split(['.', '-', '+']);
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// Lotus puts the network behind its version, `1.25.0+mainnet+git.abc`; Venus only the commit.
+fn names_network(version: &str) -> bool {
+    version
+        .split_once('+')
+        .is_some_and(|(_, build)| !build.starts_with("git"))
 }
 
 /// The border between the first two eras differs from service to service.
@@ -140,6 +148,8 @@ mod tests {
     fn a_lotus_node_is_told_by_its_block_delay() {
         let json = r#"{"Version":"1.25.0+mainnet+git.1","APIVersion":131840,"BlockDelay":30}"#;
         let said = about(VenusService::Node, json);
+        let without = about(VenusService::Node, r#"{"Version":"1.28.0+calibnet+git.1"}"#);
+        assert_eq!(without.era, Era::Lotus);
         assert_eq!(
             (said.era, said.to_string().as_str()),
             (Era::Lotus, "1.25.0+mainnet+git.1 (lotus)")

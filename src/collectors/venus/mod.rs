@@ -24,7 +24,7 @@ mod snapshot;
 mod symptoms;
 mod target;
 #[cfg(test)]
-mod testing;
+mod tests;
 mod time;
 mod wire;
 
@@ -54,16 +54,17 @@ const MINER: &str = "miner";
 const GATEWAY: &str = "gateway";
 const AUTH: &str = "auth";
 
-/// Every part with the service that it asks; what is hung on comes first.
+/// Every part with the service that it asks; what is hung on comes first, and who names senders and miners before those
+/// who are asked about them.
 const PARTS: [(&str, VenusService); 8] = [
     (AUTH, VenusService::Auth),
     (GATEWAY, VenusService::Gateway),
     (NODE, VenusService::Node),
     (NETWORK, VenusService::Node),
-    (WALLETS, VenusService::Node),
-    (STATE, VenusService::Node),
     (MESSAGER, VenusService::Messager),
     (MINER, VenusService::Miner),
+    (WALLETS, VenusService::Node),
+    (STATE, VenusService::Node),
 ];
 
 /// The collector.

@@ -152,17 +152,10 @@ impl Readers {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What rounds of other parts need.
+    /// What rounds of other parts need; senders and heads are told by those who read them.
     pub(super) fn publish(&self, snapshot: &Snapshot) {
-        let mut heads: Vec<_> = snapshot.heads.current().collect();
-        heads.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.head.epoch));
-        let labels = heads.iter().map(|(view, _)| Arc::clone(&view.label)).collect();
-        self.known.publish_heads(labels, snapshot.base_fee().cloned());
         self.known
             .publish_miners(snapshot.expected().into_iter().cloned().collect());
-        if let Some((book, _)) = snapshot.current_book() {
-            self.known.publish_senders(book.known());
-        }
     }
 }
 

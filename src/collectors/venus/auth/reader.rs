@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use super::answers::{self, User};
 use crate::collectors::venus::era::About;
 use crate::collectors::venus::server::{Missed, Said};
-use crate::upstream::{Fault, Reason, Token, VenusAuth, VenusService, Verdict};
+use crate::upstream::{Fault, Reason, Token, VenusAuth, VenusService, Verdict, Why};
 
 /// The most that a page holds; 0 would be "all" only with one of the databases.
 const PAGE: usize = 1000;
@@ -30,6 +30,12 @@ pub struct TokenSeen {
     pub instance: Arc<str>,
     /// Its permission; `None` when auth does not know it, as is so for tokens that a service makes for itself.
     pub permission: Option<String>,
+}
+
+impl TokenSeen {
+    fn is_for(&self, auth: &str) -> bool {
+        self.service == VenusService::Auth && *self.instance == *auth
+    }
 }
 
 /// A token of ours and the process that it is for.
@@ -64,14 +70,14 @@ impl Auths {
         said.outcome = match version(auth).await {
             Ok(about) => {
                 said.about = Some(about);
-                self.seen(auth, &mut said.missed).await
+                self.seen(label, auth, &mut said.missed).await
             }
             Err(fault) => Err(fault),
         };
         said
     }
 
-    async fn seen(&self, auth: &VenusAuth, missed: &mut Vec<Missed>) -> Result<AuthSeen, Fault> {
+    async fn seen(&self, label: &str, auth: &VenusAuth, missed: &mut Vec<Missed>) -> Result<AuthSeen, Fault> {
         let mut seen = AuthSeen::default();
         for own in &self.tokens {
             let permission = match auth.verify(&own.token).await {
@@ -89,9 +95,15 @@ impl Auths {
         seen.users = match users(auth).await {
             Ok(users) => Some(users),
             Err(fault) if matches!(fault.reason(), Reason::Forbidden | Reason::Unauthorized) => {
+                // To this route a token that does not hold is one without permission.
+                let refused = seen
+                    .tokens
+                    .iter()
+                    .any(|token| token.is_for(label) && token.permission.is_none());
+                let why = if refused { Why::Unauthorized(401) } else { fault.why };
                 missed.push(Missed {
                     method: "/user/list",
-                    fault,
+                    fault: Fault { why, ..fault },
                 });
                 None
             }

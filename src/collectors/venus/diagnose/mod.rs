@@ -7,8 +7,6 @@ mod chain;
 mod miners;
 mod processes;
 mod senders;
-#[cfg(test)]
-mod tests;
 
 use super::snapshot::Snapshot;
 use super::symptoms::Thresholds;

@@ -52,10 +52,19 @@ fn role<T>(service: VenusService, role: &Role<T>, part: &'static str, diagnosis:
             None => view.up().map(|up| !up),
         };
         diagnosis.judge(&INSTANCE_DOWN, &entity, down, words);
+        // auth answers some routes whatever the token.
+        let missed = view
+            .missed
+            .iter()
+            .find(|missed| missed.fault.reason() == Reason::Unauthorized);
         let refused = match reason {
             Some(Reason::Unauthorized) => Some(true),
             Some(_) => None,
-            None => view.up().map(|_| false),
+            None => view.up().map(|_| missed.is_some()),
+        };
+        let words = || {
+            let fault = fault.or(missed.map(|missed| &missed.fault));
+            fault.map(ToString::to_string).unwrap_or_default()
         };
         diagnosis.judge(&TOKEN_REFUSED, &entity, refused, words);
         if view.current().is_some() {

@@ -73,7 +73,7 @@ async fn actor(server: &Server, address: &Address) -> Result<Actor, Refusal> {
             ..
         }) if words.contains("actor not found") => Ok(Actor {
             balance: Some(AttoFil::default()),
-            nonce: Some(0),
+            nonce: None,
         }),
         asked => asked,
     }

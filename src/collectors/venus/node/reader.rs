@@ -1,12 +1,13 @@
 //! Asks nodes.
 
+use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::answers;
+use super::answers::{self, Head};
 use super::chain_state::{self, Claims, MinerState, WalletSaid};
 use super::picture::{Chain, HeadSeen, NetworkSeen};
 use crate::collectors::venus::address::Address;
@@ -43,7 +44,16 @@ impl Nodes {
 
     /// The head of every node.
     pub(in crate::collectors::venus) async fn heads(&self) -> Vec<Said<HeadSeen>> {
-        join_all(self.nodes.iter().map(Node::head)).await
+        let said = join_all(self.nodes.iter().map(Node::head)).await;
+        let mut heads: Vec<(&Head, &Arc<str>)> = said
+            .iter()
+            .filter_map(|one| Some((&one.outcome.as_ref().ok()?.head, &one.label)))
+            .collect();
+        heads.sort_by_key(|(head, _)| Reverse(head.epoch));
+        let base_fee = heads.first().and_then(|(head, _)| head.base_fee.clone());
+        let labels = heads.iter().map(|(_, label)| Arc::clone(label)).collect();
+        self.known.publish_heads(labels, base_fee);
+        said
     }
 
     /// Peers and synchronisation of every node.

@@ -62,7 +62,7 @@ pub(in crate::collectors::venus) static BALANCE: Desc<1> = Desc::gauge(
 );
 pub(in crate::collectors::venus) static CHAIN_NONCE: Desc<1> = Desc::gauge(
     "venus_wallet_chain_nonce",
-    "The next nonce that the chain expects of a wallet or sender (StateGetActor).",
+    "The next nonce that the chain expects of a wallet or sender; absent when the chain has never heard of it (StateGetActor).",
     &["address"],
 );
 pub(in crate::collectors::venus) static POWER: Desc<2> = Desc::gauge(
