@@ -331,5 +331,6 @@ macro_rules! collectors {
 collectors! {
     phala: phala::Node,
     prb: prb::Prb,
+    venus: venus::Venus,
     mounts: mounts::Mounts,
 }
