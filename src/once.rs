@@ -270,7 +270,10 @@ impl<C: Collector> Look<C> {
         for (part, reading, took) in readings {
             let now = self.clock.now();
             let outcome = match reading {
-                Ok(reading) => Ok(self.collector.absorb(snapshot, reading, now)),
+                Ok(reading) => {
+                    self.collector.absorb(snapshot, reading, now);
+                    Ok(())
+                }
                 Err(fault) => {
                     self.collector.lost(snapshot, part, &fault, now);
                     Err(fault)

@@ -426,7 +426,10 @@ impl<C: Collector> Rounds<C> {
         self.update(part, |snapshot, status| {
             let now = self.clock.now();
             let outcome = match reading {
-                Ok(reading) => Ok(self.collector.absorb(snapshot, reading, now)),
+                Ok(reading) => {
+                    self.collector.absorb(snapshot, reading, now);
+                    Ok(())
+                }
                 Err(fault) => {
                     self.collector.lost(snapshot, part, &fault, now);
                     Err(fault)

@@ -116,7 +116,7 @@ mod tests {
         let actor = format!("f2{}", "a".repeat(39));
         let delegated = format!("f410f{}", "b".repeat(39));
         for text in ["f01000", "f00", SECP, &actor, BLS, &delegated] {
-            let other = format!("t{}", &text[1..]);
+            let other = format!("t{}", text.trim_start_matches('f'));
             assert_eq!(Address::read(text).unwrap().as_str(), text);
             assert_eq!(Address::read(&other).unwrap().as_str(), text);
         }

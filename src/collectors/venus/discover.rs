@@ -31,7 +31,7 @@ async fn find(service: VenusService, port: u16, tools: &Tools) -> Result<(Endpoi
 
 async fn auth(auth: VenusAuth) -> Result<String, Fault> {
     let bytes = auth.version().await?;
-    let about = About::read(VenusService::Auth, Some(Some(&bytes)));
+    let about = About::read(VenusService::Auth, Some(&bytes));
     about
         .map(|about| about.to_string())
         .map_err(|why| Fault::new(auth.who(), "/version", why))
@@ -40,7 +40,7 @@ async fn auth(auth: VenusAuth) -> Result<String, Fault> {
 /// Without a token they refuse, which only they do on these ports.
 async fn speaks_rpc(service: Venus) -> Result<String, Fault> {
     let call = VenusCall::version(service.service());
-    let read = |answer: Option<&[u8]>| About::read(service.service(), Some(answer));
+    let read = |answer: Option<&[u8]>| About::read(service.service(), answer);
     match service.call(call, &serde_json::json!([]), read).await {
         Ok(about) => Ok(about.to_string()),
         Err(refusal) if refusal.kind != Refused::Failed => Ok("without a version".to_owned()),

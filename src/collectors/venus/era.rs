@@ -42,8 +42,17 @@ pub struct About {
 }
 
 impl About {
-    /// From the answer of `Version`; `None` for a service that has no such method.
-    pub(super) fn read(service: VenusService, answer: Option<Option<&[u8]>>) -> Result<Self, Why> {
+    /// Of a service that has no such method: messager up to 1.6, gateway and miner of incubation, auth up to 1.7.
+    pub(super) const fn without_version() -> Self {
+        Self {
+            version: String::new(),
+            release: None,
+            era: Era::Incubation,
+        }
+    }
+
+    /// From the answer of `Version`.
+    pub(super) fn read(service: VenusService, answer: Option<&[u8]>) -> Result<Self, Why> {
         #[derive(Deserialize)]
         struct Said {
             #[serde(rename = "Version", alias = "version")]
@@ -52,14 +61,6 @@ impl About {
             #[serde(rename = "BlockDelay")]
             block_delay: Option<serde::de::IgnoredAny>,
         }
-        let Some(answer) = answer else {
-            return Ok(Self {
-                version: String::new(),
-                release: None,
-                // Those that have none: messager up to 1.6, gateway and miner of incubation, auth up to 1.7.
-                era: Era::Incubation,
-            });
-        };
         let said: Said = required(answer)?;
         let release = release(said.version.as_str());
         let lotus =
@@ -109,9 +110,8 @@ fn names_network(version: &str) -> bool {
 /// The border between the first two eras differs from service to service.
 fn era(service: VenusService, release: Option<(u64, u64)>) -> Era {
     let first_of_venus = match service {
-        VenusService::Node => 2,
+        VenusService::Node | VenusService::Gateway => 2,
         VenusService::Messager | VenusService::Miner | VenusService::Auth => 4,
-        VenusService::Gateway => 2,
     };
     match release {
         Some(release) if release >= (1, 12) => Era::Sophon,
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     fn about(service: VenusService, json: &str) -> About {
-        About::read(service, Some(Some(json.as_bytes()))).unwrap()
+        About::read(service, Some(json.as_bytes())).unwrap()
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_service_without_a_version_is_of_no_release() {
-        let mut none = About::read(VenusService::Messager, None).unwrap();
+        let mut none = About::without_version();
         assert!(!none.since(0) && none.era == Era::Incubation);
         none.is_of_venus();
         assert_eq!(none.era, Era::Venus);

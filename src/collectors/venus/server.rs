@@ -79,14 +79,12 @@ impl Server {
         let service = self.client.service();
         let call = VenusCall::version(service);
         let nothing = Value::Array(Vec::new());
-        let read = |answer: Option<&[u8]>| About::read(service, Some(answer));
+        let read = |answer: Option<&[u8]>| About::read(service, answer);
         let asked = self.client.call(call, &nothing, read);
         match asked.await {
             Ok(about) => Ok(about),
             // It answers, but has no such method, or not for this token.
-            Err(refusal) if refusal.kind != Refused::Failed => {
-                About::read(service, None).map_err(|why| Fault::new(self.client.who(), call.method(), why))
-            }
+            Err(refusal) if refusal.kind != Refused::Failed => Ok(About::without_version()),
             Err(refusal) => Err(refusal.fault),
         }
     }

@@ -150,7 +150,7 @@ async fn a_chain_service_that_is_well_is_well_in_every_era() {
         let sender = room.sender(0);
         for expected in [
             "venus_instance_up{component=\"messager\",instance=\"messager\"} 1\n".to_owned(),
-            format!("component=\"node\",instance=\"node\",version=\"1."),
+            "component=\"node\",instance=\"node\",version=\"1.".to_owned(),
             format!("era=\"{label}\"}} 1\n"),
             "venus_chain_info{instance=\"node\",network=\"mainnet\"} 1\n".to_owned(),
             "venus_chain_base_fee_attofil{instance=\"node\"} 100\n".to_owned(),

@@ -131,7 +131,7 @@ reading! {
     LIST_MINERS = Miner "ListAddress",
     /// Miner 1.13 and later, and only where its records are switched on.
     QUERY_RECORD = Miner "QueryRecord",
-    /// Miner 1.13 and later, and only with MySQL.
+    /// Miner 1.13 and later, and only with a database on a server.
     LIST_BLOCKS = Miner "ListBlocks",
     LIST_WALLETS = Gateway "ListWalletInfo",
     LIST_PROVERS = Gateway "ListConnectedMiners",

@@ -115,20 +115,19 @@ impl Auths {
 
 /// Before 1.8 there is no such route.
 async fn version(auth: &VenusAuth) -> Result<About, Fault> {
-    let answer = match auth.version().await {
-        Ok(bytes) => Some(bytes),
+    let bytes = match auth.version().await {
+        Ok(bytes) => bytes,
         Err(fault)
             if matches!(
                 fault.reason(),
                 Reason::NotFound | Reason::Unauthorized | Reason::Forbidden
             ) =>
         {
-            None
+            return Ok(About::without_version());
         }
         Err(fault) => return Err(fault),
     };
-    let about = About::read(VenusService::Auth, answer.as_ref().map(|bytes| Some(&**bytes)));
-    about.map_err(|why| Fault::new(auth.who(), "/version", why))
+    About::read(VenusService::Auth, Some(&bytes)).map_err(|why| Fault::new(auth.who(), "/version", why))
 }
 
 async fn users(auth: &VenusAuth) -> Result<Vec<User>, Fault> {

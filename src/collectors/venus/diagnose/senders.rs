@@ -201,14 +201,16 @@ impl Sender<'_> {
             (&message.fee_cap, self.look.snapshot.base_fee(), message.state)
             && cap < fee
         {
-            words += &format!(
+            let cheap = format!(
                 "; it pays at most {} attoFIL, the base fee is {}",
                 cap.attofil(),
                 fee.attofil()
             );
+            words.push_str(&cheap);
         }
         if let Some(error) = &message.error {
-            words += &format!("; {}: {error}", ErrorClass::of(error).words());
+            let why = format!("; {}: {error}", ErrorClass::of(error).words());
+            words.push_str(&why);
         }
         words
     }

@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_message_of_incubation_has_small_letters_and_its_error_in_the_receipt() {
-        let old = json!({"ID": "bafk4bza", "version": 0, "to": "t01000", "from": format!("t{}", &BLS[1..]), "nonce": 0,
+        let old = json!({"ID": "bafk4bza", "version": 0, "to": "t01000", "from": format!("t{}", BLS.trim_start_matches('f')), "nonce": 0,
             "value": "0", "gasFeeCap": "0", "method": 7, "params": null, "State": 1, "FromUser": "li",
             "Receipt": {"exitCode": -1, "return": "Z2FzIGVzdGltYXRlOiBleGl0IDE2", "gasUsed": 0},
             "CreatedAt": "2021-08-30T14:18:24.92+08:00"});

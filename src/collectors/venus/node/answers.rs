@@ -138,8 +138,8 @@ pub(super) fn sync_targets(json: Option<&[u8]>) -> Result<SyncTargets, Why> {
     let state: State = required(json)?;
     let mut counts = SyncTargets::default();
     for sync in state.active.0 {
-        let stage = sync.stage.count().and_then(|stage| usize::try_from(stage).ok());
-        if let Some(count) = stage.and_then(|stage| counts.get_mut(stage)) {
+        let number = sync.stage.count().and_then(|number| usize::try_from(number).ok());
+        if let Some(count) = number.and_then(|number| counts.get_mut(number)) {
             *count += 1;
         }
     }

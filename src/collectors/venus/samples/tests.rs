@@ -50,7 +50,7 @@ fn said<T>(service: VenusService, label: &str, value: T) -> Said<T> {
     };
     Said {
         label: label.into(),
-        about: About::read(service, Some(Some(version))).ok(),
+        about: About::read(service, Some(version)).ok(),
         outcome: Ok(value),
         missed: Vec::new(),
     }
