@@ -275,7 +275,16 @@ impl<C: Collector> Look<C> {
         let readings = join_all(asked.map(|(part, _)| self.read(part))).await;
         for (part, reading, took) in readings {
             let now = self.clock.now();
-            let outcome = reading.map(|reading| self.collector.absorb(snapshot, reading, now));
+            let outcome = match reading {
+                Ok(reading) => {
+                    self.collector.absorb(snapshot, reading, now);
+                    Ok(())
+                }
+                Err(fault) => {
+                    self.collector.lost(snapshot, part, &fault, now);
+                    Err(fault)
+                }
+            };
             if let Some(status) = books.iter_mut().find(|status| status.part == *part) {
                 status.ended(outcome.clone(), took, now);
             }

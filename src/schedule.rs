@@ -425,7 +425,16 @@ impl<C: Collector> Rounds<C> {
     fn ended(&self, part: &Part, reading: Result<C::Reading, Fault>, took: Duration) {
         self.update(part, |snapshot, status| {
             let now = self.clock.now();
-            let outcome = reading.map(|reading| self.collector.absorb(snapshot, reading, now));
+            let outcome = match reading {
+                Ok(reading) => {
+                    self.collector.absorb(snapshot, reading, now);
+                    Ok(())
+                }
+                Err(fault) => {
+                    self.collector.lost(snapshot, part, &fault, now);
+                    Err(fault)
+                }
+            };
             let words = outcome.as_ref().err().map(|fault| (fault.to_string(), fault.reason()));
             if status.ended(outcome, took, now) {
                 self.log_change(part, words);

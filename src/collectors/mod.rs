@@ -9,6 +9,7 @@ pub mod phala;
 pub mod prb;
 mod proposal;
 mod symptom;
+pub mod venus;
 
 use std::any::Any;
 use std::fmt;
@@ -122,6 +123,9 @@ pub trait Collector: Sized + Send + Sync + 'static {
 
     /// Puts a reading into the picture.
     fn absorb(&self, snapshot: &mut Self::Snapshot, reading: Self::Reading, now: Now);
+
+    /// A round brought nothing: for pictures that show who does not answer.
+    fn lost(&self, _snapshot: &mut Self::Snapshot, _part: &Part, _fault: &Fault, _now: Now) {}
 
     /// Takes what a part brought out of the picture, because it is too old to be shown. Memory stays.
     fn expire(&self, snapshot: &mut Self::Snapshot, part: &Part);
@@ -327,5 +331,6 @@ macro_rules! collectors {
 collectors! {
     phala: phala::Node,
     prb: prb::Prb,
+    venus: venus::Venus,
     mounts: mounts::Mounts,
 }

@@ -265,7 +265,7 @@ mod tests {
         // Of other kinds not all keys go together.
         let text = example();
         let (before, rest) = text.split_once("\n  prb:\n").unwrap();
-        let (prb, after) = rest.split_once("\n  mounts:\n").unwrap();
+        let (prb, after) = rest.split_once("\n  venus:\n").unwrap();
         let prb: String = prb.lines().map(uncommented).collect();
         // A PRB has one door.
         let doors = [
@@ -277,7 +277,7 @@ mod tests {
         ];
         let kept = |line: &&str| !doors.iter().any(|door| line.trim_start().starts_with(door));
         let prb: String = prb.lines().filter(kept).map(|line| line.to_owned() + "\n").collect();
-        let one_way = format!("{before}\n  prb:\n{prb}\n  mounts:\n{after}");
+        let one_way = format!("{before}\n  prb:\n{prb}\n  venus:\n{after}");
         let settings = Settings::parse("example.yml", &one_way).unwrap();
         let prb = settings.collectors.prb.first().unwrap();
         assert_eq!(prb.queues.len(), 1);

@@ -28,6 +28,8 @@ pub enum Why {
     Unauthorized(u16),
     /// It wants credentials, and we have none for it.
     NoCredentials(u16),
+    /// The authorisation service knows the token, but the service that was asked refuses it.
+    Disbelieved,
     AuthDown,
     Forbidden(String),
     NotFound(String),
@@ -142,7 +144,7 @@ impl Why {
             Self::Timeout(_) => Reason::Timeout,
             Self::Tls(_) => Reason::Tls,
             Self::ClientCertRefused => Reason::ClientCertRefused,
-            Self::Unauthorized(_) | Self::NoCredentials(_) => Reason::Unauthorized,
+            Self::Unauthorized(_) | Self::NoCredentials(_) | Self::Disbelieved => Reason::Unauthorized,
             Self::AuthDown => Reason::AuthDown,
             Self::Forbidden(_) | Self::Outside(_) => Reason::Forbidden,
             Self::NotFound(_) => Reason::NotFound,
@@ -170,6 +172,10 @@ impl fmt::Display for Why {
             Self::ClientCertRefused => f.write_str("it refused our client certificate"),
             Self::Unauthorized(code) => write!(f, "it refused our credentials (HTTP {code})"),
             Self::NoCredentials(code) => write!(f, "it wants credentials (HTTP {code}), and none are configured"),
+            Self::Disbelieved => f.write_str(
+                "it refused a token that its authorisation service knows: it does not reach that service, or takes only \
+                 its own token",
+            ),
             Self::AuthDown => f.write_str("its authorisation service does not answer"),
             Self::Status(code, "") => write!(f, "answered HTTP {code}"),
             Self::Status(code, hint) => write!(f, "answered HTTP {code}: {hint}"),

@@ -33,6 +33,24 @@ pub(super) struct Reply {
     pub(super) body: Bytes,
 }
 
+/// One request whose answer is read piece by piece.
+pub(super) struct Ask<'a> {
+    pub(super) url: &'a Url,
+    /// As the upstream names the call; stands in faults.
+    pub(super) operation: &'a str,
+    /// Posted as JSON; without one it is a GET.
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) header: Option<(&'static str, &'static str)>,
+}
+
+/// How such an answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Poured {
+    pub(super) status: u16,
+    /// False where the rest was left unread: whoever took it had enough, or it was beyond the cap.
+    pub(super) whole: bool,
+}
+
 /// From here on an answer is a large one.
 const LARGE: usize = 1 << 20;
 
@@ -105,6 +123,13 @@ impl Http {
         self
     }
 
+    /// With another cap.
+    #[must_use]
+    pub(super) fn with_cap(mut self, cap: Size) -> Self {
+        self.cap = cap;
+        self
+    }
+
     /// Posts JSON and gives the body of a 2xx answer.
     pub async fn post_json(&self, url: &Url, operation: &str, body: Vec<u8>) -> Result<Bytes, Fault> {
         self.exchange(url, operation, Some(body)).await
@@ -118,7 +143,7 @@ impl Http {
     /// Gives the body whatever the status says, for upstreams that tell in it what failed.
     pub(super) async fn get_any(&self, url: &Url, operation: &str) -> Result<Reply, Fault> {
         let exchange = async {
-            let response = self.send(url, None).await?;
+            let response = self.send(url, None, None).await?;
             match response.status() {
                 status if status.is_redirection() => Err(status_why(status)),
                 status => Ok(Reply {
@@ -128,6 +153,53 @@ impl Http {
             }
         };
         self.in_time(operation, exchange).await
+    }
+
+    /// Hands over the body of an answer as it comes, for upstreams that put words into their errors: only a refused
+    /// token, a path that is not there and a redirect are faults. `take` says whether it wants more.
+    pub(super) async fn pour(
+        &self,
+        ask: &Ask<'_>,
+        mut take: impl FnMut(&[u8]) -> Result<bool, Why> + Send,
+    ) -> Result<Poured, Fault> {
+        let send = || self.send(ask.url, ask.body.clone(), ask.header);
+        let exchange = async {
+            let response = match send().await? {
+                refused if refused.status() == StatusCode::UNAUTHORIZED && self.renewed().await => {
+                    drop(refused);
+                    send().await?
+                }
+                response => response,
+            };
+            match response.status() {
+                status @ (StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND) => Err(status_why(status)),
+                status if status.is_redirection() => Err(status_why(status)),
+                status => Ok(Poured {
+                    status: status.as_u16(),
+                    whole: self.drain(response, &mut take).await?,
+                }),
+            }
+        };
+        self.in_time(ask.operation, exchange).await
+    }
+
+    /// Whether it was read to its end.
+    async fn drain(
+        &self,
+        mut response: Response,
+        take: &mut (impl FnMut(&[u8]) -> Result<bool, Why> + Send),
+    ) -> Result<bool, Why> {
+        let mut left = self.cap.bytes();
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.why(&e))? {
+            let Some(rest) = left.checked_sub(u64::try_from(chunk.len()).unwrap_or(u64::MAX)) else {
+                return Ok(false);
+            };
+            left = rest;
+            if !take(&chunk)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn exchange(&self, url: &Url, operation: &str, body: Option<Vec<u8>>) -> Result<Bytes, Fault> {
@@ -149,14 +221,19 @@ impl Http {
     }
 
     async fn once(&self, url: &Url, body: Option<Vec<u8>>) -> Result<Bytes, Why> {
-        let response = self.send(url, body).await?;
+        let response = self.send(url, body, None).await?;
         match response.status() {
             status if status.is_success() => self.read(response).await,
             status => Err(status_why(status).knowing(self.token.is_some())),
         }
     }
 
-    async fn send(&self, url: &Url, body: Option<Vec<u8>>) -> Result<Response, Why> {
+    async fn send(
+        &self,
+        url: &Url,
+        body: Option<Vec<u8>>,
+        header: Option<(&'static str, &'static str)>,
+    ) -> Result<Response, Why> {
         if let Some(fence) = &self.fence {
             fence.check_url(url)?;
         }
@@ -169,10 +246,21 @@ impl Http {
             None => self.client.request(Method::GET, url.clone()),
         };
         request = request.header(reqwest::header::ACCEPT, "application/json");
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
         if let Some(header) = self.token.as_ref().and_then(Token::header) {
             request = request.header(reqwest::header::AUTHORIZATION, header);
         }
         request.send().await.map_err(|e| self.why(&e))
+    }
+
+    pub(super) fn who(&self) -> &str {
+        &self.who
+    }
+
+    pub(super) const fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
     }
 
     async fn renewed(&self) -> bool {

@@ -17,6 +17,7 @@ mod pruntime;
 mod substrate;
 mod tls;
 mod token;
+mod venus;
 pub mod walk;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use prb_v3::{TRANSACTIONS, TRANSACTIONS_CAP, WorkerManager, WorkerManagerCal
 pub use pruntime::{Answer, Pruntimes};
 pub use substrate::Substrate;
 pub use token::Token;
+pub use venus::{Refusal, Refused, Venus, VenusAuth, VenusCall, VenusPlace, VenusService, Verdict, Verified};
 
 /// What all clients share: name look-ups and trust. Cloning gives another handle.
 #[derive(Clone)]

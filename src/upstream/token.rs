@@ -32,10 +32,14 @@ impl Token {
 
     /// The header `Authorization`, marked so that no library prints it.
     pub(super) fn header(&self) -> Option<HeaderValue> {
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", current.expose())).ok()?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.current().expose())).ok()?;
         value.set_sensitive(true);
         Some(value)
+    }
+
+    /// The token itself, for the one service that is asked whether it holds.
+    pub(super) fn current(&self) -> Secret {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads it again; true if it is another one now. A place that cannot be read keeps the old one: the refusal is

@@ -75,9 +75,12 @@ async fn run(plan: Plan, ready: impl FnOnce(&Value)) -> Result<(), String> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let mut farm = Farm::default();
     for (kind, name, spec) in plan.stand_ins {
-        let started = (kind.start)(spec)
+        let mut started = (kind.start)(spec)
             .await
             .map_err(|words| format!("{} {name}: {words}", kind.name))?;
+        for (suffix, other) in started.others() {
+            farm.add(kind.name, format!("{name}-{suffix}"), other)?;
+        }
         farm.add(kind.name, name, started)?;
     }
     let listener = control::listen(&plan.control).await?;

@@ -15,4 +15,5 @@ pub mod prb_v3;
 pub mod pruntime;
 pub mod standin;
 pub mod substrate;
+pub mod venus;
 pub mod wire;

@@ -5,7 +5,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize as _, Deserializer, Serialize, de, de::DeserializeOwned};
 use serde_json::Value;
 
 /// Every kind of stand-in; its name is both the command line option and the first part of the control path.
@@ -15,6 +15,7 @@ pub const KINDS: &[Kind] = &[
     crate::prb_v2::KIND,
     crate::prb_v3::KIND,
     crate::pruntime::KIND,
+    crate::venus::KIND,
     crate::fuse::KIND,
 ];
 
@@ -34,6 +35,10 @@ pub struct Kind {
 pub trait StandIn: Send + Sync {
     /// Where it is: an address or a mount point.
     fn place(&self) -> String;
+    /// Stand-ins that came up with this one, by what is put behind its name. Asked once, before it is used.
+    fn others(&mut self) -> Vec<(String, Box<dyn StandIn>)> {
+        Vec::new()
+    }
     /// Incident and settings as they are now.
     fn settings(&self) -> Value;
     /// Changes the named settings; when it returns, the change is in force.
@@ -63,6 +68,27 @@ pub fn patched<T: Serialize + DeserializeOwned>(current: &T, patch: &Value) -> R
         }
     }
     serde_json::from_value(whole).map_err(|error| error.to_string())
+}
+
+/// A list whose entries name only what differs from the one that would stand there; a number is so many of these.
+pub fn over_numbered<'de, D, T>(deserializer: D, numbered: fn(u16) -> T) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Serialize + DeserializeOwned,
+{
+    let entries = match Value::deserialize(deserializer)? {
+        Value::Array(entries) => entries,
+        Value::Number(count) => {
+            let count = count.as_u64().and_then(|count| u16::try_from(count).ok());
+            let count = count.ok_or_else(|| de::Error::custom("not a list and not a number up to 65535"))?;
+            vec![Value::Object(serde_json::Map::new()); usize::from(count)]
+        }
+        _ => return Err(de::Error::custom("not a list and not a number up to 65535")),
+    };
+    (0..)
+        .zip(entries)
+        .map(|(at, entry)| patched(&numbered(at), &entry).map_err(de::Error::custom))
+        .collect()
 }
 
 fn keys(whole: &Value) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use blake2::{
     Blake2b, Blake2b512, Digest as _,
-    digest::consts::{U16, U32},
+    digest::consts::{U4, U16, U32},
 };
 
 /// SS58 prefix of Khala and Phala.
@@ -26,6 +26,11 @@ fn made_up(kind: &str, name: &str) -> [u8; 32] {
 /// Blake2b with 32 bytes.
 pub(crate) fn hash32(bytes: &[u8]) -> [u8; 32] {
     Blake2b::<U32>::digest(bytes).into()
+}
+
+/// Blake2b with 4 bytes, as in the checksums of Filecoin's addresses.
+pub(crate) fn hash4(bytes: &[u8]) -> [u8; 4] {
+    Blake2b::<U4>::digest(bytes).into()
 }
 
 /// Blake2b with 16 bytes, as in storage keys of accounts.

@@ -20,7 +20,7 @@ pub fn with_micros(unix_ms: u64) -> String {
 }
 
 /// Year, month, day, hour, minute, second; the calendar by Howard Hinnant's `civil_from_days`.
-fn civil(unix_ms: u64, hours: i8) -> [i64; 6] {
+pub(crate) fn civil(unix_ms: u64, hours: i8) -> [i64; 6] {
     let seconds = i64::try_from(unix_ms / 1000).unwrap_or_default() + i64::from(hours) * 3600;
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let shifted = days + 719_468;

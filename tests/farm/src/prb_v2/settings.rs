@@ -2,12 +2,11 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use serde::{Deserialize, Deserializer, Serialize, de};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     phala::{fleet::Fleet, identity, session::Spelling},
-    standin::patched,
+    standin::over_numbered,
     wire::{Dials, Incident},
 };
 
@@ -184,19 +183,6 @@ fn providers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Provider>
 
 fn lifecycles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Lifecycle>, D::Error> {
     over_numbered(deserializer, Lifecycle::numbered)
-}
-
-/// A list whose entries name only what differs from the peer that would stand there.
-fn over_numbered<'de, D, T>(deserializer: D, numbered: fn(u16) -> T) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Serialize + de::DeserializeOwned,
-{
-    let entries = Vec::<Value>::deserialize(deserializer)?;
-    (0..)
-        .zip(entries)
-        .map(|(at, entry)| patched(&numbered(at), &entry).map_err(de::Error::custom))
-        .collect()
 }
 
 impl Settings {

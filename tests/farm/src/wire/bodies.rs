@@ -22,6 +22,11 @@ pub(super) fn full(bytes: Bytes) -> Body {
         .boxed_unsync()
 }
 
+/// Not announced by its length, since nobody knows it yet.
+pub(super) fn pieces(pieces: Box<dyn Iterator<Item = Bytes> + Send>) -> Body {
+    streamed(stream::iter(pieces).map(Ok))
+}
+
 /// The first half, then nothing for ever.
 pub(super) fn half(bytes: &Bytes) -> Body {
     let first = bytes.slice(..bytes.len() / 2);

@@ -9,7 +9,7 @@ use hyper::{Request, Response, body::Incoming, header, upgrade::OnUpgrade};
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{Dials, Fault, Upstream, bodies, bodies::Body, reply};
+use super::{Dials, Fault, Load, Upstream, bodies, bodies::Body, reply};
 use crate::standin::locked;
 
 /// Larger requests are refused as real servers do; nothing that asks a farm comes near.
@@ -41,7 +41,7 @@ pub(super) async fn respond<U: Upstream>(
     let answer = if key.is_some() {
         None
     } else {
-        Some(upstream.answer_in_time(&request).await)
+        Some(upstream.answer_in_pieces(&request).await)
     };
     let view = upstream.view();
     if let Some(whole) = replaced(view.fault, &view.dials) {
@@ -86,8 +86,15 @@ fn replaced(fault: Fault, dials: &Dials) -> Option<Response<Body>> {
 }
 
 /// Incidents that begin with the right answer.
-fn spoiled(answer: Response<Bytes>, fault: Fault, dials: &Dials) -> Response<Body> {
-    let (mut head, body) = answer.into_parts();
+fn spoiled(answer: Response<Load>, fault: Fault, dials: &Dials) -> Response<Body> {
+    let (mut head, load) = answer.into_parts();
+    let body = match (load, fault) {
+        (Load::Whole(body), _) => body,
+        (Load::Pieces(pieces), Fault::HalfOpen | Fault::Drip | Fault::Truncated | Fault::Huge) => {
+            pieces.flatten().collect()
+        }
+        (Load::Pieces(pieces), _) => return Response::from_parts(head, bodies::pieces(pieces)),
+    };
     let announced = if fault == Fault::Truncated {
         body.len() + 1000
     } else {

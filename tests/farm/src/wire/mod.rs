@@ -147,7 +147,13 @@ pub struct View {
     pub dials: Dials,
 }
 
-/// A system as seen from the network, in good health. One of the two answers must be given.
+/// A body: whole, or made piece by piece while it is sent, for lists that nobody should have to hold.
+pub enum Load {
+    Whole(Bytes),
+    Pieces(Box<dyn Iterator<Item = Bytes> + Send>),
+}
+
+/// A system as seen from the network, in good health. One of the three answers must be given.
 pub trait Upstream: Send + Sync + 'static {
     fn view(&self) -> View;
     fn tally(&self) -> &Tally;
@@ -158,6 +164,10 @@ pub trait Upstream: Send + Sync + 'static {
     /// The right answer of a system that itself waits for others, or for ever.
     fn answer_in_time<'a>(&'a self, request: &'a Request<Bytes>) -> BoxFuture<'a, Response<Bytes>> {
         future::ready(self.answer(request)).boxed()
+    }
+    /// The right answer of a system that has endless lists. This is the one that is asked for; it falls back on the others.
+    fn answer_in_pieces<'a>(&'a self, request: &'a Request<Bytes>) -> BoxFuture<'a, Response<Load>> {
+        async move { self.answer_in_time(request).await.map(Load::Whole) }.boxed()
     }
     /// How long a connection may rest before it is closed; without end if nothing.
     fn idle(&self) -> Option<Duration> {

@@ -61,6 +61,21 @@ pub(crate) async fn answered(address: SocketAddr, start: &str, body: &str) -> (S
     split(&String::from_utf8_lossy(&bytes))
 }
 
+/// A body without the marks of its pieces, if it came in pieces.
+pub(crate) fn unchunked(head: &str, body: &str) -> String {
+    if !head.contains("transfer-encoding: chunked") {
+        return body.to_owned();
+    }
+    let (mut whole, mut rest) = (String::new(), body);
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).expect("the size of a piece");
+        let (piece, after) = after.split_at(size);
+        whole.push_str(piece);
+        rest = after.trim_start_matches("\r\n");
+    }
+    whole
+}
+
 /// The code in a status line.
 pub(crate) fn status(head: &str) -> u16 {
     let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());

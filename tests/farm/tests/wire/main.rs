@@ -16,3 +16,7 @@ mod prb_v2_workers;
 mod prb_v3;
 mod program;
 mod pruntime;
+mod venus;
+mod venus_messager;
+mod venus_node;
+mod venus_people;

@@ -36,6 +36,31 @@ async fn two_nodes_are_steered_apart() -> Result<()> {
 }
 
 #[tokio::test]
+async fn services_of_one_chain_come_up_together() -> Result<()> {
+    let farm = Farm::spawn(PROGRAM, &["--venus", "fil=127.0.0.1,miner-2=0"]).await?;
+    let all = farm.get("").await?;
+    for service in ["auth", "gateway", "messager", "miner", "miner-2", "node"] {
+        assert!(farm.addr(&format!("fil-{service}")).is_some(), "{service}");
+        assert_eq!(
+            all["venus"][format!("fil-{service}")]["settings"]["incident"],
+            "healthy"
+        );
+    }
+    farm.set("venus/fil", &json!({"by_hand": true, "era": "a"})).await?;
+    let before = farm.get("venus/fil").await?["settings"]["epoch"].as_u64();
+    let after = farm.set("venus/fil/epoch", &json!({"count": 3})).await?;
+    assert_eq!(after["settings"]["epoch"].as_u64(), before.map(|epoch| epoch + 3));
+    let node = farm.set("venus/fil-node", &json!({"incident": "lagging"})).await?;
+    assert_eq!(node["settings"]["version"], "1.1");
+    farm.set("venus/fil/message", &json!({"count": 2})).await?;
+    assert_eq!(farm.get("venus/fil/messages").await?.as_array().map(Vec::len), Some(2));
+    let tokens = farm.get("venus/fil/tokens").await?;
+    farm.set("venus/fil/regenerate", &json!({"perm": "admin"})).await?;
+    assert_ne!(farm.get("venus/fil/tokens").await?, tokens);
+    farm.stop().await
+}
+
+#[tokio::test]
 async fn a_wrong_order_is_answered_with_words() -> Result<()> {
     let farm = Farm::spawn(PROGRAM, &["--substrate", "para=127.0.0.1:0"]).await?;
     for (path, body, expected) in [

@@ -1,0 +1,89 @@
+//! Processes that do not answer, refuse our token, or hide something from it; and users of auth.
+
+use super::Look;
+use crate::collectors::Diagnosis;
+use crate::collectors::venus::auth::Standing;
+use crate::collectors::venus::role::Role;
+use crate::collectors::venus::server::Missed;
+use crate::collectors::venus::symptoms::{INSTANCE_DOWN, TOKEN_REFUSED, TOKEN_TOO_WEAK, USER_DISABLED};
+use crate::collectors::venus::{AUTH, GATEWAY, MESSAGER, MINER, NODE};
+use crate::upstream::{Reason, VenusService};
+
+/// Named at once; an administrator who disables more has a reason.
+const MOST_USERS: usize = 20;
+
+impl Look<'_> {
+    pub(super) fn processes(&self, diagnosis: &mut Diagnosis) {
+        let snapshot = self.snapshot;
+        role(VenusService::Node, &snapshot.heads, NODE, diagnosis);
+        role(VenusService::Messager, &snapshot.messagers, MESSAGER, diagnosis);
+        role(VenusService::Miner, &snapshot.miners, MINER, diagnosis);
+        role(VenusService::Gateway, &snapshot.gateways, GATEWAY, diagnosis);
+        role(VenusService::Auth, &snapshot.auths, AUTH, diagnosis);
+    }
+
+    pub(super) fn users(&self, diagnosis: &mut Diagnosis) {
+        let mut current = self.snapshot.auths.current();
+        let Some(users) = current.find_map(|(_, seen)| seen.users.as_ref()) else {
+            return;
+        };
+        diagnosis.judge(&USER_DISABLED, "", Some(false), String::new);
+        let disabled = users
+            .iter()
+            .filter(|user| user.standing == Standing::Disabled && self.snapshot.was_enabled(&user.name));
+        for user in disabled.take(MOST_USERS) {
+            diagnosis.judge(&USER_DISABLED, &user.name, Some(true), || {
+                "it was enabled and is disabled now; its miners drop out of the miner service".to_owned()
+            });
+        }
+    }
+}
+
+fn role<T>(service: VenusService, role: &Role<T>, part: &'static str, diagnosis: &mut Diagnosis) {
+    for view in role.views() {
+        let entity = format!("{}/{}", service.label(), view.label);
+        let fault = view.fault.as_ref();
+        let reason = fault.map(crate::upstream::Fault::reason);
+        let words = || fault.map(ToString::to_string).unwrap_or_default();
+        // A dead auth is told of auth itself; what a service that refuses everybody does is not known.
+        let down = match reason {
+            Some(Reason::AuthDown | Reason::Unauthorized) => None,
+            Some(_) => Some(true),
+            None => view.up().map(|up| !up),
+        };
+        diagnosis.judge(&INSTANCE_DOWN, &entity, down, words);
+        // auth answers some routes whatever the token.
+        let missed = view
+            .missed
+            .iter()
+            .find(|missed| missed.fault.reason() == Reason::Unauthorized);
+        let refused = match reason {
+            Some(Reason::Unauthorized) => Some(true),
+            Some(_) => None,
+            None => view.up().map(|_| missed.is_some()),
+        };
+        let words = || {
+            let fault = fault.or(missed.map(|missed| &missed.fault));
+            fault.map(ToString::to_string).unwrap_or_default()
+        };
+        diagnosis.judge(&TOKEN_REFUSED, &entity, refused, words);
+        if view.current().is_some() {
+            let forbidden: Vec<&Missed> = view
+                .missed
+                .iter()
+                .filter(|missed| missed.fault.reason() == Reason::Forbidden)
+                .collect();
+            diagnosis.judge(&TOKEN_TOO_WEAK, &entity, Some(!forbidden.is_empty()), || {
+                hidden(&forbidden)
+            });
+        }
+    }
+    diagnosis.belongs_to(part);
+}
+
+fn hidden(forbidden: &[&Missed]) -> String {
+    let mut methods: Vec<&str> = forbidden.iter().map(|missed| missed.method).collect();
+    methods.dedup();
+    let why = forbidden.first().map(|missed| missed.fault.why.to_string());
+    format!("{}: {}", methods.join(", "), why.unwrap_or_default())
+}

@@ -1,0 +1,245 @@
+//! Which sender is blocked, by which message, and why. Of what holds a sender up, the first cause is told.
+
+use std::time::Duration as Std;
+
+use super::{Look, whole_seconds};
+use crate::collectors::Diagnosis;
+use crate::collectors::venus::error_class::ErrorClass;
+use crate::collectors::venus::messager::{Book, Message, Pile, SenderState, SenderView, Shared, Waiting};
+use crate::collectors::venus::symptoms::{
+    FILLED_OLD, FILLED_STUCK, MESSAGE_ERRORS, NONCE_GAP, NONCE_MISSING, SENDER_FORBIDDEN, SIGNER_MISSING, UNDERPRICED,
+    UNFILLED_OLD, UNFILLED_STUCK, WINDOW_POST_PENDING,
+};
+use crate::values::Duration;
+
+/// Looks one after the other in which a nonce must be missing: a message that was just filled is not listed yet.
+const LOOKS_TO_BE_SURE: u64 = 2;
+
+/// Judges the symptoms of one sender.
+struct Sender<'a> {
+    look: &'a Look<'a>,
+    book: &'a Book,
+    shared: Option<&'a Shared>,
+    view: &'a SenderView,
+}
+
+impl Look<'_> {
+    pub(super) fn senders(&self, diagnosis: &mut Diagnosis) {
+        let Some((book, shared)) = self.snapshot.current_book() else {
+            return;
+        };
+        for view in &book.senders {
+            let sender = Sender {
+                look: self,
+                book,
+                shared,
+                view,
+            };
+            sender.judge(diagnosis);
+        }
+    }
+}
+
+impl Sender<'_> {
+    fn judge(&self, diagnosis: &mut Diagnosis) {
+        let address = self.view.address.as_str();
+        let forbidden = self.view.listed.as_ref().map(|sender| sender.state);
+        let not_taken = forbidden.map(|state| matches!(state, SenderState::Forbidden | SenderState::Removing));
+        diagnosis.judge(&SENDER_FORBIDDEN, address, not_taken, || {
+            format!("it is {}", forbidden.map_or("", SenderState::words))
+        });
+        let unsigned = self.signer(diagnosis);
+        let proof = self.window_post(diagnosis);
+        let held_up = self.filled(proof.as_deref(), diagnosis);
+        self.unfilled(unsigned, held_up, proof.as_deref(), diagnosis);
+    }
+
+    /// Whether nobody signs for it.
+    fn signer(&self, diagnosis: &mut Diagnosis) -> bool {
+        let address = self.view.address.as_str();
+        let active = self.view.is_active() == Some(true);
+        let signer = self
+            .look
+            .snapshot
+            .signer_available(&self.view.address)
+            .filter(|_| active);
+        diagnosis.judge(&SIGNER_MISSING, address, signer.map(|available| !available), || {
+            "no wallet that is connected to a gateway signs for it".to_owned()
+        });
+        signer == Some(false)
+    }
+
+    /// The id of a proof that has waited too long: it is not told again as any message.
+    fn window_post(&self, diagnosis: &mut Diagnosis) -> Option<String> {
+        let address = self.view.address.as_str();
+        let posts = &self.view.queue.window_posts;
+        let limit = self.look.thresholds.window_post_after;
+        let seen = self.book.sees(Waiting::Filled) && self.book.sees(Waiting::Unfilled);
+        let late = self.late(posts, limit);
+        let ill = late.is_some() || seen;
+        diagnosis.judge(&WINDOW_POST_PENDING, address, ill.then_some(late.is_some()), || {
+            let close = late.as_ref().and_then(|(message, _)| self.deadline(message));
+            self.words(late.as_ref(), limit, posts.count) + &close.unwrap_or_default()
+        });
+        late.map(|(message, _)| message.id.clone())
+    }
+
+    /// Whether filled messages hold up the rest.
+    fn filled(&self, proof: Option<&str>, diagnosis: &mut Diagnosis) -> bool {
+        let address = self.view.address.as_str();
+        let (missing, gap_full) = (self.nonce_missing(), self.gap_full());
+        let limits = self.look.thresholds;
+        let pile = &self.view.queue.filled;
+        let sees = self.book.sees(Waiting::Filled) && !self.look.behind;
+        let told = |late: &(&Message, Std)| missing.is_none() && proof != Some(late.0.id.as_str());
+        let stuck = self.late(pile, limits.filled_stuck_after).filter(told);
+        let old = self.late(pile, limits.filled_old_after).filter(told);
+        let old = old.filter(|_| stuck.is_none());
+        diagnosis.judge(&FILLED_STUCK, address, sees.then_some(stuck.is_some()), || {
+            self.words(stuck.as_ref(), limits.filled_stuck_after, pile.count)
+        });
+        diagnosis.judge(&FILLED_OLD, address, sees.then_some(old.is_some()), || {
+            self.words(old.as_ref(), limits.filled_old_after, pile.count)
+        });
+        diagnosis.judge(&NONCE_MISSING, address, sees.then_some(missing.is_some()), || {
+            missing.clone().unwrap_or_default()
+        });
+        let cause = missing.is_some() || stuck.is_some() || old.is_some() || proof.is_some();
+        let cheap = &self.view.queue.underpriced;
+        let late = self.late(cheap, limits.underpriced_after).filter(|_| !cause);
+        let knows_fee = sees && self.book.base_fee_known;
+        diagnosis.judge(&UNDERPRICED, address, knows_fee.then_some(late.is_some()), || {
+            self.words(late.as_ref(), limits.underpriced_after, cheap.count)
+        });
+        let gap = gap_full.filter(|_| !self.look.behind);
+        let full = gap.is_some_and(|(gap, limit)| gap >= limit);
+        let first = full && !cause && late.is_none();
+        diagnosis.judge(&NONCE_GAP, address, gap.map(|_| first), || {
+            let (gap, limit) = gap.unwrap_or_default();
+            format!("{gap} messages with a nonce are not on chain (limit {limit})")
+        });
+        full || missing.is_some()
+    }
+
+    fn unfilled(&self, unsigned: bool, held_up: bool, proof: Option<&str>, diagnosis: &mut Diagnosis) {
+        let address = self.view.address.as_str();
+        let limits = self.look.thresholds;
+        let queue = &self.view.queue;
+        let pile = &queue.unfilled;
+        let sees = self.book.sees(Waiting::Unfilled) && !self.look.behind;
+        let told = |late: &(&Message, Std)| proof != Some(late.0.id.as_str());
+        let stuck = self.late(pile, limits.unfilled_stuck_after).filter(told);
+        diagnosis.judge(&UNFILLED_STUCK, address, sees.then_some(stuck.is_some()), || {
+            self.words(stuck.as_ref(), limits.unfilled_stuck_after, pile.count)
+        });
+        let only_proofs = queue
+            .failing
+            .as_ref()
+            .is_some_and(|failing| proof == Some(failing.id.as_str()));
+        let failing = queue
+            .failing
+            .as_ref()
+            .filter(|message| message.state == Waiting::Unfilled && stuck.is_none() && !unsigned && !only_proofs);
+        diagnosis.judge(
+            &MESSAGE_ERRORS,
+            address,
+            self.book.sees_errors.then_some(failing.is_some()),
+            || self.errors(failing),
+        );
+        let old = self
+            .late(pile, limits.unfilled_old_after)
+            .filter(told)
+            .filter(|_| stuck.is_none() && failing.is_none() && !unsigned && !held_up);
+        diagnosis.judge(&UNFILLED_OLD, address, sees.then_some(old.is_some()), || {
+            self.words(old.as_ref(), limits.unfilled_old_after, pile.count)
+        });
+    }
+
+    /// In words, when the chain waits for a nonce that nobody has sent.
+    fn nonce_missing(&self) -> Option<String> {
+        let watch = self.look.snapshot.nonce_watch(&self.view.address)?;
+        let sure = watch.looks >= LOOKS_TO_BE_SURE && !self.look.behind;
+        sure.then(|| {
+            format!(
+                "the chain expects nonce {}, the lowest filled message has {}; {} filled messages wait",
+                watch.chain, watch.lowest, self.view.queue.filled.count
+            )
+        })
+    }
+
+    /// Messages off chain and how many may be.
+    fn gap_full(&self) -> Option<(u64, u64)> {
+        let wallets = self.look.snapshot.wallets.as_ref()?;
+        let gap = wallets.rows.get(&self.view.address)?.gap()?;
+        let limit = self.view.selection_limit(self.shared).filter(|limit| *limit > 0)?;
+        Some((gap, limit))
+    }
+
+    /// The oldest of a pile with its age, if that is beyond the limit.
+    fn late<'c>(&self, pile: &'c Pile, limit: Duration) -> Option<(&'c Message, Std)> {
+        let oldest = pile.oldest.as_ref()?;
+        let age = oldest.created?.age_at(self.look.now.wall);
+        (age >= limit.get()).then_some((oldest, age))
+    }
+
+    fn words(&self, late: Option<&(&Message, Std)>, limit: Duration, count: u64) -> String {
+        let Some((message, age)) = late else {
+            return String::new();
+        };
+        let nonce = message
+            .nonce
+            .map(|nonce| format!(", nonce {nonce}"))
+            .unwrap_or_default();
+        let mut words = format!(
+            "{} waits {} for {} (limit {limit}{nonce}, id {}), {count} in all",
+            message.action(),
+            message.state.label(),
+            whole_seconds(*age),
+            message.id
+        );
+        if let (Some(cap), Some(fee), Waiting::Filled) =
+            (&message.fee_cap, self.look.snapshot.base_fee(), message.state)
+            && cap < fee
+        {
+            let cheap = format!(
+                "; it pays at most {} attoFIL, the base fee is {}",
+                cap.attofil(),
+                fee.attofil()
+            );
+            words.push_str(&cheap);
+        }
+        if let Some(error) = &message.error {
+            let why = format!("; {}: {error}", ErrorClass::of(error).words());
+            words.push_str(&why);
+        }
+        words
+    }
+
+    fn errors(&self, failing: Option<&Message>) -> String {
+        let Some(message) = failing else { return String::new() };
+        let queue = &self.view.queue;
+        let classes = queue
+            .errors
+            .iter()
+            .map(|(class, count)| format!("{count} {}", class.words()));
+        format!(
+            "{} with an error ({}); the oldest is {} (id {}): {}",
+            queue.with_error(),
+            classes.collect::<Vec<_>>().join("; "),
+            message.action(),
+            message.id,
+            message.error.as_deref().unwrap_or_default()
+        )
+    }
+
+    /// How long the window of the miner that is proved for stays open.
+    fn deadline(&self, message: &Message) -> Option<String> {
+        let miner = message.to.as_ref()?;
+        let states = self.look.snapshot.states.as_ref()?;
+        let close = states.rows.get(miner)?.deadline?.close?;
+        let chain = &self.look.snapshot.best_head()?.chain;
+        let left = close.checked_sub(chain.expected(self.look.now.wall)?)?;
+        let left = whole_seconds(chain.lasting(left)?);
+        Some(format!("; the window that was open when last asked closes in {left}"))
+    }
+}

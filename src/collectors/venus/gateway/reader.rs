@@ -1,0 +1,93 @@
+//! Asks gateways.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
+use serde_json::json;
+
+use super::answers::{self, Account, Connections};
+use crate::collectors::venus::address::Address;
+use crate::collectors::venus::server::{Asking, Said, Server};
+use crate::upstream::{Fault, Refused, VenusCall};
+
+/// Questions about single miners at once.
+const AT_ONCE: usize = 4;
+
+/// What a gateway said; `None` is what the token may not ask or the version does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GatewaySeen {
+    /// By account.
+    pub wallets: Option<BTreeMap<String, Account>>,
+    /// Miners with somebody who proves for them; those that were asked for have 0 connections when nobody does.
+    pub provers: Option<BTreeMap<Address, Connections>>,
+    pub markets: Option<BTreeMap<Address, Connections>>,
+    /// Miners beyond the configured number.
+    pub left_out: usize,
+}
+
+impl GatewaySeen {
+    /// Whether some wallet signs for it; `None` where that may not be asked.
+    pub fn signs_for(&self, address: &Address) -> Option<bool> {
+        let mut accounts = self.wallets.as_ref()?.values();
+        Some(accounts.any(|account| account.addresses.contains(address)))
+    }
+}
+
+/// All gateways of a target. They are asked side by side.
+pub(in crate::collectors::venus) struct Gateways {
+    servers: Vec<Server>,
+    most_miners: usize,
+}
+
+impl Gateways {
+    pub(in crate::collectors::venus) const fn new(servers: Vec<Server>, most_miners: usize) -> Self {
+        Self { servers, most_miners }
+    }
+
+    /// `miners` are those that should have a prover.
+    pub(in crate::collectors::venus) async fn read(&self, miners: &[Address]) -> Vec<Said<GatewaySeen>> {
+        let ask = async |asking: &mut Asking<'_>| self.gateway(asking, miners).await;
+        join_all(self.servers.iter().map(|server| server.ask(ask))).await
+    }
+
+    async fn gateway(&self, asking: &mut Asking<'_>, miners: &[Address]) -> Result<GatewaySeen, Fault> {
+        let wallets = asking.may(VenusCall::LIST_WALLETS, json!([]), answers::wallets).await?;
+        let connected = asking.may(VenusCall::LIST_PROVERS, json!([]), answers::provers).await?;
+        let mut seen = GatewaySeen {
+            wallets,
+            markets: asking.may(VenusCall::LIST_MARKETS, json!([]), answers::markets).await?,
+            ..GatewaySeen::default()
+        };
+        if let Some(connected) = connected {
+            let mut provers: BTreeMap<Address, Connections> = BTreeMap::new();
+            for miner in miners {
+                provers.insert(miner.clone(), Connections::default());
+            }
+            let connected: BTreeSet<Address> = connected.into_iter().collect();
+            let asked = connected.iter().take(self.most_miners);
+            let asked: Vec<_> = asked.map(|miner| prover(asking.server, miner)).collect();
+            let said: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
+            for (miner, connections) in said {
+                provers.insert(miner.clone(), connections?);
+            }
+            seen.left_out = connected.len().saturating_sub(self.most_miners);
+            seen.provers = Some(provers);
+        }
+        Ok(seen)
+    }
+}
+
+/// The connections of a miner that the list has; one that is gone since has none.
+async fn prover<'a>(server: &Server, miner: &'a Address) -> (&'a Address, Result<Connections, Fault>) {
+    let params = json!([miner.as_str()]);
+    let asked = server
+        .client
+        .call(VenusCall::PROVER_CONNECTIONS, &params, answers::connections);
+    let connections = match asked.await {
+        Ok(connections) => Ok(connections),
+        Err(refusal) if matches!(refusal.kind, Refused::Said(_)) => Ok(Connections::default()),
+        Err(refusal) => Err(refusal.fault),
+    };
+    (miner, connections)
+}

@@ -1,0 +1,110 @@
+//! A chain service in one line for each part, for people.
+
+use super::role::{Role, View};
+use super::snapshot::Snapshot;
+use crate::clock::Now;
+
+/// What each process of a role said, joined; an error when one of them does not answer.
+fn joined<T>(role: &Role<T>, words: impl Fn(&View<T>, &T) -> String) -> Result<String, String> {
+    let mut wrong = false;
+    let each = role.views().iter().map(|view| {
+        let said = match (&view.fault, view.seen()) {
+            (Some(fault), _) => {
+                wrong = true;
+                fault.why.to_string()
+            }
+            (None, Some(seen)) => {
+                let about = view.about.as_ref().map(|about| format!(" {about}"));
+                format!("{}{}", words(view, seen), about.unwrap_or_default())
+            }
+            (None, None) => "nothing yet".to_owned(),
+        };
+        format!("{}: {said}", view.label)
+    });
+    let words = each.collect::<Vec<_>>().join("; ");
+    if wrong { Err(words) } else { Ok(words) }
+}
+
+pub(super) fn heads(snapshot: &Snapshot, now: Now) -> Result<String, String> {
+    joined(&snapshot.heads, |_, seen| {
+        let behind = match seen.behind(now.wall) {
+            Some(behind) => format!(", {behind} epochs behind the clock"),
+            None => String::new(),
+        };
+        let network = seen.chain.network.as_deref().unwrap_or("an unknown network");
+        format!("{network} at {}{behind},", seen.head.epoch)
+    })
+}
+
+pub(super) fn networks(snapshot: &Snapshot) -> Result<String, String> {
+    joined(&snapshot.networks, |_, seen| match seen.peers {
+        Some(peers) => counted(peers, "peer"),
+        None => "peers unknown".to_owned(),
+    })
+}
+
+pub(super) fn messagers(snapshot: &Snapshot) -> Result<String, String> {
+    joined(&snapshot.messagers, |view, seen| {
+        let Some(book) = &seen.book else {
+            return "answers".to_owned();
+        };
+        let sum = |of: fn(&super::messager::SenderView) -> u64| book.senders.iter().map(of).sum::<u64>();
+        let hidden = if view.missed.is_empty() {
+            ""
+        } else {
+            " (not all may be seen)"
+        };
+        format!(
+            "{}, {} unfilled and {} filled waiting{hidden}",
+            counted(u64::try_from(book.senders.len()).unwrap_or(u64::MAX), "sender"),
+            sum(|view| view.queue.unfilled.count),
+            sum(|view| view.queue.filled.count),
+        )
+    })
+}
+
+pub(super) fn miners(snapshot: &Snapshot) -> Result<String, String> {
+    joined(&snapshot.miners, |_, seen| {
+        let mining = seen
+            .miners
+            .values()
+            .filter(|mining| mining.mining == Some(true))
+            .count();
+        format!("{mining} of {} miners mined for", seen.miners.len())
+    })
+}
+
+pub(super) fn gateways(snapshot: &Snapshot) -> Result<String, String> {
+    joined(&snapshot.gateways, |_, seen| {
+        let number = |count: Option<usize>| count.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
+        let provers = seen.provers.as_ref();
+        let connected = provers.map(|all| all.values().filter(|connections| connections.count > 0).count());
+        let accounts = number(seen.wallets.as_ref().map(std::collections::BTreeMap::len));
+        format!("wallet accounts {accounts}, miners with a prover {}", number(connected))
+    })
+}
+
+pub(super) fn auths(snapshot: &Snapshot) -> Result<String, String> {
+    joined(&snapshot.auths, |_, seen| match &seen.users {
+        Some(users) => counted(u64::try_from(users.len()).unwrap_or(u64::MAX), "user"),
+        None => "answers, users may not be seen".to_owned(),
+    })
+}
+
+pub(super) fn wallets(snapshot: &Snapshot) -> String {
+    let known = snapshot.wallets.as_ref().map_or(0, |claims| claims.rows.len());
+    counted(u64::try_from(known).unwrap_or(u64::MAX), "wallet")
+}
+
+pub(super) fn states(snapshot: &Snapshot) -> String {
+    let known = snapshot.states.as_ref().map_or(0, |claims| claims.rows.len());
+    counted(u64::try_from(known).unwrap_or(u64::MAX), "miner")
+}
+
+fn counted(number: u64, thing: &str) -> String {
+    if number == 1 {
+        format!("1 {thing}")
+    } else {
+        format!("{number} {thing}s")
+    }
+}

@@ -1,0 +1,188 @@
+//! The senders of a messager with what waits of each, as one round found them.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::answers::{Sender, SenderState, Shared, Waiting};
+use super::tally::Queue;
+use crate::collectors::venus::address::Address;
+use crate::collectors::venus::known::KnownSender;
+
+/// What a messager said in a round.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MessagerSeen {
+    pub shared: Option<Shared>,
+    /// Only of the one that was asked for messages: several share a database.
+    pub book: Option<Book>,
+}
+
+/// Every sender, and what is not known about them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Book {
+    /// By address.
+    pub senders: Vec<SenderView>,
+    /// Senders beyond the configured number, all of them with less to say.
+    pub left_out: usize,
+    /// States whose messages the token and the version let us see.
+    pub sees: BTreeMap<Waiting, Sight>,
+    /// Whether errors could be asked for.
+    pub sees_errors: bool,
+    /// Rows that could not be read.
+    pub malformed: u64,
+    /// Whether the base fee was known, so that messages could be compared with it.
+    pub base_fee_known: bool,
+}
+
+/// How a list was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    Whole,
+    /// There are more: counts are at least what is said.
+    Cut,
+}
+
+impl Sight {
+    pub(super) const fn of(cut: bool) -> Self {
+        if cut { Self::Cut } else { Self::Whole }
+    }
+}
+
+/// A sender with its queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SenderView {
+    pub address: Address,
+    /// `None` where the messager does not list it (any more), or not to this token.
+    pub listed: Option<Sender>,
+    pub queue: Queue,
+}
+
+impl SenderView {
+    /// Whether the messager selects messages of it.
+    pub fn is_active(&self) -> Option<bool> {
+        self.listed.as_ref().map(|sender| sender.state == SenderState::Active)
+    }
+
+    /// Filled messages at which nothing more is selected.
+    pub fn selection_limit(&self, shared: Option<&Shared>) -> Option<u64> {
+        let own = self.listed.as_ref().and_then(|sender| sender.selection_limit);
+        own.filter(|limit| *limit > 0)
+            .or_else(|| shared.and_then(|shared| shared.selection_limit))
+    }
+
+    fn waiting(&self) -> u64 {
+        self.queue.unfilled.count + self.queue.filled.count
+    }
+}
+
+impl Book {
+    pub fn sees(&self, state: Waiting) -> bool {
+        self.sees.contains_key(&state)
+    }
+
+    /// Filled messages of a sender that pay less than the base fee.
+    pub fn underpriced(&self, view: &SenderView) -> Option<u64> {
+        let count = view.queue.underpriced.count;
+        (self.base_fee_known && self.sees(Waiting::Filled)).then_some(count)
+    }
+
+    /// Puts the list of senders and the queues together; beyond `most`, those with the least to say are left out.
+    pub(super) fn put_together(&mut self, listed: Vec<Sender>, mut queues: BTreeMap<Address, Queue>, most: usize) {
+        let mut all: BTreeMap<Address, SenderView> = BTreeMap::new();
+        for sender in listed.into_iter().filter(|sender| sender.state != SenderState::Removed) {
+            let view = SenderView {
+                address: sender.address.clone(),
+                queue: queues.remove(&sender.address).unwrap_or_default(),
+                listed: Some(sender),
+            };
+            all.insert(view.address.clone(), view);
+        }
+        for (address, queue) in queues {
+            let view = SenderView {
+                address: address.clone(),
+                listed: None,
+                queue,
+            };
+            all.insert(address, view);
+        }
+        let mut senders: Vec<SenderView> = all.into_values().collect();
+        if senders.len() > most {
+            senders.sort_by_key(|view| {
+                let queue = &view.queue;
+                let worst = (queue.window_posts.count, queue.with_error(), view.waiting());
+                (Reverse(worst), view.is_active() != Some(true))
+            });
+            self.left_out = senders.len() - most;
+            senders.truncate(most);
+            senders.sort_by(|one, other| one.address.cmp(&other.address));
+        }
+        self.senders = senders;
+    }
+
+    /// For the part that asks the chain about them.
+    pub(in crate::collectors::venus) fn known(&self) -> Vec<KnownSender> {
+        let known = self.senders.iter().map(|view| KnownSender {
+            address: view.address.clone(),
+            nonce: view.listed.as_ref().and_then(|sender| sender.nonce),
+            lowest_filled: view.queue.lowest.as_ref().and_then(|message| message.nonce),
+        });
+        known.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sender(id: u64, state: SenderState) -> Sender {
+        Sender {
+            address: format!("f0{id}").parse().unwrap(),
+            nonce: Some(id),
+            state,
+            selection_limit: Some(0),
+        }
+    }
+
+    fn queue(unfilled: u64) -> Queue {
+        let mut queue = Queue::default();
+        queue.unfilled.count = unfilled;
+        queue
+    }
+
+    #[test]
+    fn senders_with_messages_are_kept_and_the_rest_is_counted() {
+        let mut book = Book::default();
+        let listed: Vec<Sender> = (1000..1100).map(|id| sender(id, SenderState::Active)).collect();
+        let queues = [("f01099", 3), ("f01042", 1), ("f05555", 2)];
+        let queues = queues.map(|(address, count)| (address.parse().unwrap(), queue(count)));
+        book.put_together(listed, queues.into(), 4);
+        let shown: Vec<&str> = book.senders.iter().map(|view| view.address.as_str()).collect();
+        assert_eq!(shown, ["f01000", "f01042", "f01099", "f05555"]);
+        assert_eq!((book.left_out, book.senders[3].listed.is_none()), (97, true));
+    }
+
+    #[test]
+    fn a_sender_without_a_limit_of_its_own_has_the_shared_one() {
+        let shared = Shared {
+            selection_limit: Some(20),
+            ..Shared::default()
+        };
+        let mut book = Book::default();
+        let own = Sender {
+            selection_limit: Some(5),
+            ..sender(1001, SenderState::Active)
+        };
+        let listed = vec![
+            sender(1000, SenderState::Active),
+            own,
+            sender(1002, SenderState::Removed),
+        ];
+        book.put_together(listed, BTreeMap::new(), 10);
+        let limits: Vec<_> = book
+            .senders
+            .iter()
+            .map(|view| view.selection_limit(Some(&shared)))
+            .collect();
+        assert_eq!(limits, [Some(20), Some(5)]);
+        assert_eq!(book.senders[0].selection_limit(None), None);
+    }
+}

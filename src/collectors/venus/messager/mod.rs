@@ -1,0 +1,12 @@
+//! The messager: which messages of which sender wait, for how long, and why.
+
+mod answers;
+mod book;
+mod reader;
+pub(super) mod samples;
+mod tally;
+
+pub use answers::{Message, Sender, SenderState, Shared, Waiting};
+pub use book::{Book, MessagerSeen, SenderView, Sight};
+pub(super) use reader::Messagers;
+pub use tally::{Pile, Queue};

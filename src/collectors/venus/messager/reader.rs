@@ -1,0 +1,185 @@
+//! Asks messagers, with calls whose cost follows what waits and never what was ever sent.
+//!
+//! Section 2.3 of the contract: `ListBlockedMessage` and `ListFailedMessage` bring pending rows only. Up to 1.10 the first
+//! leaves out unfilled messages, which are then read page by page. Reading the database itself would be another reader
+//! that fills a [`Book`].
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::answers::{self, Waiting};
+use super::book::{Book, MessagerSeen, Sight};
+use super::tally::Tally;
+use crate::collectors::venus::known::Known;
+use crate::collectors::venus::server::{Asking, Said, Server};
+use crate::upstream::{Fault, Refused, VenusCall};
+
+/// Messages younger than this are on their way, not waiting; in nanoseconds.
+const WAITING_AFTER: u64 = 60_000_000_000;
+/// Rows of a page: with bodies of some 10 kB about 5 MB.
+const PAGE: usize = 500;
+/// A farm has tens of senders, a chain service for many farms hundreds.
+const MOST_LISTED: usize = 10_000;
+/// Every sender.
+const ANYBODY: &str = "<empty>";
+
+/// All messagers of a target; they share a database.
+pub(in crate::collectors::venus) struct Messagers {
+    servers: Vec<Messager>,
+    known: Known,
+    most_senders: usize,
+    most_messages: usize,
+}
+
+struct Messager {
+    server: Server,
+    /// How many parameters `ListMessageByFromState` takes: 6 from 1.15, 5 from 1.4, 4 before.
+    arity: AtomicUsize,
+}
+
+const NEWEST_ARITY: usize = 6;
+
+impl Messagers {
+    pub(in crate::collectors::venus) fn new(
+        servers: Vec<Server>,
+        known: Known,
+        most_senders: usize,
+        most_messages: usize,
+    ) -> Self {
+        let messager = |server| Messager {
+            server,
+            arity: AtomicUsize::new(NEWEST_ARITY),
+        };
+        Self {
+            servers: servers.into_iter().map(messager).collect(),
+            known,
+            most_senders,
+            most_messages,
+        }
+    }
+
+    /// Each is asked whether it answers; the first that does, for its messages.
+    pub(in crate::collectors::venus) async fn read(&self) -> Vec<Said<MessagerSeen>> {
+        let mut said: Vec<Said<MessagerSeen>> = join_all(self.servers.iter().map(Messager::shared)).await;
+        for (messager, said) in self.servers.iter().zip(&mut said) {
+            let Ok(seen) = &mut said.outcome else { continue };
+            let booked = messager
+                .server
+                .ask(async |asking| self.book(messager, asking).await)
+                .await;
+            said.missed.extend(booked.missed);
+            match booked.outcome {
+                Ok(book) => {
+                    self.known.publish_senders(book.known());
+                    seen.book = Some(book);
+                    break;
+                }
+                Err(fault) => said.outcome = Err(fault),
+            }
+        }
+        said
+    }
+
+    async fn book(&self, messager: &Messager, asking: &mut Asking<'_>) -> Result<Book, Fault> {
+        let mut book = Book::default();
+        let mut senders = Vec::new();
+        let listing = asking.list(VenusCall::LIST_SENDERS, json!([]), |element| {
+            match answers::sender(element) {
+                Some(sender) => senders.push(sender),
+                None => book.malformed += 1,
+            }
+            senders.len() < MOST_LISTED
+        });
+        listing.await?;
+        let base_fee = self.known.base_fee();
+        book.base_fee_known = base_fee.is_some();
+        let mut tally = Tally::new(base_fee, self.most_messages);
+        let params = json!([ANYBODY, WAITING_AFTER]);
+        let blocked = asking.list(VenusCall::LIST_BLOCKED, params, |element| tally.take(element));
+        if let Some(cut) = blocked.await? {
+            book.sees.insert(Waiting::Filled, Sight::of(cut));
+            if asking.about.since(11) {
+                book.sees.insert(Waiting::Unfilled, Sight::of(cut));
+            }
+        }
+        if !asking.about.since(11)
+            && let Some(cut) = self.unfilled(messager, asking, &mut tally).await?
+        {
+            book.sees.insert(Waiting::Unfilled, Sight::of(cut));
+        }
+        let failed = asking.list(VenusCall::LIST_FAILED, json!([]), |element| tally.take(element));
+        book.sees_errors = failed.await?.is_some();
+        let (queues, malformed) = tally.finish();
+        book.malformed += malformed;
+        book.put_together(senders, queues, self.most_senders);
+        Ok(book)
+    }
+
+    /// Unfilled messages page by page, the oldest first; true when there are more than are read.
+    async fn unfilled(
+        &self,
+        messager: &Messager,
+        asking: &mut Asking<'_>,
+        tally: &mut Tally,
+    ) -> Result<Option<bool>, Fault> {
+        for page in 1..=self.most_messages.div_ceil(PAGE) {
+            let mut rows = 0;
+            let taken = messager.page(asking, page, |element| {
+                rows += 1;
+                tally.take(element)
+            });
+            match taken.await? {
+                None if page == 1 => return Ok(None),
+                None | Some(true) => return Ok(Some(true)),
+                Some(false) if rows < PAGE => return Ok(Some(false)),
+                Some(false) => {}
+            }
+        }
+        Ok(Some(true))
+    }
+}
+
+impl Messager {
+    async fn shared(&self) -> Said<MessagerSeen> {
+        let ask = async |asking: &mut Asking<'_>| {
+            let shared = asking.may(VenusCall::SHARED_PARAMS, json!([]), answers::shared).await?;
+            if shared.as_ref().is_some_and(|shared| !shared.is_of_incubation) {
+                asking.about.is_of_venus();
+            }
+            Ok(MessagerSeen { shared, book: None })
+        };
+        self.server.ask(ask).await
+    }
+
+    /// One page; when the number of parameters is refused, once more with the one that is wanted.
+    async fn page(
+        &self,
+        asking: &mut Asking<'_>,
+        page: usize,
+        mut each: impl FnMut(&[u8]) -> bool + Send,
+    ) -> Result<Option<bool>, Fault> {
+        let call = VenusCall::LIST_BY_STATE;
+        let arity = self.arity.load(Ordering::Relaxed);
+        let client = &asking.server.client;
+        let mut outcome = client.list(call, &page_params(arity, page), &mut each).await;
+        if let Err(refusal) = &outcome
+            && let Refused::Arity(wanted) = refusal.kind
+        {
+            self.arity.store(wanted, Ordering::Relaxed);
+            outcome = client.list(call, &page_params(wanted, page), &mut each).await;
+        }
+        asking.note(call, outcome)
+    }
+}
+
+/// `[from, state, isAsc, pageIndex, pageSize, d]`, of which older versions lack the last and the third.
+fn page_params(arity: usize, page: usize) -> Value {
+    let state = Waiting::Unfilled.number();
+    match arity {
+        0..=4 => json!([ANYBODY, state, page, PAGE]),
+        5 => json!([ANYBODY, state, true, page, PAGE]),
+        _ => json!([ANYBODY, state, true, page, PAGE, 0]),
+    }
+}

@@ -1,0 +1,8 @@
+//! Miner services: which miners they really mine for.
+
+mod answers;
+mod reader;
+pub(super) mod samples;
+
+pub use answers::{MinerSeen, Mining};
+pub(super) use reader::MinerServices;

@@ -1,0 +1,184 @@
+//! Asks nodes.
+
+use std::cmp::Reverse;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use super::answers::{self, Head};
+use super::chain_state::{self, Claims, MinerState, WalletSaid};
+use super::picture::{Chain, HeadSeen, NetworkSeen};
+use crate::collectors::venus::address::Address;
+use crate::collectors::venus::known::{Known, KnownSender};
+use crate::collectors::venus::server::{Asking, Said, Server};
+use crate::upstream::{Fault, VenusCall, Why};
+
+/// For the first list of senders; without one the round goes on with the wallets of the configuration.
+const FIRST_SENDERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// All nodes of a target.
+pub(in crate::collectors::venus) struct Nodes {
+    nodes: Vec<Node>,
+    known: Known,
+}
+
+struct Node {
+    server: Server,
+    /// Asked once, and again after the node did not answer: it may come back on another network.
+    chain: Mutex<Option<Chain>>,
+}
+
+impl Nodes {
+    pub(in crate::collectors::venus) fn new(servers: Vec<Server>, known: Known) -> Self {
+        let node = |server| Node {
+            server,
+            chain: Mutex::default(),
+        };
+        Self {
+            nodes: servers.into_iter().map(node).collect(),
+            known,
+        }
+    }
+
+    /// The head of every node.
+    pub(in crate::collectors::venus) async fn heads(&self) -> Vec<Said<HeadSeen>> {
+        let said = join_all(self.nodes.iter().map(Node::head)).await;
+        let mut heads: Vec<(&Head, &Arc<str>)> = said
+            .iter()
+            .filter_map(|one| Some((&one.outcome.as_ref().ok()?.head, &one.label)))
+            .collect();
+        heads.sort_by_key(|(head, _)| Reverse(head.epoch));
+        let base_fee = heads.first().and_then(|(head, _)| head.base_fee.clone());
+        let labels = heads.iter().map(|(_, label)| Arc::clone(label)).collect();
+        self.known.publish_heads(labels, base_fee);
+        said
+    }
+
+    /// Peers and synchronisation of every node.
+    pub(in crate::collectors::venus) async fn networks(&self) -> Vec<Said<NetworkSeen>> {
+        join_all(self.nodes.iter().map(|node| node.server.ask(network))).await
+    }
+
+    /// Balances and nonces of `wallets` and of every sender, at most so many, as the first node that answers has them.
+    pub(in crate::collectors::venus) async fn wallets(
+        &self,
+        wallets: &[Address],
+        with_senders: bool,
+        most: usize,
+    ) -> Result<Claims<WalletSaid>, Fault> {
+        let senders = if with_senders {
+            self.known.senders(FIRST_SENDERS_WITHIN).await
+        } else {
+            Arc::default()
+        };
+        let of = |address: &Address| senders.iter().find(|sender| sender.address == *address).cloned();
+        let mut asked: Vec<(Address, Option<KnownSender>)> =
+            wallets.iter().map(|address| (address.clone(), of(address))).collect();
+        for sender in senders.iter().filter(|sender| !wallets.contains(&sender.address)) {
+            asked.push((sender.address.clone(), Some(sender.clone())));
+        }
+        let left_out = asked.len().saturating_sub(most);
+        asked.truncate(most);
+        let mut lost = None;
+        for server in self.by_head() {
+            match chain_state::wallets(server, &asked, left_out).await {
+                Err(fault) => lost = lost.or(Some(fault)),
+                claims => return claims,
+            }
+        }
+        Err(lost.unwrap_or_else(nobody))
+    }
+
+    /// Power, sectors, balance and deadline of miners.
+    pub(in crate::collectors::venus) async fn miners(
+        &self,
+        miners: &[Address],
+        most: usize,
+    ) -> Result<Claims<MinerState>, Fault> {
+        let shown = miners.get(..most).unwrap_or(miners);
+        let left_out = miners.len() - shown.len();
+        let mut lost = None;
+        for server in self.by_head() {
+            match chain_state::miners(server, shown, left_out).await {
+                Err(fault) => lost = lost.or(Some(fault)),
+                claims => return claims,
+            }
+        }
+        Err(lost.unwrap_or_else(nobody))
+    }
+
+    /// The node with the best head first; the next one is asked when it does not answer.
+    fn by_head(&self) -> Vec<&Server> {
+        let heads = self.known.heads();
+        let rank = |server: &&Server| heads.iter().position(|label| *label == server.label);
+        let mut servers: Vec<&Server> = self.nodes.iter().map(|node| &node.server).collect();
+        servers.sort_by_key(|server| rank(server).unwrap_or(usize::MAX));
+        servers
+    }
+}
+
+fn nobody() -> Fault {
+    Fault::new("venus", "node", Why::Internal("no node to be asked".to_owned()))
+}
+
+impl Node {
+    async fn head(&self) -> Said<HeadSeen> {
+        let said = self.server.ask(async |asking| {
+            let chain = self.chain(asking).await?;
+            let head = asking.must(VenusCall::CHAIN_HEAD, json!([]), answers::head).await?;
+            Ok(HeadSeen { head, chain })
+        });
+        let said = said.await;
+        if said.outcome.is_err() {
+            *self.known_chain() = None;
+        }
+        said
+    }
+
+    async fn chain(&self, asking: &mut Asking<'_>) -> Result<Chain, Fault> {
+        let known = self.known_chain().clone();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let chain = Chain {
+            network: asking.may(VenusCall::NETWORK_NAME, json!([]), answers::text).await?,
+            genesis: asking
+                .may(VenusCall::CHAIN_GENESIS, json!([]), answers::genesis)
+                .await?,
+            epoch: asking
+                .may(VenusCall::BLOCK_TIME, json!([]), answers::block_time)
+                .await?,
+        };
+        let chain = chain.completed();
+        if chain.network.is_some() && chain.genesis.is_some() {
+            *self.known_chain() = Some(chain.clone());
+        }
+        Ok(chain)
+    }
+
+    fn known_chain(&self) -> std::sync::MutexGuard<'_, Option<Chain>> {
+        self.chain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn network(asking: &mut Asking<'_>) -> Result<NetworkSeen, Fault> {
+    let mut peers = asking.may(VenusCall::NET_PEERS, json!([]), answers::peers).await?;
+    if peers.is_none() && !asking.about.since(7) {
+        let without_details = json!([false, false, false]);
+        peers = asking
+            .may(VenusCall::NETWORK_PEERS, without_details, answers::older_peers)
+            .await?;
+    }
+    Ok(NetworkSeen {
+        peers,
+        syncs: asking
+            .try_to(VenusCall::SYNC_STATE, json!([]), answers::sync_targets)
+            .await?,
+        // With `true` it would walk 900 tipsets.
+        publish: asking
+            .try_to(VenusCall::NODE_STATUS, json!([false]), answers::publish_peers)
+            .await?,
+    })
+}

@@ -1,0 +1,203 @@
+//! All that asks for a target: one reader for each service that it has.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::address::Address;
+use super::auth::{AuthSeen, Auths, OwnToken};
+use super::gateway::{GatewaySeen, Gateways};
+use super::known::Known;
+use super::messager::{MessagerSeen, Messagers};
+use super::miner::{MinerSeen, MinerServices};
+use super::node::{Claims, HeadSeen, MinerState, NetworkSeen, Nodes, WalletSaid};
+use super::server::{Said, Server};
+use super::snapshot::Snapshot;
+use super::target::{Instance, Target};
+use super::{AUTH, GATEWAY, MESSAGER, MINER, NETWORK, NODE, STATE, WALLETS};
+use crate::collectors::Tools;
+use crate::upstream::{Fault, Token, Venus, VenusAuth, VenusPlace, VenusService, Why};
+
+/// What a round of one part brings.
+pub enum Reading {
+    Heads(Vec<Said<HeadSeen>>),
+    Networks(Vec<Said<NetworkSeen>>),
+    Messagers(Vec<Said<MessagerSeen>>),
+    Miners(Vec<Said<MinerSeen>>),
+    Gateways(Vec<Said<GatewaySeen>>),
+    Auths(Vec<Said<AuthSeen>>),
+    Wallets(Claims<WalletSaid>),
+    States(Claims<MinerState>),
+}
+
+/// The readers of a target.
+pub(super) struct Readers {
+    nodes: Nodes,
+    messagers: Messagers,
+    miners: MinerServices,
+    gateways: Gateways,
+    auths: Auths,
+    known: Known,
+    target: Target,
+    wallets: Vec<Address>,
+    /// What each process of a part said in a round that brought nothing, until that is told.
+    lost: Mutex<HashMap<&'static str, Vec<Outcome>>>,
+}
+
+type Outcome = (Arc<str>, Fault);
+
+impl Readers {
+    /// `before` is what read the same target until the configuration changed.
+    pub(super) fn new(target: &Target, tools: &Tools, before: Option<&Self>) -> Result<Self, Fault> {
+        let known = before.map(|before| before.known.clone()).unwrap_or_default();
+        let mut making = Making {
+            target,
+            tools,
+            tokens: Vec::new(),
+            auth: Arc::new([]),
+        };
+        let mut auths = Vec::new();
+        for instance in &target.auth_services {
+            let place = making.place(VenusService::Auth, instance)?;
+            auths.push((instance.label().into(), VenusAuth::new(&tools.upstream, place)));
+        }
+        making.auth = auths.iter().map(|(_, auth): &(Arc<str>, _)| auth.clone()).collect();
+        Ok(Self {
+            nodes: Nodes::new(making.servers(VenusService::Node)?, known.clone()),
+            messagers: Messagers::new(
+                making.servers(VenusService::Messager)?,
+                known.clone(),
+                target.most_senders,
+                target.most_messages,
+            ),
+            miners: MinerServices::new(making.servers(VenusService::Miner)?, target.most_miners),
+            gateways: Gateways::new(making.servers(VenusService::Gateway)?, target.most_miners),
+            auths: Auths::new(auths, making.tokens),
+            known,
+            target: target.clone(),
+            wallets: target.wallets.iter().map(|wallet| wallet.address.clone()).collect(),
+            lost: Mutex::default(),
+        })
+    }
+
+    pub(super) async fn read(&self, part: &'static str) -> Result<Reading, Fault> {
+        match part {
+            NODE => self.answered(part, self.nodes.heads().await).map(Reading::Heads),
+            NETWORK => self.answered(part, self.nodes.networks().await).map(Reading::Networks),
+            MESSAGER => self.answered(part, self.messagers.read().await).map(Reading::Messagers),
+            MINER => self.answered(part, self.miners.read().await).map(Reading::Miners),
+            GATEWAY => {
+                let said = self.gateways.read(&self.miners()).await;
+                self.answered(part, said).map(Reading::Gateways)
+            }
+            AUTH => self.answered(part, self.auths.read().await).map(Reading::Auths),
+            WALLETS => {
+                let with_senders = !self.target.messagers.is_empty();
+                let claims = self
+                    .nodes
+                    .wallets(&self.wallets, with_senders, self.most_wallets())
+                    .await;
+                claims.map(Reading::Wallets)
+            }
+            STATE => {
+                let claims = self.nodes.miners(&self.miners(), self.target.most_miners).await;
+                claims.map(Reading::States)
+            }
+            other => {
+                let words = "a round of a part that this target does not have".to_owned();
+                Err(Fault::new("venus", other, Why::Internal(words)))
+            }
+        }
+    }
+
+    /// Those of the configuration are not cut by the senders.
+    fn most_wallets(&self) -> usize {
+        self.target.most_senders.saturating_add(self.wallets.len())
+    }
+
+    fn miners(&self) -> Vec<Address> {
+        if self.target.miners.is_empty() {
+            self.known.miners()
+        } else {
+            self.target.miners.clone()
+        }
+    }
+
+    /// A process that does not answer costs its own outcome; only when none answers is the round lost.
+    fn answered<T>(&self, part: &'static str, said: Vec<Said<T>>) -> Result<Vec<Said<T>>, Fault> {
+        if said.iter().any(|one| one.outcome.is_ok()) {
+            return Ok(said);
+        }
+        let faults: Vec<Outcome> = said
+            .into_iter()
+            .filter_map(|one| Some((one.label, one.outcome.err()?)))
+            .collect();
+        let words = || Why::Internal("no process to be asked".to_owned());
+        let first = faults.first().map(|(_, fault)| fault.clone());
+        self.memory().insert(part, faults);
+        Err(first.unwrap_or_else(|| Fault::new("venus", part, words())))
+    }
+
+    /// What each process of a part said in the round that was lost; where it was given up, the same fault for all.
+    pub(super) fn lost(&self, part: &'static str, fault: &Fault) -> Vec<Outcome> {
+        let own = self.memory().remove(part);
+        own.unwrap_or_else(|| {
+            let service = super::PARTS.iter().find(|(name, _)| *name == part);
+            let instances = service.map_or(&[][..], |(_, service)| self.target.instances(*service));
+            let labels = instances.iter().map(|instance| instance.label().into());
+            labels.map(|label| (label, fault.clone())).collect()
+        })
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, HashMap<&'static str, Vec<Outcome>>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What rounds of other parts need; senders and heads are told by those who read them.
+    pub(super) fn publish(&self, snapshot: &Snapshot) {
+        self.known
+            .publish_miners(snapshot.expected().into_iter().cloned().collect());
+    }
+}
+
+/// Makes clients and keeps the tokens that they are made with.
+struct Making<'a> {
+    target: &'a Target,
+    tools: &'a Tools,
+    tokens: Vec<OwnToken>,
+    auth: Arc<[VenusAuth]>,
+}
+
+impl Making<'_> {
+    fn servers(&mut self, service: VenusService) -> Result<Vec<Server>, Fault> {
+        let mut servers = Vec::new();
+        for instance in self.target.instances(service) {
+            let place = self.place(service, instance)?;
+            let client = Venus::new(&self.tools.upstream, service, place, Arc::clone(&self.auth));
+            servers.push(Server::new(instance.label(), client));
+        }
+        Ok(servers)
+    }
+
+    fn place(&mut self, service: VenusService, instance: &Instance) -> Result<VenusPlace, Fault> {
+        let who = format!("{} {}/{}", self.target.name, service.label(), instance.label());
+        let source = self.target.token(instance);
+        let token = source.map(|source| Token::read(&who, source)).transpose()?;
+        if let Some(token) = &token {
+            self.tokens.push(OwnToken {
+                service,
+                instance: instance.label().into(),
+                token: token.clone(),
+            });
+        }
+        let deadline = match service {
+            VenusService::Miner => self.target.mining_timeout,
+            _ => self.target.timeout,
+        };
+        Ok(VenusPlace {
+            endpoint: instance.url.clone(),
+            token,
+            through_gateway: instance.through_gateway,
+            deadline: deadline.get(),
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! The processes of one service, and how a round asks each of them: what must be answered and what may be refused.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::era::About;
+use crate::upstream::{Fault, Reason, Refusal, Refused, Venus, VenusCall, Why};
+
+/// One process that speaks JSON-RPC.
+pub(super) struct Server {
+    /// The label value `instance`.
+    pub(super) label: Arc<str>,
+    pub(super) client: Venus,
+    /// Known until it fails to answer: it may come back as another version.
+    about: Mutex<Option<About>>,
+}
+
+/// What one process said in a round.
+pub struct Said<T> {
+    pub label: Arc<str>,
+    pub about: Option<About>,
+    pub outcome: Result<T, Fault>,
+    pub missed: Vec<Missed>,
+}
+
+/// A question that was not answered, while others were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The method, without the namespace.
+    pub method: &'static str,
+    pub fault: Fault,
+}
+
+/// The questions to one process in one round.
+pub(super) struct Asking<'a> {
+    pub(super) server: &'a Server,
+    pub(super) about: About,
+    missed: Vec<Missed>,
+}
+
+impl Server {
+    pub(super) fn new(label: String, client: Venus) -> Self {
+        Self {
+            label: label.into(),
+            client,
+            about: Mutex::default(),
+        }
+    }
+
+    /// Asks; whatever comes, it is told together with what the process says of itself.
+    pub(super) async fn ask<T>(&self, ask: impl AsyncFnOnce(&mut Asking<'_>) -> Result<T, Fault>) -> Said<T> {
+        let (outcome, about, missed) = match self.about().await {
+            Err(fault) => (Err(fault), None, Vec::new()),
+            Ok(about) => {
+                let mut asking = Asking {
+                    server: self,
+                    about,
+                    missed: Vec::new(),
+                };
+                let outcome = ask(&mut asking).await;
+                (outcome, Some(asking.about), asking.missed)
+            }
+        };
+        *self.about.lock().unwrap_or_else(PoisonError::into_inner) = about.clone().filter(|_| outcome.is_ok());
+        Said {
+            label: Arc::clone(&self.label),
+            about,
+            outcome,
+            missed,
+        }
+    }
+
+    async fn about(&self) -> Result<About, Fault> {
+        let known = self.about.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(about) = known {
+            return Ok(about);
+        }
+        let service = self.client.service();
+        let call = VenusCall::version(service);
+        let nothing = Value::Array(Vec::new());
+        let read = |answer: Option<&[u8]>| About::read(service, answer);
+        let asked = self.client.call(call, &nothing, read);
+        match asked.await {
+            Ok(about) => Ok(about),
+            // It answers, but has no such method, or not for this token.
+            Err(refusal) if refusal.kind != Refused::Failed => Ok(About::without_version()),
+            Err(refusal) => Err(refusal.fault),
+        }
+    }
+}
+
+impl Asking<'_> {
+    /// A question without whose answer the round is lost.
+    pub(super) async fn must<T>(
+        &self,
+        call: VenusCall,
+        params: Value,
+        parse: impl FnOnce(Option<&[u8]>) -> Result<T, Why>,
+    ) -> Result<T, Fault> {
+        Ok(self.server.client.call(call, &params, parse).await?)
+    }
+
+    /// A question that another version may not have and a token may not ask. A process that fails to answer it costs the
+    /// round all the same.
+    pub(super) async fn may<T>(
+        &mut self,
+        call: VenusCall,
+        params: Value,
+        parse: impl FnOnce(Option<&[u8]>) -> Result<T, Why>,
+    ) -> Result<Option<T>, Fault> {
+        match self.server.client.call(call, &params, parse).await {
+            Err(refusal) if refusal.kind == Refused::Failed => Err(refusal.fault),
+            outcome => self.note(call, outcome),
+        }
+    }
+
+    /// A question whose answer may take too long or be too large, which costs only itself.
+    pub(super) async fn try_to<T>(
+        &mut self,
+        call: VenusCall,
+        params: Value,
+        parse: impl FnOnce(Option<&[u8]>) -> Result<T, Why>,
+    ) -> Result<Option<T>, Fault> {
+        let outcome = self.server.client.call(call, &params, parse).await;
+        self.note(call, outcome)
+    }
+
+    /// Hands over a list; true when it was cut, `None` when it was refused, failed or took too long.
+    pub(super) async fn list(
+        &mut self,
+        call: VenusCall,
+        params: Value,
+        each: impl FnMut(&[u8]) -> bool + Send,
+    ) -> Result<Option<bool>, Fault> {
+        let outcome = self.server.client.list(call, &params, each).await;
+        self.note(call, outcome)
+    }
+
+    /// `None` for what was refused, which is remembered.
+    pub(super) fn note<T>(&mut self, call: VenusCall, outcome: Result<T, Refusal>) -> Result<Option<T>, Fault> {
+        let refusal = match outcome {
+            Ok(value) => return Ok(Some(value)),
+            Err(refusal) => refusal,
+        };
+        if ends_round(&refusal) {
+            return Err(refusal.fault);
+        }
+        if refusal.kind != Refused::NoSuchMethod {
+            self.missed.push(Missed {
+                method: call.method(),
+                fault: refusal.fault,
+            });
+        }
+        Ok(None)
+    }
+}
+
+/// Whether other questions would fare no better.
+pub(super) fn ends_round(refusal: &Refusal) -> bool {
+    let reason = refusal.fault.reason();
+    let lost = matches!(
+        reason,
+        Reason::Unreachable | Reason::Tls | Reason::ClientCertRefused | Reason::Unauthorized | Reason::AuthDown
+    );
+    refusal.kind == Refused::Failed && lost
+}

@@ -1,0 +1,427 @@
+//! The entry of a Venus chain service in the configuration.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::address::Address;
+use super::amount::Fil;
+use super::symptoms::Thresholds;
+use crate::collectors::TargetConfig;
+use crate::upstream::VenusService;
+use crate::values::{Duration, Endpoint, Name, Scheme, SecretSource};
+
+/// A chain service of Venus (Filecoin): its nodes, messagers, miner services, gateways and authorisation services, each of which may be left out or given several times.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// What metrics, alerts and repairs call this chain service.
+    #[schemars(example = &"venus-1")]
+    pub name: Name,
+    /// The farm it belongs to; targets that name none belong to the farm `default`.
+    #[serde(default)]
+    #[schemars(example = &"east", extend("x-off" = true))]
+    pub farm: Option<Name>,
+    /// Names of the targets that it needs to work. Left out, none.
+    #[serde(default)]
+    #[schemars(example = ["node-2"], extend("x-off" = true))]
+    pub depends_on: Option<Vec<Name>>,
+    /// Nodes (`venus daemon`, or Lotus). Usual port 3453.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!([{"name": "primary", "url": "http://10.0.0.21:3453"}, {"name": "backup", "url": "http://10.0.0.22:3453"}]))]
+    pub nodes: Vec<Instance>,
+    /// Messagers with one database; the first that answers is asked for messages, the others only whether they answer. Usual port 39812.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!([{"url": "http://10.0.0.21:39812"}]))]
+    pub messagers: Vec<Instance>,
+    /// Miner services. Two that mine for one miner are a critical symptom, so name all of them. Usual port 12308.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!([{"url": "http://10.0.0.21:12308"}]))]
+    pub miner_services: Vec<Instance>,
+    /// Gateways. Usual port 45132.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!([{"url": "http://10.0.0.21:45132"}]))]
+    pub gateways: Vec<Instance>,
+    /// Authorisation services: they tell a bad token from one that nobody can check. Usual port 8989.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!([{"url": "http://10.0.0.21:8989"}]))]
+    pub auth_services: Vec<Instance>,
+    /// File that holds the token for every service without one of its own; issued by auth. See docs/venus.md for the least permission.
+    #[schemars(example = &"/etc/farmwarden/venus.token", extend("x-off" = true))]
+    pub token_file: Option<PathBuf>,
+    /// Environment variable that holds it, instead of a file.
+    #[schemars(example = &"VENUS_TOKEN", extend("x-off" = true))]
+    pub token_env: Option<String>,
+    /// Miners that shall mine. None given, those that a miner service had open for mining within the last hour.
+    #[serde(default)]
+    #[schemars(example = ["f01000", "f01008"])]
+    pub miners: Vec<Address>,
+    /// Wallets to be watched besides the senders that the messager knows.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!([{"address": "f3ttjhclnhk6r4eevwegoitqh3l4cvqaq3od377g3uoz6vgozuu4osaozucgm5jbwrankgcc5uidmhcnhk26va", "minimum": "5 FIL"}]))]
+    pub wallets: Vec<Wallet>,
+    /// How often heads, messages and mining are asked for: one epoch. At least 1s.
+    #[serde(default = "default_interval")]
+    pub interval: Duration,
+    /// How often peers, synchronisation, gateways, auth, balances and nonces are asked for.
+    #[serde(default = "default_slow_interval")]
+    pub slow_interval: Duration,
+    /// How often power, sectors and deadlines of miners are asked for; four calls for each miner.
+    #[serde(default = "default_state_interval")]
+    pub state_interval: Duration,
+    /// After which a single call is given up; shorter than every interval.
+    #[serde(default = "default_timeout")]
+    pub timeout: Duration,
+    /// The same for a miner service: it answers only between its mining rounds, which take up to 15s.
+    #[serde(default = "default_mining_timeout")]
+    pub mining_timeout: Duration,
+    /// Senders that are shown and judged at most, those with messages first; how many were left out is said.
+    #[serde(default = "default_most")]
+    pub most_senders: usize,
+    /// Miners that are shown and judged at most; how many were left out is said.
+    #[serde(default = "default_most")]
+    pub most_miners: usize,
+    /// Messages that are read in a round at most; beyond it counts are marked as cut.
+    #[serde(default = "default_most_messages")]
+    pub most_messages: usize,
+    /// From where on something counts as ill; more on the grounds is in docs/metrics.md.
+    #[serde(default)]
+    pub thresholds: Thresholds,
+}
+
+/// One process, or what stands in front of several: a balancer, the gateway's proxy.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Instance {
+    /// What metrics call it; left out, its host and port.
+    #[serde(default)]
+    #[schemars(example = &"primary")]
+    pub name: Option<Name>,
+    /// http or https, without the path (`/rpc/v1`).
+    #[schemars(example = &"http://127.0.0.1:3453")]
+    pub url: Endpoint,
+    /// File with a token of its own, like the one in the service's folder; it is read again when it is refused.
+    #[serde(default)]
+    #[schemars(example = &"/etc/farmwarden/node.token", extend("x-off" = true))]
+    pub token_file: Option<PathBuf>,
+    /// Environment variable with a token of its own.
+    #[serde(default)]
+    #[schemars(example = &"VENUS_NODE_TOKEN", extend("x-off" = true))]
+    pub token_env: Option<String>,
+    /// Whether `url` is a sophon-gateway (1.13 and later) that passes calls on.
+    #[serde(default)]
+    pub through_gateway: bool,
+}
+
+impl Instance {
+    /// One of which nothing but the address is known.
+    pub const fn at(url: Endpoint) -> Self {
+        Self {
+            name: None,
+            url,
+            token_file: None,
+            token_env: None,
+            through_gateway: false,
+        }
+    }
+
+    /// The label value `instance`.
+    pub fn label(&self) -> String {
+        match &self.name {
+            Some(name) => name.to_string(),
+            None if self.url.host().contains(':') => format!("[{}]:{}", self.url.host(), self.url.port()),
+            None => format!("{}:{}", self.url.host(), self.url.port()),
+        }
+    }
+
+    fn own_token(&self) -> Option<SecretSource> {
+        source(self.token_file.as_ref(), self.token_env.as_ref())
+    }
+}
+
+/// A wallet to be watched.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wallet {
+    #[schemars(example = &"f1pxc22etg2rlkvq6lkri252tdnwduuirw2qodu5i")]
+    /// Any address of it; senders of the messager can be named too, to give them another minimum.
+    pub address: Address,
+    /// Below this balance it runs dry, in place of `thresholds.wallet_minimum`.
+    #[serde(default)]
+    #[schemars(example = &"5 FIL")]
+    pub minimum: Option<Fil>,
+}
+
+fn source(file: Option<&PathBuf>, env: Option<&String>) -> Option<SecretSource> {
+    let file = file.cloned().map(SecretSource::File);
+    file.or_else(|| env.cloned().map(SecretSource::Env))
+}
+
+fn default_interval() -> Duration {
+    Duration::from_secs(30)
+}
+
+fn default_slow_interval() -> Duration {
+    Duration::from_secs(60)
+}
+
+fn default_state_interval() -> Duration {
+    Duration::from_secs(300)
+}
+
+fn default_timeout() -> Duration {
+    Duration::from_secs(10)
+}
+
+fn default_mining_timeout() -> Duration {
+    Duration::from_secs(25)
+}
+
+const fn default_most() -> usize {
+    200
+}
+
+const fn default_most_messages() -> usize {
+    20_000
+}
+
+/// The keys under which services stand.
+const fn key(service: VenusService) -> &'static str {
+    match service {
+        VenusService::Auth => "auth_services",
+        VenusService::Gateway => "gateways",
+        VenusService::Node => "nodes",
+        VenusService::Messager => "messagers",
+        VenusService::Miner => "miner_services",
+    }
+}
+
+impl Target {
+    /// One of which nothing is known yet.
+    pub fn bare(name: Name) -> Self {
+        Self {
+            name,
+            farm: None,
+            depends_on: None,
+            nodes: Vec::new(),
+            messagers: Vec::new(),
+            miner_services: Vec::new(),
+            gateways: Vec::new(),
+            auth_services: Vec::new(),
+            token_file: None,
+            token_env: None,
+            miners: Vec::new(),
+            wallets: Vec::new(),
+            interval: default_interval(),
+            slow_interval: default_slow_interval(),
+            state_interval: default_state_interval(),
+            timeout: default_timeout(),
+            mining_timeout: default_mining_timeout(),
+            most_senders: default_most(),
+            most_miners: default_most(),
+            most_messages: default_most_messages(),
+            thresholds: Thresholds::default(),
+        }
+    }
+
+    /// The processes of one service, the primary one first.
+    pub fn instances(&self, service: VenusService) -> &[Instance] {
+        match service {
+            VenusService::Auth => &self.auth_services,
+            VenusService::Gateway => &self.gateways,
+            VenusService::Node => &self.nodes,
+            VenusService::Messager => &self.messagers,
+            VenusService::Miner => &self.miner_services,
+        }
+    }
+
+    pub(super) fn instances_mut(&mut self, service: VenusService) -> &mut Vec<Instance> {
+        match service {
+            VenusService::Auth => &mut self.auth_services,
+            VenusService::Gateway => &mut self.gateways,
+            VenusService::Node => &mut self.nodes,
+            VenusService::Messager => &mut self.messagers,
+            VenusService::Miner => &mut self.miner_services,
+        }
+    }
+
+    /// Where the token for a process lies: its own, or the one for all.
+    pub(super) fn token(&self, instance: &Instance) -> Option<SecretSource> {
+        let common = || source(self.token_file.as_ref(), self.token_env.as_ref());
+        instance.own_token().or_else(common)
+    }
+
+    fn wrong_instances(&self, wrong: &mut Vec<(&'static str, String)>) {
+        for service in VenusService::ALL {
+            let instances = self.instances(service);
+            let key = key(service);
+            for instance in instances {
+                let (label, url) = (instance.label(), &instance.url);
+                if !matches!(url.scheme(), Scheme::Http | Scheme::Https) {
+                    wrong.push((key, format!("{label}: it is asked over http or https, no websocket")));
+                }
+                if url.url().path().contains("/rpc/v") {
+                    wrong.push((
+                        key,
+                        format!("{label}: leave the path away; which of its versions answers is found out"),
+                    ));
+                }
+                if instance.token_file.is_some() && instance.token_env.is_some() {
+                    wrong.push((key, format!("{label}: give `token_file` or `token_env`, not both")));
+                }
+            }
+            let mut labels: Vec<String> = instances.iter().map(Instance::label).collect();
+            labels.sort();
+            if let Some([twice, _]) = labels.windows(2).find(|pair| pair.first() == pair.last()) {
+                wrong.push((key, format!("two are called `{twice}`; give each a `name`")));
+            }
+        }
+    }
+
+    fn wrong_times(&self, wrong: &mut Vec<(&'static str, String)>) {
+        for (key, every) in [
+            ("interval", self.interval),
+            ("slow_interval", self.slow_interval),
+            ("state_interval", self.state_interval),
+        ] {
+            if every < Duration::from_secs(1) {
+                wrong.push((key, format!("{every} is too short; at least 1s")));
+            } else if self.timeout >= every {
+                let words = format!("{} must be shorter than {key} of {every}", self.timeout);
+                wrong.push(("timeout", words));
+            }
+        }
+        if self.mining_timeout >= self.interval && !self.miner_services.is_empty() {
+            let words = format!(
+                "{} must be shorter than the interval of {}",
+                self.mining_timeout, self.interval
+            );
+            wrong.push(("mining_timeout", words));
+        }
+    }
+}
+
+impl TargetConfig for Target {
+    fn name(&self) -> &Name {
+        &self.name
+    }
+
+    fn farm(&self) -> Option<&Name> {
+        self.farm.as_ref()
+    }
+
+    fn depends_on(&self) -> Option<&[Name]> {
+        self.depends_on.as_deref()
+    }
+
+    fn unlinked(self) -> Self {
+        Self {
+            farm: None,
+            depends_on: None,
+            ..self
+        }
+    }
+
+    fn secrets(&self) -> Vec<(&'static str, SecretSource)> {
+        let file = self.token_file.clone().map(SecretSource::File);
+        let env = self.token_env.clone().map(SecretSource::Env);
+        let common = [("token_file", file), ("token_env", env)];
+        let own = VenusService::ALL.into_iter().flat_map(|service| {
+            let instances = self.instances(service).iter();
+            instances.map(move |instance| (key(service), instance.own_token()))
+        });
+        common
+            .into_iter()
+            .chain(own)
+            .filter_map(|(key, source)| Some((key, source?)))
+            .collect()
+    }
+
+    fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let mut wrong = Vec::new();
+        if VenusService::ALL
+            .iter()
+            .all(|service| self.instances(*service).is_empty())
+        {
+            let words = "it names no service; give at least one of nodes, messagers, miner_services, gateways, \
+                         auth_services";
+            wrong.push(("", words.to_owned()));
+        }
+        if self.token_file.is_some() && self.token_env.is_some() {
+            wrong.push(("token_env", "give it or `token_file`, not both".to_owned()));
+        }
+        self.wrong_instances(&mut wrong);
+        self.wrong_times(&mut wrong);
+        for (key, most) in [
+            ("most_senders", self.most_senders),
+            ("most_miners", self.most_miners),
+            ("most_messages", self.most_messages),
+        ] {
+            if most == 0 {
+                wrong.push((key, "it must be at least 1".to_owned()));
+            }
+        }
+        wrong
+    }
+
+    fn setting(&self, key: &str) -> Option<String> {
+        self.thresholds.setting(key.strip_prefix("thresholds.")?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(json: serde_json::Value) -> Vec<String> {
+        let target: Target = serde_json::from_value(json).unwrap();
+        let wrong = target.contradictions();
+        wrong
+            .into_iter()
+            .map(|(key, words)| format!("{key}: {words}"))
+            .collect()
+    }
+
+    #[test]
+    fn one_service_is_enough_and_contradictions_are_named() {
+        use serde_json::json;
+        assert!(wrong(json!({"name": "v", "nodes": [{"url": "http://h:3453"}]})).is_empty());
+        assert!(wrong(json!({"name": "v"}))[0].contains("it names no service"));
+        let several = wrong(json!({
+            "name": "v",
+            "token_file": "/t", "token_env": "T",
+            "nodes": [{"url": "ws://h:3453"}, {"url": "http://h:3453/rpc/v0"}],
+            "miner_services": [{"url": "http://h:12308"}],
+            "interval": "20s", "most_senders": 0,
+        }));
+        for words in [
+            "token_env: give it or",
+            "nodes: h:3453: it is asked over http",
+            "nodes: h:3453: leave the path away",
+            "nodes: two are called `h:3453`",
+            "mining_timeout: 25s must be shorter",
+            "most_senders: it must be",
+        ] {
+            assert!(
+                several.iter().any(|wrong| wrong.starts_with(words)),
+                "{words}: {several:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_process_has_its_own_token_or_the_common_one() {
+        let json = serde_json::json!({
+            "name": "v", "token_file": "/all",
+            "nodes": [{"url": "http://h:1", "token_env": "OWN"}, {"url": "http://h:2"}],
+        });
+        let target: Target = serde_json::from_value(json).unwrap();
+        let sources: Vec<_> = target.nodes.iter().map(|node| target.token(node).unwrap()).collect();
+        assert_eq!(
+            sources,
+            [SecretSource::Env("OWN".to_owned()), SecretSource::File("/all".into())]
+        );
+        assert_eq!(target.secrets().len(), 2);
+    }
+}
