@@ -19,3 +19,4 @@ mod secrets;
 mod serving;
 mod status;
 mod tls;
+mod venus;
