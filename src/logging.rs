@@ -13,6 +13,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use queue::Queue;
 
+use crate::values;
+
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -27,7 +29,7 @@ impl FromStr for Format {
         match text {
             "logfmt" => Ok(Self::Logfmt),
             "json" => Ok(Self::Json),
-            other => Err(format!("`{other}` is no log format; logfmt or json")),
+            other => Err(format!("{} is no log format; logfmt or json", values::repeated(other))),
         }
     }
 }
@@ -41,10 +43,14 @@ impl FromStr for Level {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "error" | "warn" | "info" | "debug" | "trace" => {
-                text.parse().map(Self).map_err(|_| format!("`{text}` is no log level"))
-            }
-            other => Err(format!("`{other}` is no log level; error, warn, info, debug or trace")),
+            "error" | "warn" | "info" | "debug" | "trace" => text
+                .parse()
+                .map(Self)
+                .map_err(|_| format!("{} is no log level", values::repeated(text))),
+            other => Err(format!(
+                "{} is no log level; error, warn, info, debug or trace",
+                values::repeated(other)
+            )),
         }
     }
 }

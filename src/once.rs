@@ -75,6 +75,8 @@ pub struct PartSeen {
     pub way: Vec<Step>,
     /// The last round; `None` when the way did not lead there.
     pub round: Option<Round>,
+    /// Whether credentials are configured for it; without them nothing was authorised.
+    pub credentials: bool,
     /// What to do about the fault, if there is one.
     pub advice: Option<&'static str>,
 }
@@ -198,6 +200,7 @@ impl<C: Collector> Look<C> {
                 name: "all",
                 endpoint: None,
                 way: Vec::new(),
+                credentials: false,
                 advice: Some(fault.advice()),
                 round: Some(Round {
                     took: Duration::ZERO,
@@ -216,11 +219,13 @@ impl<C: Collector> Look<C> {
     async fn look(self) -> Target {
         let started = Instant::now();
         let parts = self.collector.parts();
-        let mut seen = join_all(parts.iter().map(|part| self.walk(part))).await;
+        let mut seen;
         let mut snapshot = C::Snapshot::default();
         let mut books = self.slot.parts();
         let pause = parts.iter().map(|part| part.every).min().unwrap_or(self.plan.lasting);
         loop {
+            // Every time: what is repaired or breaks meanwhile may lie on the way.
+            seen = join_all(parts.iter().map(|part| self.walk(part))).await;
             self.rounds(&parts, &mut seen, &mut books, &mut snapshot).await;
             if started.elapsed() + pause > self.plan.lasting {
                 break;
@@ -250,6 +255,7 @@ impl<C: Collector> Look<C> {
             endpoint,
             way,
             round: None,
+            credentials: !self.target.secrets().is_empty(),
             advice: None,
         };
         seen.advice = seen.fault().map(advice::<C>);

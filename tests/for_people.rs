@@ -70,7 +70,7 @@ async fn doctor_shows_every_step_of_a_node_that_is_well() {
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
     let text = stable(&said.out, &address);
     let head = "  phala\n  para  http://NODE\n    name        ok    an address, nothing to look up\n    \
-                connect     ok    to NODE\n    tls         -     not used\n    authorised  ok\n    answers     ok\n    \
+                connect     ok    to NODE\n    tls         -     not used\n    authorised  -     not used\n    answers     ok\n    \
                 parses      ok\n    fresh       ok    Khala: best block 4243, made ";
     assert!(
         text.contains(head) && text.contains("7 peers\n\n1 target, all well.\n"),
@@ -144,6 +144,49 @@ async fn doctor_goes_on_for_as_long_as_it_is_asked_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn doctor_walks_the_way_again_while_it_looks() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let text = format!(
+        "collectors: {{phala: [{{name: n, interval: 1s, timeout: 500ms, para: 'http://{}'}}]}}",
+        listener.local_addr().unwrap()
+    );
+    // The first walk, and the first question; then nobody listens there any more.
+    tokio::spawn(async move {
+        let walk = listener.accept().await.unwrap();
+        let question = listener.accept().await.unwrap();
+        drop((walk, question, listener));
+    });
+    let (_guard, file) = config(&text);
+    let said = farmwarden(&["doctor", "--config.file", file.to_str().unwrap(), "--for", "1500ms"]).await;
+    assert!(
+        said.out.contains("connect     FAIL  connection refused"),
+        "{}",
+        said.out
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_says_what_a_status_and_a_missing_token_mean() {
+    for (incident, words) in [
+        (json!({"incident": "status", "status": 503}), "a proxy in front of it"),
+        (
+            json!({"incident": "status", "status": 307}),
+            "points to another address",
+        ),
+        (
+            json!({"token": "a-token-of-the-node"}),
+            "wants credentials (HTTP 401), and none are configured",
+        ),
+        (json!({"incident": "truncated"}), "It took the connection and cut it"),
+    ] {
+        let node = node(incident.clone()).await;
+        let said = farmwarden(&["doctor", "--as", "phala", &format!("http://{}", node.addr())]).await;
+        let told = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains(words), "{incident}: {}", said.out);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn names_and_kinds_that_nobody_has_are_refused_with_near_ones() {
     let (_guard, file) = config("collectors: {phala: [{name: node-1, para: 'http://127.0.0.1:1'}]}");
     let file = file.to_str().unwrap();
@@ -154,7 +197,7 @@ async fn names_and_kinds_that_nobody_has_are_refused_with_near_ones() {
         ),
         (
             vec!["doctor", "--as", "fala", "http://127.0.0.1:1"],
-            "farmwarden: there is no kind `fala` of target; did you mean phala?\nknown: phala, prb, mounts\n".to_owned(),
+            "farmwarden: there is no kind `fala` of target; did you mean phala?\nknown: phala, prb, venus, mounts\n".to_owned(),
         ),
         (
             vec!["collect", "mounts", "nas"],
@@ -166,6 +209,31 @@ async fn names_and_kinds_that_nobody_has_are_refused_with_near_ones() {
         let said = farmwarden(&arguments).await;
         assert_eq!((said.code, said.err.as_str()), (Some(2), words.as_str()), "{arguments:?}");
         assert_eq!(said.out, "");
+    }
+}
+
+#[tokio::test]
+async fn an_address_with_a_password_is_never_repeated() {
+    let address = "http://u:hunter2@10.0.0.11:9944";
+    for arguments in [
+        &["doctor", address][..],
+        &["doctor", "--as", "phala", address],
+        &["doctor", "--as", address, "x"],
+        &["collect", "phala", address],
+        &["collect", address, "x"],
+        &["collect", "mounts", address],
+        &["explain", address],
+        &["explain", "mount_stuck", "--url", address],
+        &["doctor", "--for", address],
+        &["--web.listen-address", address],
+        &["--web.allowed-host", address],
+        &["serve", address],
+        &[address],
+    ] {
+        let said = farmwarden(arguments).await;
+        assert_eq!(said.code, Some(2), "{arguments:?}: {}", said.err);
+        let all = said.out + &said.err;
+        assert!(!all.contains("hunter2") && !all.is_empty(), "{arguments:?}: {all}");
     }
 }
 

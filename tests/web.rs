@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use farmwarden::access::{Access, Mistakes, Options};
+use farmwarden::access::{Access, Mistakes, Named, Options};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
 /// What the cases name, in a directory of its own.
@@ -125,6 +125,42 @@ fn every_bad_case_says_what_is_wrong_and_repeats_no_secret() {
         "UPDATE_GOLDEN=1 rewrites these:\n{}",
         wrong.join("\n")
     );
+}
+
+#[test]
+fn client_certificates_that_protect_nothing_are_warned_of() {
+    let directory = files();
+    let warnings = |more: &str| {
+        let file = directory.path().join("web.yml");
+        let text = format!("tls_server_config:\n  cert_file: farm.crt\n  key_file: farm.key\n  {more}\n");
+        fs::write(&file, text).unwrap();
+        let checked = farmwarden::access::check(&file, Named::MustBeThere).unwrap();
+        checked.warnings.join("\n")
+    };
+    let verified = "client_ca_file: clients.crt\n  client_auth_type: ";
+    for (more, weak) in [
+        ("client_auth_type: RequestClientCert".to_owned(), true),
+        ("client_auth_type: RequireAnyClientCert".to_owned(), true),
+        (format!("{verified}VerifyClientCertIfGiven"), true),
+        (
+            format!("{verified}VerifyClientCertIfGiven\n  client_allowed_sans: [a.lan]"),
+            false,
+        ),
+        (format!("{verified}RequireAndVerifyClientCert"), false),
+        ("client_auth_type: NoClientCert".to_owned(), false),
+    ] {
+        let said = warnings(&more);
+        assert_eq!(
+            said.contains("tls_server_config.client_auth_type: "),
+            weak,
+            "{more}: {said}"
+        );
+        assert_eq!(
+            said.contains("RequireAndVerifyClientCert protects"),
+            weak,
+            "{more}: {said}"
+        );
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::passwords::PasswordHash;
 use super::tls_names::{Cipher, Curve, Version};
-use crate::values::{Secret, deserialize_from_str};
+use crate::values::{self, Secret, deserialize_from_str};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
@@ -115,8 +115,9 @@ impl FromStr for ClientAuth {
             "VerifyClientCertIfGiven" => Ok(Self::VerifyIfGiven),
             "RequireAndVerifyClientCert" => Ok(Self::RequireAndVerify),
             other => Err(format!(
-                "`{other}` is no client_auth_type; NoClientCert, RequestClientCert, RequireAnyClientCert, \
-                 VerifyClientCertIfGiven or RequireAndVerifyClientCert"
+                "{} is no client_auth_type; NoClientCert, RequestClientCert, RequireAnyClientCert, \
+                 VerifyClientCertIfGiven or RequireAndVerifyClientCert",
+                values::repeated(other)
             )),
         }
     }
@@ -133,7 +134,7 @@ impl FromStr for ContentTypeOptions {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "nosniff" => Ok(Self),
-            other => Err(format!("`{other}` is not possible here; nosniff is")),
+            other => Err(format!("{} is not possible here; nosniff is", values::repeated(other))),
         }
     }
 }
@@ -153,7 +154,10 @@ impl FromStr for FrameOptions {
         match text {
             "deny" => Ok(Self::Deny),
             "sameorigin" => Ok(Self::SameOrigin),
-            other => Err(format!("`{other}` is not possible here; deny and sameorigin are")),
+            other => Err(format!(
+                "{} is not possible here; deny and sameorigin are",
+                values::repeated(other)
+            )),
         }
     }
 }
@@ -182,7 +186,12 @@ impl FromStr for Interval {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not an interval; write a number and a unit, like 1s or 100ms, or 0");
+        let wrong = || {
+            format!(
+                "{} is not an interval; write a number and a unit, like 1s or 100ms, or 0",
+                values::repeated(text)
+            )
+        };
         let mut nanoseconds = 0.0_f64;
         let mut rest = text;
         while !rest.is_empty() {
@@ -204,7 +213,7 @@ impl FromStr for Interval {
         if text.is_empty() {
             Err(wrong())
         } else if interval > LONGEST_INTERVAL {
-            Err(format!("`{text}` is longer than a day"))
+            Err(format!("{} is longer than a day", values::repeated(text)))
         } else {
             Ok(Self(interval))
         }

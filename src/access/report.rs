@@ -116,12 +116,22 @@ impl Report {
         if self.named == Named::Ignored {
             return None;
         }
-        let path = self.file.parent().unwrap_or(Path::new("")).join(path);
-        self.seen.add(&path);
-        match read(&path) {
+        let place = self.file.parent().unwrap_or(Path::new("")).join(path);
+        self.seen.add(&place);
+        match read(&place) {
             Ok(text) => Some(text),
+            Err(words) if is_path(&pasted) => {
+                self.mistake(key, format!("{}: cannot be read: {words}", place.display()));
+                None
+            }
             Err(words) => {
-                self.mistake(key, format!("{}: cannot be read: {words}", path.display()));
+                self.mistake(
+                    key,
+                    format!(
+                        "{}, where the path of a file is expected: {words}",
+                        values::repeated(&pasted)
+                    ),
+                );
                 None
             }
         }
@@ -138,6 +148,11 @@ impl Report {
             seen: self.seen,
         }
     }
+}
+
+/// Whether a text reads like a path; a token that was pasted in place of its file does not, and is not repeated.
+fn is_path(text: &str) -> bool {
+    text.split(['/', '.']).all(values::is_harmless)
 }
 
 fn read(path: &Path) -> Result<String, String> {

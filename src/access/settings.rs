@@ -15,7 +15,7 @@ use super::file::{FrameOptions, HeadersSection, RateSection, ScopeSection, Users
 use super::report::{Findings, Fingerprint, Named, Report};
 use super::{Mistakes, Scope, tls};
 use crate::values::Secret;
-use crate::yaml::Read;
+use crate::yaml::{self, Read};
 
 /// The key of users, of the whole file or of a scope.
 const USERS: &str = "basic_auth_users";
@@ -205,7 +205,7 @@ fn credentials(
         for (name, hash) in own {
             if users.insert(name.clone(), hash).is_some() {
                 report.mistake(
-                    &format!("{key}.{USERS}.{name}"),
+                    &yaml::below(&format!("{key}.{USERS}"), &name),
                     "this user also stands in the basic_auth_users of the whole file; keep one",
                 );
             }
@@ -220,7 +220,7 @@ fn credentials(
 /// Users who could not log in, or not soon.
 fn doubtful(key: &str, users: &Users, report: &mut Report) {
     for (name, hash) in users {
-        let key = format!("{key}.{name}");
+        let key = yaml::below(key, name);
         if name.contains(':') {
             report.mistake(&key, "a name with a colon cannot be sent in basic authentication");
         }
@@ -272,7 +272,7 @@ fn shared(scopes: &Scopes, report: &mut Report) {
             for (name, hash) in &others.users {
                 if credentials.users.get(name) == Some(hash) {
                     report.mistake(
-                        &format!("scopes.{other}.{USERS}.{name}"),
+                        &yaml::below(&format!("scopes.{other}.{USERS}"), name),
                         format!("this user has the password of {scope}; each scope needs its own"),
                     );
                 }

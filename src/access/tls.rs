@@ -253,6 +253,9 @@ fn clients(section: &TlsSection, provider: &Arc<CryptoProvider>, report: &mut Re
         }
         return WebPkiClientVerifier::no_client_auth();
     }
+    if let Some(words) = weakness(kind, section.client_allowed_sans.is_some()) {
+        report.warning(&key("client_auth_type"), words);
+    }
     let mandatory = matches!(kind, ClientAuth::RequireAny | ClientAuth::RequireAndVerify);
     let authorities = matches!(kind, ClientAuth::VerifyIfGiven | ClientAuth::RequireAndVerify)
         .then(|| named.unwrap_or_else(|| authorities_of_the_machine(report)));
@@ -267,6 +270,19 @@ fn clients(section: &TlsSection, provider: &Arc<CryptoProvider>, report: &mut Re
             // Never used: with a mistake there is no configuration.
             WebPkiClientVerifier::no_client_auth()
         }
+    }
+}
+
+/// What a type lets in that somebody may have meant to keep out. Names make a certificate mandatory.
+const fn weakness(kind: ClientAuth, names: bool) -> Option<&'static str> {
+    match kind {
+        ClientAuth::Request | ClientAuth::RequireAny => Some(
+            "certificates are not verified, so anybody can make one that passes; RequireAndVerifyClientCert protects",
+        ),
+        ClientAuth::VerifyIfGiven if !names => {
+            Some("a client without a certificate is let in; RequireAndVerifyClientCert protects")
+        }
+        ClientAuth::None | ClientAuth::VerifyIfGiven | ClientAuth::RequireAndVerify => None,
     }
 }
 

@@ -8,7 +8,7 @@ use rustls::SupportedCipherSuite;
 use rustls::crypto::SupportedKxGroup;
 use rustls::crypto::ring::{cipher_suite, kx_group};
 
-use crate::values::deserialize_from_str;
+use crate::values::{self, deserialize_from_str};
 
 /// A version of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +28,7 @@ impl FromStr for Version {
             "TLS11" => Ok(Self::Tls11),
             "TLS12" => Ok(Self::Tls12),
             "TLS13" => Ok(Self::Tls13),
-            other => Err(format!("`{other}` is no TLS version; TLS12 or TLS13")),
+            other => Err(format!("{} is no TLS version; TLS12 or TLS13", values::repeated(other))),
         }
     }
 }
@@ -94,7 +94,10 @@ impl FromStr for Cipher {
             .find(|(name, _)| *name == text)
             .map(|(name, suite)| Self { name, suite })
             .ok_or_else(|| {
-                format!("`{text}` is no cipher suite that Go knows, like TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
+                format!(
+                    "{} is no cipher suite that Go knows, like TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+                    values::repeated(text)
+                )
             })
     }
 }
@@ -118,7 +121,12 @@ impl FromStr for Curve {
             "CurveP256" => ("CurveP256", Some(kx_group::SECP256R1)),
             "CurveP384" => ("CurveP384", Some(kx_group::SECP384R1)),
             "CurveP521" => ("CurveP521", None),
-            other => return Err(format!("`{other}` is no curve; X25519, CurveP256 or CurveP384")),
+            other => {
+                return Err(format!(
+                    "{} is no curve; X25519, CurveP256 or CurveP384",
+                    values::repeated(other)
+                ));
+            }
         };
         Ok(Self { name, group })
     }

@@ -1,6 +1,6 @@
 //! `farmwarden discover`: looks around on this machine and proposes a configuration.
 
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -67,6 +67,16 @@ pub(super) fn run(args: &Args) -> ExitCode {
     })
 }
 
+/// A file that we made and could not fill goes again: half a configuration, or none, would pass for one.
+fn filled(file: &Path, mut opened: impl Write, text: &str) -> io::Result<()> {
+    let written = opened.write_all(text.as_bytes()).and_then(|()| opened.flush());
+    if written.is_err() {
+        // What is wrong with the disk is told; that this fails, too, adds nothing.
+        std::fs::remove_file(file).ok();
+    }
+    written
+}
+
 /// Never over a file that is there; whoever reads it learns where credentials lie, so others may not.
 fn write_new(file: &Path, text: &str) -> Result<(), String> {
     const OWNER_AND_GROUP: u32 = 0o640;
@@ -75,12 +85,31 @@ fn write_new(file: &Path, text: &str) -> Result<(), String> {
         .create_new(true)
         .mode(OWNER_AND_GROUP)
         .open(file);
-    let written = opened.and_then(|mut opened| opened.write_all(text.as_bytes()));
+    let written = opened.and_then(|opened| filled(file, opened, text));
     written.map_err(|e| {
         let words = match e.kind() {
-            std::io::ErrorKind::AlreadyExists => "it is there already and is left as it is".to_owned(),
+            io::ErrorKind::AlreadyExists => "it is there already and is left as it is".to_owned(),
             _ => values::io_words(&e),
         };
         format!("{} was not written: {words}", file.display())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_leaves_no_file_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("farm.yml");
+        std::fs::write(&file, "").unwrap();
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let error = filled(&file, full, "collectors:\n").unwrap_err();
+        assert_eq!(values::io_words(&error), "no space left on device");
+        assert!(!file.exists());
+        assert!(write_new(&file, "collectors:\n").is_ok() && file.exists());
+        assert!(write_new(&file, "").unwrap_err().contains("is left as it is"));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "collectors:\n");
+    }
 }

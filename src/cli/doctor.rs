@@ -7,7 +7,7 @@ use super::source::{self, Source};
 use super::terminal::{Text, Tone};
 use super::{EXIT_USAGE, complain, near, runtime};
 use crate::clock::Clock;
-use crate::collectors::{self, Sections};
+use crate::collectors::{self, Sections, Symptom};
 use crate::once::{Looked, Once, PartSeen, Plan, Target, Went};
 use crate::relations;
 use crate::values::Duration;
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
             lasting: args.lasting.map(Duration::get).unwrap_or_default(),
         };
         let mut once = Once::new(tools, Clock::system(), plan);
-        sections.visit(&mut once);
+        sections.clone().visit(&mut once);
         if let Some(lasting) = args.lasting
             && std::io::stderr().is_terminal()
         {
@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
         }
         let looked = once.look().await;
         let mut text = Text::for_stdout();
-        report(&looked, args, &mut text);
+        report(&looked, &sections, args, &mut text);
         if let Err(code) = text.print() {
             return Ok(code);
         }
@@ -114,7 +114,7 @@ async fn sections(args: &Args, tools: &collectors::Tools) -> Result<Sections, so
 /// Where the words of a step begin.
 const COLUMN: usize = 22;
 
-fn report(looked: &Looked, args: &Args, text: &mut Text) {
+fn report(looked: &Looked, sections: &Sections, args: &Args, text: &mut Text) {
     let every_step = args.verbose || !args.targets.is_empty();
     for fault in &looked.faults {
         text.word(Tone::Bad, "FAIL").plain("  ").wrapped(6, &fault.to_string());
@@ -122,7 +122,7 @@ fn report(looked: &Looked, args: &Args, text: &mut Text) {
     for target in &looked.targets {
         block(target, every_step, text);
     }
-    summary(looked, args, text);
+    summary(looked, sections, args, text);
 }
 
 fn block(target: &Target, every_step: bool, text: &mut Text) {
@@ -222,7 +222,7 @@ fn time(took: std::time::Duration) -> String {
     }
 }
 
-fn summary(looked: &Looked, args: &Args, text: &mut Text) {
+fn summary(looked: &Looked, sections: &Sections, args: &Args, text: &mut Text) {
     let all = looked.targets.len() + looked.faults.len();
     let well = looked.targets.iter().filter(|target| target.is_well()).count();
     let targets = if all == 1 { "target" } else { "targets" };
@@ -245,19 +245,33 @@ fn summary(looked: &Looked, args: &Args, text: &mut Text) {
     }
     let slow = over_time(looked);
     if let (None, [first, ..]) = (args.lasting, slow.as_slice()) {
-        let all = slow.join(", ");
-        text.wrapped(
-            0,
-            &format!(
-                "Only time can tell {all}: look longer with --for 6m, or ask the farmwarden that runs: farmwarden \
-                 explain {first}."
-            ),
-        );
+        let all: Vec<&str> = slow.iter().map(|symptom| symptom.name).collect();
+        let all = all.join(", ");
+        let longer = long_enough(sections, &slow)
+            .map(|lasting| format!("look longer with --for {lasting}, or "))
+            .unwrap_or_default();
+        let ask = format!("ask the farmwarden that runs: farmwarden explain {}.", first.name);
+        text.wrapped(0, &format!("Only time can tell {all}: {longer}{ask}"));
     }
 }
 
+/// The longest time that one of them takes to show with the thresholds of these targets, and a fifth more for the rounds
+/// around it; nothing where that is longer than one may look, or no threshold is a time.
+fn long_enough(sections: &Sections, symptoms: &[&Symptom]) -> Option<Duration> {
+    let keys = symptoms
+        .iter()
+        .flat_map(|symptom| symptom.thresholds)
+        .filter_map(|key| key.split_once('.'));
+    let times = keys
+        .flat_map(|(kind, key)| sections.settings(kind, key))
+        .filter_map(|(_, value)| value.parse::<Duration>().ok());
+    let whole_minutes = (times.max()?.get().as_secs() * 6).div_ceil(5 * 60);
+    let lasting = Duration::from_secs(whole_minutes * 60);
+    (lasting <= LONGEST).then_some(lasting)
+}
+
 /// Symptoms of what answers that one look cannot tell.
-fn over_time(looked: &Looked) -> Vec<&'static str> {
+fn over_time(looked: &Looked) -> Vec<&'static Symptom> {
     let answers = |target: &&Target| target.parts.iter().any(|part| part.fault().is_none());
     let kinds: Vec<&str> = looked
         .targets
@@ -272,5 +286,30 @@ fn over_time(looked: &Looked) -> Vec<&'static str> {
         let mut kinds_of = symptom.thresholds.iter().filter_map(|key| key.split('.').next());
         symptom.takes_time && kinds_of.any(|kind| kinds.contains(&kind))
     });
-    of_these.map(|symptom| symptom.name).collect()
+    of_these.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+
+    #[test]
+    fn the_time_that_is_proposed_follows_the_thresholds() {
+        static SLOW: Symptom = Symptom {
+            thresholds: &["phala.thresholds.stuck_after", "phala.thresholds.min_peers"],
+            ..Symptom::bare("slow")
+        };
+        let proposed = |stuck_after: &str| {
+            let text = format!(
+                "collectors: {{phala: [{{name: n, para: 'http://h', thresholds: {{stuck_after: {stuck_after}}}}}]}}"
+            );
+            let sections = Settings::parse("farm.yml", &text).unwrap().collectors;
+            long_enough(&sections, &[&SLOW]).map(|lasting| lasting.to_string())
+        };
+        assert_eq!(proposed("5m").as_deref(), Some("6m"));
+        assert_eq!(proposed("20s").as_deref(), Some("1m"));
+        assert_eq!(proposed("40m").as_deref(), Some("48m"));
+        assert_eq!(proposed("2h"), None);
+    }
 }

@@ -10,7 +10,7 @@ use super::{EXIT_USAGE, complain, near, runtime};
 use crate::collectors::{self, Sections, Symptom};
 use crate::config::{Secrets, Settings};
 use crate::relations;
-use crate::values::{Endpoint, Name, Scheme};
+use crate::values::{self, Endpoint, Name, Scheme};
 
 pub(super) const EXAMPLES: &str = "Examples:
   farmwarden explain
@@ -208,5 +208,5 @@ fn cannot_be_told(targets: &[String], text: &mut Text) {
 
 /// Whoever answers at an address may be anybody.
 fn printable(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).collect()
+    values::clean(name).into_owned()
 }

@@ -18,7 +18,10 @@ mod web;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::values;
 
 /// Wrong arguments or a wrong configuration; everything else that ends the process is 1.
 const EXIT_USAGE: u8 = 2;
@@ -98,7 +101,7 @@ enum Command {
 
 /// Runs the command of the process.
 pub fn main() -> ExitCode {
-    match Cli::parse() {
+    match Cli::try_parse().unwrap_or_else(|error| discreet(error).exit()) {
         Cli {
             command: None, serve, ..
         } => serve::run(serve),
@@ -118,6 +121,24 @@ pub fn main() -> ExitCode {
             Command::ProbeMount => probe_mount::run(),
         },
     }
+}
+
+/// clap repeats what it refuses; not every value may be.
+fn discreet(mut error: clap::Error) -> clap::Error {
+    for kind in [
+        ContextKind::InvalidValue,
+        ContextKind::InvalidSubcommand,
+        ContextKind::InvalidArg,
+    ] {
+        if let Some(ContextValue::String(text)) = error.get(kind)
+            && !text.starts_with('-')
+            && !values::is_harmless(text)
+        {
+            let shape = values::repeated(text);
+            error.insert(kind, ContextValue::String(shape));
+        }
+    }
+    error
 }
 
 /// Runs a command that asks upstreams. What still hangs at its end is not waited for.

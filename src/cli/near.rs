@@ -1,17 +1,24 @@
 //! A word that nobody knows, and the known ones that it may have meant.
 
+use crate::values;
+
 /// What a list shows at most; a farm has thousands of targets.
 const MOST_LISTED: usize = 20;
 
 /// What is not known, what is near, and what there is.
 pub(super) fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>, place: &str) -> String {
     let known: Vec<&str> = known.collect();
-    let word = word.escape_debug().to_string();
+    // Whoever types an address with a password where a name belongs does not want to see it again.
+    let shown = if values::is_harmless(word) {
+        values::repeated(word)
+    } else {
+        format!("of that name ({})", values::repeated(word))
+    };
     if known.is_empty() {
-        return format!("there is no {what} `{word}` {place}; there is none at all");
+        return format!("there is no {what} {shown} {place}; there is none at all");
     }
-    let mut near: Vec<&str> = known.iter().copied().filter(|known| is_near(&word, known)).collect();
-    near.sort_by_key(|known| strsim::levenshtein(&word, known));
+    let mut near: Vec<&str> = known.iter().copied().filter(|known| is_near(word, known)).collect();
+    near.sort_by_key(|known| strsim::levenshtein(word, known));
     near.truncate(3);
     let meant = if near.is_empty() {
         String::new()
@@ -24,7 +31,7 @@ pub(super) fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'
         more => format!(" and {more} more"),
     };
     format!(
-        "there is no {what} `{word}` {place}{meant}\nknown: {}{more}",
+        "there is no {what} {shown} {place}{meant}\nknown: {}{more}",
         listed.join(", ")
     )
 }
@@ -49,6 +56,15 @@ mod tests {
         assert_eq!(
             unknown("target", "x", std::iter::empty(), "here"),
             "there is no target `x` here; there is none at all"
+        );
+    }
+
+    #[test]
+    fn an_address_with_a_password_is_not_repeated() {
+        let words = unknown("target", "http://u:hunter2@h", ["node-1"].into_iter(), "in farm.yml");
+        assert_eq!(
+            words,
+            "there is no target of that name (a text of 18 characters) in farm.yml\nknown: node-1"
         );
     }
 }

@@ -77,7 +77,7 @@ impl Text {
         let mut used = column;
         let mut first = true;
         for word in words.split_whitespace() {
-            let clean: String = word.chars().filter(|c| !c.is_control()).collect();
+            let clean: String = word.chars().filter(|c| !values::is_unseen(*c)).collect();
             let length = clean.chars().count();
             if !first && used + 1 + length > WIDTH {
                 self.text.push('\n');

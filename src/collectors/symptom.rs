@@ -1,5 +1,7 @@
 //! What "ill" means: named symptoms, and what a look at a snapshot found of them.
 
+use crate::values;
+
 /// One thing that can be wrong. Alert rules and repairs both speak of it by name.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Symptom {
@@ -65,7 +67,8 @@ impl Diagnosis {
             self.findings.push(Finding {
                 symptom,
                 entity: entity.to_owned(),
-                evidence: evidence(),
+                // It may quote an upstream.
+                evidence: values::clean(&evidence()).into_owned(),
                 part: None,
             });
         }

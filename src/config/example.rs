@@ -60,6 +60,25 @@ impl Writer {
             return;
         }
         self.comment(&explanation(schema), indent);
+        if is_off(schema) && (properties(schema).is_some() || is_list_of_maps(schema)) {
+            let mut inner = Self { text: String::new() };
+            inner.shown(key, schema, value, indent);
+            self.off(&inner.text);
+        } else {
+            self.shown(key, schema, value, indent);
+        }
+    }
+
+    /// Commented out; without the marks it stands as it should.
+    fn off(&mut self, block: &str) {
+        for line in block.lines() {
+            let rest = line.trim_start();
+            let mark = if rest.starts_with('#') { "" } else { "#" };
+            self.line(line.len() - rest.len(), &format!("{mark}{rest}"));
+        }
+    }
+
+    fn shown(&mut self, key: &str, schema: &Value, value: Option<&Value>, indent: usize) {
         match (value, properties(schema)) {
             (_, Some(_)) => {
                 self.line(indent, &format!("{key}:"));
@@ -228,6 +247,41 @@ mod tests {
             (&local.exclude, &local.plot_sizes)
         );
         assert_eq!(mounts.thresholds, local.thresholds);
+    }
+
+    #[test]
+    fn what_is_commented_out_stands_where_it_belongs() {
+        let uncommented = |line: &str| {
+            let rest = line.trim_start();
+            let indent = line.len() - rest.len();
+            match rest
+                .strip_prefix('#')
+                .filter(|rest| !rest.is_empty() && !rest.starts_with(' '))
+            {
+                Some(rest) => " ".repeat(indent) + rest + "\n",
+                None => line.to_owned() + "\n",
+            }
+        };
+        // Of other kinds not all keys go together.
+        let text = example();
+        let (before, rest) = text.split_once("\n  prb:\n").unwrap();
+        let (prb, after) = rest.split_once("\n  venus:\n").unwrap();
+        let prb: String = prb.lines().map(uncommented).collect();
+        // A PRB has one door.
+        let doors = [
+            "worker_manager: ",
+            "legacy_monitor: ",
+            "solo:",
+            "- name: solo-1",
+            "pruntime: ",
+        ];
+        let kept = |line: &&str| !doors.iter().any(|door| line.trim_start().starts_with(door));
+        let prb: String = prb.lines().filter(kept).map(|line| line.to_owned() + "\n").collect();
+        let one_way = format!("{before}\n  prb:\n{prb}\n  venus:\n{after}");
+        let settings = Settings::parse("example.yml", &one_way).unwrap();
+        let prb = settings.collectors.prb.first().unwrap();
+        assert_eq!(prb.queues.len(), 1);
+        assert!(prb.pruntimes.is_some() && prb.node.is_some());
     }
 
     /// Of every mapping, however deep.

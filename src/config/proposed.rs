@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::collectors::{Discovery, Key, Setting};
+use crate::values;
 
 /// The whole file. What is only proposed, credentials first of all, is in comments.
 pub fn proposed(found: &[(&'static str, Discovery)]) -> String {
@@ -85,7 +86,10 @@ fn write_key(indent: usize, key: &Key, out: &mut String) {
 
 /// Words of upstreams may hold line ends; behind one they would be configuration.
 fn comment(indent: usize, words: &str, out: &mut String) {
-    let clean: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean: String = words
+        .chars()
+        .map(|c| if values::is_unseen(c) { ' ' } else { c })
+        .collect();
     let _infallible = writeln!(out, "{}# {}", " ".repeat(indent), clean.trim_end());
 }
 
@@ -103,7 +107,7 @@ fn scalar(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => {
+            c if values::is_unseen(c) => {
                 let _infallible = write!(quoted, "\\u{:04x}", u32::from(c));
             }
             c => quoted.push(c),

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 use super::{Desc, Family, Value};
+use crate::values;
 
 /// What a round writes on. Built anew every round, so a label set that vanished upstream vanishes here.
 #[derive(Debug)]
@@ -115,21 +116,21 @@ fn push_label(text: &mut String, name: &str, value: &str) {
     push_escaped_label(text, name, value);
 }
 
-/// `name="value"` with the three escapes that both formats know.
+/// `name="value"` with the escapes that both formats know; what upstreams wrote to be obeyed instead of seen is written
+/// out before.
 fn push_escaped_label(text: &mut String, name: &str, value: &str) {
     text.push_str(name);
     text.push_str("=\"");
-    if value.contains(['\\', '"', '\n']) {
+    let value = values::clean(value);
+    if value.contains(['\\', '"']) {
         for c in value.chars() {
-            match c {
-                '\\' => text.push_str("\\\\"),
-                '"' => text.push_str("\\\""),
-                '\n' => text.push_str("\\n"),
-                other => text.push(other),
+            if matches!(c, '\\' | '"') {
+                text.push('\\');
             }
+            text.push(c);
         }
     } else {
-        text.push_str(value);
+        text.push_str(&value);
     }
     text.push('"');
 }
@@ -157,10 +158,17 @@ mod tests {
     }
 
     #[test]
-    fn quotes_newlines_and_backslashes_are_escaped() {
+    fn quotes_and_backslashes_are_escaped() {
         let mut page = Page::new(&[]);
-        page.add(&PLOTS, ["a\"b\\c\nd é"], 1_u64);
-        assert_eq!(lines(page), "x_plots{harvester=\"a\\\"b\\\\c\\nd é\"} 1\n");
+        page.add(&PLOTS, ["a\"b\\c é"], 1_u64);
+        assert_eq!(lines(page), "x_plots{harvester=\"a\\\"b\\\\c é\"} 1\n");
+    }
+
+    #[test]
+    fn what_is_obeyed_instead_of_seen_is_written_out() {
+        let mut page = Page::new(&[]);
+        page.add(&PLOTS, ["a\nb\u{1b}[31m\u{202e}c"], 1_u64);
+        assert_eq!(lines(page), "x_plots{harvester=\"a\\\\nb\\\\u001b[31m\\\\u202ec\"} 1\n");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 
+use crate::values;
+
 /// Lines that wait, together: what a farm of some thousand targets says at once when its network goes. Without it a
 /// stalled reader would cost memory for as long as it stalls. As much again may be under way to the reader.
 const MAX_BYTES: usize = 1 << 20;
@@ -129,7 +131,10 @@ impl Queue {
 /// Every write is a line: what formats them writes each in one piece. It never fails, because there is nobody to tell.
 impl Write for Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.push(line.to_vec());
+        let text = String::from_utf8_lossy(line);
+        // It may quote an upstream, and is read in a terminal.
+        let clean = values::clean(text.trim_end_matches('\n'));
+        self.push([clean.as_bytes(), b"\n"].concat());
         Ok(line.len())
     }
 
@@ -204,6 +209,18 @@ mod tests {
         queue.push(line(20));
         assert_eq!(reader.recv_timeout(PATIENCE).unwrap().trim(), "20");
         assert_eq!(telling.recv_timeout(PATIENCE), Ok(missing));
+    }
+
+    #[test]
+    fn what_an_upstream_wrote_cannot_play_with_the_terminal() {
+        let (mut queue, reader, _, _) = slow();
+        queue
+            .write_all("a\u{1b}[31m\u{202e}b\nlevel=error\n".as_bytes())
+            .unwrap();
+        assert_eq!(
+            reader.recv_timeout(PATIENCE).unwrap(),
+            "a\\u001b[31m\\u202eb\\nlevel=error\n"
+        );
     }
 
     #[test]

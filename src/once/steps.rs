@@ -43,7 +43,7 @@ impl PartSeen {
             steps.extend(STEPS.iter().map(|name| self.way_step(name)));
         }
         match &self.round {
-            Some(round) => steps.extend(round_steps(round)),
+            Some(round) => steps.extend(round_steps(round, self.credentials)),
             None => steps.extend(OF_A_ROUND.map(|name| bare(name, Went::Untried))),
         }
         steps
@@ -63,7 +63,7 @@ impl PartSeen {
     }
 }
 
-fn round_steps(round: &Round) -> [StepSeen; 4] {
+fn round_steps(round: &Round, credentials: bool) -> [StepSeen; 4] {
     let failed = round.outcome.as_ref().err();
     let failed_at = failed.map(failed_step);
     OF_A_ROUND.map(|name| {
@@ -76,6 +76,8 @@ fn round_steps(round: &Round) -> [StepSeen; 4] {
             };
         }
         match (failed_at, &round.outcome) {
+            // An answer without credentials says nothing of them.
+            (None | Some(PARSES), _) if name == AUTHORISED && !credentials => bare(name, Went::Unused),
             // What came and could not be read was allowed to come.
             (Some(PARSES), _) if name != FRESH => bare(name, Went::Well),
             (Some(_), _) => bare(name, Went::Untried),
@@ -122,6 +124,10 @@ mod tests {
 
     /// The steps as `name=how`.
     fn steps(way: Vec<walk::Step>, round: Option<Result<Result<&str, &str>, Why>>) -> String {
+        steps_with(true, way, round)
+    }
+
+    fn steps_with(credentials: bool, way: Vec<walk::Step>, round: Option<Result<Result<&str, &str>, Why>>) -> String {
         let part = PartSeen {
             name: "para",
             endpoint: Some("http://farm:9944".parse().unwrap()),
@@ -133,6 +139,7 @@ mod tests {
                     Err(why) => Err(Fault::new("http://farm:9944", "system_health", why)),
                 },
             }),
+            credentials,
             advice: None,
         };
         let steps = part.steps();
@@ -172,6 +179,18 @@ mod tests {
             steps(way, None),
             "name=Well connect=Wrong tls=Untried authorised=Untried answers=Untried parses=Untried fresh=Untried"
         );
+    }
+
+    #[test]
+    fn without_credentials_nothing_was_authorised_unless_it_was_refused() {
+        let round = |outcome| {
+            let all = steps_with(false, connected(), Some(outcome));
+            all.split(' ').nth(3).unwrap().to_owned()
+        };
+        assert_eq!(round(Ok(Ok("all is well"))), "authorised=Unused");
+        assert_eq!(round(Err(Why::malformed("a web page"))), "authorised=Unused");
+        assert_eq!(round(Err(Why::NoCredentials(401))), "authorised=Wrong");
+        assert_eq!(round(Err(Why::Timeout(Duration::from_secs(5)))), "authorised=Untried");
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(super) const NODE_ILL: [&Symptom; 4] = [
     &super::CHAIN_HALTED,
 ];
 const PROVIDER_ILL: [&Symptom; 3] = [&prb::PEER_DOWN, &prb::PROVIDER_LAG, &prb::TARGET_STALE];
-const LIFECYCLE_ILL: [&Symptom; 2] = [&prb::PEER_DOWN, &prb::WORKERS_CORRELATED];
+const LIFECYCLE_ILL: [&Symptom; 3] = [&prb::PEER_DOWN, &prb::WITHOUT_BLOCKS, &prb::WORKERS_CORRELATED];
 
 /// What a worker suffers while a link before it is broken, and would not otherwise.
 const SUFFERED: [&Symptom; 5] = [

@@ -1,8 +1,8 @@
-//! A data provider that no longer hears from its node, although the node goes on.
+//! Who no longer hears from his node, although the node goes on: data providers, and workers that have none.
 
 use super::broken_links::NODE_ILL;
 use crate::collectors::phala::{Chain, Node};
-use crate::collectors::prb::{Prb, TARGET_STALE};
+use crate::collectors::prb::{self, Prb, TARGET_STALE, WITHOUT_BLOCKS};
 use crate::collectors::{Link, TargetView};
 
 pub(super) fn judge(views: &mut [TargetView], links: &[Link]) {
@@ -19,12 +19,22 @@ pub(super) fn judge(views: &mut [TargetView], links: &[Link]) {
             .filter(|peer| peer.provider.is_some() && peer.up() == Some(true))
             .map(|peer| (peer.label.clone(), snapshot.stale_target(peer, finalized)))
             .collect();
-        for (label, words) in told {
-            let stale = words.is_some();
-            view.diagnosis
-                .judge(&TARGET_STALE, &label, Some(stale), || words.unwrap_or_default());
+        let [para, _] = finalized;
+        let starved: Vec<(String, Option<String>)> = snapshot
+            .lifecycles()
+            .filter(|peer| peer.up() == Some(true))
+            .filter_map(|peer| Some((peer.label.clone(), snapshot.without_blocks(peer, para)?)))
+            .collect();
+        for (symptom, part, told) in [
+            (&TARGET_STALE, prb::PEERS, told),
+            (&WITHOUT_BLOCKS, prb::WORKERS, starved),
+        ] {
+            for (label, words) in told {
+                let ill = Some(words.is_some());
+                view.diagnosis.judge(symptom, &label, ill, || words.unwrap_or_default());
+            }
+            view.diagnosis.belongs_to(part);
         }
-        view.diagnosis.belongs_to(crate::collectors::prb::PEERS);
     }
 }
 

@@ -79,7 +79,8 @@ impl Seen<'_> {
     }
 
     fn member(&self, now: Now) -> Member {
-        let whole = |finding: &Finding| finding.part.is_none();
+        let known = |part: &str| self.parts.iter().any(|status| status.part.name == part);
+        let whole = |finding: &Finding| finding.part.is_none_or(|part| !known(part));
         Member {
             target: self.slot.name.clone(),
             depends_on: self.depends_on().to_vec(),

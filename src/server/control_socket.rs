@@ -26,6 +26,8 @@ pub struct ControlSocket {
     path: PathBuf,
     /// Device and inode of our file: another process may have put its own in the place of ours.
     identity: Option<(u64, u64)>,
+    /// It is gone and could not be made anew, which was told.
+    missed: bool,
 }
 
 impl ControlSocket {
@@ -57,7 +59,33 @@ impl ControlSocket {
             identity: identity(path),
             listener,
             path: path.to_owned(),
+            missed: false,
         })
+    }
+
+    /// Makes the socket anew where its file has gone: somebody tidied up /run, or another program took the directory for
+    /// its own. A file that is there, whoever made it, is left alone. The time of the next look is the caller's.
+    pub(super) fn renew(&mut self) {
+        let gone = std::fs::symlink_metadata(&self.path).is_err_and(|e| e.kind() == ErrorKind::NotFound);
+        if !gone {
+            self.missed = false;
+            return;
+        }
+        match Self::bind_at(&self.path) {
+            Ok(socket) => {
+                tracing::warn!(
+                    "the control socket {} was deleted and is made anew",
+                    self.path.display()
+                );
+                *self = socket;
+            }
+            // Once, and not with every look.
+            Err(words) if !self.missed => {
+                tracing::warn!("the control socket was deleted: {words}");
+                self.missed = true;
+            }
+            Err(_) => {}
+        }
     }
 
     pub(super) async fn accept(&self) -> io::Result<UnixStream> {
@@ -171,6 +199,25 @@ mod tests {
         drop(live);
         std::fs::write(&path, "precious").unwrap();
         assert!(ControlSocket::bind_at(&path).unwrap_err().contains("no socket"));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[tokio::test]
+    async fn one_that_was_deleted_is_made_anew_and_nobody_else_s_is_touched() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("made/control.sock");
+        let mut socket = ControlSocket::bind_at(&path).unwrap();
+        let before = identity(&path);
+        socket.renew();
+        assert_eq!(identity(&path), before, "it is there");
+        std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+        socket.renew();
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        let _client = UnixStream::connect(&path).await.unwrap();
+        socket.accept().await.unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "precious").unwrap();
+        socket.renew();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
     }
 

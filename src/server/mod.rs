@@ -94,6 +94,13 @@ enum Listener {
 }
 
 impl Listener {
+    /// A file can be deleted under us; a port cannot.
+    fn look_after(&mut self) {
+        if let Self::Control(socket) = self {
+            socket.renew();
+        }
+    }
+
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Self::Tcp(listener) => listener
@@ -105,13 +112,21 @@ impl Listener {
     }
 }
 
-async fn accept(listener: Listener, served: Arc<Served>, free: Arc<Semaphore>) {
+/// How often it is looked whether the file of the control socket is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+async fn accept(mut listener: Listener, served: Arc<Served>, free: Arc<Semaphore>) {
     let mut stop = served.stop.clone();
     let mut connections = JoinSet::new();
     let mut failing = false;
+    let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            _ = look.tick() => {
+                listener.look_after();
+                continue;
+            }
             _ = connections.join_next(), if !connections.is_empty() => continue,
             _ = stop.wait_for(|stop| *stop) => break,
         };

@@ -7,11 +7,20 @@ impl Fault {
     /// One or two sentences.
     pub fn advice(&self) -> &'static str {
         match &self.why {
+            Why::Unreachable(words) | Why::Malformed(words) if words.contains("closed the connection") => {
+                "It took the connection and cut it: is it restarting or overloaded, does it allow this address, and is this \
+                 the right port and scheme? Its log says more."
+            }
             Why::Unreachable(words) => unreachable_advice(words),
             Why::Outside(_) => {
                 "If the address is right, add its network to the key that is named. If nobody of yours put it there, find \
                  out who did: whoever reaches a monitor can."
             }
+            Why::NoCredentials(_) => {
+                "Name its token in the entry of this target (bearer_token_file, bearer_token_env); farmwarden \
+                 example-config has the keys."
+            }
+            Why::Status(code, _) => status_advice(*code),
             Why::Configuration(_) => "Correct the file or variable that is named.",
             why => why.reason().advice(),
         }
@@ -33,6 +42,23 @@ fn unreachable_advice(words: &str) -> &'static str {
         "This machine knows no way there: is the other one switched on, is the cable in, is the address right?"
     } else {
         Reason::Unreachable.advice()
+    }
+}
+
+/// Who answers, as far as the number tells.
+fn status_advice(code: u16) -> &'static str {
+    match code {
+        300..=399 => {
+            "It points to another address, which is never followed: name the right one here (https in place of http?). A \
+             sign-in page in front of it answers like this, too."
+        }
+        429 => "It limits its clients: ask less often (`interval`), or have this machine excepted.",
+        502..=504 => {
+            "It is starting or overloaded, or what answers is a proxy in front of it that does not reach it: look at the \
+             service first, then at the proxy."
+        }
+        500..=599 => "The service is there and in trouble: its log says more.",
+        _ => Reason::Status.advice(),
     }
 }
 
@@ -78,5 +104,15 @@ mod tests {
         assert!(advice("the name `farm` does not resolve").contains("/etc/hosts"));
         assert!(advice("no route to host").contains("cable"));
         assert_eq!(advice("something new"), Reason::Unreachable.advice());
+        assert!(advice("it closed the connection without an answer").contains("cut it"));
+    }
+
+    #[test]
+    fn advice_follows_the_status() {
+        let advice = |code| Fault::new("http://farm:1", "GET", Why::Status(code, "")).advice();
+        assert!(advice(307).contains("points to another address"));
+        assert!(advice(503).contains("a proxy in front of it"));
+        assert!(advice(500).contains("its log"));
+        assert_eq!(advice(418), Reason::Status.advice());
     }
 }

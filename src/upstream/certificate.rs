@@ -8,6 +8,7 @@ use std::time::Duration;
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate, X509Name};
 
 use crate::clock::UnixTime;
+use crate::values;
 
 /// As far as it could be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,7 +57,7 @@ fn address(bytes: &[u8]) -> Option<String> {
 
 /// What a stranger wrote goes to a terminal.
 fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(100).collect()
+    text.chars().filter(|c| !values::is_unseen(*c)).take(100).collect()
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub enum Why {
     Tls(String),
     ClientCertRefused,
     Unauthorized(u16),
+    /// It wants credentials, and we have none for it.
+    NoCredentials(u16),
     /// The authorisation service knows the token, but the service that was asked refuses it.
     Disbelieved,
     AuthDown,
@@ -127,13 +129,22 @@ impl Why {
         Self::Upstream(shortened(text.as_ref()))
     }
 
+    /// The same, by one who knows whether credentials went with the request.
+    #[must_use]
+    pub(super) fn knowing(self, credentials: bool) -> Self {
+        match self {
+            Self::Unauthorized(code) if !credentials => Self::NoCredentials(code),
+            why => why,
+        }
+    }
+
     pub const fn reason(&self) -> Reason {
         match self {
             Self::Unreachable(_) => Reason::Unreachable,
             Self::Timeout(_) => Reason::Timeout,
             Self::Tls(_) => Reason::Tls,
             Self::ClientCertRefused => Reason::ClientCertRefused,
-            Self::Unauthorized(_) | Self::Disbelieved => Reason::Unauthorized,
+            Self::Unauthorized(_) | Self::NoCredentials(_) | Self::Disbelieved => Reason::Unauthorized,
             Self::AuthDown => Reason::AuthDown,
             Self::Forbidden(_) | Self::Outside(_) => Reason::Forbidden,
             Self::NotFound(_) => Reason::NotFound,
@@ -160,6 +171,7 @@ impl fmt::Display for Why {
             Self::Timeout(limit) => write!(f, "no answer within {}", values::Duration::from(*limit)),
             Self::ClientCertRefused => f.write_str("it refused our client certificate"),
             Self::Unauthorized(code) => write!(f, "it refused our credentials (HTTP {code})"),
+            Self::NoCredentials(code) => write!(f, "it wants credentials (HTTP {code}), and none are configured"),
             Self::Disbelieved => f.write_str(
                 "it refused a token that its authorisation service knows: it does not reach that service, or takes only \
                  its own token",
@@ -184,7 +196,7 @@ impl fmt::Display for Why {
 const LONGEST: usize = 160;
 
 fn shortened(text: &str) -> String {
-    let mut clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut clean = text.chars().map(|c| if values::is_unseen(c) { ' ' } else { c });
     let mut short: String = clean.clone().take(LONGEST).collect();
     if clean.nth(LONGEST).is_some() {
         short.push('…');
@@ -212,10 +224,10 @@ mod tests {
 
     #[test]
     fn words_of_an_upstream_are_cut_and_cleaned() {
-        let why = Why::malformed("<html>\n\u{1b}[31m".to_owned() + &"x".repeat(10_000));
+        let why = Why::malformed("<html>\n\u{1b}[31m\u{202e}".to_owned() + &"x".repeat(10_000));
         let text = why.to_string();
         assert!(
-            text.chars().count() < 200 && !text.chars().any(char::is_control),
+            text.chars().count() < 200 && !text.contains(values::is_unseen),
             "{text}"
         );
     }

@@ -20,6 +20,8 @@ pub struct Http {
     deadline: Duration,
     cap: Size,
     token: Option<Token>,
+    /// Whether an answer beyond the cap is cut off there, in place of being given up.
+    cutting: bool,
     large: Arc<Semaphore>,
     fence: Option<Fence>,
 }
@@ -101,6 +103,7 @@ impl Http {
             deadline,
             cap,
             token: None,
+            cutting: false,
             large: Arc::clone(&upstream.large),
             fence: upstream.resolver.fence().cloned(),
         }
@@ -110,6 +113,13 @@ impl Http {
     #[must_use]
     pub fn with_token(mut self, token: Option<Token>) -> Self {
         self.token = token;
+        self
+    }
+
+    /// Takes the beginning of an answer that is beyond the cap: exactly so many bytes. What follows is not fetched.
+    #[must_use]
+    pub fn cutting(mut self) -> Self {
+        self.cutting = true;
         self
     }
 
@@ -214,7 +224,7 @@ impl Http {
         let response = self.send(url, body, None).await?;
         match response.status() {
             status if status.is_success() => self.read(response).await,
-            status => Err(status_why(status)),
+            status => Err(status_why(status).knowing(self.token.is_some())),
         }
     }
 
@@ -263,7 +273,7 @@ impl Http {
     async fn read(&self, mut response: Response) -> Result<Bytes, Why> {
         let cap = usize::try_from(self.cap.bytes()).unwrap_or(usize::MAX);
         let told = response.content_length().unwrap_or_default();
-        if told > self.cap.bytes() {
+        if told > self.cap.bytes() && !self.cutting {
             return Err(Why::TooLarge(self.cap));
         }
         // Growing step by step would take twice the memory for a moment; what is not written to costs nothing.
@@ -271,7 +281,13 @@ impl Http {
         let mut place = None;
         while let Some(chunk) = response.chunk().await.map_err(|e| self.why(&e))? {
             if body.len() + chunk.len() > cap {
-                return Err(Why::TooLarge(self.cap));
+                let (fits, _) = chunk.split_at_checked(cap - body.len()).unwrap_or_default();
+                body.extend_from_slice(fits);
+                return if self.cutting {
+                    Ok(body.freeze())
+                } else {
+                    Err(Why::TooLarge(self.cap))
+                };
             }
             if place.is_none() && body.len() + chunk.len() > LARGE {
                 let waited = Arc::clone(&self.large).acquire_owned().await;
@@ -320,7 +336,7 @@ impl Http {
                     return Why::malformed("it does not speak HTTP on this port (does it expect TLS?)");
                 }
                 if hyper.is_incomplete_message() {
-                    return Why::malformed("it closed the connection without an answer");
+                    return Why::Unreachable("it closed the connection without an answer".to_owned());
                 }
             }
             deepest = cause.to_string();
@@ -405,5 +421,18 @@ mod tests {
         assert!(hasty.get(&large, "get").await.is_err());
         drop(slice);
         assert_eq!(patient.get(&large, "get").await.unwrap().len(), LARGE + 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_beyond_the_cap_is_given_up_or_cut_off_there() {
+        let upstream = Upstream::from_system().unwrap();
+        let cap = Size::from_bytes(1000);
+        let http = Http::new(&upstream, "test".to_owned(), Duration::from_secs(20), cap);
+        let (longer, exact) = (server(1001).await, server(1000).await);
+        assert_eq!(http.get(&longer, "get").await.unwrap_err().why, Why::TooLarge(cap));
+        assert_eq!(http.get(&exact, "get").await.unwrap().len(), 1000);
+        let cutting = http.cutting();
+        assert_eq!(cutting.get(&longer, "get").await.unwrap().len(), 1000);
+        assert_eq!(cutting.get(&server(10).await, "get").await.unwrap().len(), 10);
     }
 }

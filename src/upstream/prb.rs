@@ -65,13 +65,13 @@ impl PrbMonitor {
 
     /// The peers that the monitor has met, as JSON.
     pub async fn discover(&self) -> Result<Bytes, Fault> {
-        let url = self.url(["ptp", "discover"])?;
+        let url = beneath(&self.base, &self.who, ["ptp", "discover"])?;
         self.http.get(&url, "discover").await
     }
 
     /// The envelope of one call to a peer, as JSON. `peer` stands in the path, so whatever it holds is encoded.
     pub async fn ask(&self, peer: &str, call: PrbCall) -> Result<Bytes, Fault> {
-        let url = self.url(["ptp", "proxy", peer, call.name()])?;
+        let url = beneath(&self.base, &self.who, ["ptp", "proxy", peer, call.name()])?;
         let answer = self.http.post_json(&url, call.name(), b"{}".to_vec()).await;
         answer.map_err(|fault| match fault.why {
             // With the body `{}`: the only way in which it says so.
@@ -82,15 +82,16 @@ impl PrbMonitor {
             _ => fault,
         })
     }
+}
 
-    fn url<const PARTS: usize>(&self, parts: [&str; PARTS]) -> Result<Url, Fault> {
-        let mut url = self.base.clone();
-        url.set_query(None);
-        let words = "an address that cannot have a path".to_owned();
-        url.path_segments_mut()
-            .map_err(|()| Fault::new(&self.who, "discover", Why::Configuration(words)))?
-            .pop_if_empty()
-            .extend(parts);
-        Ok(url)
-    }
+/// The address of `parts` beneath a base, which may have a path of its own.
+pub(super) fn beneath<const PARTS: usize>(base: &Url, who: &str, parts: [&str; PARTS]) -> Result<Url, Fault> {
+    let mut url = base.clone();
+    url.set_query(None);
+    let words = "an address that cannot have a path".to_owned();
+    url.path_segments_mut()
+        .map_err(|()| Fault::new(who, parts.concat(), Why::Configuration(words)))?
+        .pop_if_empty()
+        .extend(parts);
+    Ok(url)
 }

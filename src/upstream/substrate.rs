@@ -276,7 +276,8 @@ impl OverWs {
             .set_headers(headers)
             .build_with_stream(self.endpoint.url().as_str(), stream)
             .await;
-        client.map_err(|error| self.fault("websocket handshake", self.why(&error)))
+        let why = |error| self.why(&error).knowing(self.token.is_some());
+        client.map_err(|error| self.fault("websocket handshake", why(error)))
     }
 
     async fn renewed(&self) -> bool {

@@ -33,7 +33,12 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a size; write a number and a unit, like 512MiB, 108.9GB or 4TiB");
+        let wrong = || {
+            format!(
+                "{} is not a size; write a number and a unit, like 512MiB, 108.9GB or 4TiB",
+                super::repeated(text)
+            )
+        };
         let split = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').len();
         let (number, unit) = text.split_at(split);
         let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;

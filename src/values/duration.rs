@@ -44,8 +44,12 @@ impl FromStr for Duration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is not a duration; write a number and a unit, like 500ms, 15s, 5m, 1h30m or 7d");
+        let wrong = || {
+            format!(
+                "{} is not a duration; write a number and a unit, like 500ms, 15s, 5m, 1h30m or 7d",
+                super::repeated(text)
+            )
+        };
         let mut rest = text;
         let mut total: u64 = 0;
         let mut smallest = u64::MAX;
@@ -68,11 +72,11 @@ impl FromStr for Duration {
             return Err(if text.is_empty() {
                 wrong()
             } else {
-                format!("`{text}` is no time at all; it must be above zero")
+                format!("{} is no time at all; it must be above zero", super::repeated(text))
             });
         }
         if total > LONGEST_MILLIS {
-            return Err(format!("`{text}` is longer than ten years"));
+            return Err(format!("{} is longer than ten years", super::repeated(text)));
         }
         Ok(Self::from_millis(total))
     }

@@ -56,7 +56,12 @@ impl FromStr for Endpoint {
             "https" => (Scheme::Https, 443),
             "ws" => (Scheme::Ws, 80),
             "wss" => (Scheme::Wss, 443),
-            other => return Err(format!("scheme must be http, https, ws or wss, not `{other}`")),
+            other => {
+                return Err(format!(
+                    "scheme must be http, https, ws or wss, not {}",
+                    super::repeated(other)
+                ));
+            }
         };
         if !url.username().is_empty() || url.password().is_some() {
             return Err("a URL may not hold a user name or password: it would end up in logs".to_owned());

@@ -11,6 +11,7 @@ mod network;
 mod pattern;
 mod secret;
 mod secret_source;
+mod shown;
 
 pub use bytes::Size;
 pub use duration::Duration;
@@ -21,6 +22,7 @@ pub use network::Network;
 pub use pattern::Pattern;
 pub use secret::Secret;
 pub use secret_source::SecretSource;
+pub use shown::{clean, is_harmless, is_unseen, repeated};
 
 /// The kernel's own sentence without the number behind it, in lower case: `connection refused`.
 pub fn io_words(error: &std::io::Error) -> String {

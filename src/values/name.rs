@@ -27,8 +27,8 @@ impl FromStr for Name {
             Ok(Self(text.into()))
         } else {
             Err(format!(
-                "`{}` is not a name; use 1 to {LONGEST} letters, digits, `.`, `_` or `-`, beginning with a letter or digit",
-                text.escape_debug()
+                "{} is not a name; use 1 to {LONGEST} letters, digits, `.`, `_` or `-`, beginning with a letter or digit",
+                super::repeated(text)
             ))
         }
     }

@@ -28,7 +28,7 @@ impl FromStr for Pattern {
         }
         glob::Pattern::new(text)
             .map(Self)
-            .map_err(|e| format!("`{text}` is not a pattern: {}", e.msg))
+            .map_err(|e| format!("{} is not a pattern: {}", super::repeated(text), e.msg))
     }
 }
 

@@ -6,7 +6,7 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
 use super::LARGEST;
 use super::merge;
-use super::mistake::{Mistake, Place, shown};
+use super::mistake::{Mistake, Place, shown_key};
 use super::syntax;
 use super::tree::{Entry, Id, Node, Tree, Value, join};
 
@@ -39,7 +39,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<(Tree, Vec<Mistake>), Mist
         join(&mut path, &repeated.key);
         let words = format!(
             "the key `{}` stands twice (first in line {})",
-            shown(&repeated.key),
+            shown_key(&repeated.key),
             repeated.first
         );
         Mistake::new(file, Some(repeated.place), &path, words)

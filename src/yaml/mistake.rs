@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::values;
+
 /// Line and column, both from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
@@ -77,19 +79,18 @@ impl fmt::Display for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-/// Longer pieces of a file say nothing more.
-const LONGEST: usize = 60;
+/// Longer than any key that is known.
+const LONGEST_KEY: usize = 40;
 
-/// A piece of the file for a message: short, on one line, without the user and password of a URL.
-pub(super) fn shown(text: &str) -> String {
-    let text = &without_userinfo(text);
-    let mut short: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    // Quotes need no escape here.
-    short = short.replace("\\'", "'").replace("\\\"", "\"");
-    if text.chars().nth(LONGEST).is_some() {
-        short.push('…');
+/// A key of the file for a message, on one line. Words stand as they are; whatever else is long may be a secret with a
+/// colon in it (`name:hash`), and only its length is told.
+pub(super) fn shown_key(key: &str) -> String {
+    let word = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '-');
+    if values::is_harmless(key) || (key.len() <= LONGEST_KEY && key.chars().all(word)) {
+        values::clean(key).into_owned()
+    } else {
+        format!("<{} characters>", key.chars().count())
     }
-    short
 }
 
 /// Beyond the longest list of known keys.
@@ -97,19 +98,12 @@ const LONGEST_MESSAGE: usize = 1_000;
 
 /// A whole message made fit for a terminal and a log: types repeat what they refuse.
 fn one_line(words: &str) -> String {
-    let mut out = String::with_capacity(words.len());
-    for c in without_userinfo(words).chars().take(LONGEST_MESSAGE) {
-        if c.is_control() {
-            out.extend(c.escape_debug());
-        } else {
-            out.push(c);
-        }
-    }
-    out
+    let short: String = without_userinfo(words).chars().take(LONGEST_MESSAGE).collect();
+    values::clean(&short).into_owned()
 }
 
 /// Whatever stands between `://` and the last `@` of a word is nobody's business.
-pub(super) fn without_userinfo(text: &str) -> String {
+fn without_userinfo(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("://") {
@@ -154,10 +148,19 @@ mod tests {
 
     #[test]
     fn user_and_password_of_a_url_are_never_shown() {
-        assert_eq!(shown("http://u:p@ss/w@h:1/x y"), "http://<hidden>@h:1/x y");
+        assert_eq!(one_line("http://u:p@ss/w@h:1/x y"), "http://<hidden>@h:1/x y");
         assert_eq!(
             one_line("`ws://u:p@h` and `ws://u@g`\n"),
             "`ws://<hidden>@h` and `ws://<hidden>@g`\\n"
         );
+    }
+
+    #[test]
+    fn keys_are_shown_unless_they_may_be_more_than_that() {
+        for key in ["9GB", "prefer_server_cipher_suites", "ada:ops"] {
+            assert_eq!(shown_key(key), key);
+        }
+        assert_eq!(shown_key("ada:$2y$10$q1w2e3r4t5z6u7i8o9p0"), "<31 characters>");
+        assert_eq!(shown_key("ada@farm"), "<8 characters>");
     }
 }

@@ -94,5 +94,12 @@ impl<T> Read<T> {
     }
 }
 
+/// The path of a key below another, as messages show it.
+pub fn below(path: &str, key: &str) -> String {
+    let mut path = path.to_owned();
+    tree::join(&mut path, key);
+    path
+}
+
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,9 @@
 
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor};
 
-use super::mistake::shown;
 use super::tree::{Entry, Id, Tree, Value, entries};
 use super::wrong::{At, Wrong};
+use crate::values;
 
 /// Reads the document as one value; an empty one as keys and values of which there are none.
 pub(super) fn whole<T: DeserializeOwned>(tree: &Tree) -> Result<T, Wrong> {
@@ -71,7 +71,7 @@ impl<'de> Reader<'de> {
             // Words and not form: it repeats what stands there.
             Some(Value::Scalar { text, .. }) if !self.is_nothing() => {
                 let (what, hint) = what.split_at(what.find(';').unwrap_or(what.len()));
-                de::Error::custom(format!("{what}, not `{}`{hint}", shown(text)))
+                de::Error::custom(format!("{what}, not {}{hint}", values::repeated(text)))
             }
             _ => Wrong::form(what),
         }

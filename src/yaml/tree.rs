@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::mistake::{Place, shown, smells_of_a_secret};
+use super::mistake::{Place, shown_key, smells_of_a_secret};
 
 /// The number of a node.
 pub(super) type Id = usize;
@@ -166,7 +166,7 @@ impl Tree {
                 let rest = rest
                     .strip_prefix('.')
                     .unwrap_or(rest)
-                    .strip_prefix(&shown(&entry.key))?;
+                    .strip_prefix(&shown_key(&entry.key))?;
                 (rest.is_empty() || rest.starts_with(['.', '['])).then(|| self.below(entry.value, rest))?
             }),
         }
@@ -242,5 +242,5 @@ pub(super) fn join(path: &mut String, key: &str) {
     if !path.is_empty() {
         path.push('.');
     }
-    path.push_str(&shown(key));
+    path.push_str(&shown_key(key));
 }

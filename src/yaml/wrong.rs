@@ -4,8 +4,9 @@ use std::fmt::{self, Display};
 
 use serde::de::{self, Unexpected};
 
-use super::mistake::{Mistake, shown};
+use super::mistake::{Mistake, shown_key};
 use super::tree::{Id, Tree, Value, entries, join};
+use crate::values;
 
 /// The first thing that was wrong.
 #[derive(Debug)]
@@ -69,13 +70,11 @@ impl Wrong {
             None => (None, String::new(), None),
         };
         let words = match &self.what {
-            What::Words(words)
-                if secret.is_some_and(|secret| words.contains(secret) || words.contains(&shown(secret))) =>
-            {
+            What::Words(words) if secret.is_some_and(|secret| words.contains(secret)) => {
                 "this value does not fit here; it is not repeated, because the key may hold a secret".to_owned()
             }
             What::Words(words) => match self.at.and_then(|at| text_at(tree, at)) {
-                Some(text) => words.replace(text, &shown(text)),
+                Some(text) => safe(words, text),
                 None => words.clone(),
             },
             _ => self.to_string(),
@@ -96,6 +95,15 @@ impl Wrong {
     }
 }
 
+/// Types repeat the value that they refuse; not every value may be.
+fn safe(words: &str, text: &str) -> String {
+    if values::is_harmless(text) {
+        return words.to_owned();
+    }
+    let shape = values::repeated(text);
+    words.replace(&format!("`{text}`"), &shape).replace(text, &shape)
+}
+
 fn unknown(key: &str, known: &[&str]) -> String {
     /// Below it two words are not alike.
     const ALIKE: f64 = 0.55;
@@ -104,9 +112,11 @@ fn unknown(key: &str, known: &[&str]) -> String {
         .map(|other| (strsim::normalized_damerau_levenshtein(key, other), other));
     let nearest = alike.max_by(|(a, _), (b, _)| a.total_cmp(b));
     match nearest {
-        Some((likeness, near)) if likeness >= ALIKE => format!("unknown key `{}`; did you mean `{near}`?", shown(key)),
-        Some(_) => format!("unknown key `{}`; known here: {}", shown(key), known.join(", ")),
-        None => format!("unknown key `{}`; no key is expected here", shown(key)),
+        Some((likeness, near)) if likeness >= ALIKE => {
+            format!("unknown key `{}`; did you mean `{near}`?", shown_key(key))
+        }
+        Some(_) => format!("unknown key `{}`; known here: {}", shown_key(key), known.join(", ")),
+        None => format!("unknown key `{}`; no key is expected here", shown_key(key)),
     }
 }
 
@@ -144,9 +154,9 @@ impl de::Error for Wrong {
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         Self::custom(format!(
-            "one of {} is expected here, not `{}`",
+            "one of {} is expected here, not {}",
             expected.join(", "),
-            shown(variant)
+            values::repeated(variant)
         ))
     }
 

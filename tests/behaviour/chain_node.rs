@@ -294,7 +294,7 @@ async fn a_method_that_is_not_offered_costs_only_its_own_figure() {
 async fn names_with_quotes_newlines_and_other_alphabets_leave_the_page_whole() {
     let node = node(json!({"chain": "a \"b\\c\nd é 链", "block_time_ms": 0})).await;
     let warden = Warden::start(&config(&format!("http://{}", node.addr()))).await;
-    let page = warden.page_with("chain_name=\"a \\\"b\\\\c\\nd é 链\"").await;
+    let page = warden.page_with("chain_name=\"a \\\"b\\\\c\\\\nd é 链\"").await;
     assert!(page.contains(&format!("{BEST} 1000\n")));
 }
 

@@ -12,6 +12,7 @@ mod harness;
 mod on_chain;
 mod phala_farm;
 mod prb;
+mod prb_doors;
 mod probe;
 mod pruntimes;
 mod reload;

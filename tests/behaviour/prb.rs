@@ -83,9 +83,11 @@ async fn one_peer_is_never_called_twice_at_once() {
     let monitor = monitor().await;
     // Connecting takes as long as with the real one, so calls that begin together do meet.
     monitor.set(json!({"dial_ms": 300})).await.unwrap();
-    let warden = Warden::start(&config(&monitor)).await;
+    // On a busy machine too a call ends in time: one that does not leaves its peer alone for half a minute.
+    let patient = config(&monitor).replace("1s", "2s").replace("900ms", "1900ms");
+    let warden = Warden::start(&patient).await;
     warden
-        .page_where("many calls", |_| monitor.calls().of("GetWorkerStatus") > 8)
+        .page_where("many calls", |_| monitor.calls().of("GetWorkerStatus") > 6)
         .await;
     assert!(monitor.calls().of("ListWorker") > 0);
     assert_eq!(monitor.calls().of(OVERLAP), 0);

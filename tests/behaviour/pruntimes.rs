@@ -232,12 +232,11 @@ async fn workers_without_a_prb_are_watched_by_their_pruntimes() {
     let starting = runtime("127.0.0.1", json!({"generation": "0.2", "initialized": false})).await;
     let gone = runtime("127.0.0.1", json!({"incident": "down"})).await;
     let entries = [&active, &new, &starting, &gone].into_iter().zip(1..);
-    let entries: String = entries
-        .map(|(runtime, number)| format!("        - {{name: solo-{number}, pruntime: {}}}\n", address(runtime)))
-        .collect();
+    let entries = entries.map(|(runtime, number)| format!("{{name: solo-{number}, pruntime: {}}}", address(runtime)));
+    let entries = entries.collect::<Vec<_>>().join(", ");
     let warden = Warden::start(&format!(
         "collectors:\n  prb:\n    - name: room-a\n      timeout: 900ms\n      pruntimes: {{interval: 1s}}\n      \
-         solo:\n{entries}"
+         solo: [{entries}]\n"
     ))
     .await;
     let state = |number: u8, state: &str| {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::symptoms::Thresholds;
 use crate::collectors::TargetConfig;
-use crate::values::{Duration, Name, Pattern, Size};
+use crate::values::{self, Duration, Name, Pattern, Size};
 
 /// The mounts of one machine. Only `name` must be given; docs/mounts.md has the whole story.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -249,7 +249,12 @@ impl Target {
             ("temporary", temporary),
         ] {
             let relative = paths.iter().filter(|path| !path.is_absolute());
-            wrong.extend(relative.map(|path| (key, format!("`{}` is not an absolute path", path.display()))));
+            wrong.extend(relative.map(|path| {
+                (
+                    key,
+                    format!("{} is not an absolute path", values::repeated(&path.to_string_lossy())),
+                )
+            }));
             wrong.extend(repeated(&paths).map(|path| (key, format!("`{}` is named twice", path.display()))));
         }
         wrong

@@ -314,11 +314,12 @@ fn advice(fault: &Fault) -> Option<&'static str> {
             "Is a firewall in between, or the node busy? A node that is syncing or whose disk is slow answers late; \
              try curl on the node's own machine.",
         ),
+        (Why::Malformed(words), _) if words.contains("closed the connection") => None,
         (_, Reason::Malformed | Reason::NotFound) => Some(
             "That is no Substrate RPC. Is it the right port? 9944 is the parachain's, 9945 the relay chain's, 9615 \
              the node's own metrics, 30333 its p2p.",
         ),
-        (_, Reason::Status) => Some(
+        (Why::Status(400 | 405 | 426, _), _) => Some(
             "Nodes from before mid-2023 take only websockets on 9944 and 9945: try ws:// in place of http://, or \
              http:// on 9933 and 9934.",
         ),

@@ -6,9 +6,11 @@ use super::ANSWER_CAP;
 use super::peer::{Peer, Role};
 use super::reading::Heard;
 use super::target::{Pick, Target};
-use super::v2;
+use super::v3::transactions::Transactions;
+use super::{v0, v2, v3};
 use crate::collectors::Tools;
-use crate::upstream::{Fault, PrbMonitor, Why};
+use crate::upstream::{Fault, LegacyMonitor, PrbMonitor, Upstream, Why, WorkerManager};
+use crate::values::Endpoint;
 
 /// What reads one PRB.
 pub(super) enum Door {
@@ -20,6 +22,10 @@ pub(super) enum Door {
     },
     /// No PRB: pRuntimes are asked themselves, which is a part of its own.
     Solo,
+    /// PRB v3: its worker manager.
+    V3(v3::Reader),
+    /// PRB v0, through its monitor.
+    V0(v0::Reader),
 }
 
 impl Door {
@@ -28,26 +34,39 @@ impl Door {
         if !target.solo.is_empty() {
             return Ok(Self::Solo);
         }
-        let Some(endpoint) = &target.monitor else {
-            let words = "no monitor is configured".to_owned();
-            return Err(Fault::new(target.name.as_str(), "connect", Why::Configuration(words)));
-        };
-        let monitor = PrbMonitor::new(&tools.upstream, endpoint, target.timeout.get(), ANSWER_CAP);
-        let before = match before {
-            Some(Self::V2 { reader, .. }) => Some(reader.as_ref()),
-            Some(Self::Solo) | None => None,
-        };
-        Ok(Self::V2 {
-            reader: Box::new(v2::Reader::new(monitor, before)),
-            picks: target.lifecycles.clone(),
-        })
+        let (upstream, timeout) = (&tools.upstream, target.timeout.get());
+        match target.doors().next() {
+            Some(("worker_manager", endpoint)) => Ok(Self::V3(v3_at(upstream, endpoint, timeout))),
+            Some(("legacy_monitor", endpoint)) => Ok(Self::V0(v0_at(upstream, endpoint, timeout))),
+            Some((_, endpoint)) => Ok(Self::V2 {
+                reader: Box::new(v2_at(upstream, endpoint, timeout, before)),
+                picks: target.lifecycles.clone(),
+            }),
+            None => {
+                let words = "no monitor is configured".to_owned();
+                Err(Fault::new(target.name.as_str(), "connect", Why::Configuration(words)))
+            }
+        }
     }
 
-    /// Data providers. Who has not answered `within` that is given up; the others are not lost with it.
+    /// The value of the label `prb`.
+    pub(super) const fn version(&self) -> &'static str {
+        match self {
+            Self::V2 { .. } => "v2",
+            Self::V3(_) => "v3",
+            Self::V0(_) => "v0",
+            Self::Solo => "none",
+        }
+    }
+
+    /// Data providers, or whether the worker manager is there. Who has not answered `within` that is given up; the others
+    /// are not lost with it.
     pub(super) async fn providers(&self, within: Duration) -> Result<Heard, Fault> {
         match self {
             Self::V2 { reader, .. } => reader.providers(within).await,
             Self::Solo => Err(nobody()),
+            Self::V3(reader) => reader.status().await,
+            Self::V0(reader) => reader.providers().await,
         }
     }
 
@@ -56,6 +75,8 @@ impl Door {
         match self {
             Self::V2 { reader, picks } => reader.workers(within, wanted(picks)).await,
             Self::Solo => Err(nobody()),
+            Self::V3(reader) => Ok(reader.workers().await),
+            Self::V0(reader) => reader.workers().await,
         }
     }
 
@@ -64,8 +85,40 @@ impl Door {
         match self {
             Self::V2 { reader, picks } => reader.inventories(within, wanted(picks)).await,
             Self::Solo => Err(nobody()),
+            Self::V3(reader) => Ok(reader.inventories().await),
+            Self::V0(reader) => reader.inventories().await,
         }
     }
+
+    /// How many transactions there are; only a worker manager knows.
+    pub(super) async fn transactions(&self) -> Result<Transactions, Fault> {
+        match self {
+            Self::V3(reader) => reader.transactions().await,
+            Self::V2 { .. } | Self::V0(_) | Self::Solo => {
+                let words = "transactions of a PRB that does not tell them".to_owned();
+                Err(Fault::new(self.version(), "transactions", Why::Internal(words)))
+            }
+        }
+    }
+}
+
+/// The monitor of v2 at an address.
+pub(super) fn v2_at(upstream: &Upstream, endpoint: &Endpoint, timeout: Duration, before: Option<&Door>) -> v2::Reader {
+    let before = before.and_then(|before| match before {
+        Door::V2 { reader, .. } => Some(reader.as_ref()),
+        Door::V3(_) | Door::V0(_) | Door::Solo => None,
+    });
+    v2::Reader::new(PrbMonitor::new(upstream, endpoint, timeout, ANSWER_CAP), before)
+}
+
+/// The worker manager of v3 at an address.
+pub(super) fn v3_at(upstream: &Upstream, endpoint: &Endpoint, timeout: Duration) -> v3::Reader {
+    v3::Reader::new(WorkerManager::new(upstream, endpoint, timeout, ANSWER_CAP))
+}
+
+/// The monitor of v0 at an address.
+pub(super) fn v0_at(upstream: &Upstream, endpoint: &Endpoint, timeout: Duration) -> v0::Reader {
+    v0::Reader::new(LegacyMonitor::new(upstream, endpoint, timeout, ANSWER_CAP))
 }
 
 fn nobody() -> Fault {

@@ -3,11 +3,15 @@
 use super::peer::Role;
 use super::session::SessionState;
 use super::snapshot::{PeerView, Snapshot};
+use super::v3::transactions::State;
 use super::worker::Status;
 use crate::values::Duration;
 
-/// What the monitor lists and which of it answers.
+/// What the monitor lists and which of it answers, or what the worker manager says of itself.
 pub(super) fn peers(snapshot: &Snapshot) -> Result<String, String> {
+    if let Some(revision) = &snapshot.revision {
+        return Ok(format!("PRB v3, revision {revision}"));
+    }
     let of = |role: Role| snapshot.peers().filter(move |view| view.peer.role == role);
     let mut words = Vec::new();
     for view in of(Role::DataProvider) {
@@ -33,6 +37,28 @@ pub(super) fn workers(snapshot: &Snapshot) -> Result<String, String> {
         }
     });
     well(snapshot.lifecycles(), &words.collect::<Vec<_>>())
+}
+
+/// How many transactions of a worker manager there are.
+pub(super) fn transactions(snapshot: &Snapshot) -> Result<String, String> {
+    let Some(known) = &snapshot.transactions else {
+        return Err("nothing is known yet".to_owned());
+    };
+    let counts = State::ALL.iter().filter_map(|state| {
+        let count = known.count(*state).filter(|count| *count > 0)?;
+        Some(format!("{count} {}", state.label()))
+    });
+    let counts: Vec<String> = counts.collect();
+    let words = if counts.is_empty() {
+        "none".to_owned()
+    } else {
+        counts.join(", ")
+    };
+    Ok(if known.cut {
+        format!("the newest of them: {words}")
+    } else {
+        words
+    })
 }
 
 /// What is configured.

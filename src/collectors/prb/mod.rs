@@ -4,6 +4,7 @@
 //! answers. What the chain itself knows of them is read beside that (`on_chain`). Nothing here changes anything in a PRB,
 //! and owners' keys are never taken up. What needs another target, like the node's own health, is a relation.
 
+mod advice;
 pub mod amount;
 mod diagnose;
 mod discover;
@@ -16,6 +17,7 @@ pub mod peer;
 pub mod queue;
 pub mod reading;
 pub mod roster;
+mod rows;
 pub mod runtime;
 mod samples;
 pub mod session;
@@ -25,25 +27,29 @@ mod symptoms;
 mod target;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod v0;
 pub mod v2;
+pub mod v3;
+mod watch;
 mod wire;
 pub mod worker;
 mod worker_samples;
 
 use std::time::Duration;
 
-pub use snapshot::{Inventory, Listing, PeerView, Row, Seen, Snapshot, Watch, Workers};
+pub use snapshot::{Inventory, Listing, PeerView, Row, Seen, Snapshot, Workers};
 pub use symptoms::{
-    PEER_DOWN, PROVIDER_LAG, TARGET_STALE, Thresholds, WORKER_LAGGING, WORKER_SETTLED_LONG_AGO, WORKER_STALLED,
-    WORKER_STUCK_SYNCING, WORKER_UNRESPONSIVE, WORKERS_CORRELATED,
+    PEER_DOWN, PROVIDER_LAG, TARGET_STALE, Thresholds, WITHOUT_BLOCKS, WORKER_LAGGING, WORKER_SETTLED_LONG_AGO,
+    WORKER_STALLED, WORKER_STUCK_SYNCING, WORKER_UNRESPONSIVE, WORKERS_CORRELATED,
 };
 pub use target::{Detail, Pick, Target};
+pub use watch::Watch;
 pub use worker_samples::pool as pool_label;
 
 use super::{Collector, Diagnosis, Discovery, Here, Part, Symptom, TargetConfig as _, Tools};
 use crate::clock::Now;
 use crate::exposition::{Family, Page};
-use crate::upstream::{Fault, Fence, Pruntimes, Reason, Substrate, Why};
+use crate::upstream::{Fault, Fence, Pruntimes, Substrate, Why};
 use crate::values::{Endpoint, Size};
 use door::Door;
 use reading::{Heard, Reading, Said};
@@ -51,11 +57,12 @@ use roster::{Known, Roster};
 use tokio::time::Instant;
 
 pub const PEERS: &str = "peers";
-const WORKERS: &str = "workers";
+pub const WORKERS: &str = "workers";
 const INVENTORY: &str = "inventory";
 const QUEUES: &str = "queues";
 const CHAIN: &str = "chain";
 const PRUNTIMES: &str = "pruntimes";
+const TRANSACTIONS: &str = "transactions";
 
 /// A worker takes about 3 kB of an answer, so this is 20,000 of one lifecycle.
 const ANSWER_CAP: Size = Size::from_bytes(64 << 20);
@@ -77,7 +84,7 @@ impl Prb {
     /// Peers come first: without a monitor there is nothing to ask. The chain says something of the network without it.
     fn part(&self, name: &'static str) -> Part {
         let (every, hangs_on): (_, &'static [&'static str]) = match name {
-            WORKERS => (self.target.workers_interval, &[PEERS]),
+            WORKERS | TRANSACTIONS => (self.target.workers_interval, &[PEERS]),
             INVENTORY => (self.target.inventory_interval, &[PEERS]),
             CHAIN => (self.target.chain_interval, &[]),
             PRUNTIMES if self.is_solo() => (self.target.pruntimes_interval(), &[]),
@@ -102,7 +109,9 @@ impl Prb {
 
     fn hear(&self, snapshot: &mut Snapshot, heard: Heard, now: Now) {
         snapshot.list(heard.peers, &self.target.lifecycles, &heard.gone, now);
+        snapshot.version = Some(self.door.version());
         match heard.said {
+            Said::Revision(revision) => snapshot.revision = Some(revision),
             Said::Providers(said) => snapshot.hear_providers(said, self.stale(PEERS), now),
             Said::Workers(said) => {
                 snapshot.hear_workers(said, self.stale(WORKERS), now);
@@ -174,10 +183,10 @@ impl Collector for Prb {
         let queues = (!self.target.queues.is_empty()).then_some(QUEUES);
         let chain = self.chain.as_ref().map(|_| CHAIN);
         let pruntimes = self.runtimes.as_ref().map(|_| PRUNTIMES);
-        let doors: &[_] = if self.is_solo() {
-            &[]
-        } else {
-            &[PEERS, WORKERS, INVENTORY]
+        let doors: &[_] = match self.door {
+            Door::Solo => &[],
+            Door::V3(_) => &[PEERS, WORKERS, INVENTORY, TRANSACTIONS],
+            Door::V2 { .. } | Door::V0(_) => &[PEERS, WORKERS, INVENTORY],
         };
         let parts = doors.iter().copied().chain(queues).chain(chain).chain(pruntimes);
         parts.map(|name| self.part(name)).collect()
@@ -194,6 +203,7 @@ impl Collector for Prb {
                 Ok(Reading::Heard(heard))
             }
             (INVENTORY, ..) => self.door.inventories(within).await.map(Reading::Heard),
+            (TRANSACTIONS, ..) => self.door.transactions().await.map(Reading::Transactions),
             (QUEUES, ..) => self.queues.read().await.map(Reading::Queues),
             (CHAIN, Some(chain), _) => {
                 let state = chain.read(&self.roster, within).await?;
@@ -215,6 +225,7 @@ impl Collector for Prb {
         snapshot.limits = self.target.thresholds.target();
         match reading {
             Reading::Heard(heard) => self.hear(snapshot, heard, now),
+            Reading::Transactions(transactions) => snapshot.transactions = Some(transactions),
             Reading::Queues(said) => snapshot.queues.absorb(said, now),
             Reading::Chain(state) => snapshot.chain.absorb(*state, now),
             Reading::Runtimes(round) => self.hear_pruntimes(snapshot, round, now),
@@ -225,6 +236,7 @@ impl Collector for Prb {
         match part.name {
             PEERS => snapshot.expire_peers(),
             WORKERS => snapshot.expire_workers(),
+            TRANSACTIONS => snapshot.transactions = None,
             QUEUES => snapshot.queues.expire(),
             CHAIN => snapshot.chain.expire(),
             PRUNTIMES => {
@@ -248,20 +260,19 @@ impl Collector for Prb {
     fn endpoints(target: &Target) -> Vec<(&'static str, Endpoint)> {
         // Of several none is the way: one that is off would keep the others from being asked.
         let alone = match target.solo.as_slice() {
-            [only] => Some(only.pruntime.clone()),
+            [only] => Some((PRUNTIMES, only.pruntime.clone())),
             _ => None,
         };
-        let doors = [(PEERS, &target.monitor), (CHAIN, &target.node), (PRUNTIMES, &alone)];
-        let named = doors
-            .into_iter()
-            .filter_map(|(part, endpoint)| Some((part, endpoint.clone()?)));
-        named.collect()
+        let doors = target.doors().map(|(_, endpoint)| (PEERS, endpoint.clone()));
+        let node = target.node.iter().map(|node| (CHAIN, node.clone()));
+        doors.chain(node).chain(alone).collect()
     }
 
     fn gist(snapshot: &Snapshot, _target: &Target, part: &Part, _now: Now) -> Result<String, String> {
         match part.name {
             PEERS => gist::peers(snapshot),
             WORKERS => gist::workers(snapshot),
+            TRANSACTIONS => gist::transactions(snapshot),
             QUEUES => queue::gist(&snapshot.queues),
             CHAIN => gist::chain(snapshot),
             PRUNTIMES => runtime::gist(&snapshot.runtimes),
@@ -270,13 +281,13 @@ impl Collector for Prb {
     }
 
     fn advice(fault: &Fault) -> Option<&'static str> {
-        advice(fault)
+        advice::advice(fault)
     }
 
     fn ad_hoc(text: &str, _here: &Here) -> Result<Target, String> {
         let endpoint: Endpoint = text.parse()?;
         let named = format!("prb-{}-{}", endpoint.host().replace(':', "-"), endpoint.port());
-        let target = Target::by_monitor(named.parse()?, endpoint);
+        let target = Target::by_door(named.parse()?, endpoint);
         match target.contradictions().pop() {
             Some((_, words)) => Err(words),
             None => Ok(target),
@@ -284,7 +295,7 @@ impl Collector for Prb {
     }
 
     async fn discover(_here: &Here, tools: &Tools) -> Discovery {
-        discover::discover(discover::USUAL_PORT, tools).await
+        discover::discover(discover::MONITOR_PORT, discover::MANAGER_PORT, tools).await
     }
 }
 
@@ -299,25 +310,4 @@ fn runtime_reader(target: &Target, tools: &Tools) -> Result<Option<runtime::Read
     let client = Pruntimes::new(&tools.upstream, fence, timeout)
         .map_err(|words| Fault::new(target.name.as_str(), PRUNTIMES, Why::Internal(words)))?;
     Ok(Some(runtime::Reader::new(client, timeout)))
-}
-
-fn advice(fault: &Fault) -> Option<&'static str> {
-    if on_chain::is_asked(fault) {
-        return on_chain::advice(fault);
-    }
-    match (&fault.why, fault.reason()) {
-        (Why::Unreachable(words), _) if words.contains("refused") => Some(
-            "Nothing listens there. Is the container of the monitor running (docker ps), and is its port 3000 \
-             published?",
-        ),
-        (Why::Status(418, _), _) => Some("That is PRB v3 (prb-wm), which has no /ptp/discover; it is not read yet."),
-        (_, Reason::NotFound) => Some(
-            "It has no /ptp/discover: is it a PRB v2 monitor (prb-monitor:next), or the older one of v0 \
-             (prb-monitor:latest)?",
-        ),
-        (_, Reason::Malformed) => {
-            Some("That is no PRB v2 monitor: its usual port is 3000; 4567 is arena, 8012 the data provider.")
-        }
-        _ => None,
-    }
 }

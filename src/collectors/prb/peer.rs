@@ -17,6 +17,11 @@ impl PeerId {
         }
     }
 
+    /// Of a process that has no such id: its place in its PRB.
+    pub(super) fn fixed(place: &'static str) -> Self {
+        Self(place.to_owned())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -41,6 +46,8 @@ pub enum Role {
     Lifecycle,
     /// None at all: workers without a PRB.
     Solo,
+    /// `prb-wm` of PRB v3: it does what lifecycles do, without a data provider.
+    WorkerManager,
 }
 
 impl Role {
@@ -50,12 +57,18 @@ impl Role {
             Self::DataProvider => "data_provider",
             Self::Lifecycle => "lifecycle",
             Self::Solo => "solo",
+            Self::WorkerManager => "worker_manager",
         }
     }
 
-    /// Whether it is what drives workers.
-    pub const fn has_workers(self) -> bool {
-        matches!(self, Self::Lifecycle | Self::Solo)
+    /// Whether its workers get their blocks from data providers, which are peers of their own.
+    pub const fn has_providers(self) -> bool {
+        matches!(self, Self::Lifecycle)
+    }
+
+    /// Whether it runs workers.
+    pub const fn runs_workers(self) -> bool {
+        matches!(self, Self::Lifecycle | Self::WorkerManager | Self::Solo)
     }
 }
 
@@ -71,4 +84,18 @@ pub struct Peer {
     pub bridge: String,
     /// Hash of the parachain's first block.
     pub chain: String,
+}
+
+impl Peer {
+    /// A process that is known by its place in its PRB alone, which has one of them.
+    pub(super) fn alone(place: &'static str, role: Role) -> Self {
+        Self {
+            id: PeerId::fixed(place),
+            role,
+            hostname: place.to_owned(),
+            address: String::new(),
+            bridge: String::new(),
+            chain: String::new(),
+        }
+    }
 }

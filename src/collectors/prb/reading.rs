@@ -8,6 +8,7 @@ use super::queue;
 use super::roster::Known;
 use super::runtime;
 use super::snapshot::Inventory;
+use super::v3::transactions::Transactions;
 use super::worker::{Provider, Worker};
 use crate::upstream::Fault;
 
@@ -19,6 +20,8 @@ pub enum Reading {
     Chain(Box<on_chain::State>),
     /// What pRuntimes said.
     Runtimes(runtime::Round),
+    /// Only of a worker manager.
+    Transactions(Transactions),
 }
 
 /// What the processes of a PRB said: which there are, and what each of those that were asked said.
@@ -29,11 +32,16 @@ pub struct Heard {
     pub said: Said,
 }
 
+/// What each peer that was asked said.
+pub type Each<T> = Vec<(PeerId, Result<T, Fault>)>;
+
 /// What the peers that a part is about said.
 pub enum Said {
-    Providers(Vec<(PeerId, Result<Provider, Fault>)>),
-    Workers(Vec<(PeerId, Result<Listed<Worker>, Fault>)>),
-    Inventories(Vec<(PeerId, Result<Inventory, Fault>)>),
+    /// A worker manager is there: the revision that it was built from.
+    Revision(String),
+    Providers(Each<Provider>),
+    Workers(Each<Listed<Worker>>),
+    Inventories(Each<Inventory>),
 }
 
 impl Said {
@@ -41,7 +49,7 @@ impl Said {
     pub fn known(&self) -> impl Iterator<Item = Known> {
         let said: &[_] = match self {
             Self::Workers(said) => said,
-            Self::Providers(_) | Self::Inventories(_) => &[],
+            Self::Revision(_) | Self::Providers(_) | Self::Inventories(_) => &[],
         };
         let lists = said.iter().filter_map(|(_, list)| list.as_ref().ok());
         lists.flat_map(|list| &list.rows).map(Known::of)

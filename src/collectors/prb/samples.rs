@@ -8,18 +8,25 @@ use super::peer::Role;
 use super::queue;
 use super::runtime;
 use super::snapshot::{Inventory, PeerView, Snapshot, Workers};
+use super::v3;
+use super::v3::transactions::{State, Transactions};
 use super::worker::{Provider, ProviderState, Status};
 use super::worker_samples::{self, Around};
 use crate::exposition::{Desc, Family, Page};
 
+static INFO: Desc<2> = Desc::info(
+    "phala_prb_info",
+    "Which PRB it is: v2 and v0 by their monitors, v3 by its worker manager, with the revision that this was built from (/wm/status).",
+    &["prb", "git_revision"],
+);
 static PEER_INFO: Desc<5> = Desc::info(
     "phala_prb_peer_info",
-    "A process of a PRB that the monitor lists; being listed does not mean being alive (/ptp/discover).",
+    "A process of a PRB that the monitor lists; being listed does not mean being alive (/ptp/discover). Of v3 the worker manager, of v0 its fetcher and its lifecycle manager.",
     &["peer", "role", "peer_id", "bridge_identity", "address"],
 );
 static PEER_UP: Desc<2> = Desc::gauge(
     "phala_prb_peer_up",
-    "1 if the last call to this process brought an answer (GetDataProviderInfo, GetWorkerStatus); 0 also when the monitor no longer lists it.",
+    "1 if the last call to this process brought an answer (GetDataProviderInfo, GetWorkerStatus; v3: /workers/status; v0: callOnlineFetcher, queryWorkerState); 0 also when the monitor no longer lists it.",
     &["peer", "role"],
 );
 static PROVIDER_STATE: Desc<2> = Desc::gauge(
@@ -73,7 +80,24 @@ static POOL_INFO: Desc<4> = Desc::info(
     &["lifecycle", "pool", "name", "sync_only"],
 );
 
+static TRANSACTIONS: Desc<2> = Desc::gauge(
+    "phala_prb_transactions_by_state",
+    "Transactions of a worker manager since it started, by state; where it has more than is read of its list, those that are over are counted among the newest only (v3: /tx/status).",
+    &["lifecycle", "state"],
+);
+static TRANSACTIONS_MADE: Desc<1> = Desc::counter(
+    "phala_prb_transactions_total",
+    "Transactions that a worker manager has made since it started (v3: /tx/status tx_count).",
+    &["lifecycle"],
+);
+static TRANSACTIONS_CUT: Desc<1> = Desc::gauge(
+    "phala_prb_transactions_cut",
+    "1 if the list of transactions, which is never trimmed, is longer than the 4 MiB that are read of it (v3: /tx/status).",
+    &["lifecycle"],
+);
+
 pub(super) const FAMILIES: &[&Family] = &[
+    INFO.family(),
     PEER_INFO.family(),
     PEER_UP.family(),
     PROVIDER_STATE.family(),
@@ -86,6 +110,9 @@ pub(super) const FAMILIES: &[&Family] = &[
     POOLS.family(),
     POOL_ENABLED.family(),
     POOL_INFO.family(),
+    TRANSACTIONS.family(),
+    TRANSACTIONS_MADE.family(),
+    TRANSACTIONS_CUT.family(),
     queue::FAMILIES[0],
     queue::FAMILIES[1],
     queue::FAMILIES[2],
@@ -139,6 +166,13 @@ pub(super) const FAMILIES: &[&Family] = &[
 
 pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
     chain_samples::samples(&snapshot.chain, page);
+    if let (Some(version), Some(_)) = (snapshot.version, &snapshot.listing) {
+        let revision = snapshot.revision.as_deref().unwrap_or_default();
+        page.add(&INFO, [version, revision], true);
+    }
+    if let Some(known) = &snapshot.transactions {
+        transactions(known, page);
+    }
     for view in snapshot.peers() {
         peer(view, snapshot.listing.is_some(), page);
         if let Some(seen) = &view.provider {
@@ -169,6 +203,14 @@ fn peer(view: &PeerView, listed: bool, page: &mut Page) {
     let labels = [label, role, peer.id.as_str(), &peer.bridge, &peer.address];
     page.add(&PEER_INFO, labels, listed.then_some(true));
     page.add(&PEER_UP, [label, role], view.up());
+}
+
+fn transactions(known: &Transactions, page: &mut Page) {
+    for state in State::ALL {
+        page.add(&TRANSACTIONS, [v3::PEER, state.label()], known.count(state));
+    }
+    page.add(&TRANSACTIONS_MADE, [v3::PEER], known.made);
+    page.add(&TRANSACTIONS_CUT, [v3::PEER], known.cut);
 }
 
 fn provider(label: &str, provider: &Provider, page: &mut Page) {

@@ -36,7 +36,8 @@ impl SessionState {
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    /// `None` for a state that this version does not know.
+    pub fn named(name: &str) -> Option<Self> {
         let bare = name.trim_start_matches("Worker").trim_start_matches("Mining");
         match bare {
             "Ready" => Some(Self::Ready),
@@ -130,17 +131,17 @@ impl Session {
         if !rest.0.is_empty() {
             return Err(format!("a session of {} bytes, not 97", bytes.len()));
         }
-        Ok(Self {
+        Ok(Self::from(Numbers {
             state,
-            v: Some(amount::fixed_point(v)),
-            ve: Some(amount::fixed_point(ve)),
-            v_updated: moment(u128::from(v_updated)),
+            v: Some(v),
+            ve: Some(ve),
+            v_updated: Some(v_updated.into()),
             p_initial: Some(p_initial.into()),
             p_instant: Some(p_instant.into()),
-            challenged: moment(u128::from(challenged)),
-            cool_down_started: started(state, Some(u128::from(cool_down))),
-            reward: Some(Plancks(reward)),
-        })
+            challenged: Some(challenged.into()),
+            cool_down: Some(cool_down.into()),
+            reward: Some(reward),
+        }))
     }
 
     fn or(self, other: Self) -> Self {
@@ -154,6 +155,35 @@ impl Session {
             challenged: self.challenged.or(other.challenged),
             cool_down_started: self.cool_down_started.or(other.cool_down_started),
             reward: self.reward.or(other.reward),
+        }
+    }
+}
+
+/// A session as the chain keeps it, also told by PRB v3: V as the bits of U64F64, the reward in plancks, times in seconds.
+pub struct Numbers {
+    pub state: Option<SessionState>,
+    pub v: Option<u128>,
+    pub ve: Option<u128>,
+    pub v_updated: Option<u128>,
+    pub p_initial: Option<u128>,
+    pub p_instant: Option<u128>,
+    pub challenged: Option<u128>,
+    pub cool_down: Option<u128>,
+    pub reward: Option<u128>,
+}
+
+impl From<Numbers> for Session {
+    fn from(numbers: Numbers) -> Self {
+        Self {
+            state: numbers.state,
+            v: numbers.v.map(amount::fixed_point),
+            ve: numbers.ve.map(amount::fixed_point),
+            v_updated: numbers.v_updated.and_then(moment),
+            p_initial: numbers.p_initial,
+            p_instant: numbers.p_instant,
+            challenged: numbers.challenged.and_then(moment),
+            cool_down_started: started(numbers.state, numbers.cool_down),
+            reward: numbers.reward.map(Plancks),
         }
     }
 }

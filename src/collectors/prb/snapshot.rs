@@ -1,6 +1,6 @@
 //! The picture of a PRB: its peers, each with what it last said, and what must be remembered between rounds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +10,14 @@ use super::label;
 use super::on_chain;
 use super::peer::{Peer, PeerId, Role};
 use super::queue;
-use super::reading::Listed;
+use super::reading::{Each, Listed};
 use super::roster::Known;
 use super::runtime;
 use super::solo;
 use super::symptoms::TargetLimits;
 use super::target::{Detail, Pick};
+use super::v3::transactions::Transactions;
+use super::watch::{Watch, furthest, watched};
 use super::worker::{Identity, Pool, Provider, Status, Worker};
 use crate::clock::Now;
 use crate::upstream::Fault;
@@ -39,6 +41,12 @@ pub struct Snapshot {
     pub runtimes: runtime::Picture,
     /// Workers without a PRB, as they are configured.
     pub(super) solo: Arc<[solo::Entry]>,
+    /// `v2` and the like; `None` before the first answer.
+    pub(super) version: Option<&'static str>,
+    /// What a worker manager was built from.
+    pub(super) revision: Option<String>,
+    /// Of a worker manager.
+    pub(super) transactions: Option<Transactions>,
 }
 
 /// What the monitor lists.
@@ -129,18 +137,6 @@ pub struct Row {
     pub watch: Watch,
 }
 
-/// Since when a worker is as it is. It begins anew when the worker was out of sight.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Watch {
-    /// When its block height was first seen as it is now.
-    pub height_since: Instant,
-    /// The data provider's height then.
-    pub provider_then: Option<u64>,
-    pub status_since: Instant,
-    /// Of its session, as PRB passes it on.
-    pub session_since: Instant,
-}
-
 /// What is configured in a lifecycle's database.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inventory {
@@ -154,7 +150,7 @@ impl Snapshot {
     }
 
     pub fn lifecycles(&self) -> impl Iterator<Item = &PeerView> {
-        self.peers().filter(|view| view.peer.role.has_workers())
+        self.peers().filter(|view| view.peer.role.runs_workers())
     }
 
     /// The data providers that a lifecycle can take blocks from: those of the same bridge and chain.
@@ -168,8 +164,14 @@ impl Snapshot {
         })
     }
 
-    /// What the workers of a lifecycle can be given: the height of the furthest provider.
+    /// What the workers of a lifecycle can be given: the height of the furthest provider. A worker manager has none, nor
+    /// have workers without a PRB: there it is the height of the furthest worker.
     pub fn provided(&self, lifecycle: &Peer) -> Option<u64> {
+        if !lifecycle.role.has_providers() {
+            let view = self.peers.get(&lifecycle.id)?;
+            let rows = &view.workers.as_ref()?.value.rows;
+            return furthest(rows.iter().map(|row| &row.worker));
+        }
         let heights = self
             .providers_of(lifecycle)
             .filter_map(|view| view.provider.as_ref()?.value.para.processed);
@@ -195,6 +197,25 @@ impl Snapshot {
             });
         let words: Vec<String> = words.collect();
         (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    /// Whether none of its workers gets new blocks although the node has `finalized` more, in words. `None` where it cannot
+    /// be told; where there are data providers, they are judged instead.
+    pub fn without_blocks(&self, lifecycle: &PeerView, finalized: Option<u64>) -> Option<Option<String>> {
+        if lifecycle.peer.role.has_providers() {
+            return None;
+        }
+        let seen = lifecycle.workers.as_ref()?;
+        let (finalized, height) = (finalized?, self.provided(&lifecycle.peer)?);
+        let rows = seen.value.rows.iter();
+        let there = rows.filter(|row| row.worker.heights.para_block == Some(height));
+        let since = there.map(|row| row.watch.height_since).max()?;
+        let stood = seen.at.monotonic.saturating_duration_since(since);
+        let behind = finalized.saturating_sub(height);
+        Some((stood >= self.limits.after && behind > self.limits.blocks).then(|| {
+            let stood = crate::values::Duration::from_secs(stood.as_secs());
+            format!("no worker has a block after {height} for {stood}, the node has finalized {behind} more")
+        }))
     }
 
     /// Whether workers of a lifecycle are in states that they do not get into for lack of blocks.
@@ -223,7 +244,7 @@ impl Snapshot {
         let missing = picks.iter().filter(|pick| !listed.iter().any(|peer| pick.means(peer)));
         self.listing = Some(Listing {
             peers: listed.len(),
-            lifecycles: listed.iter().filter(|peer| peer.role == Role::Lifecycle).count(),
+            lifecycles: listed.iter().filter(|peer| peer.role.runs_workers()).count(),
             missing: missing.map(Pick::shown).collect(),
         });
         for peer in listed {
@@ -269,7 +290,7 @@ impl Snapshot {
     }
 
     /// What each data provider said. What is older than `stale` is dropped.
-    pub(super) fn hear_providers(&mut self, said: Vec<(PeerId, Result<Provider, Fault>)>, stale: Duration, now: Now) {
+    pub(super) fn hear_providers(&mut self, said: Each<Provider>, stale: Duration, now: Now) {
         for (id, outcome) in said {
             if let Some(view) = self.peers.get_mut(&id) {
                 let heard = view.called(outcome, now);
@@ -286,16 +307,15 @@ impl Snapshot {
     }
 
     /// What each lifecycle said of its workers. What is older than `stale` is dropped.
-    pub(super) fn hear_workers(
-        &mut self,
-        said: Vec<(PeerId, Result<Listed<Worker>, Fault>)>,
-        stale: Duration,
-        now: Now,
-    ) {
+    pub(super) fn hear_workers(&mut self, said: Each<Listed<Worker>>, stale: Duration, now: Now) {
         for (id, outcome) in said {
             let provided = self.peers.get(&id).and_then(|view| self.provided(&view.peer));
             let Some(view) = self.peers.get_mut(&id) else { continue };
             if let Some(heard) = view.called(outcome, now) {
+                let provided = match view.peer.role {
+                    Role::WorkerManager => furthest(heard.value.rows.iter()),
+                    _ => provided,
+                };
                 let workers = watched(heard.value, view.workers.as_ref(), provided, now);
                 view.workers = Some(Seen {
                     value: Arc::new(workers),
@@ -310,12 +330,7 @@ impl Snapshot {
 
     /// What is configured in each lifecycle; a call that failed leaves what was known. It does not say whether the
     /// peer is up: the other calls do, and more often.
-    pub(super) fn hear_inventories(
-        &mut self,
-        said: Vec<(PeerId, Result<Inventory, Fault>)>,
-        stale: Duration,
-        now: Now,
-    ) {
+    pub(super) fn hear_inventories(&mut self, said: Each<Inventory>, stale: Duration, now: Now) {
         for (id, outcome) in said {
             if let (Some(view), Ok(inventory)) = (self.peers.get_mut(&id), outcome) {
                 view.inventory = Some(Seen {
@@ -331,6 +346,7 @@ impl Snapshot {
 
     pub(super) fn expire_peers(&mut self) {
         self.listing = None;
+        self.revision = None;
         for view in self.peers.values_mut() {
             view.provider = None;
             if view.peer.role == Role::DataProvider {
@@ -342,7 +358,7 @@ impl Snapshot {
     pub(super) fn expire_workers(&mut self) {
         for view in self.peers.values_mut() {
             view.workers = None;
-            if view.peer.role.has_workers() {
+            if view.peer.role.runs_workers() {
                 view.call = None;
             }
         }
@@ -376,41 +392,6 @@ fn drop_old<T>(seen: &mut Option<Seen<T>>, stale: Duration, now: Now) {
         .is_some_and(|seen| now.monotonic.duration_since(seen.at.monotonic) >= stale)
     {
         *seen = None;
-    }
-}
-
-/// The workers with what is remembered of each from the round before.
-fn watched(listed: Listed<Worker>, before: Option<&Seen<Arc<Workers>>>, provided: Option<u64>, now: Now) -> Workers {
-    let before = before.map_or(&[][..], |seen| &seen.value.rows);
-    let before: HashMap<&str, &Row> = before
-        .iter()
-        .map(|row| (row.worker.identity.uuid.as_str(), row))
-        .collect();
-    let labels = label::workers(&listed.rows);
-    let rows = listed.rows.into_iter().zip(labels).map(|(mut worker, label)| {
-        worker.message = worker.message.dated(now.wall);
-        let before = before.get(worker.identity.uuid.as_str());
-        let watch = Watch::next(&worker, before.copied(), provided, now);
-        Row { label, worker, watch }
-    });
-    Workers {
-        rows: rows.collect(),
-        duplicates: listed.duplicates,
-    }
-}
-
-impl Watch {
-    fn next(worker: &Worker, before: Option<&Row>, provided: Option<u64>, now: Now) -> Self {
-        let same_height = before.filter(|row| row.worker.heights.para_block == worker.heights.para_block);
-        let session = |worker: &Worker| worker.info.session.and_then(|session| session.state);
-        let same_session = before.filter(|row| session(&row.worker) == session(worker));
-        let same_status = before.filter(|row| row.worker.status == worker.status);
-        Self {
-            height_since: same_height.map_or(now.monotonic, |row| row.watch.height_since),
-            provider_then: same_height.and_then(|row| row.watch.provider_then).or(provided),
-            status_since: same_status.map_or(now.monotonic, |row| row.watch.status_since),
-            session_since: same_session.map_or(now.monotonic, |row| row.watch.session_since),
-        }
     }
 }
 

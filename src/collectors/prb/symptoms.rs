@@ -121,7 +121,8 @@ pub(super) struct TargetLimits {
 pub static PEER_DOWN: Symptom = Symptom {
     name: "prb_peer_down",
     meaning: "A data provider or lifecycle does not answer through the monitor, or the monitor lists no lifecycle (or not \
-              one that is configured). The monitor finds peers every 20 s, and never forgets one while it runs.",
+              one that is configured). The monitor finds peers every 20 s, and never forgets one while it runs. In v3 \
+              the worker manager does not answer for its workers.",
     advice: "Is the container of that process running, and does its log say why not? If it is, restart the monitor; \
              its list is empty for some 20 s then. A lifecycle in configuration mode does not answer about workers.",
     thresholds: &[],
@@ -152,10 +153,23 @@ pub static TARGET_STALE: Symptom = Symptom {
     ],
     takes_time: true,
 };
+pub static WITHOUT_BLOCKS: Symptom = Symptom {
+    name: "workers_without_blocks",
+    meaning: "No worker of a worker manager (PRB v3), or none without a PRB, has had a new block for \
+              `provider_target_stale_after` (1m) although the node has finalized more than \
+              `provider_target_stale_blocks` (5) beyond the furthest. Needs the node as a target that this one depends on.",
+    advice: "PRB v3: does prb-wm reach its data sources (ds.yml), and what does its log say? Without a PRB: do the pherry \
+             containers run, and are they connected to the node that goes on? Restarting workers helps nothing.",
+    thresholds: &[
+        "prb.thresholds.provider_target_stale_after",
+        "prb.thresholds.provider_target_stale_blocks",
+    ],
+    takes_time: true,
+};
 pub static WORKER_LAGGING: Symptom = Symptom {
     name: "worker_lagging",
     meaning: "A worker that follows the chain is more than `worker_lag_blocks` (10, the window for a heartbeat) behind \
-              its data provider: it will turn unresponsive.",
+              its data provider, in v3 behind the furthest worker: it will turn unresponsive.",
     advice: "Is its machine overloaded or its network slow? If the height does not rise at all, worker_silent_stall \
              follows.",
     thresholds: &["prb.thresholds.worker_lag_blocks"],
@@ -173,10 +187,11 @@ pub static WORKER_STALLED: Symptom = Symptom {
 };
 pub(super) static WORKER_ERROR: Symptom = Symptom {
     name: "worker_error",
-    meaning: "The worker is in the error state (S_ERROR), which it does not leave by itself.",
+    meaning: "The worker is in the error state (S_ERROR, in v3 HasError), which it does not leave by itself; in v3 it does \
+              when pRuntime answers again, unless the message says `Need Restart Manually` (kind needs_restart).",
     advice: "The message says what failed. Connection refused or unreachable: the machine or the container is down. \
-             BlockNumberMismatch or a timeout: restart the worker in PRB. Assigned to another pool: a restart is \
-             useless, correct the pool.",
+             BlockNumberMismatch, a timeout or `Need Restart Manually`: restart the worker in PRB. Assigned to another \
+             pool: a restart is useless, correct the pool.",
     thresholds: &[],
     takes_time: false,
 };

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::discover;
 use super::peer::Peer;
 use super::queue::Entry;
 use super::runtime;
@@ -11,8 +12,7 @@ use super::symptoms::Thresholds;
 use crate::collectors::TargetConfig;
 use crate::values::{Duration, Endpoint, Name, Scheme};
 
-/// A PRB by its monitor: every data provider and lifecycle that the monitor knows, with their pools and workers. Or workers
-/// without a PRB.
+/// A PRB: by its monitor every data provider and lifecycle that the monitor knows, with their pools and workers; or the worker manager of v3, the monitor of v0; or workers without a PRB.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
@@ -30,6 +30,14 @@ pub struct Target {
     /// The monitor of PRB v2 (`prb-monitor:next`): http or https. Usual port 3000.
     #[schemars(example = &"http://127.0.0.1:3000")]
     pub monitor: Option<Endpoint>,
+    /// In place of `monitor`, the worker manager of PRB v3 (`prb-wm`): http or https. Usual port 3001.
+    #[serde(default)]
+    #[schemars(example = &"http://127.0.0.1:3001", extend("x-off" = true))]
+    pub worker_manager: Option<Endpoint>,
+    /// In place of `monitor`, the monitor of PRB v0 (`prb-monitor:latest`): http or https. Usual port 3000.
+    #[serde(default)]
+    #[schemars(example = &"http://127.0.0.1:3000", extend("x-off" = true))]
+    pub legacy_monitor: Option<Endpoint>,
     /// In place of a monitor: workers without a PRB, each driven by a pherry, by the addresses of their pRuntimes. Usual port 8000.
     #[serde(default)]
     #[schemars(example = serde_json::json!([{"name": "solo-1", "pruntime": "http://10.0.0.31:8000"}]), extend("x-off" = true))]
@@ -45,7 +53,7 @@ pub struct Target {
     /// `full` shows every worker by itself, with at most 30 series each; `summary` shows counts and the worst workers only, for more than about 5,000.
     #[serde(default)]
     pub detail: Detail,
-    /// How often the monitor and the data providers are asked. At least 1s.
+    /// How often the monitor and the data providers, or the worker manager itself, are asked. At least 1s.
     #[serde(default = "default_interval")]
     pub interval: Duration,
     /// How often every lifecycle is asked for its workers; one call each.
@@ -57,7 +65,7 @@ pub struct Target {
     /// How often the node is asked about the workers; a call for every 60 of them, and some ten more.
     #[serde(default = "default_chain_interval")]
     pub chain_interval: Duration,
-    /// After which a single call is given up; shorter than `interval`. The monitor takes 0.3s for one, and 30s for a peer that hangs.
+    /// After which a single call is given up; shorter than `interval`. The monitor takes 0.3s for one, and 30s for a peer that hangs; that of v0 says after 5s that nobody answered.
     #[serde(default = "default_timeout")]
     pub timeout: Duration,
     /// Trade queues to be watched: the Redis of each trader, without a password. None given, their depth is not known.
@@ -145,13 +153,21 @@ impl Target {
         self.pruntimes.clone().unwrap_or_default().interval
     }
 
-    /// A PRB of which nothing but the monitor is known.
-    pub fn by_monitor(name: Name, monitor: Endpoint) -> Self {
+    /// A PRB of which nothing but its door is known: on the usual port of PRB v3 a worker manager, else a monitor of v2.
+    pub fn by_door(name: Name, endpoint: Endpoint) -> Self {
+        let v3 = endpoint.port() == discover::MANAGER_PORT;
+        let (monitor, worker_manager) = if v3 {
+            (None, Some(endpoint))
+        } else {
+            (Some(endpoint), None)
+        };
         Self {
             name,
             farm: None,
             depends_on: None,
-            monitor: Some(monitor),
+            monitor,
+            worker_manager,
+            legacy_monitor: None,
             solo: Vec::new(),
             node: None,
             lifecycles: Vec::new(),
@@ -165,6 +181,56 @@ impl Target {
             pruntimes: None,
             thresholds: Thresholds::default(),
         }
+    }
+}
+
+impl Target {
+    /// The doors that are named, each with its key. There must be one.
+    pub(super) fn doors(&self) -> impl Iterator<Item = (&'static str, &Endpoint)> {
+        let keys = [
+            ("monitor", &self.monitor),
+            ("worker_manager", &self.worker_manager),
+            ("legacy_monitor", &self.legacy_monitor),
+        ];
+        keys.into_iter().filter_map(|(key, door)| Some((key, door.as_ref()?)))
+    }
+
+    fn wrong_doors(&self) -> Vec<(&'static str, String)> {
+        let mut wrong = Vec::new();
+        let doors: Vec<_> = self.doors().collect();
+        match doors.as_slice() {
+            [] if self.solo.is_empty() => wrong.push((
+                "",
+                "it names no `monitor`, nor `worker_manager` (PRB v3), `legacy_monitor` (v0) or `solo`; give its \
+                 address, like http://10.0.0.9:3000"
+                    .to_owned(),
+            )),
+            [] => wrong.extend(solo::contradictions(&self.solo)),
+            [(key, _)] if !self.solo.is_empty() => {
+                let words =
+                    format!("either `{key}` or `solo`: what a PRB drives and what a pherry drives are two targets");
+                wrong.push(("solo", words));
+            }
+            [_] => {}
+            [(first, _), (second, _), ..] => {
+                let words = format!("one PRB has either `{first}` or `{second}`; a second PRB is a target of its own");
+                wrong.push((*second, words));
+            }
+        }
+        let websocket = |door: &&(&str, &Endpoint)| !matches!(door.1.scheme(), Scheme::Http | Scheme::Https);
+        for (key, _) in doors.iter().filter(websocket) {
+            let what = if *key == "worker_manager" {
+                "a worker manager"
+            } else {
+                "a monitor"
+            };
+            wrong.push((*key, format!("{what} speaks http or https, no websocket")));
+        }
+        if self.monitor.is_none() && !self.lifecycles.is_empty() && !doors.is_empty() {
+            let words = "only a `monitor` has several; this PRB has one that is always read".to_owned();
+            wrong.push(("lifecycles", words));
+        }
+        wrong
     }
 }
 
@@ -190,22 +256,7 @@ impl TargetConfig for Target {
     }
 
     fn contradictions(&self) -> Vec<(&'static str, String)> {
-        let mut wrong = Vec::new();
-        match &self.monitor {
-            None if self.solo.is_empty() => wrong.push((
-                "",
-                "it names no `monitor`; give its address, like http://10.0.0.9:3000".to_owned(),
-            )),
-            None => wrong.extend(solo::contradictions(&self.solo)),
-            Some(_) if !self.solo.is_empty() => wrong.push((
-                "solo",
-                "either a `monitor` or `solo`: what a PRB drives and what a pherry drives are two targets".to_owned(),
-            )),
-            Some(monitor) if !matches!(monitor.scheme(), Scheme::Http | Scheme::Https) => {
-                wrong.push(("monitor", "a monitor speaks http or https, no websocket".to_owned()));
-            }
-            Some(_) => {}
-        }
+        let mut wrong = self.wrong_doors();
         let mut names: Vec<&Name> = self.queues.iter().map(|queue| &queue.name).collect();
         names.sort();
         if let Some(twice) = names

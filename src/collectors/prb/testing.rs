@@ -16,7 +16,9 @@ use super::session::{Session, SessionState};
 use super::snapshot::{Inventory, Snapshot};
 use super::symptoms::Thresholds;
 use super::v2::answers;
+use super::v3::transactions::Transactions;
 use super::worker::{Heights, Identity, Provider, ProviderState, Stages, Status, Worker};
+use super::{v0, v3};
 use crate::clock::{Now, UnixTime};
 use crate::collectors::TargetView;
 use crate::upstream::{Fault, QueueDepth, Why};
@@ -27,6 +29,12 @@ pub(super) const STALE: Duration = Duration::from_secs(90);
 pub(super) fn recorded(name: &str) -> Vec<u8> {
     let room = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/collectors/prb/fixtures/v2");
     std::fs::read(room.join(format!("{name}.json"))).unwrap()
+}
+
+/// An answer of another version, written after its types.
+pub(super) fn made_up(version: &str, name: &str) -> Vec<u8> {
+    let room = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/collectors/prb/fixtures");
+    std::fs::read(room.join(version).join(format!("{name}-made-up.json"))).unwrap()
 }
 
 pub(crate) fn at(start: Instant, seconds: u64) -> Now {
@@ -143,6 +151,14 @@ pub(super) fn bound(state: SessionState) -> OnChain {
     }
 }
 
+/// A round of a worker manager, which has no data provider.
+pub(crate) fn managed(snapshot: &mut Snapshot, workers: Vec<Worker>, now: Now) {
+    let manager = peer("Qmmanager", Role::WorkerManager, "worker-manager");
+    let id = manager.id.clone();
+    snapshot.list(vec![manager], &[], &fault(), now);
+    snapshot.hear_workers(vec![(id, Ok(rows(workers)))], STALE, now);
+}
+
 /// The recorded PRB: a provider and four lifecycles, of which the third has eleven workers, the others none.
 pub(super) fn recorded_prb(now: Now) -> Snapshot {
     let mut snapshot = Snapshot::default();
@@ -166,6 +182,44 @@ pub(super) fn recorded_prb(now: Now) -> Snapshot {
     };
     snapshot.hear_inventories(vec![(ids[2].clone(), Ok(inventory))], STALE, now);
     snapshot.queues.absorb(queued(), now);
+    snapshot
+}
+
+/// A PRB v3 with ten workers, of which one is disabled.
+pub(super) fn manager_prb(now: Now) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    snapshot.version = Some("v3");
+    snapshot.revision = v3::answers::revision(&made_up("v3", "wm_status")).ok();
+    let id = PeerId::fixed(v3::PEER);
+    snapshot.list(vec![Peer::alone(v3::PEER, Role::WorkerManager)], &[], &fault(), now);
+    let workers = v3::answers::workers(&made_up("v3", "workers_status-2024")).unwrap();
+    snapshot.hear_workers(vec![(id.clone(), Ok(workers))], STALE, now);
+    let inventory = v3::answers::inventory(&made_up("v3", "wm_config-GetAllPoolsWithWorkers")).unwrap();
+    snapshot.hear_inventories(vec![(id, Ok(inventory))], STALE, now);
+    let listed =
+        br#"{"tx_count":7,"running_txs":[],"pending_txs":[{"state":"Pending"}],"past_txs":[{"state":"Running"},
+        {"state":{"Error":{"message":"Tx timed out!"}}},{"state":{"Success":{}}},{"state":{"Success":{}}}]}"#;
+    snapshot.transactions = Some(Transactions::read(listed, false).unwrap());
+    snapshot
+}
+
+/// A PRB v0 with three workers that are loaded, of five.
+pub(super) fn legacy_prb(now: Now) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    snapshot.version = Some("v0");
+    let peers = vec![
+        Peer::alone("fetch", Role::DataProvider),
+        Peer::alone("lifecycle", Role::Lifecycle),
+    ];
+    snapshot.list(peers, &[], &fault(), now);
+    let provider = v0::answers::provider(&made_up("v0", "callOnlineFetcher")).unwrap();
+    snapshot.hear_providers(vec![(PeerId::fixed("fetch"), Ok(provider))], STALE, now);
+    let inventory = v0::answers::inventory(&made_up("v0", "callOnlineLifecycleManager")).unwrap();
+    let states = v0::answers::worker_states(&made_up("v0", "queryWorkerState")).unwrap();
+    let workers = v0::answers::joined(states, &inventory.workers.rows);
+    let id = PeerId::fixed("lifecycle");
+    snapshot.hear_workers(vec![(id.clone(), Ok(workers))], STALE, now);
+    snapshot.hear_inventories(vec![(id, Ok(inventory))], STALE, now);
     snapshot
 }
 

@@ -93,14 +93,17 @@ pub(super) fn cut(text: Option<String>) -> String {
     text.map_or_else(String::new, |text| text.chars().take(LONGEST_TEXT).collect())
 }
 
-/// The parser's own words may repeat a part of the answer, which may be a secret.
+/// The whole of an answer.
 pub(super) fn from_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, Why> {
-    serde_json::from_slice(json).map_err(|e| {
-        let what = match e.classify() {
-            Category::Data => "JSON of another shape",
-            Category::Eof => "JSON that ends too early",
-            Category::Syntax | Category::Io => "no JSON",
-        };
-        Why::malformed(format!("{what} (line {}, column {})", e.line(), e.column()))
-    })
+    serde_json::from_slice(json).map_err(|e| unreadable(&e))
+}
+
+/// Without the parser's own words: they may repeat a part of the answer, which may be a secret.
+pub(super) fn unreadable(error: &serde_json::Error) -> Why {
+    let what = match error.classify() {
+        Category::Data => "JSON of another shape",
+        Category::Eof => "JSON that ends too early",
+        Category::Syntax | Category::Io => "no JSON",
+    };
+    Why::malformed(format!("{what} (line {}, column {})", error.line(), error.column()))
 }

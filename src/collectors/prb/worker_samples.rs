@@ -49,7 +49,7 @@ pub(super) static RELAY_HEADER: Desc<3> = Desc::gauge(
 );
 pub(super) static LAG: Desc<3> = Desc::gauge(
     "phala_worker_para_lag_blocks",
-    "Parachain blocks that the data provider has and the worker has not; only while the worker synchronises or follows (GetDataProviderInfo, GetWorkerStatus).",
+    "Parachain blocks that the data provider has and the worker has not, in v3 those that the furthest worker has; only while the worker synchronises or follows (GetDataProviderInfo, GetWorkerStatus).",
     &["lifecycle", "pool", "worker"],
 );
 pub(super) static MESSAGE_TIME: Desc<3> = Desc::gauge(

@@ -4,7 +4,7 @@ use super::super::{judge, testing};
 use crate::collectors::phala::Chain;
 use crate::collectors::prb::Snapshot;
 use crate::collectors::prb::message::Message;
-use crate::collectors::prb::testing::{at, round, view, worker};
+use crate::collectors::prb::testing::{at, managed, round, view, worker};
 use crate::collectors::prb::worker::{Status, Worker};
 use crate::collectors::{Link, TargetView};
 use crate::exposition::{Format, Page, write_families};
@@ -187,4 +187,35 @@ fn a_provider_that_was_asked_a_moment_ago_is_not_stale() {
         &["node-1"],
     );
     assert_eq!(judged.found, [vec![], vec![]]);
+}
+
+#[test]
+fn workers_that_have_no_provider_are_compared_with_the_node() {
+    let start = Instant::now();
+    let manager = |rounds: &[(u64, u64)]| {
+        let mut snapshot = Snapshot::default();
+        for (seconds, height) in rounds {
+            let workers = vec![active(1, *height), active(2, *height)];
+            managed(&mut snapshot, workers, at(start, *seconds));
+        }
+        view("prb-1", snapshot, at(start, 600))
+    };
+    // The node ends at 150.
+    let judged = |prb: TargetView| judged(vec![node(start, "node-1", true, true), prb], &["node-1"]);
+    let stopped = judged(manager(&[(500, 100), (600, 100)]));
+    let expected = ("workers_without_blocks", "worker-manager".to_owned());
+    assert_eq!(stopped.found, [vec![], vec![expected]]);
+    assert!(
+        stopped.evidence.contains("no worker has a block after 100 for 1m40s"),
+        "{}",
+        stopped.evidence
+    );
+    assert!(
+        stopped.page.contains(r#"worker="w1",link="lifecycle"} 1"#),
+        "{}",
+        stopped.page
+    );
+    for well in [[(500, 100), (590, 101)], [(500, 148), (600, 148)]] {
+        assert_eq!(judged(manager(&well)).found, [vec![], vec![]]);
+    }
 }

@@ -18,7 +18,7 @@ const MOST_AT_ONCE: usize = 32;
 /// A pRuntime answers within milliseconds. Whoever takes longer waits beside the others from then on.
 const PROMPT: Duration = Duration::from_millis(250);
 /// So many connections at most, those that wait included. A machine that is off holds one until its time is up.
-const MOST_CONNECTIONS: usize = 256;
+const MOST_CONNECTIONS: usize = 512;
 /// More pRuntimes than this are in no network: a list that is longer was made up.
 const MOST_PRUNTIMES: usize = 40_000;
 
@@ -106,6 +106,10 @@ impl Reader {
         // The semaphore is never closed.
         let mut place = timeout_at(last_call, prompt.acquire()).await.ok()?.ok();
         let asked = Instant::now();
+        // A place that is free is given even when the time is over.
+        if asked >= last_call {
+            return None;
+        }
         let call = self.ask(endpoint, asked + patience, patience);
         tokio::pin!(call);
         let outcome = tokio::select! {

@@ -4,7 +4,7 @@ use super::super::amount::Plancks;
 use super::super::on_chain::{Account, OnChain, Operator, PublicKey};
 use super::super::session::{Session, SessionState};
 use super::super::target::Detail;
-use super::super::testing::{at, bound, chain, recorded_prb, round, worker};
+use super::super::testing::{at, bound, chain, legacy_prb, manager_prb, recorded_prb, round, worker};
 use super::*;
 use crate::clock::UnixTime;
 use crate::exposition::golden;
@@ -61,6 +61,31 @@ fn the_chains_word_stands_before_that_of_prb() {
     );
     snapshot.chain.expire();
     assert!(!page(&snapshot).contains("phala_chain_"));
+}
+
+#[test]
+fn a_worker_manager_shows_the_same_families() {
+    let snapshot = manager_prb(at(Instant::now(), 0));
+    golden::check(&format!("{ROOM}/worker-manager.prom"), &page(&snapshot));
+}
+
+#[test]
+fn an_old_monitor_shows_the_same_families_and_no_keystore() {
+    let snapshot = legacy_prb(at(Instant::now(), 0));
+    let shown = page(&snapshot);
+    golden::check(&format!("{ROOM}/legacy-monitor.prom"), &shown);
+    assert!(!shown.contains("SIMFARM-SECRET-KEYSTORE"));
+}
+
+#[test]
+fn of_a_list_of_transactions_that_was_cut_off_the_rest_is_unknown() {
+    let mut snapshot = manager_prb(at(Instant::now(), 0));
+    let beginning = br#"{"tx_count":7,"running_txs":[],"pending_txs":[{"state"#;
+    snapshot.transactions = Some(Transactions::read(beginning, true).unwrap());
+    let shown = page(&snapshot);
+    assert!(shown.contains("phala_prb_transactions_total{target=\"prb-1\",lifecycle=\"worker-manager\"} 7\n"));
+    assert!(shown.contains("phala_prb_transactions_cut{target=\"prb-1\",lifecycle=\"worker-manager\"} 1\n"));
+    assert!(!shown.contains("phala_prb_transactions_by_state{"), "{shown}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::super::reading::Reading;
 use super::super::runtime::Statistics;
 use super::super::target::Target;
 use super::super::testing::at;
-use super::super::{Prb, samples};
+use super::super::{Prb, Snapshot, samples};
 use super::*;
 use crate::clock::Now;
 use crate::collectors::{Collector as _, TargetConfig as _, Tools};
@@ -59,7 +59,7 @@ fn down() -> Outcome {
     Outcome::Failed(Fault::new("http://10.0.0.33:8000", "/get_info", why))
 }
 
-fn page(snapshot: &<Prb as crate::collectors::Collector>::Snapshot) -> String {
+fn page(snapshot: &Snapshot) -> String {
     let mut page = Page::new(&[("target", "solo")]);
     samples::samples(snapshot, &mut page);
     golden::rendered(samples::FAMILIES, page)
@@ -76,7 +76,7 @@ fn workers_without_a_prb_have_the_same_families() {
     assert_eq!(parts, [("pruntimes", 0)]);
     assert!(target.contradictions().is_empty());
     let now = at(Instant::now(), 0);
-    let mut snapshot = Default::default();
+    let mut snapshot = Snapshot::default();
     let outcomes = [told(info(true, true), now), told(info(true, false), now), down()];
     prb.absorb(&mut snapshot, round(outcomes), now);
     golden::check("src/collectors/prb/golden/solo.prom", &page(&snapshot));
@@ -99,7 +99,7 @@ fn workers_without_a_prb_have_the_same_families() {
 async fn those_that_answer_enter_the_roster() {
     let (prb, _) = farm();
     let now = at(Instant::now(), 0);
-    let mut snapshot = Default::default();
+    let mut snapshot = Snapshot::default();
     let outcomes = [told(info(true, true), now), told(info(false, false), now), down()];
     prb.absorb(&mut snapshot, round(outcomes), now);
     let known = prb.roster.known().await;
@@ -111,7 +111,7 @@ async fn those_that_answer_enter_the_roster() {
 fn a_silent_one_has_no_state_and_all_goes_when_it_is_stale() {
     let (prb, _) = farm();
     let start = Instant::now();
-    let mut snapshot = Default::default();
+    let mut snapshot = Snapshot::default();
     let well = |now| told(info(true, true), now);
     let now = at(start, 0);
     prb.absorb(&mut snapshot, round([well(now), well(now), well(now)]), now);

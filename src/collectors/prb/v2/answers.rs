@@ -8,15 +8,11 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::collectors::prb::amount::Plancks;
-use crate::collectors::prb::message::Message;
 use crate::collectors::prb::peer::{Peer, PeerId, Role};
 use crate::collectors::prb::reading::Listed;
-use crate::collectors::prb::session::Info;
-use crate::collectors::prb::wire::{Height, Number, cut, from_json, shown};
-use crate::collectors::prb::worker::{
-    Heights, Identity, Pool, Provider, ProviderState, Stages, Status, UNBOUND, Worker,
-};
+use crate::collectors::prb::rows::{Loaded, Stored, StoredPool};
+use crate::collectors::prb::wire::{Height, cut, from_json};
+use crate::collectors::prb::worker::{Identity, Pool, Provider, ProviderState, Stages, Worker};
 use crate::upstream::Why;
 
 /// `/ptp/discover`. Peers without a sound id are left out.
@@ -111,68 +107,16 @@ pub fn worker_states(json: &[u8]) -> Result<Listed<Worker>, Why> {
     Ok(Listed::of(rows, |worker| worker.identity.uuid.clone()))
 }
 
-/// Made of each state as soon as it is read: their texts together are several times as long as what is kept of them.
-#[derive(Deserialize)]
-#[serde(from = "State")]
-struct Loaded(Option<Worker>);
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct State {
-    status: Option<String>,
-    parent_header_synched_to: Height,
-    para_header_synched_to: Height,
-    para_block_dispatched_to: Height,
-    worker: Option<WireWorker>,
-    public_key: Option<String>,
-    last_message: Option<String>,
-    #[serde(alias = "minerAccountId")]
-    worker_account_id: Option<String>,
-    #[serde(alias = "minerInfoJson")]
-    session_info_json: Option<String>,
-}
-
-impl From<State> for Loaded {
-    fn from(state: State) -> Self {
-        let Some(identity) = state.worker.and_then(WireWorker::identity) else {
-            return Self(None);
-        };
-        Self(Some(Worker {
-            identity,
-            status: status(state.status.as_deref()),
-            heights: Heights {
-                relay_header: state.parent_header_synched_to.0,
-                para_header: state.para_header_synched_to.0,
-                para_block: state.para_block_dispatched_to.0,
-            },
-            public_key: shown(state.public_key),
-            account: shown(state.worker_account_id).filter(|account| account != UNBOUND),
-            message: Message::read(&state.last_message.unwrap_or_default()),
-            info: Info::read(&state.session_info_json.unwrap_or_default()).unwrap_or_default(),
-        }))
-    }
-}
-
 /// `ListWorker`: what is configured, also what is disabled.
 pub fn workers(json: &[u8]) -> Result<Listed<Identity>, Why> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Wire {
-        workers: Vec<Stored>,
+        workers: Vec<Stored<false>>,
     }
     let wire: Wire = data(json)?;
     let rows = wire.workers.into_iter().map(|Stored(identity)| identity);
     Ok(Listed::of(rows, |identity| identity.uuid.clone()))
-}
-
-#[derive(Deserialize)]
-#[serde(from = "WireWorker")]
-struct Stored(Option<Identity>);
-
-impl From<WireWorker> for Stored {
-    fn from(worker: WireWorker) -> Self {
-        Self(worker.identity())
-    }
 }
 
 /// `ListPool`.
@@ -180,64 +124,10 @@ pub fn pools(json: &[u8]) -> Result<Vec<Pool>, Why> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Wire {
-        pools: Vec<WirePool>,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    struct WirePool {
-        pid: Number,
-        name: Option<String>,
-        enabled: Option<bool>,
-        sync_only: Option<bool>,
+        pools: Vec<StoredPool<false>>,
     }
     let wire: Wire = data(json)?;
-    let pools = wire.pools.into_iter().map(|pool| Pool {
-        number: pool.pid.pool(),
-        name: cut(pool.name),
-        enabled: pool.enabled.unwrap_or_default(),
-        sync_only: pool.sync_only.unwrap_or_default(),
-    });
-    Ok(pools.collect())
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct WireWorker {
-    uuid: Option<String>,
-    pid: Number,
-    name: Option<String>,
-    endpoint: Option<String>,
-    enabled: Option<bool>,
-    stake: Number,
-    sync_only: Option<bool>,
-}
-
-impl WireWorker {
-    fn identity(self) -> Option<Identity> {
-        Some(Identity {
-            uuid: shown(self.uuid)?,
-            name: shown(self.name)?,
-            pool: self.pid.pool(),
-            endpoint: cut(self.endpoint),
-            stake: self.stake.0.map(Plancks),
-            enabled: self.enabled.unwrap_or_default(),
-            sync_only: self.sync_only.unwrap_or_default(),
-        })
-    }
-}
-
-fn status(name: Option<&str>) -> Status {
-    match name {
-        Some("S_IDLE") => Status::Idle,
-        Some("S_STARTING") => Status::Starting,
-        Some("S_SYNCHING") => Status::Syncing,
-        Some("S_SYNCHED") => Status::Synced,
-        Some("S_PRE_ACTIVE" | "S_PRE_MINING") => Status::PreActive,
-        Some("S_ACTIVE" | "S_MINING") => Status::Active,
-        Some("S_KICKED") => Status::Kicked,
-        Some("S_ERROR") => Status::Error,
-        _ => Status::Unknown,
-    }
+    Ok(wire.pools.into_iter().map(|StoredPool(pool)| pool).collect())
 }
 
 /// What is inside the envelope. An empty `data` may be left out; an answer without `meta.createdAt` is a call that was

@@ -156,3 +156,13 @@ async fn who_hung_is_asked_last_and_in_turn() {
         .collect();
     assert_eq!(order, [endpoint(4), endpoint(3), endpoint(2), endpoint(1)]);
 }
+
+#[tokio::test]
+async fn nobody_is_asked_when_the_time_is_over() {
+    let (runtime, endpoint) = runtime(json!({})).await;
+    let round = reader(Duration::from_secs(5))
+        .round(vec![endpoint], Duration::ZERO)
+        .await;
+    assert_eq!((round.about.len(), round.said.len()), (1, 0));
+    assert_eq!(runtime.calls().connections, 0);
+}

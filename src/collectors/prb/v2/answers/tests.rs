@@ -3,8 +3,10 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::collectors::prb::amount::Plancks;
 use crate::collectors::prb::message::Kind;
-use crate::collectors::prb::session::SessionState;
+use crate::collectors::prb::session::{Info, SessionState};
+use crate::collectors::prb::worker::{Heights, Status};
 use crate::upstream::Reason;
 
 fn recorded(name: &str) -> Vec<u8> {
