@@ -72,6 +72,7 @@ fn the_example_configuration_is_read_and_names_every_kind() {
             .unwrap();
     let collectors = &settings.collectors;
     assert!(!collectors.phala.is_empty() && !collectors.prb.is_empty() && !collectors.mounts.is_empty());
+    assert!(!collectors.venus.is_empty());
 }
 
 #[test]

@@ -20,3 +20,4 @@ mod secrets;
 mod serving;
 mod status;
 mod tls;
+mod venus;

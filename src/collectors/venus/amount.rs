@@ -112,6 +112,9 @@ impl Ord for AttoFil {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fil(AttoFil);
 
+/// Digits of nanoFIL up to which an amount is told as a fee.
+const LONGEST_FEE: usize = 5;
+
 const UNITS: [(&str, usize); 3] = [("FIL", DECIMALS), ("nanoFIL", 9), ("attoFIL", 0)];
 
 impl Fil {
@@ -157,9 +160,13 @@ impl FromStr for Fil {
     }
 }
 
+/// Fees in nanoFIL, as people tell them.
 impl fmt::Display for Fil {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self.0.digits.strip_suffix("000000000") {
+            Some(nano) if nano.len() <= LONGEST_FEE => write!(f, "{nano} nanoFIL"),
+            _ => self.0.fmt(f),
+        }
     }
 }
 
@@ -213,7 +220,7 @@ mod tests {
         assert_eq!(read("0.5 FIL").unwrap(), "500000000000000000");
         assert_eq!(read("3 nanoFIL").unwrap(), "3000000000");
         assert_eq!(Fil::whole(20).to_string(), "20 FIL");
-        assert_eq!(Fil::nano(3), "3 nanoFIL".parse().unwrap());
+        assert_eq!(Fil::nano(3).to_string(), "3 nanoFIL");
         for wrong in [
             "20",
             "FIL",

@@ -96,6 +96,16 @@ pub(super) fn wallets(snapshot: &Snapshot) -> String {
     counted(u64::try_from(known).unwrap_or(u64::MAX), "wallet")
 }
 
+pub(super) fn wins(snapshot: &Snapshot) -> String {
+    match snapshot.tallies.miners() {
+        0 => "no miner service keeps wins or blocks".to_owned(),
+        known => format!(
+            "counted for {}",
+            counted(u64::try_from(known).unwrap_or(u64::MAX), "miner")
+        ),
+    }
+}
+
 pub(super) fn states(snapshot: &Snapshot) -> String {
     let known = snapshot.states.as_ref().map_or(0, |claims| claims.rows.len());
     counted(u64::try_from(known).unwrap_or(u64::MAX), "miner")

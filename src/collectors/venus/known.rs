@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::address::Address;
 use super::amount::AttoFil;
+use super::miner::wins::Seen;
 
 /// A sender as the messager had it when it was last asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,9 @@ struct Rest {
     base_fee: Option<AttoFil>,
     /// Labels of nodes, the best head first.
     heads: Vec<Arc<str>>,
+    epoch: Option<u64>,
     miners: Vec<Address>,
+    wins: Seen,
 }
 
 impl Known {
@@ -50,14 +53,19 @@ impl Known {
         list.unwrap_or_default()
     }
 
-    pub(super) fn publish_heads(&self, heads: Vec<Arc<str>>, base_fee: Option<AttoFil>) {
+    /// Labels of nodes, the best head first, with its epoch and base fee.
+    pub(super) fn publish_heads(&self, heads: Vec<Arc<str>>, epoch: Option<u64>, base_fee: Option<AttoFil>) {
         let mut rest = self.0.rest.lock().unwrap_or_else(PoisonError::into_inner);
         rest.heads = heads;
+        rest.epoch = epoch;
         rest.base_fee = base_fee;
     }
 
-    pub(super) fn publish_miners(&self, miners: Vec<Address>) {
-        self.0.rest.lock().unwrap_or_else(PoisonError::into_inner).miners = miners;
+    /// Miners, and up to which epoch their wins were counted.
+    pub(super) fn publish_miners(&self, miners: Vec<Address>, wins: Seen) {
+        let mut rest = self.0.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        rest.miners = miners;
+        rest.wins = wins;
     }
 
     pub(super) fn base_fee(&self) -> Option<AttoFil> {
@@ -72,6 +80,12 @@ impl Known {
     /// Miners that the miner services list.
     pub(super) fn miners(&self) -> Vec<Address> {
         self.rest().miners
+    }
+
+    /// The newest epoch, and up to which one wins were counted.
+    pub(super) fn epochs(&self) -> (Option<u64>, Seen) {
+        let rest = self.rest();
+        (rest.epoch, rest.wins)
     }
 
     fn rest(&self) -> Rest {

@@ -51,18 +51,20 @@ const WALLETS: &str = "wallets";
 const STATE: &str = "state";
 const MESSAGER: &str = "messager";
 const MINER: &str = "miner";
+const WINS: &str = "wins";
 const GATEWAY: &str = "gateway";
 const AUTH: &str = "auth";
 
 /// Every part with the service that it asks; what is hung on comes first, and who names senders and miners before those
 /// who are asked about them.
-const PARTS: [(&str, VenusService); 8] = [
+const PARTS: [(&str, VenusService); 9] = [
     (AUTH, VenusService::Auth),
     (GATEWAY, VenusService::Gateway),
     (NODE, VenusService::Node),
     (NETWORK, VenusService::Node),
     (MESSAGER, VenusService::Messager),
     (MINER, VenusService::Miner),
+    (WINS, VenusService::Miner),
     (WALLETS, VenusService::Node),
     (STATE, VenusService::Node),
 ];
@@ -84,6 +86,7 @@ impl Venus {
             GATEWAY => (target.slow_interval, &[AUTH]),
             NETWORK | WALLETS => (target.slow_interval, &[NODE]),
             STATE => (target.state_interval, &[NODE]),
+            WINS => (target.slow_interval, &[MINER]),
             _ => (target.slow_interval, &[]),
         };
         Part {
@@ -133,6 +136,7 @@ impl Collector for Venus {
             Reading::Networks(said) => snapshot.networks.absorb(said, self.stale(NETWORK), now),
             Reading::Messagers(said) => snapshot.messagers.absorb(said, self.stale(MESSAGER), now),
             Reading::Miners(said) => snapshot.hear_miners(said, self.stale(MINER), now),
+            Reading::Wins(said) => snapshot.tallies.hear(said),
             Reading::Gateways(said) => snapshot.gateways.absorb(said, self.stale(GATEWAY), now),
             Reading::Auths(said) => snapshot.hear_auths(said, self.stale(AUTH), now),
             Reading::Wallets(claims) => snapshot.hear_wallets(claims),
@@ -163,6 +167,7 @@ impl Collector for Venus {
             MINER => snapshot.miners.expire(),
             GATEWAY => snapshot.gateways.expire(),
             AUTH => snapshot.auths.expire(),
+            WINS => snapshot.tallies.expire(),
             WALLETS => snapshot.wallets = None,
             _ => snapshot.states = None,
         }
@@ -192,6 +197,7 @@ impl Collector for Venus {
             MINER => gist::miners(snapshot),
             GATEWAY => gist::gateways(snapshot),
             AUTH => gist::auths(snapshot),
+            WINS => Ok(gist::wins(snapshot)),
             WALLETS => Ok(gist::wallets(snapshot)),
             _ => Ok(gist::states(snapshot)),
         }

@@ -8,12 +8,12 @@ use super::auth::{AuthSeen, Auths, OwnToken};
 use super::gateway::{GatewaySeen, Gateways};
 use super::known::Known;
 use super::messager::{MessagerSeen, Messagers};
-use super::miner::{MinerSeen, MinerServices};
+use super::miner::{Kept, MinerSeen, MinerServices};
 use super::node::{Claims, HeadSeen, MinerState, NetworkSeen, Nodes, WalletSaid};
 use super::server::{Said, Server};
 use super::snapshot::Snapshot;
 use super::target::{Instance, Target};
-use super::{AUTH, GATEWAY, MESSAGER, MINER, NETWORK, NODE, STATE, WALLETS};
+use super::{AUTH, GATEWAY, MESSAGER, MINER, NETWORK, NODE, STATE, WALLETS, WINS};
 use crate::collectors::Tools;
 use crate::upstream::{Fault, Token, Venus, VenusAuth, VenusPlace, VenusService, Why};
 
@@ -25,6 +25,7 @@ pub enum Reading {
     Miners(Vec<Said<MinerSeen>>),
     Gateways(Vec<Said<GatewaySeen>>),
     Auths(Vec<Said<AuthSeen>>),
+    Wins(Vec<Said<Kept>>),
     Wallets(Claims<WalletSaid>),
     States(Claims<MinerState>),
 }
@@ -85,6 +86,11 @@ impl Readers {
             NETWORK => self.answered(part, self.nodes.networks().await).map(Reading::Networks),
             MESSAGER => self.answered(part, self.messagers.read().await).map(Reading::Messagers),
             MINER => self.answered(part, self.miners.read().await).map(Reading::Miners),
+            WINS => {
+                let (head, seen) = self.known.epochs();
+                let said = self.miners.wins(&self.miners(), &seen, head).await;
+                self.answered(part, said).map(Reading::Wins)
+            }
             GATEWAY => {
                 let said = self.gateways.read(&self.miners()).await;
                 self.answered(part, said).map(Reading::Gateways)
@@ -154,8 +160,10 @@ impl Readers {
 
     /// What rounds of other parts need; senders and heads are told by those who read them.
     pub(super) fn publish(&self, snapshot: &Snapshot) {
-        self.known
-            .publish_miners(snapshot.expected().into_iter().cloned().collect());
+        self.known.publish_miners(
+            snapshot.expected().into_iter().cloned().collect(),
+            snapshot.tallies.seen(),
+        );
     }
 }
 

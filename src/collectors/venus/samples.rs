@@ -70,6 +70,8 @@ pub(super) const FAMILIES: &[&Family] = &[
     miner::samples::MINING.family(),
     miner::samples::OPEN.family(),
     miner::samples::ERRORS.family(),
+    miner::wins::WON.family(),
+    miner::wins::BLOCKS.family(),
     gateway::samples::WALLETS.family(),
     gateway::samples::ADDRESSES.family(),
     gateway::samples::SIGNER.family(),
@@ -95,6 +97,7 @@ pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
     node::samples::samples(snapshot, page);
     messager::samples::samples(snapshot, page);
     miner::samples::samples(snapshot, page);
+    snapshot.tallies.samples(page);
     gateway::samples::samples(snapshot, page);
     auth::samples::samples(snapshot, page);
 }

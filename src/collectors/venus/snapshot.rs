@@ -11,7 +11,7 @@ use super::amount::AttoFil;
 use super::auth::{AuthSeen, Standing};
 use super::gateway::GatewaySeen;
 use super::messager::{Book, MessagerSeen, Shared};
-use super::miner::{MinerSeen, Mining};
+use super::miner::{MinerSeen, Mining, Tallies};
 use super::node::{Claims, ClaimsSeen, HeadSeen, MinerState, NetworkSeen, WalletSaid};
 use super::role::Role;
 use super::server::Said;
@@ -35,6 +35,7 @@ pub struct Snapshot {
     pub auths: Role<AuthSeen>,
     pub wallets: ClaimsSeen<WalletSaid>,
     pub states: ClaimsSeen<MinerState>,
+    pub(super) tallies: Tallies,
     nonces: BTreeMap<Address, NonceWatch>,
     /// When a miner was last seen to be mined for on purpose.
     open: BTreeMap<Address, Instant>,

@@ -447,6 +447,32 @@ async fn a_million_messages_cost_what_waits_of_them() {
 }
 
 #[tokio::test]
+async fn wins_and_blocks_are_counted_where_they_are_kept() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    assert_eq!(room.ill().await, []);
+    assert!(!room.page().contains("venus_miner_won_rounds_total{"));
+    room.farm.set(&json!({"by_hand": true, "epoch": 4_000_000})).unwrap();
+    room.farm
+        .miner
+        .set(json!({"recorder": true, "blocks_listed": true}))
+        .await
+        .unwrap();
+    room.farm.one_miner(&json!({"at": 0, "wins_every": 2})).unwrap();
+    room.round().await;
+    room.farm.epoch(10);
+    room.round().await;
+    let page = room.page();
+    assert!(
+        page.contains("venus_miner_won_rounds_total{instance=\"miner\",miner=\"f01000\"} 5\n"),
+        "{page}"
+    );
+    assert!(
+        page.contains("venus_miner_blocks_total{instance=\"miner\",miner=\"f01000\",result=\"success\"} "),
+        "{page}"
+    );
+}
+
+#[tokio::test]
 async fn only_reading_calls_are_made() {
     for era in ERAS {
         let mut room = Room::of(era, Perm::Admin).await;

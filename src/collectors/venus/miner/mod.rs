@@ -3,6 +3,8 @@
 mod answers;
 mod reader;
 pub(super) mod samples;
+pub(super) mod wins;
 
 pub use answers::{MinerSeen, Mining};
 pub(super) use reader::MinerServices;
+pub use wins::{Kept, Tallies};

@@ -9,8 +9,8 @@ use crate::upstream::VenusCall;
 
 /// All miner services of a target, each with miners of its own. They are asked side by side.
 pub(in crate::collectors::venus) struct MinerServices {
-    servers: Vec<Server>,
-    most_miners: usize,
+    pub(super) servers: Vec<Server>,
+    pub(super) most_miners: usize,
 }
 
 impl MinerServices {

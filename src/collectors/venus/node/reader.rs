@@ -52,7 +52,8 @@ impl Nodes {
         heads.sort_by_key(|(head, _)| Reverse(head.epoch));
         let base_fee = heads.first().and_then(|(head, _)| head.base_fee.clone());
         let labels = heads.iter().map(|(_, label)| Arc::clone(label)).collect();
-        self.known.publish_heads(labels, base_fee);
+        let epoch = heads.first().map(|(head, _)| head.epoch);
+        self.known.publish_heads(labels, epoch, base_fee);
         said
     }
 

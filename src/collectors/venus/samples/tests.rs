@@ -14,7 +14,7 @@ use super::super::gateway::{Account, Connections, GatewaySeen};
 use super::super::messager::{
     Book, Message, MessagerSeen, Pile, Queue, Sender, SenderState, SenderView, Shared, Sight, Waiting,
 };
-use super::super::miner::{MinerSeen, Mining};
+use super::super::miner::{Kept, MinerSeen, Mining};
 use super::super::node::{
     Actor, Chain, Claims, Deadline, Head, HeadSeen, MinerState, NetworkSeen, Power, PublishPeers, Sectors, WalletSaid,
 };
@@ -244,6 +244,10 @@ fn people(snapshot: &mut Snapshot) {
         says_open: true,
     };
     snapshot.hear_miners(vec![said(VenusService::Miner, "miner", seen)], STALE, now());
+    for epoch in [3_999_990, 4_000_000] {
+        let kept = Kept::won(&address("f01000"), epoch);
+        snapshot.tallies.hear(vec![said(VenusService::Miner, "miner", kept)]);
+    }
     let account = Account {
         connections: connections(2),
         addresses: BTreeSet::from([address(BLS)]),
@@ -316,6 +320,7 @@ fn what_is_stale_is_not_shown_but_who_does_not_answer_is() {
     snapshot.miners.expire();
     snapshot.gateways.expire();
     snapshot.auths.expire();
+    snapshot.tallies.expire();
     snapshot.wallets = None;
     snapshot.states = None;
     let page = page(&snapshot);
