@@ -241,13 +241,14 @@ async fn a_worker_manager_that_fails_is_down_with_its_reason() {
     let manager = manager(json!({"incident": "server_error"})).await;
     let warden = Warden::start(&config("worker_manager", manager.addr())).await;
     warden.page_with(&symptom("prb_peer_down", "worker-manager")).await;
-    let page = warden.page_with(&up("transactions", 0)).await;
+    warden.page_with(&up("transactions", 0)).await;
     let failures =
         "farmwarden_target_failures_total{collector=\"prb\",target=\"prb-1\",part=\"peers\",reason=\"status\"} ";
-    assert!(
-        page.contains(failures) && !page.contains(&format!("{failures}0\n")),
-        "{page}"
-    );
+    let page = warden
+        .page_where("a fault", |page| {
+            page.contains(failures) && !page.contains(&format!("{failures}0\n"))
+        })
+        .await;
     assert!(!page.contains("phala_prb_transactions_"), "{page}");
     let api = warden.get("/api/v1/targets").await.text().to_owned();
     assert!(api.contains("answered HTTP 500"), "{api}");
