@@ -1,6 +1,7 @@
-//! What a round over a whole Phala farm costs: 2,000 workers in full detail, 30,000 in summary, on ten lifecycles.
+//! What a round over a whole farm costs: Phala with 2,000 workers in full detail and 30,000 in summary, on ten lifecycles;
+//! a Venus chain service with 10,000 pending messages, 500 senders and 50 miners, and a million messages behind them.
 //!
-//! The monitor is the simulated farm's, in this process; farmwarden is a process of its own. Ends by itself within three
+//! The upstreams are the simulated farm's, in this process; farmwarden is a process of its own. Ends by itself within five
 //! minutes.
 
 #![expect(
@@ -12,11 +13,14 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use simfarm::prb_v2::Monitor;
+use simfarm::venus::{Perm, Service, Venus};
+use tempfile::NamedTempFile;
 
 const LIFECYCLES: usize = 10;
 /// Rounds of the workers, 15 s apart, that are looked at.
@@ -35,10 +39,27 @@ impl Drop for Running {
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    println!("\n## A Phala farm\n\n| what | figure |\n|---|---|");
+    println!("\n## Farms\n\n| what | figure |\n|---|---|");
     for (workers, detail) in [(200, "full"), (3000, "summary")] {
         let monitor = runtime.block_on(monitor(workers));
-        measure(&monitor, workers * LIFECYCLES, detail);
+        let config = format!(
+            "collectors:\n  prb:\n    - name: prb-1\n      monitor: http://{}\n      detail: {detail}\n      \
+             workers_interval: 15s\n",
+            monitor.addr()
+        );
+        let what = format!("{} workers, {detail}", workers * LIFECYCLES);
+        measure(&what, &config, "workers", || monitor.calls().total());
+    }
+    for history in [1000, 1_000_000] {
+        let (venus, token) = runtime.block_on(venus(history));
+        let config = venus_config(&venus, token.path());
+        let calls = || venus.messager.calls().total();
+        measure(
+            &format!("10,000 pending messages before {history} old ones"),
+            &config,
+            "messager",
+            calls,
+        );
     }
 }
 
@@ -54,41 +75,63 @@ async fn monitor(workers: usize) -> Monitor {
     monitor
 }
 
-fn measure(monitor: &Monitor, workers: usize, detail: &str) {
+/// 500 senders of which 20 have 500 messages each that nothing sends.
+async fn venus(history: u64) -> (Venus, NamedTempFile) {
+    let venus = Venus::start("127.0.0.1").await.unwrap();
+    venus
+        .set(&json!({"era": "c", "miners": 50, "senders": 500, "history": history}))
+        .unwrap();
+    for sender in 0..20 {
+        let queue = json!({"sender": sender, "count": 500, "age_s": 900, "state": 2, "held": "for_ever"});
+        venus.put(&queue).unwrap();
+    }
+    let token = NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), venus.token(Perm::Admin)).unwrap();
+    (venus, token)
+}
+
+fn venus_config(venus: &Venus, token: &Path) -> String {
+    let at = |service: &Service| format!("[{{url: 'http://{}'}}]", service.addr());
+    format!(
+        "collectors:\n  venus:\n    - name: venus-1\n      token_file: {}\n      nodes: {}\n      messagers: {}\n      \
+         miner_services: {}\n      gateways: {}\n      auth_services: {}\n      interval: 15s\n",
+        token.display(),
+        at(&venus.node),
+        at(&venus.messager),
+        at(&venus.miner),
+        at(&venus.gateway),
+        at(&venus.auth)
+    )
+}
+
+/// Looks at some rounds of a part.
+fn measure(what: &str, config: &str, part: &str, calls: impl Fn() -> u64) {
     let directory = tempfile::tempdir().unwrap();
-    let config = directory.path().join("farm.yml");
-    let entry = format!(
-        "collectors:\n  prb:\n    - name: prb-1\n      monitor: http://{}\n      detail: {detail}\n      \
-         workers_interval: 15s\n",
-        monitor.addr()
-    );
-    std::fs::write(&config, entry).unwrap();
+    let file = directory.path().join("farm.yml");
+    std::fs::write(&file, config).unwrap();
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let before = monitor.calls().total();
-    let running = start(&config, address);
+    let before = calls();
+    let running = start(&file, address);
     let mut rounds: Vec<f64> = Vec::new();
     let mut last = String::new();
     let started = Instant::now();
     while rounds.len() < ROUNDS {
-        assert!(started.elapsed() < PATIENCE * 2, "no rounds: {last}");
+        assert!(started.elapsed() < PATIENCE * 2, "no rounds of {what}: {last}");
         pause();
         let Some(page) = get(address) else { continue };
-        let success = value(&page, "farmwarden_target_last_success_timestamp_seconds", "workers");
+        let success = value(&page, "farmwarden_target_last_success_timestamp_seconds", part);
         let success = success.map(|success| success.to_string()).unwrap_or_default();
         if success != last {
-            rounds.extend(value(&page, "farmwarden_target_round_duration_seconds", "workers"));
+            rounds.extend(value(&page, "farmwarden_target_round_duration_seconds", part));
             last = success;
         }
     }
-    let calls = monitor.calls().total() - before;
+    let calls = calls() - before;
     let page = get(address).unwrap();
     let minutes = started.elapsed().as_secs_f64() / 60.0;
     rounds.sort_by(f64::total_cmp);
     let slowest = rounds.last().unwrap();
-    row(
-        &format!("{workers} workers, {detail}: slowest round of the workers"),
-        format!("{slowest:.2} s"),
-    );
+    row(&format!("{what}: slowest round"), format!("{slowest:.2} s"));
     row(
         "requests a minute",
         format!("{:.0}", f64::from(u32::try_from(calls).unwrap()) / minutes),
@@ -103,7 +146,7 @@ fn measure(monitor: &Monitor, workers: usize, detail: &str) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the program under test")]
-fn start(config: &std::path::Path, address: SocketAddr) -> Running {
+fn start(config: &Path, address: SocketAddr) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_farmwarden"));
     command.arg("--config.file").arg(config);
     command.args(["--web.listen-address", &address.to_string()]);
