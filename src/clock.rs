@@ -44,7 +44,8 @@ impl UnixTime {
     /// The same without what lies below the millisecond.
     #[must_use]
     pub fn in_millis(self) -> Self {
-        Self(self.0 - Duration::from_nanos(u64::from(self.0.subsec_nanos() % 1_000_000)))
+        let below = Duration::from_nanos(u64::from(self.0.subsec_nanos() % 1_000_000));
+        Self(self.0.saturating_sub(below))
     }
 
     pub const fn since_epoch(self) -> Duration {

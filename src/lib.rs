@@ -7,6 +7,8 @@ pub mod logging;
 pub mod process;
 pub mod values;
 
+pub mod journal;
+
 pub mod yaml;
 
 pub mod exposition;

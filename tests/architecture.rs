@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 10] = [
     &["access", "relations", "store"],
     &["collectors"],
     &["upstream", "exposition"],
-    &["yaml", "logging"],
+    &["yaml", "logging", "journal"],
     &["process", "values", "clock"],
 ];
 
