@@ -7,6 +7,7 @@ pub mod logging;
 pub mod process;
 pub mod values;
 
+pub mod alerts;
 pub mod journal;
 
 pub mod yaml;

@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 10] = [
     &["access", "relations", "store"],
     &["collectors"],
     &["upstream", "exposition"],
-    &["yaml", "logging", "journal"],
+    &["yaml", "logging", "journal", "alerts"],
     &["process", "values", "clock"],
 ];
 
