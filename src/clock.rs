@@ -2,6 +2,9 @@
 //!
 //! Durations are measured on the monotonic clock, so a wall clock that jumps changes what is printed, never what is decided.
 
+mod rfc3339;
+
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +19,7 @@ pub struct Now {
     pub monotonic: Instant,
 }
 
-/// Time since 1970-01-01 UTC, without leap seconds.
+/// Time since 1970-01-01 UTC, without leap seconds. It is written and read as in RFC 3339: `2026-11-21T09:41:07.250Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct UnixTime(Duration);
 
@@ -33,6 +36,22 @@ impl UnixTime {
         self.0.as_secs_f64()
     }
 
+    /// From RFC 3339, with any offset from UTC; nothing for what is no time, and for times before 1970.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        rfc3339::read(text)
+    }
+
+    /// The same without what lies below the millisecond.
+    #[must_use]
+    pub fn in_millis(self) -> Self {
+        let below = Duration::from_nanos(u64::from(self.0.subsec_nanos() % 1_000_000));
+        Self(self.0.saturating_sub(below))
+    }
+
+    pub const fn since_epoch(self) -> Duration {
+        self.0
+    }
+
     /// How long before `later` this was; zero when it lies after it (clocks differ between machines).
     pub fn age_at(self, later: Self) -> Duration {
         later.0.saturating_sub(self.0)
@@ -47,6 +66,27 @@ impl UnixTime {
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration))
+    }
+}
+
+impl fmt::Display for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&rfc3339::written(*self))
+    }
+}
+
+impl serde::Serialize for UnixTime {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for UnixTime {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::from_rfc3339(&text).ok_or_else(|| {
+            serde::de::Error::custom("a time since 1970 as in RFC 3339 is expected, like 2026-11-21T09:41:07Z")
+        })
     }
 }
 
@@ -73,8 +113,8 @@ impl Clock {
     }
 }
 
-impl std::fmt::Debug for Clock {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Clock")
     }
 }

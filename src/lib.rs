@@ -7,6 +7,9 @@ pub mod logging;
 pub mod process;
 pub mod values;
 
+pub mod alerts;
+pub mod journal;
+
 pub mod yaml;
 
 pub mod exposition;
@@ -15,6 +18,7 @@ pub mod upstream;
 pub mod collectors;
 
 pub mod access;
+pub mod notify;
 pub mod relations;
 pub mod store;
 

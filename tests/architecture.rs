@@ -13,10 +13,10 @@ const FLOORS: [&[&str]; 10] = [
     &["config"],
     &["server", "schedule", "once"],
     &["report"],
-    &["access", "relations", "store"],
+    &["access", "relations", "store", "notify"],
     &["collectors"],
     &["upstream", "exposition"],
-    &["yaml", "logging"],
+    &["yaml", "logging", "journal", "alerts"],
     &["process", "values", "clock"],
 ];
 

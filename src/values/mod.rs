@@ -73,4 +73,4 @@ macro_rules! serialize_as_str {
         }
     };
 }
-use serialize_as_str;
+pub(crate) use serialize_as_str;
