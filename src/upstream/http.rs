@@ -123,6 +123,10 @@ impl Http {
         self
     }
 
+    pub(super) const fn cap(&self) -> Size {
+        self.cap
+    }
+
     /// With another cap.
     #[must_use]
     pub(super) fn with_cap(mut self, cap: Size) -> Self {

@@ -6,9 +6,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::StatusCode;
 use url::Url;
 
-use super::{Fault, Http, Upstream, Why};
+use super::http::{Ask, status_why};
+use super::{Elements, Fault, Http, Upstream, Why};
 use crate::values::{Endpoint, Size};
 
 /// A client for one monitor.
@@ -74,15 +76,53 @@ impl PrbMonitor {
         let url = beneath(&self.base, &self.who, ["ptp", "proxy", peer, call.name()])?;
         let answer = self.http.post_json(&url, call.name(), b"{}".to_vec()).await;
         answer.map_err(|fault| match fault.why {
-            // With the body `{}`: the only way in which it says so.
             Why::Status(500, _) => Fault {
-                why: Why::upstream("the monitor does not know this peer; it was restarted and finds it within 20s"),
+                why: unknown_peer(),
                 ..fault
             },
             _ => fault,
         })
     }
+
+    /// The same for a long list, which is handed over element by element while it comes; what is given back is the
+    /// envelope without it. `each` says whether it wants more.
+    pub async fn ask_each(
+        &self,
+        peer: &str,
+        call: PrbCall,
+        mut each: impl FnMut(&[u8]) -> bool + Send,
+    ) -> Result<Vec<u8>, Fault> {
+        let url = beneath(&self.base, &self.who, ["ptp", "proxy", peer, call.name()])?;
+        let ask = Ask {
+            url: &url,
+            operation: call.name(),
+            body: Some(b"{}".to_vec()),
+            header: None,
+        };
+        let mut enough = false;
+        let mut elements = Elements::new(PRB_LIST_WITHIN, |element: &[u8]| {
+            enough = !each(element);
+            !enough
+        });
+        let poured = self.http.pour(&ask, |piece| elements.push(piece)).await?;
+        let envelope = elements.envelope();
+        let why = match poured.status {
+            200..=299 if poured.whole || enough => return Ok(envelope),
+            200..=299 => Why::TooLarge(self.http.cap()),
+            500 => unknown_peer(),
+            code => StatusCode::from_u16(code).map_or(Why::Status(code, ""), status_why),
+        };
+        Err(Fault::new(&self.who, call.name(), why))
+    }
 }
+
+/// A status of 500 with the body `{}`: the only way in which a monitor says so.
+fn unknown_peer() -> Why {
+    Why::upstream("the monitor does not know this peer; it was restarted and finds it within 20s")
+}
+
+/// `{"data":{"workerStates":[`
+pub const PRB_LIST_WITHIN: usize = 3;
 
 /// The address of `parts` beneath a base, which may have a path of its own.
 pub(super) fn beneath<const PARTS: usize>(base: &Url, who: &str, parts: [&str; PARTS]) -> Result<Url, Fault> {

@@ -6,7 +6,6 @@
 
 mod auth;
 mod calls;
-mod elements;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,12 +21,13 @@ pub use auth::{VenusAuth, Verdict, Verified};
 pub use calls::{VenusCall, VenusService};
 
 use super::http::{Ask, status_why};
-use super::{Fault, Http, Token, Upstream, Why};
+use super::{Elements, Fault, Http, Token, Upstream, Why};
 use crate::values::{Endpoint, Size};
-use elements::Elements;
 
 /// An answer that is no list: the largest are peers with their addresses and tipsets that are synchronised.
 const ANSWER_CAP: Size = Size::from_bytes(4 << 20);
+/// Where it begins: `{"result":[`
+const LIST_WITHIN: usize = 2;
 /// A list is read up to here, whatever it holds; what came until then is kept.
 const LIST_CAP: Size = Size::from_bytes(64 << 20);
 /// Words of an upstream, of which a part is looked for: `actor not found`.
@@ -143,7 +143,7 @@ impl Venus {
         mut each: impl FnMut(&[u8]) -> bool + Send,
     ) -> Result<bool, Refusal> {
         let mut began = false;
-        let mut elements = Elements::new(|element: &[u8]| {
+        let mut elements = Elements::new(LIST_WITHIN, |element: &[u8]| {
             began = true;
             each(element)
         });

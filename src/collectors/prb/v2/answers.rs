@@ -95,16 +95,45 @@ pub fn provider(json: &[u8]) -> Result<Provider, Why> {
     })
 }
 
-/// `GetWorkerStatus` without ids: the workers that the lifecycle has loaded.
-pub fn worker_states(json: &[u8]) -> Result<Listed<Worker>, Why> {
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    struct Wire {
-        worker_states: Vec<Loaded>,
+/// `GetWorkerStatus` without ids: the workers that the lifecycle has loaded, one by one. All texts of a lifecycle together
+/// are several times as long as what is kept of them.
+#[derive(Default)]
+pub struct States {
+    rows: Vec<Option<Worker>>,
+    wrong: Option<Why>,
+}
+
+impl States {
+    /// The next one; false when no more is wanted.
+    pub fn take(&mut self, json: &[u8]) -> bool {
+        match from_json::<Loaded>(json) {
+            Ok(Loaded(worker)) => self.rows.push(worker),
+            Err(why) => self.wrong = Some(why),
+        }
+        self.wrong.is_none()
     }
-    let wire: Wire = data(json)?;
-    let rows = wire.worker_states.into_iter().map(|Loaded(worker)| worker);
-    Ok(Listed::of(rows, |worker| worker.identity.uuid.clone()))
+
+    /// When all have been taken, with what was around them.
+    pub fn finish(self, envelope: &[u8]) -> Result<Listed<Worker>, Why> {
+        #[derive(Default, Deserialize)]
+        struct Wire {}
+        if let Some(why) = self.wrong {
+            return Err(why);
+        }
+        let Wire {} = data(envelope)?;
+        Ok(Listed::of(self.rows.into_iter(), |worker| worker.identity.uuid.clone()))
+    }
+}
+
+/// The same of a whole answer.
+#[cfg(test)]
+pub fn worker_states(json: &[u8]) -> Result<Listed<Worker>, Why> {
+    let mut states = States::default();
+    let mut elements =
+        crate::upstream::Elements::new(crate::upstream::PRB_LIST_WITHIN, |json: &[u8]| states.take(json));
+    elements.push(json)?;
+    let envelope = elements.envelope();
+    states.finish(&envelope)
 }
 
 /// `ListWorker`: what is configured, also what is disabled.

@@ -4,16 +4,16 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::time::Instant;
 
-use super::answers;
+use super::answers::{self, States};
 use super::turns::{REST, Turns};
 use crate::collectors::prb::peer::{Peer, PeerId, Role};
-use crate::collectors::prb::reading::{Heard, Said};
+use crate::collectors::prb::reading::{Heard, Listed, Said};
 use crate::collectors::prb::snapshot::Inventory;
+use crate::collectors::prb::worker::Worker;
 use crate::upstream::{Fault, PrbCall, PrbMonitor, Why};
 
 /// More calls at once would be more connections than a monitor is made for; a farm has ten lifecycles.
@@ -50,10 +50,9 @@ impl Reader {
         let end = Instant::now() + within;
         let peers = self.discover().await?;
         let asked = of(&peers, |peer| peer.role == Role::Lifecycle && wanted(peer));
-        let calls = asked.into_iter().map(|peer| async move {
-            let call = self.ask(&peer, PrbCall::GetWorkerStatus, answers::worker_states);
-            self.until(end, &peer, call).await
-        });
+        let calls = asked
+            .into_iter()
+            .map(|peer| async move { self.until(end, &peer, self.states(&peer)).await });
         let said = Said::Workers(all(calls.collect()).await);
         Ok(self.reading(peers, said))
     }
@@ -105,27 +104,42 @@ impl Reader {
         (peer.id.clone(), outcome)
     }
 
-    /// One call to one peer, when it is its turn.
+    /// One call to one peer.
     async fn ask<T>(&self, peer: &Peer, call: PrbCall, parse: fn(&[u8]) -> Result<T, Why>) -> Result<T, Fault> {
+        let answer = self
+            .in_turn(peer, call, self.monitor.ask(peer.id.as_str(), call))
+            .await?;
+        parse(&answer).map_err(|why| self.fault(peer, call.name(), why))
+    }
+
+    async fn states(&self, peer: &Peer) -> Result<Listed<Worker>, Fault> {
+        let call = PrbCall::GetWorkerStatus;
+        let mut states = States::default();
+        let answer = self.monitor.ask_each(peer.id.as_str(), call, |json| states.take(json));
+        let envelope = self.in_turn(peer, call, answer).await?;
+        let listed = states.finish(&envelope);
+        listed.map_err(|why| self.fault(peer, call.name(), why))
+    }
+
+    /// Waits until it is the peer's turn.
+    async fn in_turn<T>(
+        &self,
+        peer: &Peer,
+        call: PrbCall,
+        answer: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
         let Some(mut turn) = self.turns.take(&peer.id).await else {
             let rest = crate::values::Duration::from(REST);
             let words = format!("its last call got no answer; it is left alone for {rest}");
             return Err(self.fault(peer, call.name(), Why::Unreachable(words)));
         };
         turn.begin();
-        let answer: Result<Bytes, Fault> = self.monitor.ask(peer.id.as_str(), call).await;
-        match answer {
-            // Nothing came: the monitor may still be waiting for the peer.
-            Err(fault) if matches!(fault.why, Why::Timeout(_)) => Err(self.fault(peer, call.name(), fault.why)),
-            Err(fault) => {
-                turn.answered();
-                Err(self.fault(peer, call.name(), fault.why))
-            }
-            Ok(bytes) => {
-                turn.answered();
-                parse(&bytes).map_err(|why| self.fault(peer, call.name(), why))
-            }
+        let answer = answer.await;
+        // Nothing came: the monitor may still be waiting for the peer.
+        if !matches!(&answer, Err(fault) if matches!(fault.why, Why::Timeout(_))) {
+            turn.answered();
         }
+        answer.map_err(|fault| self.fault(peer, call.name(), fault.why))
     }
 
     fn fault(&self, peer: &Peer, operation: &str, why: Why) -> Fault {

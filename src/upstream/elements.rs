@@ -1,4 +1,4 @@
-//! Takes a JSON-RPC answer apart while it comes: each element of a list by itself, and what is left of the envelope.
+//! Takes an answer in JSON apart while it comes: each element of a list by itself, and what is left of the envelope.
 //!
 //! A list of a hundred megabytes costs the memory of its largest element; long texts in it, which are message bodies,
 //! are emptied on the way. It does not check JSON: elements and envelope are parsed by whoever gets them.
@@ -12,9 +12,11 @@ const LARGEST_ELEMENT: usize = 256 << 10;
 /// Of the envelope without its list.
 const LARGEST_ENVELOPE: usize = 64 << 10;
 
-/// Where a list directly inside the envelope is handed over element by element; `each` says whether it wants more.
-pub(super) struct Elements<F> {
+/// Where a list inside the envelope is handed over element by element; `each` says whether it wants more.
+pub struct Elements<F> {
     each: F,
+    /// How many brackets are open in front of an element.
+    within: usize,
     envelope: Vec<u8>,
     element: Vec<u8>,
     depth: usize,
@@ -35,9 +37,11 @@ enum Text {
 }
 
 impl<F: FnMut(&[u8]) -> bool> Elements<F> {
-    pub(super) fn new(each: F) -> Self {
+    /// `within` says how deep the list lies: 2 directly inside the envelope, as `result` of JSON-RPC.
+    pub fn new(within: usize, each: F) -> Self {
         Self {
             each,
+            within,
             envelope: Vec::new(),
             element: Vec::new(),
             depth: 0,
@@ -47,7 +51,7 @@ impl<F: FnMut(&[u8]) -> bool> Elements<F> {
     }
 
     /// The next piece; false when no more is wanted.
-    pub(super) fn push(&mut self, piece: &[u8]) -> Result<bool, Why> {
+    pub fn push(&mut self, piece: &[u8]) -> Result<bool, Why> {
         for byte in piece {
             let wanted = match self.text {
                 Text::Outside => self.outside(*byte),
@@ -67,7 +71,7 @@ impl<F: FnMut(&[u8]) -> bool> Elements<F> {
     }
 
     /// What is left: the envelope with an empty list.
-    pub(super) fn envelope(self) -> Vec<u8> {
+    pub fn envelope(self) -> Vec<u8> {
         self.envelope
     }
 
@@ -92,7 +96,7 @@ impl<F: FnMut(&[u8]) -> bool> Elements<F> {
             }
             b'[' | b'{' => {
                 self.depth += 1;
-                if self.depth == 2 && byte == b'[' && !self.in_list {
+                if self.depth == self.within && byte == b'[' && !self.in_list {
                     self.envelope.push(byte);
                     self.in_list = true;
                     return true;
@@ -100,14 +104,14 @@ impl<F: FnMut(&[u8]) -> bool> Elements<F> {
             }
             b']' | b'}' => {
                 self.depth = self.depth.saturating_sub(1);
-                if self.in_list && self.depth == 1 {
+                if self.in_list && self.depth + 1 == self.within {
                     let wanted = self.hand_over();
                     self.in_list = false;
                     self.envelope.push(byte);
                     return wanted;
                 }
             }
-            b',' if self.in_list && self.depth == 2 => return self.hand_over(),
+            b',' if self.in_list && self.depth == self.within => return self.hand_over(),
             _ => {}
         }
         self.kept().push(byte);
@@ -161,7 +165,7 @@ mod tests {
     /// Elements and envelope of an answer that comes in pieces of so many bytes.
     fn apart(answer: &[u8], piece: usize) -> (Vec<Value>, Value) {
         let mut elements = Vec::new();
-        let mut taker = Elements::new(|element: &[u8]| {
+        let mut taker = Elements::new(2, |element: &[u8]| {
             elements.push(serde_json::from_slice(element).unwrap());
             true
         });
@@ -212,13 +216,13 @@ mod tests {
     #[test]
     fn who_has_enough_gets_no_more_and_an_endless_element_is_given_up() {
         let mut seen = 0;
-        let mut taker = Elements::new(|_: &[u8]| {
+        let mut taker = Elements::new(2, |_: &[u8]| {
             seen += 1;
             seen < 2
         });
         assert!(!taker.push(b"{\"result\":[1,2,3,4]}").unwrap());
         assert_eq!(seen, 2);
-        let mut taker = Elements::new(|_: &[u8]| true);
+        let mut taker = Elements::new(2, |_: &[u8]| true);
         taker.push(b"{\"result\":[").unwrap();
         let endless = (0..100).any(|_| taker.push(&[b'1'; 8192]).is_err());
         assert!(endless);
@@ -256,7 +260,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_taken(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let mut taker = Elements::new(|_: &[u8]| true);
+            let mut taker = Elements::new(2, |_: &[u8]| true);
             drop(taker.push(&bytes));
             drop(taker.envelope());
         }
