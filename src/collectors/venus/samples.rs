@@ -82,6 +82,7 @@ pub(super) const FAMILIES: &[&Family] = &[
     auth::samples::USERS.family(),
     auth::samples::TOKEN.family(),
     auth::samples::PERMISSION.family(),
+    auth::samples::PARTIAL.family(),
 ];
 
 pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {

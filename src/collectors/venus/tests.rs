@@ -257,8 +257,7 @@ async fn a_lost_wallet_and_a_lost_prover_are_named_by_whom_they_concern() {
         room.round().await;
         room.farm.gateway.set(json!({"incident": "lost_wallet"})).await.unwrap();
         let senders = [room.sender(0), room.sender(1)];
-        let mut ill = room.ill().await;
-        ill.retain(|(name, _)| *name != "venus_miner_errors");
+        let ill = room.ill().await;
         let mut expected = senders.map(|sender| ("venus_signer_missing", sender));
         expected.sort();
         assert_eq!(ill, expected, "{era}");
@@ -468,6 +467,110 @@ async fn wins_and_blocks_are_counted_where_they_are_kept() {
     );
     assert!(
         page.contains("venus_miner_blocks_total{instance=\"miner\",miner=\"f01000\",result=\"success\"} "),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn of_five_hundred_senders_those_with_messages_are_shown_and_the_rest_is_counted() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.farm.set(&json!({"senders": 500})).unwrap();
+    for sender in [7, 499] {
+        let order = json!({"sender": sender, "count": 5000, "age_s": 120, "state": 1, "fails": "exit 16"});
+        room.farm.put(&order).unwrap();
+    }
+    assert_eq!(room.round().await, []);
+    let page = room.page();
+    let shown = page.matches("venus_messager_address_active{").count();
+    assert_eq!(shown, 200);
+    assert!(page.contains("venus_left_out{kind=\"senders\"} 300\n"), "{page}");
+    for sender in [7, 499] {
+        let expected = format!(
+            "venus_messager_messages{{address=\"{}\",state=\"unfilled\"}} 5000\n",
+            room.sender(sender)
+        );
+        assert!(page.contains(&expected), "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_too_long_is_cut_and_says_so() {
+    let few = |target: &mut Target| target.most_messages = 100;
+    for era in ERAS {
+        let mut room = Room::with(era, Perm::Admin, &[], few).await;
+        room.farm
+            .put(&json!({"sender": 0, "count": 5000, "age_s": 120, "state": 1, "fails": "x"}))
+            .unwrap();
+        room.round().await;
+        let page = room.page();
+        assert!(
+            page.contains("venus_messager_list_truncated{state=\"unfilled\"} 1\n"),
+            "{era}\n{page}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn odd_rows_cost_themselves_alone() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    let sender = room.sender(0);
+    let rows = json!([
+        {"ID": "far", "From": sender, "State": 1, "Nonce": "7", "CreatedAt": "9999-01-01T00:00:00Z", "GasFeeCap": "<nil>"},
+        {"ID": "never", "From": sender.replacen('f', "t", 1), "State": "1", "CreatedAt": "0001-01-01T00:00:00Z"},
+        {"ID": "nobody", "From": "<empty>", "State": 2},
+        {"ID": "odd", "From": {"a": 1}, "State": 2},
+        "text", null, 7, [],
+    ]);
+    room.farm
+        .messager
+        .set(json!({"results": {"Message.ListBlockedMessage": rows}}))
+        .await
+        .unwrap();
+    assert_eq!(room.ill().await, []);
+    let page = room.page();
+    assert!(
+        page.contains(&format!(
+            "venus_messager_messages{{address=\"{sender}\",state=\"unfilled\"}} 2\n"
+        )),
+        "{page}"
+    );
+    assert!(!page.contains("venus_messager_oldest_message"), "{page}");
+    assert!(page.contains("venus_messager_malformed_rows 6\n"), "{page}");
+}
+
+#[tokio::test]
+async fn a_service_that_talks_nonsense_costs_its_own_part_alone() {
+    for incident in ["garbage", "html", "redirect", "truncated", "refuse", "huge"] {
+        let mut room = Room::of("c", Perm::Admin).await;
+        room.round().await;
+        room.farm
+            .gateway
+            .set(json!({"incident": incident, "redirect_to": "127.0.0.1:1"}))
+            .await
+            .unwrap();
+        let lost = room.round().await;
+        let parts: Vec<&str> = lost.iter().map(|(part, _)| *part).collect();
+        assert_eq!(parts, ["gateway"], "{incident}: {lost:?}");
+        assert_eq!(
+            room.ill().await,
+            one("venus_instance_down", "gateway/gateway"),
+            "{incident}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_is_away_hides_only_what_is_asked_of_it() {
+    let mut room = Room::of("b", Perm::Admin).await;
+    room.round().await;
+    room.farm.node.set(json!({"incident": "down"})).await.unwrap();
+    assert_eq!(room.ill().await, one("venus_instance_down", "node/node"));
+    let page = room.page();
+    // The messager needs the node for its pages of unfilled messages, and for nothing else.
+    let failed = "venus_call_failed{component=\"messager\",instance=\"messager\",method=\"ListMessageByFromState\",reason=\"upstream\"} 1\n";
+    assert!(page.contains(failed), "{page}");
+    assert!(
+        !page.contains("state=\"unfilled\"}") && page.contains("state=\"filled\"} 0\n"),
         "{page}"
     );
 }

@@ -3,6 +3,7 @@
 use super::Standing;
 use crate::collectors::venus::snapshot::Snapshot;
 use crate::exposition::{Desc, Page};
+use crate::upstream::VenusService;
 
 pub(in crate::collectors::venus) static USERS: Desc<2> = Desc::gauge(
     "venus_auth_users",
@@ -18,6 +19,12 @@ pub(in crate::collectors::venus) static PERMISSION: Desc<3> = Desc::gauge(
     "venus_auth_token_permission",
     "1 for the permission of the token with which we ask this process; each includes those before: read, write, sign, admin (POST /verify).",
     &["component", "instance", "permission"],
+);
+
+pub(in crate::collectors::venus) static PARTIAL: Desc<2> = Desc::gauge(
+    "venus_view_partial",
+    "1 where our token shows only senders or miners of its own user, because it is not an admin's; nobody else's are known then (POST /verify).",
+    &["component", "instance"],
 );
 
 const PERMISSIONS: [&str; 4] = ["read", "write", "sign", "admin"];
@@ -38,6 +45,9 @@ pub(in crate::collectors::venus) fn samples(snapshot: &Snapshot, page: &mut Page
         let (component, instance) = (token.service.label(), &*token.instance);
         page.add(&TOKEN, [component, instance], token.permission.is_some());
         let Some(own) = &token.permission else { continue };
+        if matches!(token.service, VenusService::Messager | VenusService::Miner) {
+            page.add(&PARTIAL, [component, instance], own != "admin");
+        }
         for permission in PERMISSIONS {
             page.add(&PERMISSION, [component, instance, permission], own == permission);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Look;
 use crate::collectors::Diagnosis;
 use crate::collectors::venus::address::Address;
+use crate::collectors::venus::error_class::{ErrorClass, Stage};
 use crate::collectors::venus::gateway::samples::kinds;
 use crate::collectors::venus::miner::Mining;
 use crate::collectors::venus::symptoms::{DOUBLE_MINING, GATEWAY_QUEUE, MINER_ERRORS, NOT_MINING, PROVER_MISSING};
@@ -43,6 +44,15 @@ impl Look<'_> {
         told.then_some(true)
     }
 
+    /// Whether its errors only say that nobody signs, while that is told of a sender.
+    fn is_unsigned(&self, mining: &Mining) -> bool {
+        let of_signing = |error: &String| ErrorClass::of(error).stage == Stage::Sign;
+        let senders = self.snapshot.current_book().map_or(&[][..], |(book, _)| &book.senders);
+        let mut active = senders.iter().filter(|view| view.is_active() == Some(true));
+        mining.errors.iter().all(of_signing)
+            && active.any(|view| self.snapshot.signer_available(&view.address) == Some(false))
+    }
+
     pub(super) fn miners(&self, diagnosis: &mut Diagnosis) {
         let services = &self.snapshot.miners;
         let listed = services.current().flat_map(|(_, seen)| seen.miners.keys());
@@ -76,10 +86,11 @@ impl Look<'_> {
             let of_each = seen.iter().map(|(label, of)| format!("{label}: {}", why_idle(*of)));
             of_each.collect::<Vec<_>>().join("; ")
         });
-        let judged = !self.behind && self.unproved(miner) != Some(true);
+        let judged = !self.behind && !self.no_gateway && self.unproved(miner) != Some(true);
         let failing = seen
             .iter()
             .find_map(|(label, of)| Some((*label, of.filter(|of| !of.errors.is_empty())?)));
+        let judged = judged && !failing.is_some_and(|(_, of)| self.is_unsigned(of));
         let known = seen.iter().any(|(_, of)| of.is_some());
         diagnosis.judge(
             &MINER_ERRORS,

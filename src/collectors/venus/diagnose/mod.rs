@@ -20,8 +20,12 @@ struct Look<'a> {
     snapshot: &'a Snapshot,
     thresholds: &'a Thresholds,
     now: Now,
-    /// Every node is too far behind to say what is on chain.
+    /// Every node is too far behind to say what is on chain, or none answers.
     behind: bool,
+    /// No node answers: nothing can be estimated, pushed or mined.
+    no_node: bool,
+    /// Not every gateway answers: who signs and proves cannot be told, and may not reach anybody.
+    no_gateway: bool,
 }
 
 pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -> Diagnosis {
@@ -31,8 +35,10 @@ pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -
         thresholds,
         now,
         behind: false,
+        no_node: !snapshot.heads.views().is_empty() && snapshot.heads.current().next().is_none(),
+        no_gateway: !snapshot.gateways.views().is_empty() && !snapshot.gateways.is_whole(),
     };
-    look.behind = look.all_behind();
+    look.behind = look.no_node || look.all_behind();
     look.processes(&mut diagnosis);
     look.nodes(&mut diagnosis);
     diagnosis.belongs_to(NODE);

@@ -4,7 +4,7 @@ use std::time::Duration as Std;
 
 use super::{Look, whole_seconds};
 use crate::collectors::Diagnosis;
-use crate::collectors::venus::error_class::ErrorClass;
+use crate::collectors::venus::error_class::{ErrorClass, Stage};
 use crate::collectors::venus::messager::{Book, Message, Pile, SenderState, SenderView, Shared, Waiting};
 use crate::collectors::venus::symptoms::{
     FILLED_OLD, FILLED_STUCK, MESSAGE_ERRORS, NONCE_GAP, NONCE_MISSING, SENDER_FORBIDDEN, SIGNER_MISSING, UNDERPRICED,
@@ -140,12 +140,11 @@ impl Sender<'_> {
             .failing
             .as_ref()
             .filter(|message| message.state == Waiting::Unfilled && stuck.is_none() && !unsigned && !only_proofs);
-        diagnosis.judge(
-            &MESSAGE_ERRORS,
-            address,
-            self.book.sees_errors.then_some(failing.is_some()),
-            || self.errors(failing),
-        );
+        let told_elsewhere = failing.is_some_and(|message| self.is_consequence(message));
+        let known = self.book.sees_errors && !told_elsewhere;
+        diagnosis.judge(&MESSAGE_ERRORS, address, known.then_some(failing.is_some()), || {
+            self.errors(failing)
+        });
         let old = self
             .late(pile, limits.unfilled_old_after)
             .filter(told)
@@ -153,6 +152,12 @@ impl Sender<'_> {
         diagnosis.judge(&UNFILLED_OLD, address, sees.then_some(old.is_some()), || {
             self.words(old.as_ref(), limits.unfilled_old_after, pile.count)
         });
+    }
+
+    /// Whether its error only says that somebody else does not answer, which is told there.
+    fn is_consequence(&self, message: &Message) -> bool {
+        let stage = message.error.as_deref().map(|error| ErrorClass::of(error).stage);
+        self.look.no_node || (self.look.no_gateway && stage == Some(Stage::Sign))
     }
 
     /// In words, when the chain waits for a nonce that nobody has sent.

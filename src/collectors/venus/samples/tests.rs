@@ -278,14 +278,18 @@ fn people(snapshot: &mut Snapshot) {
         name: name.to_owned(),
         standing,
     };
-    let token = |instance: &str, permission: Option<&str>| TokenSeen {
-        service: VenusService::Node,
+    let token = |service: VenusService, instance: &str, permission: Option<&str>| TokenSeen {
+        service,
         instance: instance.into(),
         permission: permission.map(ToOwned::to_owned),
     };
     let seen = AuthSeen {
         users: Some(vec![user("li", Standing::Enabled), user("wu", Standing::Disabled)]),
-        tokens: vec![token("primary", Some("read")), token("backup", None)],
+        tokens: vec![
+            token(VenusService::Node, "primary", Some("admin")),
+            token(VenusService::Node, "backup", None),
+            token(VenusService::Messager, "10.0.0.21:39812", Some("read")),
+        ],
     };
     snapshot.hear_auths(vec![said(VenusService::Auth, "auth", seen)], STALE, now());
 }
