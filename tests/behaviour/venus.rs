@@ -1,7 +1,7 @@
 //! A Venus chain service behind the whole program: read, blocked, behind a dead auth.
 
 use serde_json::json;
-use simfarm::venus::{Perm, Venus};
+use simfarm::venus::{Perm, Service, Venus};
 
 use crate::harness::Warden;
 
@@ -16,15 +16,16 @@ fn config(farm: &Venus, directory: &std::path::Path) -> String {
         ("messagers", &farm.messager),
         ("miner_services", &farm.miner),
     ];
-    let mut text = "collectors:\n  venus:\n    - name: venus-1\n".to_owned();
-    for (key, service) in services {
-        text.push_str(&format!(
-            "      {key}: [{{name: one, url: 'http://{}'}}]\n",
-            service.addr()
-        ));
-    }
-    text.push_str(&format!("      token_file: {}\n", token.display()));
-    text + "      interval: 1s\n      slow_interval: 1s\n      state_interval: 1s\n      timeout: 900ms\n      mining_timeout: 900ms\n"
+    let entry =
+        |(key, service): (&str, &Service)| format!("      {key}: [{{name: one, url: 'http://{}'}}]", service.addr());
+    let lines = [
+        "collectors:\n  venus:\n    - name: venus-1".to_owned(),
+        services.map(entry).join("\n"),
+        format!("      token_file: {}", token.display()),
+        "      interval: 1s\n      slow_interval: 1s\n      state_interval: 1s".to_owned(),
+        "      timeout: 900ms\n      mining_timeout: 900ms\n".to_owned(),
+    ];
+    lines.join("\n")
 }
 
 fn up(part: &str, up: u8) -> String {

@@ -1,0 +1,218 @@
+//! What each incident comes to: the right one is named within two rounds, and nothing else is ill.
+
+use serde_json::json;
+use simfarm::venus::Perm;
+
+use super::{ERAS, Room, one};
+use crate::collectors::venus::Target;
+use crate::upstream::Reason;
+
+#[tokio::test]
+async fn a_chain_service_that_is_well_is_well_in_every_era() {
+    for (era, label) in ERAS.into_iter().zip(["incubation", "venus", "sophon"]) {
+        let mut room = Room::of(era, Perm::Admin).await;
+        assert_eq!(room.round().await, [], "{era}");
+        assert_eq!(room.ill().await, [], "{era}");
+        let page = room.page();
+        let sender = room.sender(0);
+        for expected in [
+            "venus_instance_up{component=\"messager\",instance=\"messager\"} 1\n".to_owned(),
+            "component=\"node\",instance=\"node\",version=\"1.".to_owned(),
+            format!("era=\"{label}\"}} 1\n"),
+            "venus_chain_info{instance=\"node\",network=\"mainnet\"} 1\n".to_owned(),
+            "venus_chain_base_fee_attofil{instance=\"node\"} 100\n".to_owned(),
+            "venus_node_peers{instance=\"node\"} 42\n".to_owned(),
+            format!("venus_wallet_balance_fil{{address=\"{sender}\"}} 50.0\n"),
+            "venus_miner_available_balance_fil{miner=\"f01000\"} 123.456789012345678901\n".to_owned(),
+            "venus_miner_mining{instance=\"miner\",miner=\"f01000\"} 1\n".to_owned(),
+            "venus_gateway_miner_connections{instance=\"gateway\",miner=\"f01000\"} 1\n".to_owned(),
+            format!("venus_gateway_signer_available{{address=\"{sender}\"}} 1\n"),
+            format!("venus_messager_messages{{address=\"{sender}\",state=\"unfilled\"}} 0\n"),
+            format!("venus_messager_nonce_gap{{address=\"{sender}\"}} 0\n"),
+            "venus_messager_list_truncated{state=\"filled\"} 0\n".to_owned(),
+            "venus_auth_users{instance=\"auth\",state=\"enabled\"} 1\n".to_owned(),
+        ] {
+            assert!(page.contains(&expected), "{era}: {expected}\n{page}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_lags_or_stands_is_named() {
+    let mut room = Room::of("c", Perm::Read).await;
+    for (lag, symptom) in [
+        (4, "venus_node_lagging"),
+        (8, "venus_node_behind"),
+        (40, "venus_head_stalled"),
+    ] {
+        let lagging = json!({"incident": "lagging", "lag": lag});
+        room.farm.node.set(lagging).await.unwrap();
+        let ill = room.ill().await;
+        assert!(ill.contains(&(symptom, "node".to_owned())), "{lag}: {ill:?}");
+        let of_nodes = ill
+            .iter()
+            .filter(|(name, _)| name.contains("node") || name.contains("head"));
+        assert_eq!(of_nodes.count(), 1, "{lag}: {ill:?}");
+    }
+}
+
+#[tokio::test]
+async fn null_rounds_are_no_illness() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.farm.set(&json!({"null_rounds": 2})).unwrap();
+    assert_eq!(room.ill().await, []);
+}
+
+#[tokio::test]
+async fn a_blocked_sender_is_named_with_its_cause_in_every_era() {
+    for era in ERAS {
+        for (trouble, symptom) in [
+            ("stuck_filled", "venus_message_filled_stuck"),
+            ("unnoticed", "venus_message_filled_stuck"),
+            ("under_priced", "venus_message_filled_stuck"),
+            ("nonce_gap", "venus_nonce_missing"),
+            ("failed_estimation", "venus_message_unfilled_stuck"),
+        ] {
+            let mut room = Room::of(era, Perm::Admin).await;
+            room.farm.sender(&json!({"at": 1, "trouble": trouble})).unwrap();
+            let sender = room.sender(1);
+            assert_eq!(room.ill().await, one(symptom, &sender), "{era} {trouble}");
+            let evidence = room.evidence();
+            let words = match trouble {
+                "failed_estimation" => "gas_estimate, illegal_argument",
+                "under_priced" => "the base fee is",
+                "nonce_gap" => "the chain expects nonce 1000",
+                _ => "nonce 1000",
+            };
+            assert!(evidence.contains(words), "{era} {trouble}: {evidence}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn messages_that_are_young_have_errors_and_are_not_stuck_yet() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    let trouble = json!({"at": 0, "trouble": "failed_estimation", "trouble_age_s": 400, "trouble_count": 3});
+    room.farm.sender(&trouble).unwrap();
+    let sender = room.sender(0);
+    assert_eq!(room.ill().await, one("venus_message_errors", &sender));
+    assert!(
+        room.evidence()
+            .starts_with("3 with an error (3 gas_estimate, illegal_argument); the oldest is ProveCommitSector")
+    );
+}
+
+#[tokio::test]
+async fn a_late_proof_is_told_first() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    let trouble =
+        json!({"at": 0, "trouble": "failed_estimation", "trouble_age_s": 700, "trouble_count": 1, "trouble_method": 5});
+    room.farm.sender(&trouble).unwrap();
+    let sender = room.sender(0);
+    assert_eq!(room.ill().await, one("venus_window_post_pending", &sender));
+    let evidence = room.evidence();
+    assert!(
+        evidence.starts_with("SubmitWindowedPoSt to f01000 waits unfilled") && evidence.contains("exit 16"),
+        "{evidence}"
+    );
+}
+
+#[tokio::test]
+async fn a_lost_wallet_and_a_lost_prover_are_named_by_whom_they_concern() {
+    for era in ERAS {
+        let mut room = Room::of(era, Perm::Admin).await;
+        room.round().await;
+        room.farm.gateway.set(json!({"incident": "lost_wallet"})).await.unwrap();
+        let senders = [room.sender(0), room.sender(1)];
+        let ill = room.ill().await;
+        let mut expected = senders.map(|sender| ("venus_signer_missing", sender));
+        expected.sort();
+        assert_eq!(ill, expected, "{era}");
+        let lost = json!({"incident": "lost_prover", "lost": ["f01000"]});
+        room.farm.gateway.set(lost).await.unwrap();
+        assert_eq!(room.ill().await, one("venus_prover_missing", "f01000"), "{era}");
+    }
+}
+
+#[tokio::test]
+async fn a_miner_that_is_not_mined_for_is_named_with_the_reason() {
+    for (trouble, words) in [
+        ("vanished", "not in its list"),
+        ("not_built", "open for mining, but its prover"),
+    ] {
+        let expects = |target: &mut Target| target.miners = vec!["f01000".parse().unwrap()];
+        let mut room = Room::with("c", Perm::Admin, &[], expects).await;
+        room.farm.one_miner(&json!({"at": 0, "trouble": trouble})).unwrap();
+        assert_eq!(room.ill().await, one("venus_miner_not_mining", "f01000"), "{trouble}");
+        assert!(room.evidence().contains(words), "{}", room.evidence());
+    }
+}
+
+#[tokio::test]
+async fn a_miner_that_vanishes_is_missed_although_nobody_named_it() {
+    for era in ERAS {
+        let mut room = Room::of(era, Perm::Admin).await;
+        room.round().await;
+        room.farm.one_miner(&json!({"at": 0, "trouble": "vanished"})).unwrap();
+        assert_eq!(room.ill().await, one("venus_miner_not_mining", "f01000"), "{era}");
+    }
+}
+
+#[tokio::test]
+async fn a_miner_that_was_closed_on_purpose_is_no_illness() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.round().await;
+    room.farm.one_miner(&json!({"at": 0, "open": false})).unwrap();
+    assert_eq!(room.ill().await, []);
+}
+
+#[tokio::test]
+async fn errors_of_a_miner_are_told_in_every_era() {
+    for era in ERAS {
+        let mut room = Room::of(era, Perm::Admin).await;
+        room.farm.one_miner(&json!({"at": 0, "trouble": "errors"})).unwrap();
+        assert_eq!(room.ill().await, one("venus_miner_errors", "f01000"), "{era}");
+        assert!(room.evidence().ends_with("mining timeout!"), "{}", room.evidence());
+    }
+}
+
+#[tokio::test]
+async fn a_second_miner_service_that_mines_for_one_miner_is_found() {
+    let mut room = Room::with("c", Perm::Admin, &["miner-2"], |_| ()).await;
+    assert_eq!(room.ill().await, one("venus_miner_mined_twice", "f01000"));
+    assert_eq!(room.evidence(), "miner and miner-2 mine for it at the same time");
+    room.more[0].set(json!({"only": []})).await.unwrap();
+    assert_eq!(room.ill().await, []);
+}
+
+#[tokio::test]
+async fn a_dead_auth_and_a_wrong_token_are_two_faults() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.round().await;
+    room.farm.auth.set(json!({"incident": "down"})).await.unwrap();
+    let lost = room.round().await;
+    let reasons: Vec<_> = lost
+        .iter()
+        .map(|(part, fault)| (*part, fault.reason().label()))
+        .collect();
+    assert!(reasons.contains(&("auth", "unreachable")), "{reasons:?}");
+    assert!(reasons.contains(&("messager", "auth_down")), "{reasons:?}");
+    assert_eq!(room.ill().await, one("venus_instance_down", "auth/auth"));
+    room.farm.auth.set(json!({"incident": "healthy"})).await.unwrap();
+    assert_eq!(room.ill().await, []);
+    room.farm.regenerate(Perm::Admin).unwrap();
+    let lost = room.round().await;
+    assert!(
+        lost.iter()
+            .any(|(part, fault)| *part == "messager" && fault.reason() == Reason::Unauthorized),
+        "{lost:?}"
+    );
+    let ill = room.ill().await;
+    assert!(ill.iter().all(|(name, _)| *name == "venus_token_refused"), "{ill:?}");
+    assert!(
+        ill.contains(&("venus_token_refused", "messager/messager".to_owned())),
+        "{ill:?}"
+    );
+    std::fs::write(room.directory.path().join("token"), room.farm.token(Perm::Admin)).unwrap();
+    assert_eq!(room.ill().await, []);
+}

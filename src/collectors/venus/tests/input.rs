@@ -1,0 +1,271 @@
+//! What may not be seen, comes in odd shapes, or comes in great numbers; and that only reading calls are made.
+
+use serde_json::json;
+use simfarm::venus::Perm;
+
+use super::{ERAS, Room, one};
+use crate::collectors::venus::Target;
+
+#[tokio::test]
+async fn what_a_token_may_not_see_is_said_and_not_zero() {
+    let mut room = Room::of("c", Perm::Read).await;
+    let ill = room.ill().await;
+    assert!(
+        ill.contains(&("venus_token_too_weak", "gateway/gateway".to_owned())),
+        "{ill:?}"
+    );
+    assert!(ill.iter().all(|(name, _)| *name == "venus_token_too_weak"), "{ill:?}");
+    let page = room.page();
+    let failed = "venus_call_failed{component=\"gateway\",instance=\"gateway\",method=\"ListWalletInfo\",reason=\"forbidden\"} 1\n";
+    assert!(page.contains(failed), "{page}");
+    assert!(!page.contains("venus_gateway_signer_available{"), "{page}");
+    assert!(
+        page.contains("venus_auth_token_permission{component=\"node\",instance=\"node\",permission=\"read\"} 1\n"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn a_primary_that_is_down_leaves_the_backup_to_serve() {
+    let mut room = Room::with("c", Perm::Admin, &["node-2", "messager-2"], |_| ()).await;
+    room.round().await;
+    room.farm.node.set(json!({"incident": "down"})).await.unwrap();
+    room.farm.messager.set(json!({"incident": "down"})).await.unwrap();
+    let ill = room.ill().await;
+    let down = |entity: &str| ("venus_instance_down", entity.to_owned());
+    assert_eq!(ill, [down("node/node"), down("messager/messager")]);
+    let page = room.page();
+    for expected in [
+        "venus_instance_up{component=\"node\",instance=\"node\"} 0\n",
+        "venus_instance_up{component=\"node\",instance=\"node-2\"} 1\n",
+        "venus_wallet_balance_fil{",
+        "venus_messager_messages{",
+    ] {
+        assert!(page.contains(expected), "{expected}\n{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_lotus_node_behind_the_same_url_is_read_and_named() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    let lotus = json!({"lotus": true, "version": "1.28"});
+    room.farm.node.set(lotus).await.unwrap();
+    assert_eq!(room.ill().await, []);
+    let page = room.page();
+    assert!(
+        page.contains("era=\"lotus\"} 1\n") && page.contains("venus_chain_head_epoch{instance=\"node\"} "),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn a_user_that_is_disabled_is_named() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.farm.set(&json!({"users": 2})).unwrap();
+    room.round().await;
+    room.farm.user(&json!({"at": 1, "enabled": false})).unwrap();
+    assert_eq!(room.ill().await, one("venus_user_disabled", "user-2"));
+}
+
+#[tokio::test]
+async fn a_wallet_that_runs_dry_is_named_and_none_on_chain_has_nothing() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.farm
+        .sender(&json!({"at": 0, "balance": "1500000000000000000"}))
+        .unwrap();
+    let sender = room.sender(0);
+    assert_eq!(room.ill().await, one("venus_wallet_low", &sender));
+    assert_eq!(room.evidence(), "1.5 FIL (limit 20 FIL)");
+    room.farm.sender(&json!({"at": 0, "balance": null})).unwrap();
+    assert_eq!(room.ill().await, one("venus_wallet_low", &sender));
+}
+
+#[tokio::test]
+async fn a_million_messages_cost_what_waits_of_them() {
+    for era in ERAS {
+        let mut room = Room::of(era, Perm::Admin).await;
+        room.farm.sender(&json!({"at": 0, "history": 1_000_000})).unwrap();
+        let waiting =
+            json!({"sender": 0, "count": 1200, "age_s": 120, "state": 1, "fails": "exit 16", "params_bytes": 20_000});
+        room.farm.put(&waiting).unwrap();
+        room.round().await;
+        let page = room.page();
+        let sender = room.sender(0);
+        let expected = format!("venus_messager_messages{{address=\"{sender}\",state=\"unfilled\"}} 1200\n");
+        assert!(page.contains(&expected), "{era}\n{page}");
+        let calls = room.farm.messager.calls();
+        assert!(
+            calls.of("Message.ListMessage") == 0 && calls.of("Message.ListMessageByAddress") == 0,
+            "{calls:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn wins_and_blocks_are_counted_where_they_are_kept() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    assert_eq!(room.ill().await, []);
+    assert!(!room.page().contains("venus_miner_won_rounds_total{"));
+    room.farm.set(&json!({"by_hand": true, "epoch": 4_000_000})).unwrap();
+    room.farm
+        .miner
+        .set(json!({"recorder": true, "blocks_listed": true}))
+        .await
+        .unwrap();
+    room.farm.one_miner(&json!({"at": 0, "wins_every": 2})).unwrap();
+    room.round().await;
+    room.farm.epoch(10);
+    room.round().await;
+    let page = room.page();
+    assert!(
+        page.contains("venus_miner_won_rounds_total{instance=\"miner\",miner=\"f01000\"} 5\n"),
+        "{page}"
+    );
+    assert!(
+        page.contains("venus_miner_blocks_total{instance=\"miner\",miner=\"f01000\",result=\"success\"} "),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn of_five_hundred_senders_those_with_messages_are_shown_and_the_rest_is_counted() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.farm.set(&json!({"senders": 500})).unwrap();
+    for sender in [7, 499] {
+        let order = json!({"sender": sender, "count": 5000, "age_s": 120, "state": 1, "fails": "exit 16"});
+        room.farm.put(&order).unwrap();
+    }
+    assert_eq!(room.round().await, []);
+    let page = room.page();
+    let shown = page.matches("venus_messager_address_active{").count();
+    assert_eq!(shown, 200);
+    assert!(page.contains("venus_left_out{kind=\"senders\"} 300\n"), "{page}");
+    for sender in [7, 499] {
+        let expected = format!(
+            "venus_messager_messages{{address=\"{}\",state=\"unfilled\"}} 5000\n",
+            room.sender(sender)
+        );
+        assert!(page.contains(&expected), "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_is_too_long_is_cut_and_says_so() {
+    let few = |target: &mut Target| target.most_messages = 100;
+    for era in ERAS {
+        let mut room = Room::with(era, Perm::Admin, &[], few).await;
+        room.farm
+            .put(&json!({"sender": 0, "count": 5000, "age_s": 120, "state": 1, "fails": "x"}))
+            .unwrap();
+        room.round().await;
+        let page = room.page();
+        assert!(
+            page.contains("venus_messager_list_truncated{state=\"unfilled\"} 1\n"),
+            "{era}\n{page}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn odd_rows_cost_themselves_alone() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    let sender = room.sender(0);
+    let rows = json!([
+        {"ID": "far", "From": sender, "State": 1, "Nonce": "7", "CreatedAt": "9999-01-01T00:00:00Z", "GasFeeCap": "<nil>"},
+        {"ID": "never", "From": sender.replacen('f', "t", 1), "State": "1", "CreatedAt": "0001-01-01T00:00:00Z"},
+        {"ID": "nobody", "From": "<empty>", "State": 2},
+        {"ID": "odd", "From": {"a": 1}, "State": 2},
+        "text", null, 7, [],
+    ]);
+    room.farm
+        .messager
+        .set(json!({"results": {"Message.ListBlockedMessage": rows}}))
+        .await
+        .unwrap();
+    assert_eq!(room.ill().await, []);
+    let page = room.page();
+    assert!(
+        page.contains(&format!(
+            "venus_messager_messages{{address=\"{sender}\",state=\"unfilled\"}} 2\n"
+        )),
+        "{page}"
+    );
+    assert!(!page.contains("venus_messager_oldest_message"), "{page}");
+    assert!(page.contains("venus_messager_malformed_rows 6\n"), "{page}");
+}
+
+#[tokio::test]
+async fn a_service_that_talks_nonsense_costs_its_own_part_alone() {
+    for incident in ["garbage", "html", "redirect", "truncated", "refuse", "huge"] {
+        let mut room = Room::of("c", Perm::Admin).await;
+        room.round().await;
+        room.farm
+            .gateway
+            .set(json!({"incident": incident, "redirect_to": "127.0.0.1:1"}))
+            .await
+            .unwrap();
+        let lost = room.round().await;
+        let parts: Vec<&str> = lost.iter().map(|(part, _)| *part).collect();
+        assert_eq!(parts, ["gateway"], "{incident}: {lost:?}");
+        assert_eq!(
+            room.ill().await,
+            one("venus_instance_down", "gateway/gateway"),
+            "{incident}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_is_away_hides_only_what_is_asked_of_it() {
+    let mut room = Room::of("b", Perm::Admin).await;
+    room.round().await;
+    room.farm.node.set(json!({"incident": "down"})).await.unwrap();
+    assert_eq!(room.ill().await, one("venus_instance_down", "node/node"));
+    let page = room.page();
+    // The messager needs the node for its pages of unfilled messages, and for nothing else.
+    let failed = "venus_call_failed{component=\"messager\",instance=\"messager\",method=\"ListMessageByFromState\",reason=\"upstream\"} 1\n";
+    assert!(page.contains(failed), "{page}");
+    assert!(
+        !page.contains("state=\"unfilled\"}") && page.contains("state=\"filled\"} 0\n"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn only_reading_calls_are_made() {
+    for era in ERAS {
+        let mut room = Room::of(era, Perm::Admin).await;
+        room.ill().await;
+        let services = [
+            &room.farm.auth,
+            &room.farm.gateway,
+            &room.farm.node,
+            &room.farm.messager,
+            &room.farm.miner,
+        ];
+        let asked: Vec<String> = services
+            .iter()
+            .flat_map(|service| service.calls().methods.into_keys())
+            .collect();
+        let changing = [
+            "MarkBad",
+            "Replace",
+            "Republish",
+            "Update",
+            "Start",
+            "Stop",
+            "Set",
+            "Send",
+            "Delete",
+            "token/",
+            "tokens",
+        ];
+        let changes = |method: &&String| {
+            changing
+                .iter()
+                .any(|word| method.contains(word) && !method.contains("StateMiner"))
+        };
+        assert_eq!(asked.iter().filter(changes).count(), 0, "{asked:?}");
+        assert!(asked.len() > 20, "{asked:?}");
+    }
+}
