@@ -78,9 +78,8 @@ async fn monitor(workers: usize) -> Monitor {
 /// 500 senders of which 20 have 500 messages each that nothing sends.
 async fn venus(history: u64) -> (Venus, NamedTempFile) {
     let venus = Venus::start("127.0.0.1").await.unwrap();
-    venus
-        .set(&json!({"era": "c", "miners": 50, "senders": 500, "history": history}))
-        .unwrap();
+    venus.set(&json!({"era": "c", "miners": 50, "senders": 500})).unwrap();
+    venus.sender(&json!({"at": 0, "history": history})).unwrap();
     for sender in 0..20 {
         let queue = json!({"sender": sender, "count": 500, "age_s": 900, "state": 2, "held": "for_ever"});
         venus.put(&queue).unwrap();

@@ -86,12 +86,12 @@ async fn a_million_messages_cost_what_waits_of_them() {
         let mut room = Room::of(era, Perm::Admin).await;
         room.farm.sender(&json!({"at": 0, "history": 1_000_000})).unwrap();
         let waiting =
-            json!({"sender": 0, "count": 1200, "age_s": 120, "state": 1, "fails": "exit 16", "params_bytes": 20_000});
+            json!({"sender": 0, "count": 400, "age_s": 120, "state": 1, "fails": "exit 16", "params_bytes": 20_000});
         room.farm.put(&waiting).unwrap();
         room.round().await;
         let page = room.page();
         let sender = room.sender(0);
-        let expected = format!("venus_messager_messages{{address=\"{sender}\",state=\"unfilled\"}} 1200\n");
+        let expected = format!("venus_messager_messages{{address=\"{sender}\",state=\"unfilled\"}} 400\n");
         assert!(page.contains(&expected), "{era}\n{page}");
         let calls = room.farm.messager.calls();
         assert!(
