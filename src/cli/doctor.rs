@@ -7,7 +7,7 @@ use super::source::{self, Source};
 use super::terminal::{Text, Tone};
 use super::{EXIT_USAGE, complain, near, runtime};
 use crate::clock::Clock;
-use crate::collectors::{self, Sections, Symptom};
+use crate::collectors::{self, Finding, Sections, Symptom};
 use crate::once::{Looked, Once, PartSeen, Plan, Target, Went};
 use crate::relations;
 use crate::values::Duration;
@@ -143,15 +143,39 @@ fn block(target: &Target, every_step: bool, text: &mut Text) {
             well(part, width, text);
         }
     }
-    for finding in &target.findings {
+    findings(&target.findings, text);
+    text.line_end();
+}
+
+/// Of each symptom so many are told; what to do is the same for all of them.
+const MOST_FINDINGS: usize = 10;
+
+fn findings(all: &[Finding], text: &mut Text) {
+    let mut told: Vec<&str> = Vec::new();
+    for finding in all {
+        let symptom = finding.symptom;
+        if told.contains(&symptom.name) {
+            continue;
+        }
+        told.push(symptom.name);
         text.plain("  ")
             .word(Tone::Bad, "ILL ")
-            .plain(&format!(" {}", finding.symptom.name))
+            .plain(&format!(" {}", symptom.name))
             .line_end();
-        text.plain("        ").wrapped(8, &finding.evidence);
-        advice(8, finding.symptom.advice, text);
+        let same: Vec<&Finding> = all.iter().filter(|other| other.symptom == symptom).collect();
+        for finding in same.iter().take(MOST_FINDINGS) {
+            let of = match finding.entity.as_str() {
+                // Where the evidence begins with it, it is said.
+                entity if entity.is_empty() || finding.evidence.starts_with(entity) => String::new(),
+                entity => format!("{entity}: "),
+            };
+            text.plain("        ").wrapped(8, &format!("{of}{}", finding.evidence));
+        }
+        if let Some(more @ 1..) = same.len().checked_sub(MOST_FINDINGS) {
+            text.plain(&format!("        and {more} more")).line_end();
+        }
+        advice(8, symptom.advice, text);
     }
-    text.line_end();
 }
 
 /// A part that is well, in a line.

@@ -26,6 +26,9 @@ pub struct QueueDepth {
     pub next: Option<String>,
 }
 
+/// How faults name the reading of a queue.
+pub const QUEUE_CALL: &str = "queue";
+
 /// A client for one queue.
 #[derive(Clone, Debug)]
 pub struct BeeQueue {
@@ -66,7 +69,8 @@ impl BeeQueue {
     async fn ask(&self) -> Result<Option<QueueDepth>, Fault> {
         let who = self.place.to_string();
         let (host, port) = (self.place.host(), self.place.port());
-        let stream = self.upstream.resolver.connect(&who, host, port, self.deadline).await?;
+        let stream = self.upstream.resolver.connect(&who, host, port, self.deadline).await;
+        let stream = stream.map_err(|fault| self.fault(fault.why))?;
         let (read, write) = stream.into_split();
         let bounded = tokio::io::join(read.take(LARGEST_ANSWER), write);
         let plain = RedisConnectionInfo::default().set_skip_set_lib_name();
@@ -103,7 +107,7 @@ impl BeeQueue {
     }
 
     fn fault(&self, why: Why) -> Fault {
-        Fault::new(self.place.to_string(), "queue", why)
+        Fault::new(self.place.to_string(), QUEUE_CALL, why)
     }
 }
 

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-pub use bee_queue::{BeeQueue, QueueDepth};
+pub use bee_queue::{BeeQueue, QUEUE_CALL, QueueDepth};
 pub use elements::Elements;
 pub use fault::{Fault, Reason, Why};
 pub use fence::Fence;

@@ -1,7 +1,7 @@
 //! What to do about a fault of a PRB, for a person who did not write it. The operation tells which door was tried.
 
 use super::on_chain;
-use crate::upstream::{Fault, Reason, TRANSACTIONS, Why, WorkerManagerCall};
+use crate::upstream::{Fault, QUEUE_CALL, Reason, TRANSACTIONS, Why, WorkerManagerCall};
 
 /// Nothing where what is said of every upstream is enough.
 pub(super) fn advice(fault: &Fault) -> Option<&'static str> {
@@ -9,6 +9,10 @@ pub(super) fn advice(fault: &Fault) -> Option<&'static str> {
         return on_chain::advice(fault);
     }
     match fault.operation.as_str() {
+        QUEUE_CALL => refused(fault).then_some(
+            "Nothing listens there. Is the container redis-q running (docker ps), and is its port (6379, published as \
+             63792 by the guides) open to this machine?",
+        ),
         operation if of_manager(operation) => manager(fault),
         "callOnlineFetcher" | "callOnlineLifecycleManager" | "queryWorkerState" => legacy(fault),
         _ => monitor(fault),

@@ -62,18 +62,27 @@ pub(super) fn transactions(snapshot: &Snapshot) -> Result<String, String> {
 }
 
 /// What is configured.
-pub(super) fn inventory(snapshot: &Snapshot) -> String {
-    let known = snapshot.lifecycles().filter_map(|view| view.inventory.as_ref());
-    let (mut workers, mut pools) = (0, 0);
-    for seen in known {
-        workers += seen.value.workers.rows.len();
-        pools += seen.value.pools.len();
+pub(super) fn inventory(snapshot: &Snapshot) -> Result<String, String> {
+    let words = snapshot.lifecycles().map(|view| match &view.inventory {
+        None => Err(format!("{}: what is configured is not known", view.label)),
+        Some(seen) => Ok(format!(
+            "{}: {} in {} configured",
+            view.label,
+            counted(seen.value.workers.rows.len(), "worker"),
+            counted(seen.value.pools.len(), "pool")
+        )),
+    });
+    let words: Vec<Result<String, String>> = words.collect();
+    let all_known = words.iter().all(Result::is_ok);
+    let words: Vec<String> = words
+        .into_iter()
+        .map(|words| words.unwrap_or_else(|words| words))
+        .collect();
+    if all_known {
+        Ok(words.join(", "))
+    } else {
+        Err(words.join(", "))
     }
-    format!(
-        "{} in {} configured",
-        counted(workers, "worker"),
-        counted(pools, "pool")
-    )
 }
 
 /// What the chain knows, and at which block.

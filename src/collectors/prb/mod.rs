@@ -276,7 +276,7 @@ impl Collector for Prb {
             QUEUES => queue::gist(&snapshot.queues),
             CHAIN => gist::chain(snapshot),
             PRUNTIMES => runtime::gist(&snapshot.runtimes),
-            _ => Ok(gist::inventory(snapshot)),
+            _ => gist::inventory(snapshot),
         }
     }
 
