@@ -23,8 +23,8 @@ use simfarm::venus::{Perm, Service, Venus};
 use tempfile::NamedTempFile;
 
 const LIFECYCLES: usize = 10;
-/// Rounds of the workers, 15 s apart, that are looked at.
-const ROUNDS: usize = 4;
+/// Rounds that are looked at, 15 or 30 s apart.
+const ROUNDS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ends with its handle.
@@ -93,7 +93,7 @@ fn venus_config(venus: &Venus, token: &Path) -> String {
     let at = |service: &Service| format!("[{{url: 'http://{}'}}]", service.addr());
     format!(
         "collectors:\n  venus:\n    - name: venus-1\n      token_file: {}\n      nodes: {}\n      messagers: {}\n      \
-         miner_services: {}\n      gateways: {}\n      auth_services: {}\n      interval: 15s\n",
+         miner_services: {}\n      gateways: {}\n      auth_services: {}\n",
         token.display(),
         at(&venus.node),
         at(&venus.messager),
