@@ -59,7 +59,13 @@ pub(super) const NODE_ILL: [&Symptom; 4] = [
     &super::CHAIN_HALTED,
 ];
 const PROVIDER_ILL: [&Symptom; 3] = [&prb::PEER_DOWN, &prb::PROVIDER_LAG, &prb::TARGET_STALE];
-const LIFECYCLE_ILL: [&Symptom; 3] = [&prb::PEER_DOWN, &prb::WITHOUT_BLOCKS, &prb::WORKERS_CORRELATED];
+const LIFECYCLE_ILL: [&Symptom; 4] = [
+    &prb::PEER_DOWN,
+    &prb::WITHOUT_BLOCKS,
+    &prb::WORKERS_CORRELATED,
+    // With the lifecycle for an entity it is what many of its workers share.
+    &prb::PRUNTIME_DOWN,
+];
 
 /// What a worker suffers while a link before it is broken, and would not otherwise.
 const SUFFERED: [&Symptom; 5] = [
@@ -163,7 +169,11 @@ fn rule(view: &TargetView, snapshot: &prb::Snapshot, nodes: &[NodeLinks], page: 
     let mut ruling = Ruling::default();
     for lifecycle in snapshot.lifecycles() {
         let providers: Vec<&PeerView> = snapshot.providers_of(&lifecycle.peer).collect();
-        let starved = !providers.is_empty() && providers.iter().all(|provider| has(&PROVIDER_ILL, &provider.label));
+        let starved = if providers.is_empty() {
+            lifecycle.peer.role.has_providers() && has(&[&prb::PEER_DOWN], prb::NO_PROVIDERS)
+        } else {
+            providers.iter().all(|provider| has(&PROVIDER_ILL, &provider.label))
+        };
         let before = of_node.or(starved.then_some(Stage::DataProvider));
         if before.is_some() {
             ruling.take_back(lifecycle, snapshot);

@@ -12,12 +12,12 @@ mod testing;
 
 pub use chains::CHAIN_HALTED;
 
-use crate::collectors::prb::{TARGET_STALE, WITHOUT_BLOCKS};
+use crate::collectors::prb::WITHOUT_BLOCKS;
 use crate::collectors::{Link, Symptom, TargetView};
 use crate::exposition::{Family, Page};
 
 /// Every symptom that a relation can add and no collector has.
-pub const SYMPTOMS: &[&Symptom] = &[&CHAIN_HALTED, &TARGET_STALE, &WITHOUT_BLOCKS];
+pub const SYMPTOMS: &[&Symptom] = &[&CHAIN_HALTED, &WITHOUT_BLOCKS];
 
 /// Every family that a relation can write.
 pub const FAMILIES: &[&Family] = &[broken_links::WORKERS.family(), broken_links::WORKER.family()];

@@ -17,7 +17,7 @@ pub(super) fn judge(views: &mut [TargetView], links: &[Link]) {
         let told: Vec<(String, Option<String>)> = snapshot
             .peers()
             .filter(|peer| peer.provider.is_some() && peer.up() == Some(true))
-            .map(|peer| (peer.label.clone(), snapshot.stale_target(peer, finalized)))
+            .filter_map(|peer| Some((peer.label.clone(), snapshot.stale_target(peer, finalized)?)))
             .collect();
         let [para, _] = finalized;
         let starved: Vec<(String, Option<String>)> = snapshot

@@ -24,8 +24,6 @@ pub struct PrbMonitor {
 /// A call that changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrbCall {
-    /// Of any peer: who it is.
-    Hello,
     /// Of a data provider.
     GetDataProviderInfo,
     /// Of a lifecycle, without ids: all workers that it has loaded.
@@ -40,7 +38,6 @@ impl PrbCall {
     /// As the upstream spells it.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Hello => "Hello",
             Self::GetDataProviderInfo => "GetDataProviderInfo",
             Self::GetWorkerStatus => "GetWorkerStatus",
             Self::ListWorker => "ListWorker",

@@ -13,8 +13,8 @@ use super::on_chain::Picture;
 use super::peer::Role;
 use super::snapshot::{Listing, PeerView, Row, Snapshot};
 use super::symptoms::{
-    PEER_DOWN, PROVIDER_LAG, Thresholds, WORKER_ERROR, WORKER_KICKED, WORKER_LAGGING, WORKER_MISSING, WORKER_STALLED,
-    WORKER_STUCK_SYNCING, WORKERS_CORRELATED,
+    PEER_DOWN, PROVIDER_LAG, TARGET_STALE, Thresholds, WORKER_ERROR, WORKER_KICKED, WORKER_LAGGING, WORKER_MISSING,
+    WORKER_STALLED, WORKER_STUCK_SYNCING, WORKERS_CORRELATED,
 };
 use super::worker::{Provider, Status};
 use super::worker_samples::lag;
@@ -41,6 +41,7 @@ pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -
         }
         if let Some(seen) = view.provider.as_ref().filter(|_| view.up() == Some(true)) {
             provider(&view.label, &seen.value, thresholds, &mut diagnosis);
+            without_target(view, thresholds, &mut diagnosis);
         }
         if view.peer.role == Role::DataProvider {
             diagnosis.belongs_to(PEERS);
@@ -64,16 +65,38 @@ pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -
     diagnosis
 }
 
+/// The entity where there is none of them.
+pub const NO_PROVIDERS: &str = "data_providers";
+
 fn listed(listing: &Listing, diagnosis: &mut Diagnosis) {
     let none = listing.lifecycles == 0 && listing.missing.is_empty();
     diagnosis.judge(&PEER_DOWN, "lifecycles", Some(none), || {
         "the monitor answers but lists no lifecycle; was it just restarted?".to_owned()
+    });
+    diagnosis.judge(&PEER_DOWN, NO_PROVIDERS, Some(listing.lacks_providers), || {
+        "the monitor lists lifecycles but no data provider that could give them blocks".to_owned()
     });
     for missing in &listing.missing {
         diagnosis.judge(&PEER_DOWN, missing, Some(true), || {
             "it is configured, but the monitor does not list it".to_owned()
         });
     }
+}
+
+fn without_target(view: &PeerView, thresholds: &Thresholds, diagnosis: &mut Diagnosis) {
+    let unknown = view.without_target();
+    let limit = thresholds.provider_target_stale_after;
+    let stale = unknown.is_some_and(|unknown| unknown >= limit.get());
+    // One that knows its target is compared with its node, where that is known.
+    diagnosis.judge(
+        &TARGET_STALE,
+        &view.label,
+        (stale || unknown.is_some()).then_some(stale),
+        || {
+            let unknown = whole_seconds(unknown.unwrap_or_default());
+            format!("it has answered for {unknown} without knowing any block of its node (limit {limit})")
+        },
+    );
 }
 
 fn provider(label: &str, provider: &Provider, thresholds: &Thresholds, diagnosis: &mut Diagnosis) {
@@ -225,7 +248,9 @@ impl Looker<'_> {
             .provided?
             .saturating_sub(row.watch.provider_then.unwrap_or(u64::MAX));
         let limits = self.thresholds;
-        if went_on > limits.stalled_blocks && stood >= limits.stalled_after.get() {
+        // One that is ahead of a provider that catches up has nothing to be given.
+        let starved = lag.min(went_on) > limits.stalled_blocks;
+        if starved && stood >= limits.stalled_after.get() {
             let evidence = format!(
                 "PRB says {}, but block {height} for {} while the data provider went on by {went_on} blocks (limit {})",
                 row.worker.status.label(),

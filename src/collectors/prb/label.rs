@@ -1,6 +1,6 @@
 //! Names on the page, made unique: hostnames of containers are the same on every machine.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::peer::Peer;
 use super::target::Pick;
@@ -23,7 +23,7 @@ pub(super) fn peers<'a>(peers: impl Iterator<Item = &'a Peer> + Clone, picks: &[
         address => format!("@{address}"),
     });
     let second = lengthened(first, with_address);
-    lengthened(second, peers.map(|peer| format!("#{}", peer.id.tail())))
+    numbered(lengthened(second, peers.map(|peer| format!("#{}", peer.id.tail()))))
 }
 
 /// A label for each worker of one lifecycle: its name; where several share one, with the beginning of the uuid.
@@ -33,7 +33,21 @@ pub(super) fn workers(workers: &[Worker]) -> Vec<String> {
         let beginning: String = worker.identity.uuid.chars().take(8).collect();
         format!("#{beginning}")
     });
-    lengthened(names, beginnings)
+    numbered(lengthened(names, beginnings))
+}
+
+/// The last resort: whatever still stands more than once gets its number, also where that hits upon another one.
+fn numbered(labels: Vec<String>) -> Vec<String> {
+    let mut taken: HashSet<String> = HashSet::new();
+    let unique = labels.into_iter().map(|label| {
+        let others = (2_usize..).map(|number| format!("{label}~{number}"));
+        let mut candidates = std::iter::once(label.clone()).chain(others);
+        // There are more numbers than labels.
+        let free = candidates.find(|candidate| !taken.contains(candidate)).unwrap_or(label);
+        taken.insert(free.clone());
+        free
+    });
+    unique.collect()
 }
 
 /// Adds the ending where a label stands more than once.
@@ -64,6 +78,12 @@ mod tests {
             bridge: String::new(),
             chain: String::new(),
         }
+    }
+
+    #[test]
+    fn what_nothing_tells_apart_gets_a_number() {
+        let labels = ["same#1", "same#1", "other", "same#1~2"].map(str::to_owned).to_vec();
+        assert_eq!(numbered(labels), ["same#1", "same#1~2", "other", "same#1~2~2"]);
     }
 
     #[test]

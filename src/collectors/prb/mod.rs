@@ -37,6 +37,8 @@ mod worker_samples;
 
 use std::time::Duration;
 
+pub use diagnose::NO_PROVIDERS;
+pub use runtime::PRUNTIME_DOWN;
 pub use snapshot::{Inventory, Listing, PeerView, Row, Seen, Snapshot, Workers};
 pub use symptoms::{
     PEER_DOWN, PROVIDER_LAG, TARGET_STALE, Thresholds, WITHOUT_BLOCKS, WORKER_LAGGING, WORKER_SETTLED_LONG_AGO,

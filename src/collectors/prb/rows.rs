@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::amount::Plancks;
 use super::message::Message;
 use super::session::Info;
-use super::wire::{Height, Number, cut, shown};
+use super::wire::{self, Height, Number, cut, shown};
 use super::worker::{Heights, Identity, Pool, Status, UNBOUND, Worker};
 
 /// Made of each state as soon as it is read: their texts together are several times as long as what is kept of them.
@@ -19,16 +19,19 @@ pub(super) struct Loaded(pub(super) Option<Worker>);
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct State {
+    #[serde(deserialize_with = "wire::text")]
     status: Option<String>,
     parent_header_synched_to: Height,
     para_header_synched_to: Height,
     para_block_dispatched_to: Height,
     worker: Option<WireWorker>,
+    #[serde(deserialize_with = "wire::text")]
     public_key: Option<String>,
+    #[serde(deserialize_with = "wire::text")]
     last_message: Option<String>,
-    #[serde(alias = "minerAccountId")]
+    #[serde(alias = "minerAccountId", deserialize_with = "wire::text")]
     worker_account_id: Option<String>,
-    #[serde(alias = "minerInfoJson")]
+    #[serde(alias = "minerInfoJson", deserialize_with = "wire::text")]
     session_info_json: Option<String>,
 }
 
@@ -69,12 +72,17 @@ impl<const UNSAID: bool> From<WireWorker> for Stored<UNSAID> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct WireWorker {
+    #[serde(deserialize_with = "wire::text")]
     uuid: Option<String>,
     pid: Number,
+    #[serde(deserialize_with = "wire::text")]
     name: Option<String>,
+    #[serde(deserialize_with = "wire::text")]
     endpoint: Option<String>,
+    #[serde(deserialize_with = "wire::flag")]
     enabled: Option<bool>,
     stake: Number,
+    #[serde(deserialize_with = "wire::flag")]
     sync_only: Option<bool>,
 }
 
@@ -102,8 +110,11 @@ pub(super) struct StoredPool<const UNSAID: bool>(pub(super) Pool);
 #[serde(rename_all = "camelCase", default)]
 struct WirePool {
     pid: Number,
+    #[serde(deserialize_with = "wire::text")]
     name: Option<String>,
+    #[serde(deserialize_with = "wire::flag")]
     enabled: Option<bool>,
+    #[serde(deserialize_with = "wire::flag")]
     sync_only: Option<bool>,
 }
 

@@ -22,6 +22,9 @@ use super::worker::{Identity, Pool, Provider, Status, Worker};
 use crate::clock::Now;
 use crate::upstream::Fault;
 
+/// More than these are a monitor that makes them up: a farm has some ten, and each costs a call and samples.
+const MOST_PEERS: usize = 200;
+
 /// A peer that the monitor no longer lists counts as down for this long, and is then forgotten: a monitor that was
 /// restarted finds its peers again within 20 s, so what is still away after an hour is meant to be.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
@@ -53,6 +56,10 @@ pub struct Snapshot {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     pub peers: usize,
+    /// Lifecycles, but nobody to give them blocks.
+    pub lacks_providers: bool,
+    /// Beyond the most that are taken up.
+    pub left_out: usize,
     pub lifecycles: usize,
     /// Configured lifecycles that are not listed, as they are configured.
     pub missing: Vec<String>,
@@ -88,6 +95,8 @@ pub struct Seen<T> {
 struct Targets {
     para: Option<(u64, Instant)>,
     relay: Option<(u64, Instant)>,
+    /// Since when it answers without knowing what its node has.
+    unknown: Option<Instant>,
 }
 
 impl Targets {
@@ -103,6 +112,8 @@ impl Targets {
         Self {
             para: one(self.para, provider.para.target),
             relay: one(self.relay, provider.relay.target),
+            unknown: (provider.para.target.is_none() || provider.relay.target.is_none())
+                .then(|| self.unknown.unwrap_or(now.monotonic)),
         }
     }
 }
@@ -179,24 +190,26 @@ impl Snapshot {
     }
 
     /// Whether a data provider has lost its node, in words: its target stands, while `finalized` (para, relay) is
-    /// further.
-    pub fn stale_target(&self, provider: &PeerView, finalized: [Option<u64>; 2]) -> Option<String> {
+    /// further. `None` where there is nothing to compare.
+    pub fn stale_target(&self, provider: &PeerView, finalized: [Option<u64>; 2]) -> Option<Option<String>> {
         let seen = provider.provider.as_ref()?;
         let chains = [("para", provider.targets.para), ("relay", provider.targets.relay)];
-        let words = chains
+        let compared = chains
             .into_iter()
             .zip(finalized)
             .filter_map(|((chain, target), finalized)| {
                 let ((target, since), finalized) = (target?, finalized?);
                 let stood = seen.at.monotonic.saturating_duration_since(since);
                 let behind = finalized.saturating_sub(target);
-                (stood >= self.limits.after && behind > self.limits.blocks).then(|| {
+                let stale = stood >= self.limits.after && behind > self.limits.blocks;
+                Some(stale.then(|| {
                     let stood = crate::values::Duration::from_secs(stood.as_secs());
                     format!("its {chain} target is {target} for {stood}, the node has finalized {behind} blocks more")
-                })
+                }))
             });
-        let words: Vec<String> = words.collect();
-        (!words.is_empty()).then(|| words.join(", "))
+        let compared: Vec<Option<String>> = compared.collect();
+        let stale: Vec<String> = compared.iter().flatten().cloned().collect();
+        (!compared.is_empty()).then(|| (!stale.is_empty()).then(|| stale.join(", ")))
     }
 
     /// Whether none of its workers gets new blocks although the node has `finalized` more, in words. `None` where it cannot
@@ -240,10 +253,15 @@ impl Snapshot {
         let picked = |peer: &Peer| {
             peer.role == Role::DataProvider || picks.is_empty() || picks.iter().any(|pick| pick.means(peer))
         };
-        let listed: Vec<Peer> = listed.into_iter().filter(picked).collect();
+        let mut listed: Vec<Peer> = listed.into_iter().filter(picked).collect();
+        let left_out = listed.len().saturating_sub(MOST_PEERS);
+        listed.truncate(MOST_PEERS);
         let missing = picks.iter().filter(|pick| !listed.iter().any(|peer| pick.means(peer)));
         self.listing = Some(Listing {
             peers: listed.len(),
+            lacks_providers: listed.iter().any(|peer| peer.role.has_providers())
+                && !listed.iter().any(|peer| peer.role == Role::DataProvider),
+            left_out,
             lifecycles: listed.iter().filter(|peer| peer.role.runs_workers()).count(),
             missing: missing.map(Pick::shown).collect(),
         });
@@ -252,6 +270,9 @@ impl Snapshot {
         }
         self.peers
             .retain(|_, view| now.monotonic.duration_since(view.last_listed) < FORGOTTEN_AFTER);
+        if self.peers.len() > MOST_PEERS {
+            self.peers.retain(|_, view| view.last_listed == now.monotonic);
+        }
         for view in self.peers.values_mut().filter(|view| view.last_listed != now.monotonic) {
             view.call = Some(Call {
                 fault: Some(gone.clone()),
@@ -372,6 +393,12 @@ impl Snapshot {
 }
 
 impl PeerView {
+    /// For how long a data provider has answered without knowing what its node has finalized.
+    pub(super) fn without_target(&self) -> Option<Duration> {
+        let seen = self.provider.as_ref()?;
+        Some(seen.at.monotonic.saturating_duration_since(self.targets.unknown?))
+    }
+
     fn called<T>(&mut self, outcome: Result<T, Fault>, now: Now) -> Option<Seen<T>> {
         let (value, fault) = match outcome {
             Ok(value) => (Some(value), None),

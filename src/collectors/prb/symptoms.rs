@@ -142,7 +142,7 @@ pub static PROVIDER_LAG: Symptom = Symptom {
 };
 pub static TARGET_STALE: Symptom = Symptom {
     name: "data_provider_target_stale",
-    meaning: "The data provider's target has not moved for `provider_target_stale_after` (1m) although its node has \
+    meaning: "The data provider knows no block of its node for `provider_target_stale_after` (1m), or its target has not moved for `provider_target_stale_after` (1m) although its node has \
               finalized more than `provider_target_stale_blocks` (5) blocks beyond it: it asks every 3 s, so it has lost \
               its node. Needs the node as a target that the PRB depends on.",
     advice: "Restart the data provider's container; workers need nothing. Is it connected to the node that you think \
@@ -291,6 +291,7 @@ pub(super) static OPERATOR_GAS_LOW: Symptom = Symptom {
 pub(super) const SYMPTOMS: &[&Symptom] = &[
     &PEER_DOWN,
     &PROVIDER_LAG,
+    &TARGET_STALE,
     &WORKER_LAGGING,
     &WORKER_STALLED,
     &WORKER_ERROR,

@@ -46,11 +46,11 @@ pub struct Target {
     #[serde(default)]
     #[schemars(example = &"http://127.0.0.1:9944", extend("x-off" = true))]
     pub node: Option<Endpoint>,
-    /// The lifecycles to watch, where not all that the monitor lists belong here, or where a name of yours says more than a hostname; none given is all. What stands here is an example.
+    /// The lifecycles to watch, where not all that the monitor lists belong here, or where a name of yours says more than a hostname; none given is all.
     #[serde(default)]
-    #[schemars(example = serde_json::json!([{"peer": "192.168.2.9", "name": "room-a"}]))]
+    #[schemars(example = serde_json::json!([{"peer": "192.168.2.9", "name": "room-a"}]), extend("x-off" = true))]
     pub lifecycles: Vec<Pick>,
-    /// `full` shows every worker by itself, with at most 30 series each; `summary` shows counts and the worst workers only, for more than about 5,000.
+    /// `full` shows every worker by itself, with some 30 series each; `summary` shows counts and the worst workers only, for more than about 5,000.
     #[serde(default)]
     pub detail: Detail,
     /// How often the monitor and the data providers, or the worker manager itself, are asked. At least 1s.

@@ -1,4 +1,5 @@
-//! The families of a worker, the same for every version of PRB. A worker costs at most 30 series in full detail.
+//! The families of a worker, the same for every version of PRB. A worker costs some 30 series in full detail, 32 when it
+//! cools down and is ill.
 
 use super::on_chain::Picture;
 use super::session::{Session, SessionState};

@@ -50,8 +50,13 @@ fn a_healthy_prb_has_no_symptom_and_all_are_looked_at_but_what_only_others_know(
     assert_eq!(diagnosis.findings, []);
     let looked: HashSet<_> = diagnosis.looked_at.iter().map(|symptom| symptom.name).collect();
     let all = super::super::symptoms::SYMPTOMS.iter().map(|symptom| symptom.name);
-    // The inventory, the chain, and pRuntimes.
-    let others = ["worker_missing_from_runner", "worker_wrong_pool", "operator_gas_low"];
+    // The inventory, the chain, the node, and pRuntimes.
+    let others = [
+        "worker_missing_from_runner",
+        "worker_wrong_pool",
+        "operator_gas_low",
+        "data_provider_target_stale",
+    ];
     let expected: HashSet<_> = all
         .filter(|name| !others.contains(name) && !name.starts_with("pruntime_"))
         .collect();
@@ -192,15 +197,35 @@ fn a_provider_is_judged_by_what_it_has_still_to_process() {
 }
 
 #[test]
-fn a_provider_that_knows_nothing_yet_is_not_judged() {
+fn a_provider_that_knows_nothing_yet_is_given_a_minute() {
     let start = Instant::now();
     let mut snapshot = Snapshot::default();
-    snapshot.list(peers(), &[], &fault(), at(start, 0));
     let mut told = provider(1);
     (told.para, told.relay) = Default::default();
-    snapshot.hear_providers(vec![(peers()[0].id.clone(), Ok(told))], STALE, at(start, 0));
-    let diagnosis = diagnose(&snapshot, &Thresholds::default(), at(start, 0));
-    assert_eq!(diagnosis.looked_at, [&PEER_DOWN]);
+    for seconds in [0, 45, 60] {
+        snapshot.list(peers(), &[], &fault(), at(start, seconds));
+        snapshot.hear_providers(vec![(peers()[0].id.clone(), Ok(told))], STALE, at(start, seconds));
+        let expected = (seconds == 60).then(|| ("data_provider_target_stale", "data_provider".to_owned()));
+        let expected: Vec<_> = expected.into_iter().collect();
+        assert_eq!(found(&snapshot, at(start, seconds)), expected, "{seconds}");
+    }
+}
+
+#[test]
+fn lifecycles_without_any_data_provider_are_told() {
+    let start = Instant::now();
+    let mut snapshot = Snapshot::default();
+    snapshot.list(peers().split_off(1), &[], &fault(), at(start, 0));
+    assert_eq!(
+        found(&snapshot, at(start, 0)),
+        [("prb_peer_down", "data_providers".to_owned())]
+    );
+}
+
+#[test]
+fn a_worker_ahead_of_a_provider_that_catches_up_is_well() {
+    let rounds = [(0, 500, vec![active(1, 1000)]), (600, 900, vec![active(1, 1000)])];
+    assert_eq!(after(&rounds), []);
 }
 
 #[test]

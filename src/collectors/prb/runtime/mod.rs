@@ -18,6 +18,7 @@ pub(super) use picture::gist;
 pub use picture::{Picture, State, View};
 pub use reader::{Outcome, Reader, Round, Told};
 pub(super) use samples::{FAMILIES, samples};
+pub use symptoms::DOWN as PRUNTIME_DOWN;
 pub(super) use symptoms::{DEV_MODE, DOWN, NOT_ASKED, PENDING_MESSAGES, SAFE_MODE, UNREGISTERED, diagnose};
 
 use crate::values::{Duration, Network};

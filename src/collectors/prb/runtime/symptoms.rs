@@ -13,7 +13,7 @@ use crate::collectors::prb::symptoms::Thresholds;
 use crate::collectors::{Diagnosis, Symptom};
 use crate::values::Duration;
 
-pub(in crate::collectors::prb) static DOWN: Symptom = Symptom {
+pub static DOWN: Symptom = Symptom {
     name: "pruntime_down",
     meaning: "A worker's pRuntime does not answer farmwarden, or with an error only. Without it the worker misses its \
               heartbeats: ten blocks, two minutes, are the window.",

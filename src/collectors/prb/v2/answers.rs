@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use crate::collectors::prb::peer::{Peer, PeerId, Role};
 use crate::collectors::prb::reading::Listed;
 use crate::collectors::prb::rows::{Loaded, Stored, StoredPool};
-use crate::collectors::prb::wire::{Height, cut, from_json};
+use crate::collectors::prb::wire::{self, Height, cut, from_json};
 use crate::collectors::prb::worker::{Identity, Pool, Provider, ProviderState, Stages, Worker};
 use crate::upstream::Why;
 
@@ -26,14 +26,15 @@ pub fn discovered(json: &[u8]) -> Result<Vec<Peer>, Why> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Wire {
-        peer_id: String,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "wire::text")]
+        peer_id: Option<String>,
+        #[serde(default, deserialize_with = "wire::text")]
         hostname: Option<String>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "wire::text")]
         chain_identity: Option<String>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "wire::text")]
         bridge_identity: Option<String>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "wire::text")]
         remote_addr: Option<String>,
     }
     let found: Found = from_json(json)?;
@@ -41,7 +42,7 @@ pub fn discovered(json: &[u8]) -> Result<Vec<Peer>, Why> {
     let lifecycles = found.lifecycle_managers.into_iter().map(|wire| (Role::Lifecycle, wire));
     let mut seen = HashSet::new();
     let peers = providers.chain(lifecycles).filter_map(|(role, wire)| {
-        let id = PeerId::read(&wire.peer_id).ok()?;
+        let id = PeerId::read(&wire.peer_id?).ok()?;
         seen.insert(id.clone()).then(|| Peer {
             id,
             role,

@@ -28,7 +28,7 @@ pub struct Reader {
 impl Reader {
     /// `before` is what read the same PRB until the configuration changed: whose turn it is outlives that.
     pub fn new(monitor: PrbMonitor, before: Option<&Self>) -> Self {
-        let turns = before.map(|before| before.turns.clone()).unwrap_or_default();
+        let turns = before.map(|before| before.turns.handed_on()).unwrap_or_default();
         Self { monitor, turns }
     }
 
@@ -65,14 +65,23 @@ impl Reader {
         let calls = asked
             .into_iter()
             .map(|peer| async move { self.until(end, &peer, self.inventory(&peer)).await });
-        let said = Said::Inventories(all(calls.collect()).await);
-        Ok(self.reading(peers, said))
+        let said = all(calls.collect()).await;
+        // Only when nobody says anything the round has failed: of one the others tell already.
+        if let Some((_, Err(fault))) = said.first()
+            && said.iter().all(|(_, outcome)| outcome.is_err())
+        {
+            return Err(fault.clone());
+        }
+        Ok(self.reading(peers, Said::Inventories(said)))
     }
 
     async fn inventory(&self, peer: &Peer) -> Result<Inventory, Fault> {
         Ok(Inventory {
             workers: self.ask(peer, PrbCall::ListWorker, answers::workers).await?,
-            pools: self.ask(peer, PrbCall::ListPool, answers::pools).await?,
+            pools: self
+                .ask(peer, PrbCall::ListPool, answers::pools)
+                .await
+                .map_err(unquoted)?,
         })
     }
 
@@ -149,6 +158,17 @@ impl Reader {
             &peer.hostname
         };
         Fault::new(format!("{} ({place})", self.monitor.who()), operation, why)
+    }
+}
+
+/// An answer about pools has their owners' keys around it, and so may the words of its error.
+fn unquoted(fault: Fault) -> Fault {
+    match fault.why {
+        Why::Upstream(_) => Fault {
+            why: Why::upstream("it could not list its pools; its log says why"),
+            ..fault
+        },
+        _ => fault,
     }
 }
 

@@ -19,39 +19,57 @@ const MOST_PEERS: usize = 1000;
 
 /// Shared by all parts of a target, and by those who read it after the configuration changed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Turns(Arc<StdMutex<HashMap<PeerId, Arc<Mutex<Rest>>>>>);
+pub(super) struct Turns {
+    peers: Arc<StdMutex<HashMap<PeerId, Arc<Mutex<Rest>>>>>,
+    /// How often who reads changed: a call that such a change has cut off says nothing about the peer.
+    reader: u64,
+}
 
-/// Until when a peer is left alone.
-type Rest = Option<Instant>;
+/// Until when a peer is left alone, and by which reader.
+type Rest = Option<(Instant, u64)>;
 
 /// The right to make one call.
-pub(super) struct Turn(OwnedMutexGuard<Rest>);
+pub(super) struct Turn {
+    rest: OwnedMutexGuard<Rest>,
+    reader: u64,
+}
 
 impl Turns {
+    /// For the next reader of the same peers.
+    pub(super) fn handed_on(&self) -> Self {
+        Self {
+            peers: Arc::clone(&self.peers),
+            reader: self.reader + 1,
+        }
+    }
+
     /// Waits until no other call to the peer is under way; `None` while the peer is left alone.
     pub(super) async fn take(&self, peer: &PeerId) -> Option<Turn> {
         let lock = {
-            let mut peers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
             if peers.len() >= MOST_PEERS {
                 peers.retain(|_, lock| Arc::strong_count(lock) > 1);
             }
             Arc::clone(peers.entry(peer.clone()).or_default())
         };
         let guard = lock.lock_owned().await;
-        let resting = guard.is_some_and(|until| Instant::now() < until);
-        (!resting).then_some(Turn(guard))
+        let resting = guard.is_some_and(|(until, reader)| reader == self.reader && Instant::now() < until);
+        (!resting).then_some(Turn {
+            rest: guard,
+            reader: self.reader,
+        })
     }
 }
 
 impl Turn {
     /// The call begins. Should it be dropped without an answer, the peer is left alone.
     pub(super) fn begin(&mut self) {
-        *self.0 = Some(Instant::now() + REST);
+        *self.rest = Some((Instant::now() + REST, self.reader));
     }
 
     /// The call was answered, well or not.
     pub(super) fn answered(mut self) {
-        *self.0 = None;
+        *self.rest = None;
     }
 }
 
@@ -85,5 +103,15 @@ mod tests {
         assert!(turns.take(&peer()).await.is_none());
         tokio::time::advance(REST).await;
         assert!(turns.take(&peer()).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_a_change_of_the_configuration_cut_off_says_nothing_of_the_peer() {
+        let turns = Turns::default();
+        let mut call = turns.take(&peer()).await.unwrap();
+        call.begin();
+        let next = turns.handed_on();
+        drop(call);
+        assert!(next.take(&peer()).await.is_some());
     }
 }

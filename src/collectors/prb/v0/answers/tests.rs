@@ -101,7 +101,7 @@ fn no_keystore_gets_further_than_the_parser() {
     let errors = [
         r#"{"content":{"error":{"extra":"Error: bad pool {\"polkadotJson\":\"SECRET\"}"}}}"#,
         r#"{"content":{"error":{"extra":"Error: bad words 'SECRET'"}}}"#,
-        r#"{"content":{"lifecycleManagerStateUpdate":{"pools":[{"pid":88,"name":["SECRET"]}]}}}"#,
+        r#"{"content":{"lifecycleManagerStateUpdate":{"pools":["SECRET"]}}}"#,
         r#"{"content":{"lifecycleManagerStateUpdate":"SECRET"}}"#,
     ];
     for error in errors {

@@ -211,6 +211,28 @@ fn nothing_of_an_unexpected_answer_about_pools_is_repeated() {
     assert!(why.contains("another shape") && !why.contains("bottom"), "{why}");
 }
 
+#[test]
+fn a_field_of_another_type_costs_only_itself() {
+    let row = |spoiled: &str| {
+        format!(
+            r#"{{"data":{{"workerStates":[{{"worker":{{"uuid":"u1","name":"w1","endpoint":"http://a:8000","enabled":true}},
+            "paraBlockDispatchedTo":7,"status":"S_ACTIVE",{spoiled}}}]}},"meta":{{"createdAt":"1"}}}}"#
+        )
+    };
+    for spoiled in [
+        r#""publicKey":1"#,
+        r#""lastMessage":{}"#,
+        r#""workerAccountId":["x"]"#,
+        r#""sessionInfoJson":true"#,
+    ] {
+        let rows = worker_states(row(spoiled).as_bytes()).unwrap().rows;
+        let told: Vec<_> = rows.iter().map(|row| (row.status, row.heights.para_block)).collect();
+        assert_eq!(told, [(Status::Active, Some(7))], "{spoiled}");
+    }
+    let peers = br#"{"dataProviders":[],"lifecycleManagers":[{"peerId":7},{"peerId":"Qm1","hostname":3}]}"#;
+    assert_eq!(discovered(peers).unwrap().len(), 1);
+}
+
 proptest! {
     #[test]
     fn any_bytes_give_a_value_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
