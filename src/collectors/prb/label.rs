@@ -27,7 +27,7 @@ pub(super) fn peers<'a>(peers: impl Iterator<Item = &'a Peer> + Clone, picks: &[
 }
 
 /// A label for each worker of one lifecycle: its name; where several share one, with the beginning of the uuid.
-pub(super) fn workers(workers: &[Worker]) -> Vec<String> {
+pub(super) fn workers(workers: &[Box<Worker>]) -> Vec<String> {
     let names = workers.iter().map(|worker| worker.identity.name.clone()).collect();
     let beginnings = workers.iter().map(|worker| {
         let beginning: String = worker.identity.uuid.chars().take(8).collect();

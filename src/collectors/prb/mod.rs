@@ -128,7 +128,7 @@ impl Prb {
         if self.is_solo() {
             let round = reader.round(solo::endpoints(&self.target.solo), within).await;
             let workers = solo::answered(&self.target.solo, &round);
-            self.roster.begin(workers.rows.iter().map(Known::of));
+            self.roster.begin(workers.rows.iter().map(|worker| Known::of(worker)));
             return Ok(round);
         }
         let began = Instant::now();

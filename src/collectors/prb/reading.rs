@@ -40,7 +40,7 @@ pub enum Said {
     /// A worker manager is there: the revision that it was built from.
     Revision(String),
     Providers(Each<Provider>),
-    Workers(Each<Listed<Worker>>),
+    Workers(Each<Listed<Box<Worker>>>),
     Inventories(Each<Inventory>),
 }
 
@@ -52,7 +52,7 @@ impl Said {
             Self::Revision(_) | Self::Providers(_) | Self::Inventories(_) => &[],
         };
         let lists = said.iter().filter_map(|(_, list)| list.as_ref().ok());
-        lists.flat_map(|list| &list.rows).map(Known::of)
+        lists.flat_map(|list| &list.rows).map(|worker| Known::of(worker))
     }
 }
 

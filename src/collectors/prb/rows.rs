@@ -14,7 +14,7 @@ use super::worker::{Heights, Identity, Pool, Status, UNBOUND, Worker};
 /// Made of each state as soon as it is read: their texts together are several times as long as what is kept of them.
 #[derive(Deserialize)]
 #[serde(from = "State")]
-pub(super) struct Loaded(pub(super) Option<Worker>);
+pub(super) struct Loaded(pub(super) Option<Box<Worker>>);
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -41,7 +41,7 @@ impl From<State> for Loaded {
         let Some(identity) = state.worker.and_then(|worker| worker.identity(true)) else {
             return Self(None);
         };
-        Self(Some(Worker {
+        Self(Some(Box::new(Worker {
             identity,
             status: status(state.status.as_deref()),
             heights: Heights {
@@ -53,7 +53,7 @@ impl From<State> for Loaded {
             account: shown(state.worker_account_id).filter(|account| account != UNBOUND),
             message: Message::read(&state.last_message.unwrap_or_default()),
             info: Info::read(&state.session_info_json.unwrap_or_default()).unwrap_or_default(),
-        }))
+        })))
     }
 }
 

@@ -144,7 +144,8 @@ pub struct Workers {
 pub struct Row {
     /// The label value `worker`: the name, made unique within its lifecycle.
     pub label: String,
-    pub worker: Worker,
+    /// By itself on the heap: 30,000 in one piece leave holes of megabytes behind with every round.
+    pub worker: Box<Worker>,
     pub watch: Watch,
 }
 
@@ -181,7 +182,7 @@ impl Snapshot {
         if !lifecycle.role.has_providers() {
             let view = self.peers.get(&lifecycle.id)?;
             let rows = &view.workers.as_ref()?.value.rows;
-            return furthest(rows.iter().map(|row| &row.worker));
+            return furthest(rows.iter().map(|row| row.worker.as_ref()));
         }
         let heights = self
             .providers_of(lifecycle)
@@ -328,13 +329,13 @@ impl Snapshot {
     }
 
     /// What each lifecycle said of its workers. What is older than `stale` is dropped.
-    pub(super) fn hear_workers(&mut self, said: Each<Listed<Worker>>, stale: Duration, now: Now) {
+    pub(super) fn hear_workers(&mut self, said: Each<Listed<Box<Worker>>>, stale: Duration, now: Now) {
         for (id, outcome) in said {
             let provided = self.peers.get(&id).and_then(|view| self.provided(&view.peer));
             let Some(view) = self.peers.get_mut(&id) else { continue };
             if let Some(heard) = view.called(outcome, now) {
                 let provided = match view.peer.role {
-                    Role::WorkerManager => furthest(heard.value.rows.iter()),
+                    Role::WorkerManager => furthest(heard.value.rows.iter().map(Box::as_ref)),
                     _ => provided,
                 };
                 let workers = watched(heard.value, view.workers.as_ref(), provided, now);

@@ -120,6 +120,7 @@ pub(crate) fn round(snapshot: &mut Snapshot, provided: u64, workers: Vec<Worker>
     let provider_id = PeerId::read("Qmprovider").unwrap();
     snapshot.hear_providers(vec![(provider_id, Ok(provider(provided)))], STALE, now);
     let lifecycle = PeerId::read("Qmlifecycle").unwrap();
+    let workers = workers.into_iter().map(Box::new).collect();
     snapshot.hear_workers(vec![(lifecycle, Ok(rows(workers)))], STALE, now);
 }
 
@@ -156,6 +157,7 @@ pub(crate) fn managed(snapshot: &mut Snapshot, workers: Vec<Worker>, now: Now) {
     let manager = peer("Qmmanager", Role::WorkerManager, "worker-manager");
     let id = manager.id.clone();
     snapshot.list(vec![manager], &[], &fault(), now);
+    let workers = workers.into_iter().map(Box::new).collect();
     snapshot.hear_workers(vec![(id, Ok(rows(workers)))], STALE, now);
 }
 

@@ -25,7 +25,7 @@ pub struct Watch {
 
 /// The workers with what is remembered of each from the round before.
 pub(super) fn watched(
-    listed: Listed<Worker>,
+    listed: Listed<Box<Worker>>,
     before: Option<&Seen<Arc<Workers>>>,
     provided: Option<u64>,
     now: Now,

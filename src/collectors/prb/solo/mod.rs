@@ -74,7 +74,7 @@ pub(super) fn peer() -> Option<Peer> {
 }
 
 /// The workers whose pRuntime answers, as far as a picture knows.
-pub(super) fn workers(entries: &[Entry], picture: &Picture) -> Listed<Worker> {
+pub(super) fn workers(entries: &[Entry], picture: &Picture) -> Listed<Box<Worker>> {
     listed(entries, |endpoint| {
         let view = picture.of(endpoint)?;
         matches!(view.state, State::Up).then(|| view.told.clone())?
@@ -82,7 +82,7 @@ pub(super) fn workers(entries: &[Entry], picture: &Picture) -> Listed<Worker> {
 }
 
 /// The same of a round that is not yet in a picture.
-pub(super) fn answered(entries: &[Entry], round: &Round) -> Listed<Worker> {
+pub(super) fn answered(entries: &[Entry], round: &Round) -> Listed<Box<Worker>> {
     listed(entries, |endpoint| {
         round.said.iter().find_map(|(asked, outcome)| match outcome {
             Outcome::Answered(told) if asked == endpoint => Some(Arc::clone(told)),
@@ -91,10 +91,10 @@ pub(super) fn answered(entries: &[Entry], round: &Round) -> Listed<Worker> {
     })
 }
 
-fn listed(entries: &[Entry], told: impl Fn(&str) -> Option<Arc<Told>>) -> Listed<Worker> {
+fn listed(entries: &[Entry], told: impl Fn(&str) -> Option<Arc<Told>>) -> Listed<Box<Worker>> {
     let rows = entries.iter().filter_map(|entry| {
         let told = told(&entry.pruntime.to_string())?;
-        Some(worker(entry, &told.info))
+        Some(Box::new(worker(entry, &told.info)))
     });
     Listed {
         rows: rows.collect(),

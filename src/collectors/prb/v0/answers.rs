@@ -84,7 +84,7 @@ pub fn inventory(json: &[u8]) -> Result<Inventory, Why> {
 
 /// `queryWorkerState`: the workers among those asked for that are loaded; of another uuid there is no more than an empty
 /// session.
-pub fn worker_states(json: &[u8]) -> Result<Vec<Worker>, Why> {
+pub fn worker_states(json: &[u8]) -> Result<Vec<Box<Worker>>, Why> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Content {
@@ -101,7 +101,7 @@ pub fn worker_states(json: &[u8]) -> Result<Vec<Worker>, Why> {
 }
 
 /// The states with what only the stored rows say of these workers.
-pub fn joined(states: Vec<Worker>, stored: &[Identity]) -> Listed<Worker> {
+pub fn joined(states: Vec<Box<Worker>>, stored: &[Identity]) -> Listed<Box<Worker>> {
     let stored: HashMap<&str, &Identity> = stored.iter().map(|row| (row.uuid.as_str(), row)).collect();
     let rows = states.into_iter().map(|mut worker| {
         if let Some(row) = stored.get(worker.identity.uuid.as_str()) {

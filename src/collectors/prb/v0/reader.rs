@@ -57,7 +57,7 @@ impl Reader {
     }
 
     /// States are given for named workers only, so the list comes first.
-    async fn loaded(&self) -> Result<Listed<Worker>, Fault> {
+    async fn loaded(&self) -> Result<Listed<Box<Worker>>, Fault> {
         let stored = self.inventory().await?.workers.rows;
         let enabled: Vec<&Identity> = stored.iter().filter(|row| row.enabled).collect();
         let ids: Vec<LegacyId<'_>> = enabled.iter().map(|row| LegacyId { uuid: &row.uuid }).collect();

@@ -100,7 +100,7 @@ pub fn provider(json: &[u8]) -> Result<Provider, Why> {
 /// are several times as long as what is kept of them.
 #[derive(Default)]
 pub struct States {
-    rows: Vec<Option<Worker>>,
+    rows: Vec<Option<Box<Worker>>>,
     wrong: Option<Why>,
 }
 
@@ -115,7 +115,7 @@ impl States {
     }
 
     /// When all have been taken, with what was around them.
-    pub fn finish(self, envelope: &[u8]) -> Result<Listed<Worker>, Why> {
+    pub fn finish(self, envelope: &[u8]) -> Result<Listed<Box<Worker>>, Why> {
         #[derive(Default, Deserialize)]
         struct Wire {}
         if let Some(why) = self.wrong {
@@ -128,7 +128,7 @@ impl States {
 
 /// The same of a whole answer.
 #[cfg(test)]
-pub fn worker_states(json: &[u8]) -> Result<Listed<Worker>, Why> {
+pub fn worker_states(json: &[u8]) -> Result<Listed<Box<Worker>>, Why> {
     let mut states = States::default();
     let mut elements =
         crate::upstream::Elements::new(crate::upstream::PRB_LIST_WITHIN, |json: &[u8]| states.take(json));

@@ -121,7 +121,7 @@ impl Reader {
         parse(&answer).map_err(|why| self.fault(peer, call.name(), why))
     }
 
-    async fn states(&self, peer: &Peer) -> Result<Listed<Worker>, Fault> {
+    async fn states(&self, peer: &Peer) -> Result<Listed<Box<Worker>>, Fault> {
         let call = PrbCall::GetWorkerStatus;
         let mut states = States::default();
         let answer = self.monitor.ask_each(peer.id.as_str(), call, |json| states.take(json));

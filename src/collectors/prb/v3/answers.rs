@@ -27,7 +27,7 @@ pub fn revision(json: &[u8]) -> Result<String, Why> {
 
 /// `/workers/status`: the workers that are run. Those that are disabled, which only newer builds list, are left out, as in
 /// every other PRB.
-pub fn workers(json: &[u8]) -> Result<Listed<Worker>, Why> {
+pub fn workers(json: &[u8]) -> Result<Listed<Box<Worker>>, Why> {
     #[derive(Deserialize)]
     struct Wire {
         workers: Vec<Loaded>,
@@ -36,7 +36,7 @@ pub fn workers(json: &[u8]) -> Result<Listed<Worker>, Why> {
     let rows = wire.workers.into_iter().filter_map(|loaded| match loaded {
         Loaded::Disabled => None,
         Loaded::Nameless => Some(None),
-        Loaded::Worker(worker) => Some(Some(*worker)),
+        Loaded::Worker(worker) => Some(Some(worker)),
     });
     Ok(Listed::of(rows, |worker| worker.identity.uuid.clone()))
 }
