@@ -176,7 +176,9 @@ impl Http {
                 response => response,
             };
             match response.status() {
-                status @ (StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND) => Err(status_why(status)),
+                status @ (StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND) => {
+                    Err(status_why(status).knowing(self.token.is_some()))
+                }
                 status if status.is_redirection() => Err(status_why(status)),
                 status => Ok(Poured {
                     status: status.as_u16(),

@@ -50,7 +50,7 @@ async fn a_chain_service_is_read_by_reading_calls_alone() {
         })
         .await;
     assert!(
-        page.contains("venus_miner_mining{target=\"venus-1\",instance=\"one\",miner=\"f01000\"} 1\n"),
+        page.contains("venus_miner_mining{target=\"venus-1\",process=\"one\",miner=\"f01000\"} 1\n"),
         "{page}"
     );
     assert!(

@@ -23,7 +23,7 @@ impl<T> Default for Role<T> {
 /// One process.
 #[derive(Debug)]
 pub struct View<T> {
-    /// The label value `instance`.
+    /// The label value `process`.
     pub label: Arc<str>,
     pub about: Option<About>,
     /// Why the last round brought nothing; `None` when it did.

@@ -10,17 +10,17 @@ use crate::upstream::VenusService;
 static INFO: Desc<4> = Desc::info(
     "venus_instance_info",
     "A process of the chain service with its version and era: incubation (2021), venus (2022 to 2023), sophon (since July 2023), or lotus for a Lotus node (Version, GET /version).",
-    &["component", "instance", "version", "era"],
+    &["component", "process", "version", "era"],
 );
 static UP: Desc<2> = Desc::gauge(
     "venus_instance_up",
     "1 if this process answered in the last round of its component; 0 also when it refused our token.",
-    &["component", "instance"],
+    &["component", "process"],
 );
 static MISSED: Desc<4> = Desc::gauge(
     "venus_call_failed",
     "1 for a call that this process did not answer in the last round although it answered others; what it would have told is absent. forbidden: the token may not ask it. instance is empty where any node may answer.",
-    &["component", "instance", "method", "reason"],
+    &["component", "process", "method", "reason"],
 );
 static LEFT_OUT: Desc<1> = Desc::gauge(
     "venus_left_out",

@@ -9,7 +9,7 @@ use crate::upstream::{Fault, Reason, Refusal, Refused, Venus, VenusCall, Why};
 
 /// One process that speaks JSON-RPC.
 pub(super) struct Server {
-    /// The label value `instance`.
+    /// The label value `process`.
     pub(super) label: Arc<str>,
     pub(super) client: Venus,
     /// Known until it fails to answer: it may come back as another version.

@@ -126,7 +126,7 @@ impl Instance {
         }
     }
 
-    /// The label value `instance`.
+    /// The label value `process`.
     pub fn label(&self) -> String {
         match &self.name {
             Some(name) => name.to_string(),

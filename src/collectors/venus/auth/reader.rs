@@ -26,7 +26,7 @@ pub struct AuthSeen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenSeen {
     pub service: VenusService,
-    /// The label value `instance`.
+    /// The label value `process`.
     pub instance: Arc<str>,
     /// Its permission; `None` when auth does not know it, as is so for tokens that a service makes for itself.
     pub permission: Option<String>,

@@ -8,23 +8,23 @@ use crate::upstream::VenusService;
 pub(in crate::collectors::venus) static USERS: Desc<2> = Desc::gauge(
     "venus_auth_users",
     "Users by state; miners of a disabled one drop out of the miner service (/user/list).",
-    &["instance", "state"],
+    &["process", "state"],
 );
 pub(in crate::collectors::venus) static TOKEN: Desc<2> = Desc::gauge(
     "venus_auth_token_valid",
     "1 if auth knows the token with which we ask this process, 0 if not, as is so for one that a service made for itself (POST /verify).",
-    &["component", "instance"],
+    &["component", "process"],
 );
 pub(in crate::collectors::venus) static PERMISSION: Desc<3> = Desc::gauge(
     "venus_auth_token_permission",
     "1 for the permission of the token with which we ask this process; each includes those before: read, write, sign, admin (POST /verify).",
-    &["component", "instance", "permission"],
+    &["component", "process", "permission"],
 );
 
 pub(in crate::collectors::venus) static PARTIAL: Desc<2> = Desc::gauge(
     "venus_view_partial",
     "1 where our token shows only senders or miners of its own user, because it is not an admin's; nobody else's are known then (POST /verify).",
-    &["component", "instance"],
+    &["component", "process"],
 );
 
 const PERMISSIONS: [&str; 4] = ["read", "write", "sign", "admin"];

@@ -76,7 +76,10 @@ impl Look<'_> {
             .filter(|(_, of)| of.is_some_and(is_mining))
             .map(|(label, _)| *label)
             .collect();
-        diagnosis.judge(&DOUBLE_MINING, miner.as_str(), Some(mining.len() > 1), || {
+        // A service that does not answer may go on mining: what was seen is not cured by that.
+        let twice = mining.len() > 1;
+        let twice = (twice || self.snapshot.miners.is_whole()).then_some(twice);
+        diagnosis.judge(&DOUBLE_MINING, miner.as_str(), twice, || {
             format!("{} mine for it at the same time", mining.join(" and "))
         });
         // What a service that does not answer does is not known.
@@ -86,10 +89,10 @@ impl Look<'_> {
             let of_each = seen.iter().map(|(label, of)| format!("{label}: {}", why_idle(*of)));
             of_each.collect::<Vec<_>>().join("; ")
         });
-        let judged = !self.behind && !self.no_gateway && self.unproved(miner) != Some(true);
         let failing = seen
             .iter()
             .find_map(|(label, of)| Some((*label, of.filter(|of| !of.errors.is_empty())?)));
+        let judged = !self.behind && !self.no_gateway && self.unproved(miner) != Some(true);
         let judged = judged && !failing.is_some_and(|(_, of)| self.is_unsigned(of));
         let known = seen.iter().any(|(_, of)| of.is_some());
         diagnosis.judge(

@@ -7,12 +7,12 @@ use crate::exposition::{Desc, Page};
 pub(in crate::collectors::venus) static WALLETS: Desc<2> = Desc::gauge(
     "venus_gateway_wallet_connections",
     "Connections of wallets by account; an account vanishes with its last one (ListWalletInfo).",
-    &["instance", "account"],
+    &["process", "account"],
 );
 pub(in crate::collectors::venus) static ADDRESSES: Desc<2> = Desc::gauge(
     "venus_gateway_wallet_addresses",
     "Addresses that the wallets of an account sign for (ListWalletInfo).",
-    &["instance", "account"],
+    &["process", "account"],
 );
 pub(in crate::collectors::venus) static SIGNER: Desc<1> = Desc::gauge(
     "venus_gateway_signer_available",
@@ -22,22 +22,22 @@ pub(in crate::collectors::venus) static SIGNER: Desc<1> = Desc::gauge(
 pub(in crate::collectors::venus) static PROVERS: Desc<2> = Desc::gauge(
     "venus_gateway_miner_connections",
     "Connections of those who prove for a miner; 0 for one that is expected and has none (ListConnectedMiners, ListMinerConnection).",
-    &["instance", "miner"],
+    &["process", "miner"],
 );
 pub(in crate::collectors::venus) static MARKETS: Desc<2> = Desc::gauge(
     "venus_gateway_market_connections",
     "Connections of a miner's market; from 1.2 (ListMarketConnectionsState).",
-    &["instance", "miner"],
+    &["process", "miner"],
 );
 pub(in crate::collectors::venus) static PENDING: Desc<2> = Desc::gauge(
     "venus_gateway_pending_requests",
     "Requests that the other sides have not taken yet; each connection holds 30 (RequestCount).",
-    &["instance", "kind"],
+    &["process", "kind"],
 );
 pub(in crate::collectors::venus) static SINCE: Desc<2> = Desc::gauge(
     "venus_gateway_oldest_connection_timestamp_seconds",
     "When the oldest connection of a kind was made, since 1970; a young one that keeps changing flaps (CreateTime).",
-    &["instance", "kind"],
+    &["process", "kind"],
 );
 
 /// The label values `kind`, each with its connections; nothing for what may not be asked.

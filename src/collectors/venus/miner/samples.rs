@@ -11,17 +11,17 @@ pub(in crate::collectors::venus) static EXPECTED: Desc<1> = Desc::gauge(
 pub(in crate::collectors::venus) static MINING: Desc<2> = Desc::gauge(
     "venus_miner_mining",
     "1 if a miner service mines for a miner, 0 if it knows the miner and does not; it does not say that proofs work (StatesForMining).",
-    &["instance", "miner"],
+    &["process", "miner"],
 );
 pub(in crate::collectors::venus) static OPEN: Desc<2> = Desc::gauge(
     "venus_miner_open_for_mining",
     "1 if a miner shall be mined for, as stored in auth; from 1.8 (ListAddress).",
-    &["instance", "miner"],
+    &["process", "miner"],
 );
 pub(in crate::collectors::venus) static ERRORS: Desc<2> = Desc::gauge(
     "venus_miner_errors",
     "Errors that a miner service reports for a miner: of the last minute from 1.8 on, before that the last 20 (StatesForMining).",
-    &["instance", "miner"],
+    &["process", "miner"],
 );
 
 pub(in crate::collectors::venus) fn samples(snapshot: &Snapshot, page: &mut Page) {

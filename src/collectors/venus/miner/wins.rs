@@ -29,12 +29,12 @@ const FIRST_EPOCHS: u64 = 10;
 pub(in crate::collectors::venus) static WON: Desc<2> = Desc::counter(
     "venus_miner_won_rounds_total",
     "Rounds that a miner won since farmwarden watches it; absent unless the miner service records them (QueryRecord, from 1.13).",
-    &["instance", "miner"],
+    &["process", "miner"],
 );
 pub(in crate::collectors::venus) static BLOCKS: Desc<3> = Desc::counter(
     "venus_miner_blocks_total",
     "Blocks of a miner by what became of them since farmwarden watches it; success can still be orphaned. Absent unless the miner service keeps them (ListBlocks, from 1.13).",
-    &["instance", "miner", "result"],
+    &["process", "miner", "result"],
 );
 
 /// The label values `result`, by the upstream's number less one; 0 is a block that is still being made.
@@ -298,13 +298,13 @@ mod tests {
         let miner: Address = "f01000".parse().unwrap();
         let mut tallies = Tallies::default();
         tallies.hear(said(Kept::won(&miner, 100)));
-        assert!(page(&tallies).starts_with("venus_miner_won_rounds_total{instance=\"miner\",miner=\"f01000\"} 0\n"));
+        assert!(page(&tallies).starts_with("venus_miner_won_rounds_total{process=\"miner\",miner=\"f01000\"} 0\n"));
         for epoch in [103, 103, 102, 110] {
             tallies.hear(said(Kept::won(&miner, epoch)));
         }
         let shown = page(&tallies);
         assert!(
-            shown.contains("won_rounds_total{instance=\"miner\",miner=\"f01000\"} 2\n"),
+            shown.contains("won_rounds_total{process=\"miner\",miner=\"f01000\"} 2\n"),
             "{shown}"
         );
         assert!(shown.contains("miner=\"f01000\",result=\"success\"} 2\n"), "{shown}");

@@ -8,52 +8,52 @@ use crate::exposition::{Desc, Page};
 pub(in crate::collectors::venus) static INFO: Desc<2> = Desc::info(
     "venus_chain_info",
     "The network that a node follows (StateNetworkName).",
-    &["instance", "network"],
+    &["process", "network"],
 );
 pub(in crate::collectors::venus) static HEAD: Desc<1> = Desc::gauge(
     "venus_chain_head_epoch",
     "Epoch of the newest tipset that a node has; it answers with its newest even while it is hours behind (ChainHead).",
-    &["instance"],
+    &["process"],
 );
 pub(in crate::collectors::venus) static EXPECTED: Desc<1> = Desc::gauge(
     "venus_chain_expected_epoch",
     "The epoch that it was by the clock when the node was asked, counted from genesis (ChainGetGenesis, BlockTime).",
-    &["instance"],
+    &["process"],
 );
 pub(in crate::collectors::venus) static BEHIND: Desc<1> = Desc::gauge(
     "venus_chain_epochs_behind",
     "Epochs between head and clock when the node was asked: 1 is normal, 2 an epoch without a block (ChainHead).",
-    &["instance"],
+    &["process"],
 );
 pub(in crate::collectors::venus) static HEAD_TIME: Desc<1> = Desc::gauge(
     "venus_chain_head_timestamp_seconds",
     "When the head was made, since 1970: the earliest time of its blocks (ChainHead).",
-    &["instance"],
+    &["process"],
 );
 pub(in crate::collectors::venus) static BLOCKS: Desc<1> = Desc::gauge(
     "venus_chain_head_blocks",
     "Blocks in the head's tipset; five are expected (ChainHead).",
-    &["instance"],
+    &["process"],
 );
 pub(in crate::collectors::venus) static BASE_FEE: Desc<1> = Desc::gauge(
     "venus_chain_base_fee_attofil",
     "Base fee of the network in attoFIL per unit of gas (ChainHead, ParentBaseFee).",
-    &["instance"],
+    &["process"],
 );
 pub(in crate::collectors::venus) static SYNCS: Desc<2> = Desc::gauge(
     "venus_chain_sync_targets",
     "Targets of synchronisation by stage: the running ones and up to ten past ones, which stay complete (SyncState).",
-    &["instance", "stage"],
+    &["process", "stage"],
 );
 pub(in crate::collectors::venus) static PEERS: Desc<1> = Desc::gauge(
     "venus_node_peers",
     "Peers of a node (NetPeers; NetworkPeers before 1.7).",
-    &["instance"],
+    &["process"],
 );
 pub(in crate::collectors::venus) static PUBLISH_PEERS: Desc<2> = Desc::gauge(
     "venus_node_publish_peers",
     "Peers that take messages or blocks from a node; with 0 nothing gets out. From 1.9 (NodeStatus).",
-    &["instance", "topic"],
+    &["process", "topic"],
 );
 pub(in crate::collectors::venus) static BALANCE: Desc<1> = Desc::gauge(
     "venus_wallet_balance_fil",

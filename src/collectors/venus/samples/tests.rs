@@ -331,7 +331,7 @@ fn what_is_stale_is_not_shown_but_who_does_not_answer_is() {
     let shown: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(
         shown,
-        ["venus_instance_up{target=\"venus-1\",component=\"node\",instance=\"backup\"} 0"]
+        ["venus_instance_up{target=\"venus-1\",component=\"node\",process=\"backup\"} 0"]
     );
 }
 

@@ -16,21 +16,21 @@ async fn a_chain_service_that_is_well_is_well_in_every_era() {
         let page = room.page();
         let sender = room.sender(0);
         for expected in [
-            "venus_instance_up{component=\"messager\",instance=\"messager\"} 1\n".to_owned(),
-            "component=\"node\",instance=\"node\",version=\"1.".to_owned(),
+            "venus_instance_up{component=\"messager\",process=\"messager\"} 1\n".to_owned(),
+            "component=\"node\",process=\"node\",version=\"1.".to_owned(),
             format!("era=\"{label}\"}} 1\n"),
-            "venus_chain_info{instance=\"node\",network=\"mainnet\"} 1\n".to_owned(),
-            "venus_chain_base_fee_attofil{instance=\"node\"} 100\n".to_owned(),
-            "venus_node_peers{instance=\"node\"} 42\n".to_owned(),
+            "venus_chain_info{process=\"node\",network=\"mainnet\"} 1\n".to_owned(),
+            "venus_chain_base_fee_attofil{process=\"node\"} 100\n".to_owned(),
+            "venus_node_peers{process=\"node\"} 42\n".to_owned(),
             format!("venus_wallet_balance_fil{{address=\"{sender}\"}} 50.0\n"),
             "venus_miner_available_balance_fil{miner=\"f01000\"} 123.456789012345678901\n".to_owned(),
-            "venus_miner_mining{instance=\"miner\",miner=\"f01000\"} 1\n".to_owned(),
-            "venus_gateway_miner_connections{instance=\"gateway\",miner=\"f01000\"} 1\n".to_owned(),
+            "venus_miner_mining{process=\"miner\",miner=\"f01000\"} 1\n".to_owned(),
+            "venus_gateway_miner_connections{process=\"gateway\",miner=\"f01000\"} 1\n".to_owned(),
             format!("venus_gateway_signer_available{{address=\"{sender}\"}} 1\n"),
             format!("venus_messager_messages{{address=\"{sender}\",state=\"unfilled\"}} 0\n"),
             format!("venus_messager_nonce_gap{{address=\"{sender}\"}} 0\n"),
             "venus_messager_list_truncated{state=\"filled\"} 0\n".to_owned(),
-            "venus_auth_users{instance=\"auth\",state=\"enabled\"} 1\n".to_owned(),
+            "venus_auth_users{process=\"auth\",state=\"enabled\"} 1\n".to_owned(),
         ] {
             assert!(page.contains(&expected), "{era}: {expected}\n{page}");
         }

@@ -16,11 +16,11 @@ async fn what_a_token_may_not_see_is_said_and_not_zero() {
     );
     assert!(ill.iter().all(|(name, _)| *name == "venus_token_too_weak"), "{ill:?}");
     let page = room.page();
-    let failed = "venus_call_failed{component=\"gateway\",instance=\"gateway\",method=\"ListWalletInfo\",reason=\"forbidden\"} 1\n";
+    let failed = "venus_call_failed{component=\"gateway\",process=\"gateway\",method=\"ListWalletInfo\",reason=\"forbidden\"} 1\n";
     assert!(page.contains(failed), "{page}");
     assert!(!page.contains("venus_gateway_signer_available{"), "{page}");
     assert!(
-        page.contains("venus_auth_token_permission{component=\"node\",instance=\"node\",permission=\"read\"} 1\n"),
+        page.contains("venus_auth_token_permission{component=\"node\",process=\"node\",permission=\"read\"} 1\n"),
         "{page}"
     );
 }
@@ -36,8 +36,8 @@ async fn a_primary_that_is_down_leaves_the_backup_to_serve() {
     assert_eq!(ill, [down("node/node"), down("messager/messager")]);
     let page = room.page();
     for expected in [
-        "venus_instance_up{component=\"node\",instance=\"node\"} 0\n",
-        "venus_instance_up{component=\"node\",instance=\"node-2\"} 1\n",
+        "venus_instance_up{component=\"node\",process=\"node\"} 0\n",
+        "venus_instance_up{component=\"node\",process=\"node-2\"} 1\n",
         "venus_wallet_balance_fil{",
         "venus_messager_messages{",
     ] {
@@ -53,7 +53,7 @@ async fn a_lotus_node_behind_the_same_url_is_read_and_named() {
     assert_eq!(room.ill().await, []);
     let page = room.page();
     assert!(
-        page.contains("era=\"lotus\"} 1\n") && page.contains("venus_chain_head_epoch{instance=\"node\"} "),
+        page.contains("era=\"lotus\"} 1\n") && page.contains("venus_chain_head_epoch{process=\"node\"} "),
         "{page}"
     );
 }
@@ -118,11 +118,11 @@ async fn wins_and_blocks_are_counted_where_they_are_kept() {
     room.round().await;
     let page = room.page();
     assert!(
-        page.contains("venus_miner_won_rounds_total{instance=\"miner\",miner=\"f01000\"} 5\n"),
+        page.contains("venus_miner_won_rounds_total{process=\"miner\",miner=\"f01000\"} 5\n"),
         "{page}"
     );
     assert!(
-        page.contains("venus_miner_blocks_total{instance=\"miner\",miner=\"f01000\",result=\"success\"} "),
+        page.contains("venus_miner_blocks_total{process=\"miner\",miner=\"f01000\",result=\"success\"} "),
         "{page}"
     );
 }
@@ -223,7 +223,7 @@ async fn a_node_that_is_away_hides_only_what_is_asked_of_it() {
     assert_eq!(room.ill().await, one("venus_instance_down", "node/node"));
     let page = room.page();
     // The messager needs the node for its pages of unfilled messages, and for nothing else.
-    let failed = "venus_call_failed{component=\"messager\",instance=\"messager\",method=\"ListMessageByFromState\",reason=\"upstream\"} 1\n";
+    let failed = "venus_call_failed{component=\"messager\",process=\"messager\",method=\"ListMessageByFromState\",reason=\"upstream\"} 1\n";
     assert!(page.contains(failed), "{page}");
     assert!(
         !page.contains("state=\"unfilled\"}") && page.contains("state=\"filled\"} 0\n"),
