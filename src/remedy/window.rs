@@ -37,10 +37,11 @@ impl Window {
             return at;
         }
         let (day, _) = day_and_minute(at);
-        let midnight = at.since_epoch().as_secs() / 86_400 * 86_400;
+        let into_the_day = Duration::from_secs(at.since_epoch().as_secs() % 86_400);
+        let midnight = UnixTime::from_duration(Duration::from_secs(at.minus(into_the_day).since_epoch().as_secs()));
         let openings = (0..=7_u64)
             .filter(|days| self.on(day + days))
-            .map(|days| UnixTime::from_duration(Duration::from_secs(midnight + days * 86_400 + self.opens * 60)));
+            .map(|days| midnight.plus(Duration::from_secs(days * 86_400 + self.opens * 60)));
         // At least one day is on, so it opens within the week.
         openings.filter(|opening| *opening > at).min().unwrap_or(at)
     }
