@@ -47,6 +47,8 @@ pub struct Incident {
     /// The rung that runs, is being proven, or comes next; from 0.
     pub rung: usize,
     pub phase: Phase,
+    /// The group of its target when something was last begun.
+    pub group: Option<Name>,
     /// It was a rehearsal until now.
     pub rehearsed: bool,
     /// What was last told of why nothing is done.
@@ -100,6 +102,7 @@ impl Incident {
             alerts: BTreeMap::from([(alert.fingerprint, true)]),
             rung: 0,
             phase: Phase::Open,
+            group: None,
             rehearsed: false,
             held: None,
             approval: None,
@@ -130,8 +133,9 @@ impl Incident {
         }
     }
 
-    pub(super) fn running(&mut self, time: UnixTime) {
+    pub(super) fn running(&mut self, time: UnixTime, plan: &Plan) {
         self.phase = Phase::Running { since: time };
+        self.group = Some(plan.group.clone());
         self.held = None;
     }
 

@@ -78,7 +78,7 @@ impl State {
             }
             Step::Started { incident, plan, .. } => {
                 self.history.acted(time, plan, false);
-                self.with(*incident, |incident| incident.running(time));
+                self.with(*incident, |incident| incident.running(time, plan));
             }
             Step::Finished { incident, .. } => self.ended(*incident, time, After::Action),
             Step::Interrupted { incident, .. } => self.ended(*incident, time, After::Interruption),

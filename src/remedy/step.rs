@@ -78,10 +78,11 @@ pub enum Step {
         why: Why,
         words: String,
     },
-    /// Too much of a group is ill at once; once for each storm.
+    /// Too much of a group is ill at once; told when it begins, and now and then while it lasts.
     Stormed {
         policy: Name,
         group: Name,
+        begins: bool,
         words: String,
     },
     /// A person allowed this plan and no other.

@@ -251,6 +251,7 @@ fn steps() -> impl Strategy<Value = Step> {
         words.prop_map(|words| Step::Stormed {
             policy: "restart".parse().unwrap(),
             group: "default".parse().unwrap(),
+            begins: true,
             words
         }),
         (incident, words, second.clone()).prop_map(|(incident, by, until)| Step::Approved {
