@@ -3,13 +3,15 @@
 //! A policy that is not written does not exist, and one that is written only shows what it would do until its `mode` says
 //! `act`. What an action is made of belongs to the room that acts; here it has a name and settings.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::most::Most;
 use super::share::Share;
 use super::symptom_name::SymptomName;
 use super::window::Window;
@@ -33,7 +35,7 @@ pub struct Remedies {
     /// While this file exists nothing is done; what stands in it is shown as the reason.
     #[schemars(example = &"/run/farmwarden/freeze", extend("x-off" = true))]
     pub freeze_file: Option<PathBuf>,
-    /// Actions of all policies together.
+    /// Actions of all policies together, in any hour and any 24 hours.
     pub most: Most,
     /// Actions that may run at the same time, of all policies. On one target there is never more than one.
     pub at_once: Together,
@@ -47,7 +49,7 @@ impl Default for Remedies {
             enabled: true,
             warm_up: Duration::from_secs(300),
             freeze_file: None,
-            most: Most::new(20, 100),
+            most: most(20, 100),
             at_once: Together::default(),
             policies: Vec::new(),
         }
@@ -83,7 +85,10 @@ pub struct Policy {
     #[serde(default = "default_ill_for")]
     pub ill_for: Duration,
     /// What is done, one rung after the other until the symptom is gone; after the last one a person is called.
-    #[schemars(example = serde_json::json!([{"action": "notify", "timeout": "2m"}, {"action": "restart-worker"}]))]
+    #[schemars(example = serde_json::json!([
+        {"action": "notify", "with": {}, "within": "2m", "timeout": "2m", "gone_for": "1m", "approval": false},
+        {"action": "restart-worker"}
+    ]))]
     pub rungs: Vec<Rung>,
     /// Between two actions on the same entity.
     #[serde(default = "default_cool_down")]
@@ -149,24 +154,7 @@ impl Rung {
     }
 }
 
-/// So many in any hour, and in any 24 hours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Most {
-    pub hour: NonZeroU32,
-    pub day: NonZeroU32,
-}
-
-impl Most {
-    const fn new(hour: u32, day: u32) -> Self {
-        Self {
-            hour: at_least_one(hour),
-            day: at_least_one(day),
-        }
-    }
-}
-
-/// How often a policy acts at most.
+/// How often a policy acts at most, in any hour and any 24 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budgets {
@@ -181,9 +169,9 @@ pub struct Budgets {
 impl Default for Budgets {
     fn default() -> Self {
         Self {
-            target: Most::new(3, 10),
-            group: Most::new(6, 20),
-            farm: Most::new(10, 40),
+            target: most(3, 10),
+            group: most(6, 20),
+            farm: most(10, 40),
         }
     }
 }
@@ -192,14 +180,14 @@ impl Default for Budgets {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Attempts {
-    pub most: NonZeroU32,
+    pub most: Count,
     pub within: Duration,
 }
 
 impl Default for Attempts {
     fn default() -> Self {
         Self {
-            most: at_least_one(3),
+            most: Count(at_least_one(3)),
             within: Duration::from_secs(6 * 3600),
         }
     }
@@ -232,7 +220,7 @@ impl Default for Storm {
 #[serde(deny_unknown_fields, default)]
 pub struct Flapping {
     /// So many cures of the same entity
-    pub cures: NonZeroU32,
+    pub cures: Count,
     /// within so long,
     pub within: Duration,
     /// and it is left to people for so long after the last one.
@@ -242,7 +230,7 @@ pub struct Flapping {
 impl Default for Flapping {
     fn default() -> Self {
         Self {
-            cures: at_least_one(3),
+            cures: Count(at_least_one(3)),
             within: Duration::from_secs(86_400),
             quarantine: Duration::from_secs(86_400),
         }
@@ -253,17 +241,55 @@ impl Default for Flapping {
 #[serde(deny_unknown_fields, default)]
 pub struct Together {
     /// On the targets that have the same `farm`.
-    pub group: NonZeroU32,
+    pub group: Count,
     /// On all targets.
-    pub farm: NonZeroU32,
+    pub farm: Count,
 }
 
 impl Default for Together {
     fn default() -> Self {
         Self {
-            group: at_least_one(1),
-            farm: at_least_one(2),
+            group: Count(at_least_one(1)),
+            farm: Count(at_least_one(2)),
         }
+    }
+}
+
+/// A number from 1 on: with 0 nothing would ever be done, which `enabled: false` says better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "u32")]
+pub struct Count(NonZeroU32);
+
+impl Count {
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl TryFrom<u32> for Count {
+    type Error = &'static str;
+
+    fn try_from(count: u32) -> Result<Self, Self::Error> {
+        NonZeroU32::new(count)
+            .map(Self)
+            .ok_or("at least 1 is expected here; `enabled: false` switches off")
+    }
+}
+
+impl JsonSchema for Count {
+    fn schema_name() -> Cow<'static, str> {
+        "Count".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 1 })
+    }
+}
+
+const fn most(hour: u32, day: u32) -> Most {
+    Most {
+        hour: at_least_one(hour),
+        day: at_least_one(day),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::remedy::incident::Approval;
-use crate::remedy::settings::{Most, Remedies};
+use crate::remedy::most::Most;
+use crate::remedy::settings::Remedies;
 use crate::remedy::step::{Pause, Scope};
 use crate::remedy::testing::*;
 use crate::remedy::view::{Fleet, Running};
