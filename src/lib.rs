@@ -24,6 +24,8 @@ pub mod store;
 
 pub mod report;
 
+pub mod remedy;
+
 pub mod once;
 pub mod schedule;
 pub mod server;

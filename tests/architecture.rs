@@ -7,11 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms of one line do not use one another, except where `WITHIN` says so; a line may use the lines below it.
-const FLOORS: [&[&str]; 10] = [
+const FLOORS: [&[&str]; 11] = [
     &["cli"],
     &["app"],
     &["config"],
     &["server", "schedule", "once"],
+    &["remedy"],
     &["report"],
     &["access", "relations", "store", "notify"],
     &["collectors"],

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::Secrets;
 use super::links::links;
 use crate::collectors::{Checked, Link, Sections};
+use crate::remedy::Remedies;
 use crate::values::Name;
 use crate::yaml::{Document, Mistake, Read};
 
@@ -30,6 +31,23 @@ pub(super) fn mistakes<T>(document: &Document, read: &Read<T>, sections: &Sectio
     mistakes.extend(names(document, &targets));
     mistakes.extend(dependencies(document, &targets, &links));
     mistakes
+}
+
+/// What policies say of targets and of themselves; not of one in which something could not be read.
+pub(super) fn remedies<T>(document: &Document, read: &Read<T>, remedies: &Remedies) -> Vec<Mistake> {
+    let known = written_names(document);
+    let contradictions = remedies.contradictions(|name| known.iter().any(|known| known == name.as_str()));
+    let placed = contradictions.into_iter().filter_map(|wrong| {
+        let path = read.path_of("remedies.policies", wrong.policy);
+        (!read.is_wrong(&path)).then(|| document.mistake(&below(&path, &wrong.key), wrong.words))
+    });
+    placed.collect()
+}
+
+/// Of all targets, also of those that could not be read.
+fn written_names(document: &Document) -> Vec<String> {
+    let lists = Sections::KINDS.iter().map(|kind| format!("collectors.{kind}"));
+    lists.flat_map(|list| document.texts_in(&list, "name")).collect()
 }
 
 fn path<T>(read: &Read<T>, target: &Checked) -> String {
@@ -74,10 +92,7 @@ fn names(document: &Document, targets: &[(String, Checked)]) -> Vec<Mistake> {
 fn dependencies(document: &Document, targets: &[(String, Checked)], links: &[Link]) -> Vec<Mistake> {
     let mut mistakes = Vec::new();
     // Targets that could not be read are there all the same.
-    let known: Vec<String> = Sections::KINDS
-        .iter()
-        .flat_map(|kind| document.texts_in(&format!("collectors.{kind}"), "name"))
-        .collect();
+    let known = written_names(document);
     let graph: HashMap<&Name, &[Name]> = links
         .iter()
         .map(|link| (&link.target, link.depends_on.as_slice()))

@@ -20,6 +20,7 @@ pub use proposed::proposed;
 
 use crate::collectors::mounts;
 use crate::collectors::{Link, Sections};
+use crate::remedy::Remedies;
 use crate::values;
 use crate::yaml::{self, Document, Mistake, Mistakes};
 
@@ -29,6 +30,8 @@ use crate::yaml::{self, Document, Mistake, Mistakes};
 struct Raw {
     /// The targets that are watched: a list for every kind.
     collectors: Sections,
+    /// Repairs. Without policies nothing is ever changed.
+    remedies: Remedies,
 }
 
 /// What a running farmwarden is made from.
@@ -37,6 +40,8 @@ pub struct Settings {
     /// Where they were read, to be read again.
     pub file: Option<PathBuf>,
     pub collectors: Sections,
+    /// What is repaired, and how carefully.
+    pub remedies: Remedies,
     /// Which target hangs on which: one link per target.
     pub links: Vec<Link>,
     /// Look for chain nodes on this machine: only without a configuration file.
@@ -77,8 +82,9 @@ impl Settings {
     fn checked(file: &str, text: &str, secrets: Secrets) -> Result<Self, Mistakes> {
         let document = Document::parse(file, text)?;
         let mut read = document.read::<Raw>();
-        let collectors = read.value.take().unwrap_or_default().collectors;
-        let across = check::mistakes(&document, &read, &collectors, secrets);
+        let Raw { collectors, remedies } = read.value.take().unwrap_or_default();
+        let mut across = check::mistakes(&document, &read, &collectors, secrets);
+        across.extend(check::remedies(&document, &read, &remedies));
         read.mistakes.extend(across);
         if !read.mistakes.is_empty() {
             return Err(Mistakes::in_order(read.mistakes));
@@ -87,6 +93,7 @@ impl Settings {
             file: None,
             links: links::links(&collectors.check()),
             collectors,
+            remedies,
             look_for_local_nodes: false,
         })
     }
@@ -101,6 +108,7 @@ impl Settings {
             file: None,
             links: links::links(&collectors.check()),
             collectors,
+            remedies: Remedies::default(),
             look_for_local_nodes: true,
         }
     }

@@ -1,0 +1,319 @@
+//! Whether the next rung of an incident is begun now. Pure: the same arguments give the same answer, and each answer is in
+//! words.
+//!
+//! The guards stand in one order, [`Guard::ALL`]; the first that refuses gives its name. Dry run is the last one, so it shows
+//! what would have been done.
+
+use serde::{Deserialize, Serialize};
+
+use super::guards::{Case, Refusal};
+use super::history::History;
+use super::incident::{After, Incident, Phase};
+use super::settings::{Mode, Policy, Remedies};
+use super::step::Plan;
+use super::view::{Sight, View};
+use crate::clock::UnixTime;
+use crate::values::{self, Duration};
+
+/// What is older was not looked at for this decision. A look may wait for the slowest part of a target, which takes
+/// less than this.
+pub const OLDEST_VIEW: Duration = Duration::from_secs(60);
+
+/// For incidents of policies that do not exist.
+const FORGET_AFTER: Duration = Duration::from_secs(1800);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Begin it now.
+    Act(Plan),
+    Hold(Hold),
+    /// The incident, or its ladder, has come to an end.
+    Done(Why, String),
+}
+
+/// Nothing is done now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub guard: Guard,
+    /// When this guard lets it through at the earliest; nothing if that is not a matter of time.
+    pub until: Option<UnixTime>,
+    pub words: String,
+    /// What would be done, where only a person's word is missing.
+    pub plan: Option<Plan>,
+}
+
+/// What can hold an action back, in the order in which it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    /// The rung before is not over.
+    UnderWay,
+    Enabled,
+    KnownTarget,
+    TwoKeys,
+    FreshView,
+    StillIll,
+    CauseUpstream,
+    Fleet,
+    WarmUp,
+    Window,
+    Freeze,
+    Pause,
+    CoolDown,
+    Attempts,
+    Budget,
+    Flapping,
+    Concurrency,
+    Approval,
+    DryRun,
+}
+
+impl Guard {
+    pub const ALL: [Self; 19] = [
+        Self::UnderWay,
+        Self::Enabled,
+        Self::KnownTarget,
+        Self::TwoKeys,
+        Self::FreshView,
+        Self::StillIll,
+        Self::CauseUpstream,
+        Self::Fleet,
+        Self::WarmUp,
+        Self::Window,
+        Self::Freeze,
+        Self::Pause,
+        Self::CoolDown,
+        Self::Attempts,
+        Self::Budget,
+        Self::Flapping,
+        Self::Concurrency,
+        Self::Approval,
+        Self::DryRun,
+    ];
+
+    /// The label value `guard`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::UnderWay => "under_way",
+            Self::Enabled => "enabled",
+            Self::KnownTarget => "known_target",
+            Self::TwoKeys => "two_keys",
+            Self::FreshView => "fresh_view",
+            Self::StillIll => "still_ill",
+            Self::CauseUpstream => "cause_upstream",
+            Self::Fleet => "fleet",
+            Self::WarmUp => "warm_up",
+            Self::Window => "window",
+            Self::Freeze => "freeze",
+            Self::Pause => "pause",
+            Self::CoolDown => "cool_down",
+            Self::Attempts => "attempts",
+            Self::Budget => "budget",
+            Self::Flapping => "flapping",
+            Self::Concurrency => "concurrency",
+            Self::Approval => "approval",
+            Self::DryRun => "dry_run",
+        }
+    }
+
+    /// Whether it holds back what changes something, and lets pass what only tells people.
+    pub const fn lets_notices_pass(self) -> bool {
+        matches!(
+            self,
+            Self::Window
+                | Self::Freeze
+                | Self::Pause
+                | Self::CoolDown
+                | Self::Attempts
+                | Self::Budget
+                | Self::Flapping
+                | Self::Concurrency
+                | Self::Approval
+        )
+    }
+}
+
+/// How an incident, or its ladder, ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// The symptom is gone after an action.
+    Cured,
+    /// Its alerts have ended, and it is well, without our doing.
+    Well,
+    /// Neither heard of nor ill for long.
+    Forgotten,
+    /// It was rehearsed, and the policy acts now: what is repeated begins anew.
+    OnlyRehearsed,
+    /// The last rung did not help. The incident stays; a person must act.
+    LadderEnded,
+}
+
+impl Why {
+    pub const ALL: [Self; 5] = [
+        Self::Cured,
+        Self::Well,
+        Self::Forgotten,
+        Self::OnlyRehearsed,
+        Self::LadderEnded,
+    ];
+
+    /// The label value `why`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cured => "cured",
+            Self::Well => "well",
+            Self::Forgotten => "forgotten",
+            Self::OnlyRehearsed => "only_rehearsed",
+            Self::LadderEnded => "ladder_ended",
+        }
+    }
+}
+
+/// What comes next for an incident.
+pub fn decide(incident: &Incident, remedies: &Remedies, history: &History, view: &View, now: UnixTime) -> Decision {
+    let case = Case {
+        incident,
+        remedies,
+        policy: remedies.policy(&incident.key.policy),
+        history,
+        view,
+        now,
+    };
+    if let Some((why, words)) = ending(&case) {
+        return Decision::Done(why, words);
+    }
+    if let Some(words) = ladder_ended(&case) {
+        return Decision::Done(Why::LadderEnded, words);
+    }
+    let plan = case.plan();
+    let is_notice = plan.as_ref().is_some_and(|plan| plan.notice);
+    for guard in Guard::ALL {
+        if is_notice && guard.lets_notices_pass() {
+            continue;
+        }
+        if let Some(Refusal { until, words }) = case.refusal(guard) {
+            let plan = plan.filter(|_| matches!(guard, Guard::Approval | Guard::DryRun));
+            return Decision::Hold(Hold {
+                guard,
+                until,
+                words,
+                plan,
+            });
+        }
+    }
+    // Without a plan there is no policy, and the two keys have refused.
+    plan.map_or_else(
+        || {
+            Decision::Hold(Hold {
+                guard: Guard::TwoKeys,
+                until: None,
+                words: format!("there is no policy {}", case.incident.key.policy),
+                plan: None,
+            })
+        },
+        Decision::Act,
+    )
+}
+
+/// Whether the rung that was last tried has helped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// None is being proven.
+    None,
+    Cured(String),
+    /// It may still help.
+    Waits(UnixTime, String),
+    Failed(String),
+}
+
+/// Judged by what the collector sees, never by what the action said.
+pub fn proof(incident: &Incident, policy: Option<&Policy>, view: &View, now: UnixTime) -> Proof {
+    let Phase::Proving { since, after } = incident.phase else {
+        return Proof::None;
+    };
+    let what = Case::shown(&incident.key);
+    let Some(rung) = policy.and_then(|policy| policy.rungs.get(incident.rung)) else {
+        return Proof::Failed(format!("{what}: its rung is no longer in the configuration"));
+    };
+    let ends = since.plus(rung.timeout.get());
+    let recent = |looked: UnixTime| looked >= since && looked.age_at(now) <= OLDEST_VIEW.get();
+    let is_fresh = view.looked.is_some_and(recent);
+    let well = (is_fresh && view.seen.state == Sight::Well).then(|| view.seen.since.max(since));
+    let proven = well.map(|well| well.plus(rung.gone_for.get()));
+    let doing = match after {
+        After::Action => rung.action.to_string(),
+        After::Interruption => format!("{} (interrupted)", rung.action),
+        After::Rehearsal => format!("{} (only rehearsed)", rung.action),
+    };
+    match proven {
+        Some(proven) if now >= proven => Proof::Cured(format!(
+            "{what}: the symptom is gone for {} after {doing}",
+            rung.gone_for
+        )),
+        // It is given the time that it needs, once it is well.
+        Some(proven) => Proof::Waits(
+            proven,
+            format!("{what}: the symptom is gone after {doing}; cured if it stays so until {proven}"),
+        ),
+        None if now < ends => Proof::Waits(ends, format!("{what}: waits until {ends} for {doing} to help")),
+        None => {
+            let seen = match (is_fresh, view.seen.state) {
+                (true, Sight::Ill) => "the symptom is still there",
+                _ => "it cannot be seen whether the symptom is gone",
+            };
+            Proof::Failed(format!("{what}: {seen} {} after {doing}", rung.timeout))
+        }
+    }
+}
+
+fn ending(case: &Case<'_>) -> Option<(Why, String)> {
+    let (incident, view, now) = (case.incident, case.view, case.now);
+    let what = Case::shown(&incident.key);
+    let acted = match incident.phase {
+        // What runs is waited for.
+        Phase::Running { .. } => return None,
+        Phase::Proving { after, .. } => after != After::Rehearsal,
+        Phase::Open | Phase::Escalated { .. } => false,
+    };
+    let acts = case.policy.is_some_and(|policy| policy.mode == Mode::Act);
+    if incident.rehearsed && acts && !acted {
+        let words = format!("{what}: it was only rehearsed, and the policy acts now; the next alert begins anew");
+        return Some((Why::OnlyRehearsed, words));
+    }
+    if let Proof::Cured(words) = proof(incident, case.policy, view, now) {
+        let why = if acted { Why::Cured } else { Why::Well };
+        return Some((why, words));
+    }
+    // A cure that is being watched is told as one or not at all.
+    if acted {
+        return None;
+    }
+    if !incident.fires() && case.is_fresh() && view.seen.state == Sight::Well {
+        return Some((Why::Well, format!("{what}: its alerts have ended, and nothing is ill")));
+    }
+    let forget_after = case.policy.map_or(FORGET_AFTER, |policy| policy.forget_after);
+    let quiet = incident.heard.max(view.seen.since).age_at(now);
+    if view.seen.state != Sight::Ill && quiet >= forget_after.get() {
+        let words = format!("{what}: neither heard of nor seen ill for {forget_after}");
+        return Some((Why::Forgotten, words));
+    }
+    None
+}
+
+fn ladder_ended(case: &Case<'_>) -> Option<String> {
+    let what = Case::shown(&case.incident.key);
+    if matches!(case.incident.phase, Phase::Escalated { .. }) {
+        return Some(format!("{what}: a person was called; nothing more is done"));
+    }
+    let rungs = case.policy.map(|policy| policy.rungs.len())?;
+    let is_over = case.incident.rung >= rungs && case.incident.phase == Phase::Open;
+    is_over.then(|| {
+        let evidence = values::clean(&case.view.seen.evidence);
+        let seen = if evidence.is_empty() { "no figures" } else { &evidence };
+        format!("{what}: all {rungs} rungs were tried and none helped ({seen}); look at it yourself")
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! An incident: one policy on one entity of one target, from the alert that asks until it is over. Changed by journal steps
+//! alone.
+
+use std::collections::BTreeMap;
+
+use super::decide::Guard;
+use super::step::{IncidentId, Plan};
+use crate::alerts::{Alert, Fingerprint};
+use crate::clock::UnixTime;
+use crate::values::Name;
+
+/// Whom an incident is about, and what is to be done. There is one open incident of each.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    pub target: Name,
+    /// Empty for the target as a whole.
+    pub entity: String,
+    pub policy: Name,
+}
+
+impl Key {
+    /// What an alert asks for; nothing when it asks for nothing, or in words that are no names.
+    pub fn asked_by(alert: &Alert) -> Option<Self> {
+        Some(Self {
+            policy: alert.label("remedy")?.parse().ok()?,
+            target: alert.label("target")?.parse().ok()?,
+            entity: alert.label("entity").unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+/// Alerts of one incident. Two Prometheus servers with labels of their own make two; without it invented ones would fill
+/// the memory.
+const MOST_ALERTS: usize = 64;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incident {
+    pub id: IncidentId,
+    pub key: Key,
+    /// The symptom that the alert names, if it does.
+    pub symptom: Option<String>,
+    pub opened: UnixTime,
+    /// When one of its alerts was last heard to fire.
+    pub heard: UnixTime,
+    /// Its alerts, and whether they fire.
+    pub alerts: BTreeMap<Fingerprint, bool>,
+    /// The rung that runs, is being proven, or comes next; from 0.
+    pub rung: usize,
+    pub phase: Phase,
+    /// The group of its target when something was last begun.
+    pub group: Option<Name>,
+    /// It was a rehearsal until now.
+    pub rehearsed: bool,
+    /// What was last told of why nothing is done.
+    pub held: Option<Held>,
+    pub approval: Option<Approval>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The rung may be begun when all guards let it.
+    Open,
+    /// Its action runs, or did when farmwarden ended.
+    Running { since: UnixTime },
+    /// The action is over; whether it helped is being watched.
+    Proving { since: UnixTime, after: After },
+    /// A person was called. It stays until it is well or forgotten, and nothing more is done.
+    Escalated { since: UnixTime },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    Action,
+    /// What it did is not known.
+    Interruption,
+    Rehearsal,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub guard: Guard,
+    pub since: UnixTime,
+    pub until: Option<UnixTime>,
+    pub words: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    pub plan: Plan,
+    pub by: String,
+    pub until: UnixTime,
+}
+
+impl Incident {
+    pub(super) fn open(id: IncidentId, key: Key, alert: &Alert, time: UnixTime) -> Self {
+        Self {
+            id,
+            key,
+            symptom: alert.label("symptom").map(ToOwned::to_owned),
+            opened: time,
+            heard: time,
+            alerts: BTreeMap::from([(alert.fingerprint, true)]),
+            rung: 0,
+            phase: Phase::Open,
+            group: None,
+            rehearsed: false,
+            held: None,
+            approval: None,
+        }
+    }
+
+    pub(super) fn attach(&mut self, alert: Fingerprint, fires: bool, time: UnixTime) {
+        if self.alerts.contains_key(&alert) || (fires && self.alerts.len() < MOST_ALERTS) {
+            self.alerts.insert(alert, fires);
+        }
+        if fires {
+            self.heard = self.heard.max(time);
+        }
+    }
+
+    /// Whether somebody still asks for it.
+    pub fn fires(&self) -> bool {
+        self.alerts.values().any(|fires| *fires)
+    }
+
+    /// Only what was seen after this counts: it was opened, or something was done.
+    pub fn changed(&self) -> UnixTime {
+        match self.phase {
+            Phase::Open => self.opened,
+            Phase::Running { since } | Phase::Proving { since, .. } | Phase::Escalated { since } => {
+                since.max(self.opened)
+            }
+        }
+    }
+
+    pub(super) fn running(&mut self, time: UnixTime, plan: &Plan) {
+        self.phase = Phase::Running { since: time };
+        self.group = Some(plan.group.clone());
+        self.held = None;
+    }
+
+    pub(super) fn proving(&mut self, time: UnixTime, after: After) {
+        self.phase = Phase::Proving { since: time, after };
+        self.rehearsed |= after == After::Rehearsal;
+        self.held = None;
+    }
+
+    /// Up the ladder.
+    pub(super) fn next_rung(&mut self) {
+        self.rung = self.rung.saturating_add(1);
+        self.phase = Phase::Open;
+        self.held = None;
+        self.approval = None;
+    }
+}

@@ -1,0 +1,101 @@
+//! The state beside the record it is made of: a step counts once it is on the disk, in the order of the journal.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::state::State;
+use super::step::Step;
+use crate::clock::UnixTime;
+use crate::journal::{AppendError, Appended, Journal};
+
+/// Where steps are recorded.
+pub trait Record: Send + Sync + 'static {
+    fn append(&self, step: &Step) -> impl Future<Output = Result<Appended, AppendError>> + Send + 'static;
+}
+
+impl Record for Journal<Step> {
+    fn append(&self, step: &Step) -> impl Future<Output = Result<Appended, AppendError>> + Send + 'static {
+        Self::append(self, step)
+    }
+}
+
+/// The only one that writes to its record: it waits for every number in turn.
+pub struct Ledger<R> {
+    record: R,
+    books: Arc<Books>,
+}
+
+struct Books {
+    inner: Mutex<Inner>,
+    /// The number of the last step that counts.
+    applied: watch::Sender<u64>,
+}
+
+struct Inner {
+    state: State,
+    last: u64,
+    /// Steps that are on the disk and whose turn has not come.
+    early: BTreeMap<u64, (UnixTime, Step)>,
+}
+
+impl Books {
+    fn locked(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, appended: Appended, step: Step) {
+        let mut inner = self.locked();
+        inner.early.insert(appended.head.sequence, (appended.time, step));
+        while let Some(sequence) = inner.last.checked_add(1)
+            && let Some((time, step)) = inner.early.remove(&sequence)
+        {
+            inner.state.apply(sequence, time, &step);
+            inner.last = sequence;
+        }
+        self.applied.send_replace(inner.last);
+    }
+}
+
+impl<R: Record> Ledger<R> {
+    /// Goes on behind a replay: the state that it gave, and the number of the record's last step.
+    pub fn new(record: R, state: State, last: u64) -> Self {
+        let inner = Inner {
+            state,
+            last,
+            early: BTreeMap::new(),
+        };
+        let books = Books {
+            inner: Mutex::new(inner),
+            applied: watch::Sender::new(last),
+        };
+        Self {
+            record,
+            books: Arc::new(books),
+        }
+    }
+
+    /// Returns when the step is on the disk and counts. An error means that nothing is recorded and nothing may follow from
+    /// it. Whoever drops the future does not take the step back.
+    pub async fn record(&self, step: Step) -> Result<Appended, AppendError> {
+        let appending = self.record.append(&step);
+        let books = Arc::clone(&self.books);
+        // In a task of its own: a step that is on the disk and not in the books would hold up all that follow.
+        let recording = tokio::spawn(async move {
+            let appended = appending.await?;
+            books.take(appended, step);
+            Ok(appended)
+        });
+        let appended = recording.await.unwrap_or(Err(AppendError::Closed))?;
+        let mut applied = self.books.applied.subscribe();
+        // It fails when the books are gone, and they are ours.
+        drop(applied.wait_for(|last| *last >= appended.head.sequence).await);
+        Ok(appended)
+    }
+
+    /// Looks at the state; nothing that waits may be done meanwhile.
+    pub fn with<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.books.locked().state)
+    }
+}

@@ -1,0 +1,39 @@
+//! Repairs: which alert asks for one, what holds it back, and whether it helped.
+//!
+//! Nothing here changes anything outside: what acts is handed in ([`Hands`]). `decide` is pure, and all that is remembered is
+//! made from the journal ([`State::apply`]).
+
+mod check;
+mod decide;
+mod guards;
+mod history;
+mod incident;
+mod ledger;
+mod most;
+mod runner;
+pub mod settings;
+mod share;
+mod state;
+mod step;
+mod symptom_name;
+#[cfg(test)]
+mod testing;
+mod turn;
+mod view;
+mod window;
+
+pub use check::Contradiction;
+pub use decide::{Decision, Guard, Hold, OLDEST_VIEW, Proof, Why, decide, proof};
+pub use history::{History, Of};
+pub use incident::{After, Approval, Held, Incident, Key, Phase};
+pub use ledger::{Ledger, Record};
+pub use most::Most;
+pub use runner::{Eyes, Hands, Runner};
+pub use settings::{Policy, Remedies};
+pub use share::Share;
+pub use state::State;
+pub use step::{IncidentId, Outcome, Pause, Plan, Scope, Step};
+pub use symptom_name::SymptomName;
+pub use turn::{Turn, turn};
+pub use view::{Fleet, Running, Seen, Sight, View};
+pub use window::Window;

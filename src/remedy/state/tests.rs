@@ -1,0 +1,287 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::remedy::decide::Guard;
+use crate::remedy::history::Of;
+use crate::remedy::settings::Mode;
+use crate::remedy::step::{Outcome, Pause, Scope};
+use crate::remedy::testing::*;
+
+/// Steps one second apart, from record 1 on.
+fn after(steps: &[Step]) -> State {
+    let mut state = State::default();
+    for (second, step) in (0..).zip(steps) {
+        state.apply(second + 1, at(second), step);
+    }
+    state
+}
+
+fn started(rung: usize) -> Step {
+    Step::Started {
+        incident: ID,
+        plan: plan("w1", rung),
+        words: String::new(),
+    }
+}
+
+fn finished() -> Step {
+    Step::Finished {
+        incident: ID,
+        rung: 0,
+        outcome: Outcome::Done,
+        words: String::new(),
+    }
+}
+
+fn failed() -> Step {
+    Step::Failed {
+        incident: ID,
+        rung: 0,
+        words: String::new(),
+    }
+}
+
+fn closed(why: Why) -> Step {
+    Step::Closed {
+        incident: ID,
+        why,
+        words: String::new(),
+    }
+}
+
+#[test]
+fn an_alert_opens_one_incident_however_often_it_is_told() {
+    let alert = || received(firing("w1", at(0)));
+    let state = after(&[alert(), alert(), alert()]);
+    let incident = state.open_for(&key("w1")).unwrap();
+    assert_eq!((incident.id, incident.opened, incident.heard), (ID, at(0), at(2)));
+    assert_eq!(state.incidents().count(), 1);
+}
+
+#[test]
+fn two_alerts_about_the_same_are_one_incident() {
+    let other = Alert {
+        fingerprint: "00000000000000aa".parse().unwrap(),
+        ..firing("w1", at(0))
+    };
+    let state = after(&[
+        received(firing("w1", at(0))),
+        received(other),
+        received(resolved("w1", at(0), at(2))),
+    ]);
+    let incident = state.open_for(&key("w1")).unwrap();
+    assert_eq!(incident.alerts.len(), 2);
+    assert!(incident.fires());
+}
+
+#[test]
+fn what_asks_for_nothing_or_not_by_name_opens_nothing() {
+    for (label, value) in [
+        ("remedy", ""),
+        ("remedy", "rm -rf /"),
+        ("target", "../etc"),
+        ("target", ""),
+    ] {
+        let mut alert = firing("w1", at(0));
+        alert.labels.insert(label.to_owned(), value.to_owned());
+        assert_eq!(after(&[received(alert)]).incidents().count(), 0, "{label}={value}");
+    }
+}
+
+#[test]
+fn a_rung_goes_from_started_over_finished_to_the_next() {
+    let mut state = after(&[received(firing("w1", at(0))), started(0)]);
+    let phase = |state: &State| state.incident(ID).unwrap().phase;
+    assert_eq!(phase(&state), Phase::Running { since: at(1) });
+    state.apply(3, at(2), &finished());
+    let proving = Phase::Proving {
+        since: at(2),
+        after: After::Action,
+    };
+    assert_eq!(phase(&state), proving);
+    state.apply(4, at(300), &failed());
+    assert_eq!((phase(&state), state.incident(ID).unwrap().rung), (Phase::Open, 1));
+    assert_eq!(state.history.count(Of::All, Mode::Act, minutes(10), at(300)), 1);
+}
+
+#[test]
+fn an_interruption_is_looked_at_and_not_repeated() {
+    let interrupted = Step::Interrupted { incident: ID, rung: 0 };
+    let state = after(&[received(firing("w1", at(0))), started(0), interrupted]);
+    let proving = Phase::Proving {
+        since: at(2),
+        after: After::Interruption,
+    };
+    assert_eq!(state.incident(ID).unwrap().phase, proving);
+}
+
+#[test]
+fn what_was_just_over_is_not_opened_by_a_late_repeat() {
+    let alert = || received(firing("w1", at(0)));
+    let mut state = after(&[alert(), closed(Why::Cured), alert()]);
+    assert_eq!(state.incidents().count(), 0);
+    // It goes on firing long after the cure: it is ill again.
+    state.apply(4, at(1).plus(ASKS_AGAIN_AFTER), &alert());
+    assert_eq!(state.incidents().count(), 1);
+    let anew = after(&[
+        alert(),
+        closed(Why::Cured),
+        received(resolved("w1", at(0), at(2))),
+        received(firing("w1", at(3))),
+    ]);
+    assert_eq!(anew.incidents().count(), 1);
+}
+
+#[test]
+fn what_was_only_rehearsed_is_opened_by_the_next_repeat() {
+    let alert = || received(firing("w1", at(0)));
+    let state = after(&[alert(), closed(Why::OnlyRehearsed), alert()]);
+    assert_eq!(state.incidents().count(), 1);
+}
+
+#[test]
+fn a_step_about_an_incident_that_is_over_changes_no_other() {
+    let alert = || received(firing("w1", at(0)));
+    let before = after(&[alert(), closed(Why::Well)]);
+    let mut then = before.clone();
+    then.apply(3, at(2), &finished());
+    then.apply(4, at(3), &failed());
+    assert_eq!(then, before);
+}
+
+#[test]
+fn a_hold_that_lasts_keeps_its_beginning() {
+    let held = |until| Step::Decided {
+        incident: ID,
+        guard: Guard::CoolDown,
+        until: Some(at(until)),
+        words: String::new(),
+    };
+    let state = after(&[received(firing("w1", at(0))), held(10), held(20)]);
+    let told = state.incident(ID).unwrap().held.clone().unwrap();
+    assert_eq!((told.since, told.until), (at(1), Some(at(20))));
+}
+
+#[test]
+fn invented_alerts_fill_no_memory() {
+    let mut state = State::default();
+    let alerts: Vec<Alert> = (0..MOST_INCIDENTS + 10)
+        .map(|n| firing(&format!("w{n}"), at(0)))
+        .collect();
+    let step = Step::Received {
+        from: String::new(),
+        alerts,
+    };
+    state.apply(1, at(0), &step);
+    assert_eq!(state.incidents().count(), MOST_INCIDENTS);
+    assert_eq!(state.crowded_out, 10);
+}
+
+#[test]
+fn the_largest_delivery_fits_into_the_journal() {
+    let mut alert = firing("w1", at(0));
+    alert.labels = (0..64).map(|n| (format!("{n:0128}"), "\u{1}".repeat(512))).collect();
+    alert.annotations = (0..16).map(|n| (format!("{n:0128}"), "\u{1}".repeat(2048))).collect();
+    let alerts = vec![alert; 20];
+    let steps = Step::received("http://a:9093", &alerts);
+    let total: usize = steps
+        .iter()
+        .map(|step| {
+            let text = serde_json::to_string(step).unwrap();
+            assert!(text.len() < 1_000_000, "{}", text.len());
+            let Step::Received { alerts, .. } = step else { panic!() };
+            alerts.len()
+        })
+        .sum();
+    assert_eq!(total, 20);
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let entity = prop_oneof![Just("w1"), Just("w2")];
+    let incident = (1_u64..12).prop_map(|record| IncidentId { record, nth: 0 });
+    let words = any::<String>();
+    let second = 0_u64..400;
+    prop_oneof![
+        (entity.clone(), second.clone()).prop_map(|(entity, second)| received(firing(entity, at(second)))),
+        (entity.clone(), second.clone(), second.clone()).prop_map(|(entity, from, to)| received(resolved(
+            entity,
+            at(from),
+            at(from + to)
+        ))),
+        (incident.clone(), words, prop::sample::select(&Guard::ALL[..])).prop_map(|(incident, words, guard)| {
+            Step::Decided {
+                incident,
+                guard,
+                until: Some(at(9)),
+                words,
+            }
+        }),
+        (incident.clone(), entity.clone(), words).prop_map(|(incident, entity, words)| Step::Started {
+            incident,
+            plan: plan(entity, 0),
+            words
+        }),
+        (incident.clone(), entity, words).prop_map(|(incident, entity, words)| Step::Rehearsed {
+            incident,
+            plan: plan(entity, 1),
+            words
+        }),
+        (incident.clone(), words).prop_map(|(incident, words)| Step::Finished {
+            incident,
+            rung: 0,
+            outcome: Outcome::TimedOut,
+            words
+        }),
+        incident
+            .clone()
+            .prop_map(|incident| Step::Interrupted { incident, rung: 0 }),
+        (incident.clone(), words).prop_map(|(incident, words)| Step::Failed {
+            incident,
+            rung: 0,
+            words
+        }),
+        (incident.clone(), words).prop_map(|(incident, words)| Step::Cured {
+            incident,
+            rung: 0,
+            words
+        }),
+        (incident.clone(), words).prop_map(|(incident, words)| Step::Escalated { incident, words }),
+        (incident.clone(), words, prop::sample::select(&Why::ALL[..]))
+            .prop_map(|(incident, words, why)| Step::Closed { incident, why, words }),
+        words.prop_map(|words| Step::Stormed {
+            policy: "restart".parse().unwrap(),
+            group: "default".parse().unwrap(),
+            begins: true,
+            words
+        }),
+        (incident, words, second.clone()).prop_map(|(incident, by, until)| Step::Approved {
+            incident,
+            plan: plan("w1", 0),
+            by,
+            until: at(until)
+        }),
+        (words, second).prop_map(|(reason, until)| Step::Paused(Pause {
+            scope: Scope::Target("prb-1".parse().unwrap()),
+            by: "li".to_owned(),
+            reason,
+            until: at(until)
+        })),
+        words.prop_map(|by| Step::Resumed { scope: Scope::All, by }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_replay_ends_where_the_running_process_was(steps in proptest::collection::vec((steps(), 0_u64..900), 0..60)) {
+        let (mut live, mut replayed) = (State::default(), State::default());
+        for (sequence, (step, time)) in (1..).zip(&steps) {
+            live.apply(sequence, at(*time), step);
+            let written = serde_json::to_string(step).unwrap();
+            replayed.apply(sequence, at(*time), &serde_json::from_str(&written).unwrap());
+        }
+        prop_assert_eq!(&live, &replayed);
+        for incident in live.incidents() {
+            prop_assert_eq!(live.open_for(&incident.key).map(|open| open.id), Some(incident.id));
+        }
+    }
+}

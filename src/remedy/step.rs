@@ -1,0 +1,230 @@
+//! What the journal tells of repairs. Everything that decisions remember is made from these and nothing else, so that a
+//! restart knows what was known before.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::decide::{Guard, Why};
+use crate::alerts::Alert;
+use crate::clock::UnixTime;
+use crate::journal;
+use crate::values::{Duration, Name};
+use crate::values::{deserialize_from_str, serialize_as_str};
+
+/// A record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data", rename_all = "snake_case")]
+pub enum Step {
+    /// Alerts were handed in. Alerts that ask for nothing are recorded as well.
+    Received {
+        /// The Alertmanager's own address, as it says.
+        from: String,
+        alerts: Vec<Alert>,
+    },
+    /// An action was held back, for another reason than before or for longer.
+    Decided {
+        incident: IncidentId,
+        guard: Guard,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<UnixTime>,
+        words: String,
+    },
+    /// All guards but the last let it through: this would have been done.
+    Rehearsed {
+        incident: IncidentId,
+        plan: Plan,
+        words: String,
+    },
+    /// Written before anything is done.
+    Started {
+        incident: IncidentId,
+        plan: Plan,
+        words: String,
+    },
+    Finished {
+        incident: IncidentId,
+        rung: usize,
+        outcome: Outcome,
+        words: String,
+    },
+    /// It was started, and farmwarden ended before it knew how that went.
+    Interrupted {
+        incident: IncidentId,
+        rung: usize,
+    },
+    /// The symptom was gone for as long as the rung asks. The incident is over.
+    Cured {
+        incident: IncidentId,
+        rung: usize,
+        words: String,
+    },
+    /// It was still there when its time was over; the next rung follows.
+    Failed {
+        incident: IncidentId,
+        rung: usize,
+        words: String,
+    },
+    /// There is no further rung: a person must act.
+    Escalated {
+        incident: IncidentId,
+        words: String,
+    },
+    /// The incident is over in another way.
+    Closed {
+        incident: IncidentId,
+        why: Why,
+        words: String,
+    },
+    /// Too much of a group is ill at once; told when it begins, and now and then while it lasts.
+    Stormed {
+        policy: Name,
+        group: Name,
+        begins: bool,
+        words: String,
+    },
+    /// A person allowed this plan and no other.
+    Approved {
+        incident: IncidentId,
+        plan: Plan,
+        by: String,
+        until: UnixTime,
+    },
+    Paused(Pause),
+    Resumed {
+        scope: Scope,
+        by: String,
+    },
+}
+
+impl journal::Step for Step {
+    const SCHEMA: u32 = 1;
+}
+
+/// Bytes of alerts in one record. The largest alert there may be is larger and stands alone; the journal takes twice
+/// that.
+const MOST_BYTES: usize = 256 << 10;
+
+impl Step {
+    /// The records of a delivery, in its order.
+    pub fn received(from: &str, alerts: &[Alert]) -> Vec<Self> {
+        let mut pieces: Vec<Vec<Alert>> = Vec::new();
+        let mut bytes = 0;
+        for alert in alerts {
+            let size = serde_json::to_string(alert).map_or(MOST_BYTES, |text| text.len());
+            bytes += size;
+            if let Some(piece) = pieces.last_mut().filter(|_| bytes <= MOST_BYTES) {
+                piece.push(alert.clone());
+            } else {
+                bytes = size;
+                pieces.push(vec![alert.clone()]);
+            }
+        }
+        let record = |alerts| Self::Received {
+            from: from.to_owned(),
+            alerts,
+        };
+        pieces.into_iter().map(record).collect()
+    }
+}
+
+/// Which incident: the record that opened it, and which of those that this record opened. It never comes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IncidentId {
+    pub record: u64,
+    pub nth: u32,
+}
+
+impl fmt::Display for IncidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.record, self.nth)
+    }
+}
+
+impl FromStr for IncidentId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = |(record, nth): (&str, &str)| {
+            Some(Self {
+                record: record.parse().ok()?,
+                nth: nth.parse().ok()?,
+            })
+        };
+        text.split_once('.')
+            .and_then(read)
+            .ok_or_else(|| "the number of an incident is expected, like 412.0".to_owned())
+    }
+}
+
+deserialize_from_str!(IncidentId, "the number of an incident, like 412.0");
+serialize_as_str!(IncidentId);
+
+/// One rung for one entity: all that the acting side gets to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub policy: Name,
+    pub target: Name,
+    /// The `farm` of the target.
+    pub group: Name,
+    /// As the symptom has it; empty for the target as a whole.
+    pub entity: String,
+    /// From 0.
+    pub rung: usize,
+    pub action: Name,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<String, String>,
+    pub within: Duration,
+    /// It tells people and changes nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub notice: bool,
+}
+
+/// How an action ended, as it says. Whether it helped is another question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Done,
+    Failed,
+    /// It took longer than it may; what it did is not known.
+    TimedOut,
+}
+
+/// Nothing is done there until then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    pub scope: Scope,
+    pub by: String,
+    pub reason: String,
+    pub until: UnixTime,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    All,
+    Group(Name),
+    Target(Name),
+}
+
+impl Scope {
+    pub fn covers(&self, target: &Name, group: &Name) -> bool {
+        match self {
+            Self::All => true,
+            Self::Group(name) => name == group,
+            Self::Target(name) => name == target,
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("everything"),
+            Self::Group(name) => write!(f, "group {name}"),
+            Self::Target(name) => write!(f, "target {name}"),
+        }
+    }
+}

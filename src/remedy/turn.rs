@@ -1,0 +1,113 @@
+//! The next move of an incident: what is written, begun or waited for. Pure; whoever carries it out holds the lock of the
+//! target, so an action that is said to run was begun before farmwarden last started.
+
+use super::decide::{Decision, Guard, Hold, Proof, Why, decide, proof};
+use super::guards::is_storm;
+use super::history::History;
+use super::incident::{Incident, Phase};
+use super::settings::{Policy, Remedies};
+use super::step::{Plan, Step};
+use super::view::View;
+use crate::clock::UnixTime;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Record it, and take the next turn.
+    Write(Step),
+    /// Record that it is begun, and only then begin it. With the evidence.
+    Act(Plan, String),
+    /// Nothing to do before then, or before something changes.
+    Wait(Option<UnixTime>),
+}
+
+/// For an incident that is open.
+pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &View, now: UnixTime) -> Turn {
+    let (id, rung) = (incident.id, incident.rung);
+    if matches!(incident.phase, Phase::Running { .. }) {
+        return Turn::Write(Step::Interrupted { incident: id, rung });
+    }
+    let policy = remedies.policy(&incident.key.policy);
+    if let Proof::Failed(words) = proof(incident, policy, view, now) {
+        return Turn::Write(Step::Failed {
+            incident: id,
+            rung,
+            words,
+        });
+    }
+    match decide(incident, remedies, history, view, now) {
+        Decision::Act(plan) => Turn::Act(plan, view.seen.evidence.clone()),
+        Decision::Hold(hold) => held(incident, policy, history, view, now, hold),
+        Decision::Done(Why::Cured, words) => Turn::Write(Step::Cured {
+            incident: id,
+            rung,
+            words,
+        }),
+        Decision::Done(Why::LadderEnded, words) => match incident.phase {
+            Phase::Escalated { .. } => Turn::Wait(None),
+            _ => Turn::Write(Step::Escalated { incident: id, words }),
+        },
+        Decision::Done(why, words) => Turn::Write(Step::Closed {
+            incident: id,
+            why,
+            words,
+        }),
+    }
+}
+
+/// A hold is recorded when it is another one, or lasts longer than was said.
+fn held(
+    incident: &Incident,
+    policy: Option<&Policy>,
+    history: &History,
+    view: &View,
+    now: UnixTime,
+    hold: Hold,
+) -> Turn {
+    let Hold {
+        guard,
+        until,
+        words,
+        plan,
+    } = hold;
+    let id = incident.id;
+    match (guard, plan, policy) {
+        (Guard::DryRun, Some(plan), _) => {
+            return Turn::Write(Step::Rehearsed {
+                incident: id,
+                plan,
+                words,
+            });
+        }
+        // The rung itself was recorded.
+        (Guard::UnderWay, ..) => return Turn::Wait(until),
+        (Guard::Fleet, _, Some(policy)) if is_storm(policy, view) => {
+            if let Some(step) = storm(policy, history, view, now, &words) {
+                return Turn::Write(step);
+            }
+        }
+        _ => {}
+    }
+    let before = incident.held.as_ref().filter(|held| held.guard == guard);
+    match before {
+        Some(told) if told.until.is_none_or(|until| now < until) => Turn::Wait(until),
+        _ => Turn::Write(Step::Decided {
+            incident: id,
+            guard,
+            until,
+            words,
+        }),
+    }
+}
+
+/// Recorded again while it lasts, so that a restart knows roughly when it was last seen.
+fn storm(policy: &Policy, history: &History, view: &View, now: UnixTime, words: &str) -> Option<Step> {
+    let known = history.storm(&policy.name, &view.group).map(|last| last.age_at(now));
+    let cool_down = policy.storm.cool_down.get();
+    let is_told = known.is_some_and(|age| age < cool_down / 2);
+    (!is_told).then(|| Step::Stormed {
+        policy: policy.name.clone(),
+        group: view.group.clone(),
+        begins: known.is_none_or(|age| age >= cool_down),
+        words: words.to_owned(),
+    })
+}

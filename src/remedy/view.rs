@@ -1,0 +1,60 @@
+//! What a decision is made on, as one plain value: how the entity looks now, what is broken before it, how the others are.
+
+use crate::clock::UnixTime;
+use crate::values::Name;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// Whether there is such a target.
+    pub is_known: bool,
+    /// The `farm` of the target.
+    pub group: Name,
+    /// When farmwarden started.
+    pub started: UnixTime,
+    /// Every part on which the judgement rests has been read by a round that began at this time or later and succeeded;
+    /// nothing if one has not.
+    pub looked: Option<UnixTime>,
+    pub seen: Seen,
+    /// What is broken before the target, in words; nothing if nothing is.
+    pub cause: Option<String>,
+    pub fleet: Fleet,
+    pub running: Running,
+    /// What the freeze file says; nothing if there is none.
+    pub frozen: Option<String>,
+}
+
+/// The symptom of the policy on the entity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub state: Sight,
+    /// Since when every look showed the same.
+    pub since: UnixTime,
+    /// Figures, for people.
+    pub evidence: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    Ill,
+    Well,
+    CannotTell,
+}
+
+/// The same symptom in the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    /// Entities that have it.
+    pub ill: u64,
+    /// All there are; nothing where that is not known.
+    pub all: Option<u64>,
+    /// When it was last a storm, as far as anybody looked.
+    pub stormed: Option<UnixTime>,
+}
+
+/// Actions that run, of all policies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Running {
+    pub target: u32,
+    pub group: u32,
+    pub farm: u32,
+}
