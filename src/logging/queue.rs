@@ -145,7 +145,7 @@ impl Write for Queue {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+    use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
     use super::*;
 
@@ -153,12 +153,18 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     /// A reader that takes a line when it is asked for, and refuses while the other end is gone.
-    struct Slow(SyncSender<String>);
+    struct Slow {
+        reader: SyncSender<String>,
+        /// Told before each line that waits to be taken.
+        begun: Sender<()>,
+    }
 
     impl Write for Slow {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            // Most tests do not listen.
+            let _ = self.begun.send(());
             let text = String::from_utf8_lossy(line).into_owned();
-            let sent = self.0.send(text);
+            let sent = self.reader.send(text);
             sent.map(|()| line.len()).map_err(|_| io::ErrorKind::StorageFull.into())
         }
 
@@ -167,12 +173,31 @@ mod tests {
         }
     }
 
-    fn slow() -> (Queue, Receiver<String>, Counter, Receiver<u64>) {
+    struct Ends {
+        queue: Queue,
+        reader: Receiver<String>,
+        lost: Counter,
+        telling: Receiver<u64>,
+        begun: Receiver<()>,
+    }
+
+    fn slow() -> Ends {
         let (sink, reader) = sync_channel(0);
+        let (begins, begun) = channel();
         let (told, telling) = channel();
         let lost = Counter::default();
-        let queue = Queue::start(Slow(sink), lost.clone(), move |lines| told.send(lines).unwrap()).unwrap();
-        (queue, reader, lost, telling)
+        let sink = Slow {
+            reader: sink,
+            begun: begins,
+        };
+        let queue = Queue::start(sink, lost.clone(), move |lines| told.send(lines).unwrap()).unwrap();
+        Ends {
+            queue,
+            reader,
+            lost,
+            telling,
+            begun,
+        }
     }
 
     fn line(number: usize) -> Vec<u8> {
@@ -181,7 +206,9 @@ mod tests {
 
     #[test]
     fn lines_come_out_in_order_and_all_of_them_before_the_end() {
-        let (queue, reader, lost, _) = slow();
+        let Ends {
+            queue, reader, lost, ..
+        } = slow();
         for number in 0..3 {
             queue.push(format!("{number}\n").into_bytes());
         }
@@ -194,30 +221,33 @@ mod tests {
 
     #[test]
     fn a_reader_that_stopped_costs_lines_and_is_told_how_many_when_it_goes_on() {
-        let (queue, reader, lost, telling) = slow();
-        for number in 0..20 {
+        let Ends {
+            queue,
+            reader,
+            lost,
+            telling,
+            begun,
+        } = slow();
+        queue.push(line(0));
+        begun.recv_timeout(PATIENCE).unwrap();
+        for number in 1..20 {
             queue.push(line(number));
         }
-        // Four or five fit, and as many are in the hand of the writer at most.
-        let missing = lost.get();
-        assert!((10..=16).contains(&missing), "{missing}");
-        let got = (0..20 - missing).map(|_| reader.recv_timeout(PATIENCE).unwrap());
-        let numbers: Vec<String> = got.map(|line| line.trim().to_owned()).collect();
-        let expected: Vec<String> = (0..20 - missing).map(|number| number.to_string()).collect();
-        assert_eq!(numbers, expected, "the oldest stay");
+        // One is in the hand of the writer, and four fill the queue.
+        assert_eq!(lost.get(), 15);
+        for number in 0..5 {
+            let got = reader.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(got.trim(), number.to_string(), "the oldest stay");
+        }
         queue.push(line(20));
         assert_eq!(reader.recv_timeout(PATIENCE).unwrap().trim(), "20");
-        // At once or in two parts: the writer may begin when lines are lost already.
-        let mut told = 0;
-        while told < missing {
-            told += telling.recv_timeout(PATIENCE).unwrap();
-        }
-        assert_eq!(told, missing);
+        assert_eq!(telling.recv_timeout(PATIENCE).unwrap(), 15);
+        assert!(telling.try_recv().is_err(), "told once");
     }
 
     #[test]
     fn what_an_upstream_wrote_cannot_play_with_the_terminal() {
-        let (mut queue, reader, _, _) = slow();
+        let Ends { mut queue, reader, .. } = slow();
         queue
             .write_all("a\u{1b}[31m\u{202e}b\nlevel=error\n".as_bytes())
             .unwrap();
@@ -229,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_end_does_not_wait_for_a_reader_that_stopped() {
-        let (queue, reader, _, _) = slow();
+        let Ends { queue, reader, .. } = slow();
         queue.push(line(0));
         queue.close(Duration::ZERO);
         drop(reader);
@@ -237,7 +267,13 @@ mod tests {
 
     #[test]
     fn lines_that_cannot_be_written_are_lost_and_not_told_to_nobody() {
-        let (queue, reader, lost, telling) = slow();
+        let Ends {
+            queue,
+            reader,
+            lost,
+            telling,
+            ..
+        } = slow();
         drop(reader);
         for number in 0..3 {
             queue.push(line(number));
