@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 10] = [
     &["config"],
     &["server", "schedule", "once"],
     &["report"],
-    &["access", "relations", "store", "notify"],
+    &["access", "actions", "relations", "store", "notify"],
     &["collectors"],
     &["upstream", "exposition"],
     &["yaml", "logging", "journal", "alerts"],
