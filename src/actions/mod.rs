@@ -7,6 +7,7 @@
 pub mod containers;
 #[cfg(test)]
 mod testing;
+pub mod units;
 mod wire;
 
 use std::fmt;
