@@ -5,8 +5,10 @@
 //! every call is sent once and has a deadline, and no shell or other program is ever started.
 
 pub mod containers;
+pub mod handle;
 #[cfg(test)]
 mod testing;
+pub mod stack;
 pub mod units;
 mod wire;
 
