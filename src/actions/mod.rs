@@ -6,9 +6,10 @@
 
 pub mod containers;
 pub mod handle;
+pub mod prb_workers;
+pub mod stack;
 #[cfg(test)]
 mod testing;
-pub mod stack;
 pub mod units;
 mod wire;
 

@@ -17,7 +17,7 @@ use tokio::net::UnixStream;
 
 use super::{Effect, Failed};
 use crate::upstream::{Fault, Stream, Trust, Upstream, Why};
-use crate::values::{Size, io_words};
+use crate::values::{Endpoint, Scheme, Size, io_words};
 
 /// How the other side is reached.
 #[derive(Clone, Debug)]
@@ -63,6 +63,17 @@ const LARGEST: Size = Size::from_bytes(4 << 20);
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
 
 impl Way {
+    /// `http` and `https` are what requests go over; a websocket's address is taken for the same without and with TLS.
+    pub(super) fn to(upstream: &Upstream, endpoint: &Endpoint) -> Self {
+        let secure = matches!(endpoint.scheme(), Scheme::Https | Scheme::Wss);
+        Self::Net {
+            upstream: upstream.clone(),
+            host: endpoint.host().to_owned(),
+            port: endpoint.port(),
+            trust: secure.then(|| upstream.trust()),
+        }
+    }
+
     /// For the header `Host`.
     fn host(&self) -> String {
         match self {
