@@ -116,23 +116,16 @@ impl Procedure {
 
     /// For people: `2 of 6 steps done; restart node is under way; lifecycle and trade are stopped`.
     pub fn in_words(&self, progress: &Progress) -> String {
-        let mut words = format!(
-            "{} of {} steps done",
-            progress.done.min(self.steps.len()),
-            self.steps.len()
-        );
-        if let Some(next) = self.steps.get(progress.done) {
-            let state = if progress.under_way.is_some() {
-                "is under way"
-            } else {
-                "is next"
-            };
-            words.push_str(&format!("; {next} {state}"));
-        }
-        if !progress.stopped.is_empty() {
-            words.push_str(&format!("; stopped: {}", progress.stopped.join(", ")));
-        }
-        words
+        let done = progress.done.min(self.steps.len());
+        let next = self.steps.get(progress.done).map(|next| match progress.under_way {
+            Some(_) => format!("{next} is under way"),
+            None => format!("{next} is next"),
+        });
+        let stopped = (!progress.stopped.is_empty()).then(|| format!("stopped: {}", progress.stopped.join(", ")));
+        let mut words = vec![format!("{done} of {} steps done", self.steps.len())];
+        words.extend(next);
+        words.extend(stopped);
+        words.join("; ")
     }
 }
 

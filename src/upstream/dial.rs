@@ -1,6 +1,9 @@
 //! Connections for those who speak a protocol of their own: the same look-ups as for every other call, and TLS with the
 //! machine's authorities or with those that a configuration names.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

@@ -83,7 +83,7 @@ impl Scripted {
 
 fn list(containers: &[(&str, &str)]) -> String {
     let one = |(name, one_off): &(&str, &str)| json!({"Id": ID, "Names": [format!("/{name}")], "Labels": {"com.docker.compose.service": "node", "com.docker.compose.oneoff": one_off}});
-    Value::from_iter(containers.iter().map(one)).to_string()
+    containers.iter().map(one).collect::<Value>().to_string()
 }
 
 fn node() -> Selector {
@@ -169,9 +169,11 @@ async fn a_service_is_found_by_its_labels_without_what_was_made_for_one_command(
 #[tokio::test]
 async fn of_two_containers_with_the_labels_none_is_touched() {
     let mut container = Scripted::running();
-    let socket = Socket::serve(move |method, path| match path.contains("/json?all") {
-        true => Answer::Status(200, list(&[("node-1", "False"), ("node-2", "False")])),
-        false => container.answer(method, path),
+    let socket = Socket::serve(move |method, path| {
+        if path.contains("/json?all") {
+            return Answer::Status(200, list(&[("node-1", "False"), ("node-2", "False")]));
+        }
+        container.answer(method, path)
     });
     let failed = engine(socket.path.clone())
         .restart(&service(), PATIENCE)
@@ -204,9 +206,11 @@ async fn what_is_not_listed_is_not_even_looked_at() {
 #[tokio::test]
 async fn a_name_that_is_the_beginning_of_an_id_means_nothing() {
     let mut container = Scripted::running();
-    let socket = Socket::serve(move |method, path| match path.ends_with("/4fa6e0f0c678/json") {
-        true => Answer::Status(200, container.json()),
-        false => container.answer(method, path),
+    let socket = Socket::serve(move |method, path| {
+        if path.ends_with("/4fa6e0f0c678/json") {
+            return Answer::Status(200, container.json());
+        }
+        container.answer(method, path)
     });
     let which = Selector::name("4fa6e0f0c678").unwrap();
     let mut engine = engine(socket.path.clone());

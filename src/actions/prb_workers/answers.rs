@@ -132,12 +132,9 @@ pub(super) fn v3(reply: &Reply) -> Result<(), Refusal> {
         error: bool,
         message: Option<String>,
     }
-    match reply.status.as_u16() {
-        // Nobody at home, no such route, no JSON.
-        code @ (404 | 405 | 415 | 418 | 422) => {
-            return Err(Refusal::whole(Why::Status(code, "is this a worker manager of PRB v3?")));
-        }
-        _ => {}
+    // Nobody at home, no such route, no JSON.
+    if let code @ (404 | 405 | 415 | 418 | 422) = reply.status.as_u16() {
+        return Err(Refusal::whole(Why::Status(code, "is this a worker manager of PRB v3?")));
     }
     let wire: Wire = read(reply)?;
     if reply.status.is_success() && wire.ok && !wire.error {

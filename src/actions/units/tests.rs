@@ -15,6 +15,7 @@ const UNIT: &str = "/org/freedesktop/systemd1/unit/phala_2dnode_2eservice";
 
 /// What the unit looks like, and how the next job ends.
 struct State {
+    name: &'static str,
     load: &'static str,
     active: &'static str,
     starts: u64,
@@ -27,7 +28,13 @@ struct State {
 struct Manager(Arc<Mutex<State>>);
 
 impl Manager {
-    async fn job(&self, emitter: &SignalEmitter<'_>, verb: &str, mode: &str) -> fdo::Result<OwnedObjectPath> {
+    async fn job(
+        &self,
+        emitter: &SignalEmitter<'_>,
+        verb: &str,
+        name: &str,
+        mode: &str,
+    ) -> fdo::Result<OwnedObjectPath> {
         let result = {
             let mut state = self.0.lock().unwrap();
             state.asked.push(format!("{verb} {mode}"));
@@ -46,9 +53,7 @@ impl Manager {
         for (job, result) in [("/org/freedesktop/systemd1/job/6", "failed"), (JOB, result)] {
             if !result.is_empty() {
                 let job = ObjectPath::try_from(job).unwrap();
-                Self::job_removed(emitter, 7, job, "phala-node.service", result)
-                    .await
-                    .unwrap();
+                Self::job_removed(emitter, 7, job, name, result).await.unwrap();
             }
         }
         Ok(ObjectPath::try_from(JOB).unwrap().into())
@@ -61,35 +66,36 @@ impl Manager {
         self.0.lock().unwrap().asked.push("subscribe".to_owned());
     }
 
-    fn load_unit(&self, _name: &str) -> OwnedObjectPath {
+    fn load_unit(&self, name: &str) -> OwnedObjectPath {
+        assert_eq!(name, self.0.lock().unwrap().name);
         ObjectPath::try_from(UNIT).unwrap().into()
     }
 
     async fn restart_unit(
         &self,
         #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
-        _name: &str,
+        name: &str,
         mode: &str,
     ) -> fdo::Result<OwnedObjectPath> {
-        self.job(&emitter, "restart", mode).await
+        self.job(&emitter, "restart", name, mode).await
     }
 
     async fn start_unit(
         &self,
         #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
-        _name: &str,
+        name: &str,
         mode: &str,
     ) -> fdo::Result<OwnedObjectPath> {
-        self.job(&emitter, "start", mode).await
+        self.job(&emitter, "start", name, mode).await
     }
 
     async fn stop_unit(
         &self,
         #[zbus(signal_emitter)] emitter: SignalEmitter<'_>,
-        _name: &str,
+        name: &str,
         mode: &str,
     ) -> fdo::Result<OwnedObjectPath> {
-        self.job(&emitter, "stop", mode).await
+        self.job(&emitter, "stop", name, mode).await
     }
 
     #[zbus(signal)]
@@ -118,7 +124,7 @@ impl Properties {
 
     #[zbus(property)]
     fn sub_state(&self) -> String {
-        "dead-or-running".to_owned()
+        format!("sub-{}", self.0.lock().unwrap().active)
     }
 
     #[zbus(property)]
@@ -136,6 +142,7 @@ struct Systemd {
 
 async fn systemd() -> Systemd {
     let state = Arc::new(Mutex::new(State {
+        name: "phala-node.service",
         load: "loaded",
         active: "active",
         starts: 1,
