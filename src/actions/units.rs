@@ -355,12 +355,17 @@ fn why(error: &zbus::Error) -> Why {
         return Why::Unreachable(format!("the bus failed: {}", words(error)));
     };
     let text = text.as_deref().unwrap_or_default();
+    let absent = "systemd is not on this bus";
+    // The bus tries to start who is asked for.
+    if name.as_str().starts_with("org.freedesktop.DBus.Error.Spawn.") {
+        return Why::Unreachable(absent.to_owned());
+    }
     match name.as_str().rsplit('.').next().unwrap_or_default() {
         "NoSuchUnit" => Why::NotFound("there is no such unit on this machine".to_owned()),
         "AccessDenied" | "InteractiveAuthorizationRequired" | "NotAuthorized" => Why::Forbidden(
             "systemd does not let farmwarden's user do that: a polkit rule for this unit and user allows it".to_owned(),
         ),
-        "ServiceUnknown" | "NameHasNoOwner" => Why::Unreachable("systemd is not on this bus".to_owned()),
+        "ServiceUnknown" | "NameHasNoOwner" => Why::Unreachable(absent.to_owned()),
         _ => Why::upstream(text),
     }
 }

@@ -1,6 +1,7 @@
 //! A real dockerd, started by the test, and farmwarden's client of it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,14 +16,14 @@ use super::support::{LONG, Process, debian, directory, handed_over, wait_for, wi
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-struct Docker {
+pub(crate) struct Docker {
     directory: tempfile::TempDir,
     process: Process,
 }
 
 impl Docker {
     /// With an image of one file: the simulated farm, which is static and ends when it is told to.
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let directory = directory();
         let place = |name: &str| directory.path().join(name);
         let programs = [debian("usr/sbin/dockerd"), debian("usr/bin/containerd")];
@@ -48,7 +49,8 @@ impl Docker {
             std::os::unix::net::UnixStream::connect(place("docker.sock")).map_err(|e| e.to_string())
         });
         let docker = Self { process, directory };
-        docker.import();
+        let simfarm = handed_over("E2E_SIMFARM");
+        docker.import(simfarm.parent().unwrap(), "simfarm", "farm:1");
         docker
     }
 
@@ -62,19 +64,19 @@ impl Docker {
         command
     }
 
-    fn import(&self) {
-        let simfarm = handed_over("E2E_SIMFARM");
+    /// An image of what lies in a directory.
+    pub(crate) fn import(&self, directory: &Path, what: &str, image: &str) {
         let mut tar = Command::new("tar")
             .arg("-C")
-            .arg(simfarm.parent().unwrap())
-            .args(["-c", "simfarm"])
+            .arg(directory)
+            .args(["-c", what])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let archive = tar.stdout.take().unwrap();
         let imported = self
             .client()
-            .args(["import", "-", "farm:1"])
+            .args(["import", "-", image])
             .stdin(archive)
             .output()
             .unwrap();
@@ -85,11 +87,13 @@ impl Docker {
     }
 
     fn run(&self, name: &str, options: &[&str]) {
+        let options = [&["--network=none", "--name", name], options].concat();
+        self.run_image("farm:1", &options, &["/simfarm", "serve", "--prb-v3", "m=127.0.0.1:0"]);
+    }
+
+    pub(crate) fn run_image(&self, image: &str, options: &[&str], program: &[&str]) {
         let mut command = self.client();
-        command
-            .args(["run", "--detach", "--network", "none", "--name", name])
-            .args(options);
-        command.args(["farm:1", "/simfarm", "serve", "--prb-v3", "m=127.0.0.1:0"]);
+        command.args(["run", "--detach"]).args(options).arg(image).args(program);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{output:?}");
     }
@@ -117,7 +121,7 @@ fn named(name: &str) -> Selector {
     Selector::name(name).unwrap()
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -21,3 +21,4 @@ mod status_page;
 mod substrate;
 mod support;
 mod trade_queue;
+mod units;

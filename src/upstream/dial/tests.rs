@@ -77,12 +77,12 @@ impl Files {
         path
     }
 
-    fn client(&self, authority: &Authority) -> Option<(PathBuf, PathBuf)> {
+    fn client(&self, authority: &Authority) -> (PathBuf, PathBuf) {
         let (certificate, key) = issued(authority);
-        Some((
+        (
             self.write("cert.pem", &certificate.pem()),
             self.write("key.pem", &key.serialize_pem()),
-        ))
+        )
     }
 }
 
@@ -104,10 +104,10 @@ async fn who_has_a_certificate_of_the_authority_is_let_in_and_nobody_else() {
         let ca_file = ca_file.clone();
         Trust::read(&TrustFiles { ca_file, client }).unwrap()
     };
-    assert_eq!(heard(port, &read(files.client(&ours))).await.unwrap(), "well");
+    assert_eq!(heard(port, &read(Some(files.client(&ours)))).await.unwrap(), "well");
     let refused = "it refused our client certificate".to_owned();
     assert_eq!(heard(port, &read(None)).await.unwrap_err(), refused);
-    assert!(heard(port, &read(files.client(&other))).await.is_err());
+    assert!(heard(port, &read(Some(files.client(&other)))).await.is_err());
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn only_the_authority_that_is_named_is_trusted() {
 fn files_that_hold_something_else_are_named_and_not_shown() {
     let (ours, files) = (authority(), Files::new());
     let ca_file = files.write("ca.pem", &ours.pem());
-    let (certificate, key) = files.client(&ours).unwrap();
+    let (certificate, key) = files.client(&ours);
     let wrong = files.write("s3cret.txt", "s3cret-words");
     for (ca_file, client, part) in [
         (wrong.clone(), None, "holds no certificate in PEM"),
