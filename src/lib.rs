@@ -18,6 +18,7 @@ pub mod upstream;
 pub mod collectors;
 
 pub mod access;
+pub mod actions;
 pub mod notify;
 pub mod relations;
 pub mod store;

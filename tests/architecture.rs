@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 11] = [
     &["server", "schedule", "once"],
     &["remedy"],
     &["report"],
-    &["access", "relations", "store", "notify"],
+    &["access", "actions", "relations", "store", "notify"],
     &["collectors"],
     &["upstream", "exposition"],
     &["yaml", "logging", "journal", "alerts"],

@@ -6,6 +6,7 @@
 mod advice;
 mod bee_queue;
 mod certificate;
+mod dial;
 mod dns;
 mod elements;
 mod fault;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 pub use bee_queue::{BeeQueue, QUEUE_CALL, QueueDepth};
+pub use dial::{Stream, Trust, TrustFiles};
 pub use elements::Elements;
 pub use fault::{Fault, Reason, Why};
 pub use fence::Fence;

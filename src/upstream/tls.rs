@@ -6,9 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::client::WantsClientCert;
 use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
-use rustls::{AlertDescription, CertificateError, ClientConfig, Error, ProtocolVersion, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{AlertDescription, CertificateError, ClientConfig, ConfigBuilder, Error, ProtocolVersion, RootCertStore};
 
 use super::Why;
 
@@ -27,12 +28,24 @@ pub(super) fn client_config() -> Result<Arc<ClientConfig>, String> {
 
 /// A client that trusts these authorities.
 pub(super) fn trusting(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    Ok(Arc::new(builder(roots)?.with_no_client_auth()))
+}
+
+/// The same, and says who it is.
+pub(super) fn presenting(
+    roots: RootCertStore,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ClientConfig>, String> {
+    let config = builder(roots)?.with_client_auth_cert(chain, key);
+    Ok(Arc::new(config.map_err(|e| format!("TLS: {e}"))?))
+}
+
+fn builder(roots: RootCertStore) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|e| format!("TLS: {e}"))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+        .map_err(|e| format!("TLS: {e}"))?;
+    Ok(builder.with_root_certificates(roots))
 }
 
 /// Why a handshake failed.

@@ -10,6 +10,7 @@
 #![expect(clippy::print_stderr, reason = "what programs said is shown when a test fails")]
 
 mod alone;
+mod containers;
 mod mounts;
 mod on_chain;
 mod page;
@@ -20,3 +21,4 @@ mod status_page;
 mod substrate;
 mod support;
 mod trade_queue;
+mod units;

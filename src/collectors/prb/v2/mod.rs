@@ -5,3 +5,4 @@ mod reader;
 mod turns;
 
 pub use reader::Reader;
+pub use turns::{REST, Turn, Turns};

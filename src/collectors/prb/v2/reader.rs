@@ -32,6 +32,17 @@ impl Reader {
         Self { monitor, turns }
     }
 
+    /// Reads beside another one, in turns with it.
+    pub fn beside(monitor: PrbMonitor, other: &Self) -> Self {
+        let turns = other.turns.clone();
+        Self { monitor, turns }
+    }
+
+    /// Whose turn it is, for those who call the same peers for another reason.
+    pub fn turns(&self) -> Turns {
+        self.turns.clone()
+    }
+
     /// Data providers.
     pub async fn providers(&self, within: Duration) -> Result<Heard, Fault> {
         let end = Instant::now() + within;

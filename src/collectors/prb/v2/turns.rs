@@ -12,14 +12,14 @@ use crate::collectors::prb::peer::PeerId;
 
 /// How long a peer is left alone after a call without an answer. The monitor goes on waiting for it, 30 s for a
 /// connection and for ever for an answer: asking at the usual pace would pile up calls there.
-pub(super) const REST: Duration = Duration::from_secs(30);
+pub const REST: Duration = Duration::from_secs(30);
 
 /// For this many peers it is remembered; more are a monitor that makes them up.
 const MOST_PEERS: usize = 1000;
 
 /// Shared by all parts of a target, and by those who read it after the configuration changed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Turns {
+pub struct Turns {
     peers: Arc<StdMutex<HashMap<PeerId, Arc<Mutex<Rest>>>>>,
     /// How often who reads changed: a call that such a change has cut off says nothing about the peer.
     reader: u64,
@@ -29,7 +29,8 @@ pub(super) struct Turns {
 type Rest = Option<(Instant, u64)>;
 
 /// The right to make one call.
-pub(super) struct Turn {
+#[derive(Debug)]
+pub struct Turn {
     rest: OwnedMutexGuard<Rest>,
     reader: u64,
 }
@@ -44,7 +45,7 @@ impl Turns {
     }
 
     /// Waits until no other call to the peer is under way; `None` while the peer is left alone.
-    pub(super) async fn take(&self, peer: &PeerId) -> Option<Turn> {
+    pub async fn take(&self, peer: &PeerId) -> Option<Turn> {
         let lock = {
             let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
             if peers.len() >= MOST_PEERS {
@@ -63,12 +64,12 @@ impl Turns {
 
 impl Turn {
     /// The call begins. Should it be dropped without an answer, the peer is left alone.
-    pub(super) fn begin(&mut self) {
+    pub fn begin(&mut self) {
         *self.rest = Some((Instant::now() + REST, self.reader));
     }
 
     /// The call was answered, well or not.
-    pub(super) fn answered(mut self) {
+    pub fn answered(mut self) {
         *self.rest = None;
     }
 }

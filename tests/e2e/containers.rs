@@ -1,0 +1,251 @@
+//! A real dockerd, started by the test, and farmwarden's client of it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use farmwarden::actions::containers::{Engine, EngineSettings, Place, Policy, Selector, Status};
+use farmwarden::actions::handle::{Handle, Look};
+use farmwarden::actions::stack::{self, Cluster, Event, Hands, Member, Part, Procedure, Progress};
+use farmwarden::actions::{Done, Effect, Failed};
+use farmwarden::upstream::Upstream;
+
+use super::support::{LONG, Process, debian, directory, handed_over, wait_for, with_libraries};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) struct Docker {
+    directory: tempfile::TempDir,
+    process: Process,
+}
+
+impl Docker {
+    /// With an image of one file: the simulated farm, which is static and ends when it is told to.
+    pub(crate) fn start() -> Self {
+        let directory = directory();
+        let place = |name: &str| directory.path().join(name);
+        let programs = [debian("usr/sbin/dockerd"), debian("usr/bin/containerd")];
+        let programs = programs.map(|program| program.parent().unwrap().display().to_string());
+        let path = std::env::var("PATH").unwrap();
+        let mut command = with_libraries(&debian("usr/sbin/dockerd"));
+        command.env("PATH", format!("{}:{path}", programs.join(":")));
+        command
+            .arg("--host")
+            .arg(format!("unix://{}", place("docker.sock").display()));
+        command.arg("--data-root").arg(place("data"));
+        command.arg("--exec-root").arg(place("exec"));
+        command.arg("--pidfile").arg(place("pid"));
+        command.args([
+            "--bridge=none",
+            "--iptables=false",
+            "--ip6tables=false",
+            "--userland-proxy=false",
+        ]);
+        let mut process = Process::start("dockerd", &mut command);
+        wait_for("dockerd listens", LONG, || {
+            process.running()?;
+            std::os::unix::net::UnixStream::connect(place("docker.sock")).map_err(|e| e.to_string())
+        });
+        let docker = Self { process, directory };
+        let simfarm = handed_over("E2E_SIMFARM");
+        docker.import(simfarm.parent().unwrap(), "simfarm", "farm:1");
+        docker
+    }
+
+    fn client(&self) -> Command {
+        let mut command = Command::new(debian("usr/bin/docker"));
+        command.arg("--host");
+        command.arg(format!(
+            "unix://{}",
+            self.directory.path().join("docker.sock").display()
+        ));
+        command
+    }
+
+    /// An image of what lies in a directory.
+    pub(crate) fn import(&self, directory: &Path, what: &str, image: &str) {
+        let mut tar = Command::new("tar")
+            .arg("-C")
+            .arg(directory)
+            .args(["-c", what])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let archive = tar.stdout.take().unwrap();
+        let imported = self
+            .client()
+            .args(["import", "-", image])
+            .stdin(archive)
+            .output()
+            .unwrap();
+        assert!(
+            imported.status.success() && tar.wait().unwrap().success(),
+            "{imported:?}"
+        );
+    }
+
+    fn run(&self, name: &str, options: &[&str]) {
+        let options = [&["--network=none", "--name", name], options].concat();
+        self.run_image("farm:1", &options, &["/simfarm", "serve", "--prb-v3", "m=127.0.0.1:0"]);
+    }
+
+    pub(crate) fn run_image(&self, image: &str, options: &[&str], program: &[&str]) {
+        let mut command = self.client();
+        command.args(["run", "--detach"]).args(options).arg(image).args(program);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    fn engine(&self, containers: &[Selector]) -> Engine {
+        let settings = EngineSettings {
+            name: "farm-1".parse().unwrap(),
+            place: Place::Socket(self.directory.path().join("docker.sock")),
+            containers: containers.to_vec(),
+        };
+        Engine::new(&Upstream::from_system().unwrap(), settings).unwrap()
+    }
+}
+
+/// Its containers end with it; killed, it would leave them.
+impl Drop for Docker {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.process.stop();
+        }
+    }
+}
+
+fn named(name: &str) -> Selector {
+    Selector::name(name).unwrap()
+}
+
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn containers_are_restarted_stopped_and_started_and_others_are_out_of_reach() {
+    let docker = Docker::start();
+    let labels = [
+        "--label=com.docker.compose.project=phala",
+        "--label=com.docker.compose.service=node",
+    ];
+    docker.run("phala-node", &[&labels[..], &["--restart=unless-stopped"]].concat());
+    docker.run("postgres", &[]);
+    docker.run("fleeting", &["--rm"]);
+    let service = Selector::service(Some("phala"), "node").unwrap();
+    let engine = docker.engine(&[named("phala-node"), service.clone(), named("nobody"), named("fleeting")]);
+    runtime().block_on(async {
+        let node = named("phala-node");
+        let before = engine.inspect(&node).await.unwrap();
+        assert_eq!((before.status, before.policy), (Status::Running, Policy::Always));
+        let after = engine.restart(&node, PATIENCE).await.unwrap();
+        assert!(after.started_at > before.started_at && after.id == before.id);
+        let again = engine.restart(&service, PATIENCE).await.unwrap();
+        assert!(again.started_at > after.started_at && again.id == before.id);
+
+        assert_eq!(engine.stop(&node, PATIENCE).await, Ok(Done::Changed));
+        assert_eq!(engine.stop(&node, PATIENCE).await, Ok(Done::AlreadySo));
+        assert_eq!(engine.inspect(&node).await.unwrap().status, Status::Exited);
+        assert_eq!(engine.start(&node).await, Ok(Done::Changed));
+        assert_eq!(engine.start(&node).await, Ok(Done::AlreadySo));
+
+        for (which, reason) in [
+            ("postgres", "forbidden"),
+            ("nobody", "not_found"),
+            ("fleeting", "forbidden"),
+        ] {
+            let failed = engine.stop(&named(which), PATIENCE).await.unwrap_err();
+            assert_eq!(
+                (failed.fault.reason().label(), failed.effect),
+                (reason, Effect::Nothing),
+                "{failed}"
+            );
+        }
+    });
+}
+
+/// Real containers by name, and when each was acted on.
+struct Farm {
+    handles: BTreeMap<String, Handle>,
+    recorded: Mutex<Vec<String>>,
+}
+
+impl Hands for Farm {
+    async fn look(&self, part: &str) -> Result<Look, Failed> {
+        self.handles[part].look().await
+    }
+
+    async fn stop(&self, part: &Part) -> Result<(), Failed> {
+        self.handles[&part.name].stop(part.patience).await.map(drop)
+    }
+
+    async fn start(&self, part: &Part) -> Result<(), Failed> {
+        self.handles[&part.name].start(part.patience).await.map(drop)
+    }
+
+    async fn restart(&self, part: &Part) -> Result<(), Failed> {
+        // What stands on the node is down before it is touched.
+        for other in self.handles.keys().filter(|name| **name != part.name) {
+            assert!(!self.look(other).await?.up, "{other}");
+        }
+        self.handles[&part.name].restart(part.patience).await
+    }
+
+    async fn recovered(&self, _part: &str) -> Result<(), Failed> {
+        Ok(())
+    }
+
+    async fn record(&self, event: &Event<'_>) -> Result<(), String> {
+        self.recorded.lock().unwrap().push(format!("{}", event.step));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stack_of_real_containers_is_restarted_in_its_order() {
+    let docker = Docker::start();
+    let names = ["data_provider", "lifecycle", "node"];
+    for name in names {
+        docker.run(name, &[]);
+    }
+    let engine = Arc::new(docker.engine(&names.map(named)));
+    let handles = names.map(|name| {
+        let (engine, which) = (Arc::clone(&engine), named(name));
+        (name.to_owned(), Handle::Container { engine, which })
+    });
+    let farm = Farm {
+        handles: handles.into(),
+        recorded: Mutex::default(),
+    };
+    let part = |name: &str| Part {
+        name: name.to_owned(),
+        patience: PATIENCE,
+    };
+    let member = |name: &str| Member {
+        part: part(name),
+        works_within: None,
+    };
+    let procedure = Procedure::cluster(&Cluster {
+        group: vec![member("data_provider"), member("lifecycle")],
+        node: part("node"),
+        recovers_within: LONG,
+        restarted_last: None,
+    });
+    runtime().block_on(async {
+        stack::run(&procedure, &mut Progress::default(), &farm).await.unwrap();
+        let mut started = Vec::new();
+        for name in ["node", "data_provider", "lifecycle"] {
+            let look = farm.look(name).await.unwrap();
+            assert!(look.up, "{name}");
+            started.push(look.started_at);
+        }
+        assert!(started.is_sorted(), "{started:?}");
+    });
+    assert_eq!(farm.recorded.lock().unwrap().len(), 2 * procedure.steps.len());
+}

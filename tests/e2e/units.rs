@@ -1,0 +1,134 @@
+//! A real systemd with a bus of its own, in a container, and farmwarden's client of it.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use farmwarden::actions::units::{Active, UnitName, Units, UnitsSettings};
+use farmwarden::actions::{Done, Effect};
+
+use super::containers::{Docker, runtime};
+use super::support::{LONG, directory, handed_over, wait_for};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const DBUS: &str = r#"<busconfig><type>system</type><listen>systemd:</listen><auth>EXTERNAL</auth><policy context="default">
+<allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/></policy></busconfig>"#;
+
+/// systemd speaks to a bus only when it runs it, by these two names.
+const UNITS: [(&str, &str); 5] = [
+    ("farm.target", "Wants=dbus.socket dbus.service phala-node.service\n"),
+    ("dbus.socket", "[Socket]\nListenStream=/run/dbus/system_bus_socket\n"),
+    (
+        "dbus.service",
+        "Requires=dbus.socket\n[Service]\nPassEnvironment=LD_LIBRARY_PATH\nExecStart=/debian/usr/bin/dbus-daemon \
+         --config-file=/etc/bus.conf --nofork --nopidfile --systemd-activation\n",
+    ),
+    (
+        "phala-node.service",
+        "[Service]\nExecStart=/simfarm serve --lifetime 900\n",
+    ),
+    (
+        "broken.service",
+        "[Service]\nType=oneshot\nExecStart=/simfarm nonsense\n",
+    ),
+];
+
+/// A system of nothing but systemd and its bus; libraries are this machine's and the unpacked packages'.
+fn root(place: &Path) {
+    let units = place.join("etc/systemd/system");
+    fs::create_dir_all(&units).unwrap();
+    for directory in ["usr", "run", "tmp", "proc", "sys", "dev", "debian", "var"] {
+        fs::create_dir_all(place.join(directory)).unwrap();
+    }
+    for link in ["bin", "sbin", "lib", "lib64"] {
+        std::os::unix::fs::symlink(format!("usr/{link}"), place.join(link)).unwrap();
+    }
+    for (name, text) in UNITS {
+        fs::write(units.join(name), format!("[Unit]\nDefaultDependencies=no\n{text}")).unwrap();
+    }
+    fs::write(place.join("etc/bus.conf"), DBUS).unwrap();
+    fs::write(place.join("etc/passwd"), "root:x:0:0::/:/bin/sh\n").unwrap();
+    fs::write(place.join("etc/group"), "root:x:0:\n").unwrap();
+    fs::write(place.join("etc/machine-id"), "").unwrap();
+    fs::copy(handed_over("E2E_SIMFARM"), place.join("simfarm")).unwrap();
+}
+
+/// systemd writes into its own hierarchy, or where there is only one, into that.
+fn cgroups() -> &'static str {
+    if Path::new("/sys/fs/cgroup/systemd").exists() {
+        "--volume=/sys/fs/cgroup/systemd:/sys/fs/cgroup/systemd:rw"
+    } else {
+        "--privileged"
+    }
+}
+
+fn libraries(directory: &str) -> String {
+    format!("/debian/{directory}/{}-linux-gnu", std::env::consts::ARCH)
+}
+
+fn unit(name: &str) -> UnitName {
+    name.parse().unwrap()
+}
+
+#[test]
+fn units_are_restarted_stopped_and_started_and_their_jobs_judged() {
+    let docker = Docker::start();
+    let (tree, bus) = (directory(), directory());
+    root(tree.path());
+    docker.import(tree.path(), ".", "system:1");
+    let debian = handed_over("E2E_DEBIAN").display().to_string();
+    let paths = ["lib", "usr/lib"].map(libraries).join(":");
+    docker.run_image(
+        "system:1",
+        &[
+            "--name=systemd",
+            "--network=none",
+            "--cap-add=SYS_ADMIN",
+            "--security-opt=seccomp=unconfined",
+            "--cgroupns=private",
+            cgroups(),
+            // On the usual signal systemd starts itself anew.
+            "--stop-signal=SIGRTMIN+3",
+            "--volume=/usr:/usr:ro",
+            &format!("--volume={debian}:/debian:ro"),
+            "--tmpfs=/run",
+            "--tmpfs=/tmp",
+            &format!("--volume={}:/run/dbus", bus.path().display()),
+            "--env=container=docker",
+            &format!("--env=LD_LIBRARY_PATH={paths}:{}/systemd", libraries("usr/lib")),
+        ],
+        &["/debian/lib/systemd/systemd", "--unit=farm.target"],
+    );
+    let [node, broken, nobody, other] =
+        ["phala-node.service", "broken.service", "nobody.service", "dbus.service"].map(unit);
+    let units = Units::new(UnitsSettings {
+        socket: bus.path().join("system_bus_socket"),
+        units: vec![node.clone(), broken.clone(), nobody.clone()],
+    });
+    let runtime = runtime();
+    let before = wait_for("systemd is on its bus", LONG, || {
+        runtime.block_on(units.look(&node)).map_err(|failed| failed.to_string())
+    });
+    assert_eq!((before.active, before.sub.as_str()), (Active::Active, "running"));
+    runtime.block_on(async {
+        let after = units.restart(&node, PATIENCE).await.unwrap();
+        assert!(after.started_at > before.started_at);
+        assert_eq!(units.stop(&node, PATIENCE).await, Ok(Done::Changed));
+        assert_eq!(units.stop(&node, PATIENCE).await, Ok(Done::AlreadySo));
+        assert_eq!(units.start(&node, PATIENCE).await, Ok(Done::Changed));
+        assert_eq!(units.start(&node, PATIENCE).await, Ok(Done::AlreadySo));
+        for (unit, reason, effect) in [
+            (&broken, "upstream", Effect::Unknown),
+            (&nobody, "not_found", Effect::Nothing),
+            (&other, "forbidden", Effect::Nothing),
+        ] {
+            let failed = units.restart(unit, PATIENCE).await.unwrap_err();
+            assert_eq!(
+                (failed.fault.reason().label(), failed.effect),
+                (reason, effect),
+                "{failed}"
+            );
+        }
+    });
+}
