@@ -138,7 +138,7 @@ fn begin(der: &[u8]) -> Option<Duration> {
     Some(Duration::from_secs(seconds.saturating_add(1)))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let pem = read(path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     found

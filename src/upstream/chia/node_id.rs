@@ -15,6 +15,12 @@ impl NodeId {
         digest(&SHA256, der).as_ref().try_into().ok().map(Self)
     }
 
+    /// Of the service whose certificate lies there in PEM; `None` where none can be read.
+    pub fn of_file(path: &std::path::Path) -> Option<Self> {
+        let own = super::identity::certificates(path).ok()?;
+        Self::of(own.first()?)
+    }
+
     /// Eight digits: enough to tell the harvesters of a farm apart.
     pub fn short(&self) -> String {
         self.digits().chars().take(8).collect()
