@@ -4,6 +4,7 @@
 //! addresses nor paths of single plots are taken up. Which mounts a harvester's plots lie on is a relation.
 
 mod details;
+mod events;
 mod farmer;
 mod node;
 mod plots;
