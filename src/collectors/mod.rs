@@ -3,8 +3,6 @@
 //! A collector reads one kind of upstream. It never uses another collector, the store or the server: what needs two
 //! targets is a relation. Adding one is a folder here and its name in the list at the end of this file.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "not in the list below before it is whole"))]
-#[expect(unreachable_pub, reason = "the same")]
 pub mod chia;
 mod link;
 pub mod mounts;
@@ -335,5 +333,6 @@ collectors! {
     phala: phala::Node,
     prb: prb::Prb,
     venus: venus::Venus,
+    chia: chia::Chia,
     mounts: mounts::Mounts,
 }

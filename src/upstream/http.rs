@@ -371,7 +371,11 @@ impl Body {
         if length > cap {
             let (fits, _) = chunk.split_at_checked(cap - self.bytes.len()).unwrap_or_default();
             self.bytes.extend_from_slice(fits);
-            return if self.cutting { Ok(false) } else { Err(Why::TooLarge(self.cap)) };
+            return if self.cutting {
+                Ok(false)
+            } else {
+                Err(Why::TooLarge(self.cap))
+            };
         }
         if self.place.is_none() && length > LARGE {
             let waited = Arc::clone(&self.large).acquire_owned().await;

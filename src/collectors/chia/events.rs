@@ -2,7 +2,7 @@
 //! points: what was pushed while nobody listened is lost, so these counts are of what was heard, and never fall.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hasher as _};
 use std::time::Duration;
 
 use serde::Deserialize;

@@ -36,6 +36,18 @@ pub struct Scan {
     pub total: u64,
 }
 
+impl Scan {
+    /// From 0 to 1; of nothing to be looked at, all of it.
+    pub(super) fn ratio(self) -> Option<f64> {
+        let (processed, total) = (u32::try_from(self.processed).ok()?, u32::try_from(self.total).ok()?);
+        Some(if total == 0 {
+            1.0
+        } else {
+            (f64::from(processed) / f64::from(total)).min(1.0)
+        })
+    }
+}
+
 /// What lookups run on. Since 2.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

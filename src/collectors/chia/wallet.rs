@@ -18,7 +18,7 @@ pub struct WalletState {
 
 /// What the farm has won, as far as the wallet knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Farmed {
+pub(super) struct Farmed {
     /// In mojo; only with `wallet_amounts`.
     pub amount: Option<u128>,
     pub last_height: Option<u64>,

@@ -69,11 +69,12 @@ impl ChiaRpc {
         }
     }
 
-    /// The same service with another patience.
+    /// The same service, over the same connection, with another patience and another bound.
     #[must_use]
-    pub fn within(&self, deadline: Duration) -> Self {
+    pub fn with(&self, (deadline, cap): (Duration, Size)) -> Self {
         Self {
             deadline,
+            cap,
             ..self.clone()
         }
     }

@@ -190,7 +190,7 @@ async fn what_is_no_answer_has_its_own_reason() {
 async fn a_service_that_is_frozen_takes_the_deadline_and_no_longer() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let place = silent.local_addr().unwrap().to_string().parse().unwrap();
-    let rpc = client("farm", &place).within(Duration::from_millis(50));
+    let rpc = client("farm", &place).with((Duration::from_millis(50), CAP));
     let fault = rpc.ask(&Call::PoolState).await.unwrap_err();
     assert_eq!(fault.reason(), Reason::Timeout, "{fault}");
 }
