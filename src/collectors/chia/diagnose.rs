@@ -4,8 +4,9 @@ use std::time::Duration as Std;
 
 use super::events::{Lookups, Tally, Teller, WINDOW};
 use super::farmer::Pool;
+use super::known::Known;
 use super::memory::Since;
-use super::snapshot::{Known, Snapshot};
+use super::snapshot::Snapshot;
 use super::symptoms::{
     CERTIFICATE_ENDS, EVENTS_LOST, FEW_PEERS, HARVESTER_DOWN, HARVESTER_SILENT, LOOKUP_SLOW, LOOKUP_TOO_SLOW,
     NO_PARTIALS, NO_POINTS, NO_WIN, NODE_NOT_SYNCED, NODE_STALLED, PLOTS_DUPLICATE, PLOTS_INVALID, PLOTS_KEYS_MISSING,

@@ -1,6 +1,7 @@
 //! A farm in one line per part, for people.
 
-use super::snapshot::{Known, Snapshot};
+use super::known::Known;
+use super::snapshot::Snapshot;
 use crate::clock::Now;
 use crate::values::Duration;
 

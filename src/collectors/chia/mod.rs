@@ -8,12 +8,15 @@ mod details;
 mod diagnose;
 mod discover;
 mod events;
+mod families;
 mod farmer;
 mod gist;
+mod known;
 mod listener;
 mod memory;
 mod node;
 mod plots;
+mod pool_memory;
 mod reader;
 mod root;
 mod samples;
@@ -28,8 +31,9 @@ mod wire;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use known::Known;
 pub use reader::Reading;
-pub use snapshot::{Here as HereView, Known, Snapshot};
+pub use snapshot::{Here as HereView, Snapshot};
 pub use symptoms::{DIRECTORY_UNMOUNTED, HARVESTER_SILENT, PLOTS_LOST, SCAN_STALE, Thresholds};
 pub use target::Target;
 
@@ -80,10 +84,9 @@ impl Chia {
 impl Collector for Chia {
     const NAME: &'static str = "chia";
     type Target = Target;
-    const HANGS_ON: &'static [&'static str] = &["mounts"];
     type Reading = Reading;
     type Snapshot = Snapshot;
-    const FAMILIES: &'static [&'static Family] = samples::FAMILIES;
+    const FAMILIES: &'static [&'static Family] = families::FAMILIES;
     const SYMPTOMS: &'static [&'static Symptom] = symptoms::SYMPTOMS;
 
     fn connect(target: &Target, tools: &Tools, before: Option<&Self>) -> Result<Self, Fault> {

@@ -1,19 +1,21 @@
 //! The picture of a farm: what its services last said, and what must be remembered of it between rounds.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::events::{Lookups, Tally};
-use super::farmer::{Harvester, Pool};
-use super::memory::{Hour, Since, Stamp, Stands};
+use super::farmer::Pool;
+use super::known::Known;
+use super::memory::{Since, Stamp, Stands};
 use super::node::{NodeState, Peers};
 use super::plots::Plots;
+use super::pool_memory::PoolMemory;
 use super::reader::{Details, FarmerReading, Looked};
-use super::target::{Compat, Target};
+use super::target::{Compat, Pick, Target};
 use super::wallet::WalletState;
 use crate::clock::{Now, UnixTime};
 use crate::upstream::chia::NodeId;
@@ -38,6 +40,7 @@ pub struct Snapshot {
     /// What the harvester on the daemon's own machine is called, of which no farmer speaks.
     pub(super) own_label: String,
     pub(super) compat: bool,
+    plots_on_root_disk: bool,
     pub(super) memory: Memory,
 }
 
@@ -49,31 +52,6 @@ pub(super) type Ends = [(&'static str, Option<UnixTime>); 2];
 pub struct FarmerView {
     pub peers: Peers,
     pub pools: Vec<Pool>,
-}
-
-/// A harvester with what is remembered of it.
-#[derive(Clone, Debug)]
-pub struct Known {
-    /// The label value `harvester`.
-    pub label: String,
-    /// As the farmer last saw it.
-    pub host: String,
-    /// Its counts while it is connected; `None` while it is not, and while the farmer does not answer.
-    pub now: Option<Harvester>,
-    /// Whether it is connected; `None` while the farmer does not answer.
-    pub connected: Option<bool>,
-    pub(super) missing: Since,
-    last_seen: Instant,
-    /// How many signage points had been heard of when it connected.
-    points_then: Option<u64>,
-    pub(super) last_scan: Stands<Option<UnixTime>>,
-    pub(super) progress: Stands<Option<u64>>,
-    pub(super) plots: Hour<u64>,
-    pub(super) lost: Since,
-    pub(super) invalid: Since,
-    pub(super) keys_missing: Since,
-    pub(super) duplicates: Since,
-    pub(super) answered: Stamp,
 }
 
 /// What is remembered of the farm itself.
@@ -94,86 +72,6 @@ pub(super) struct Memory {
     pub(super) own_answered: Stamp,
 }
 
-#[derive(Clone, Debug, Default)]
-pub(super) struct PoolMemory {
-    /// Since when the count of valid partials stands.
-    pub(super) valid: Stands<Option<u64>>,
-    /// Rejected ones, and all.
-    pub(super) partials: Hour<(u64, u64)>,
-    pub(super) errors: Since,
-    last_errors: Option<u64>,
-    rose: Option<Instant>,
-}
-
-/// Without a new one for this long, errors have ended.
-const ERRORS_END_AFTER: Duration = Duration::from_secs(600);
-
-impl Known {
-    fn new(label: String, now: Now) -> Self {
-        Self {
-            label,
-            host: String::new(),
-            now: None,
-            connected: None,
-            missing: Since::default(),
-            last_seen: now.monotonic,
-            points_then: None,
-            last_scan: Stands::default(),
-            progress: Stands::default(),
-            plots: Hour::default(),
-            lost: Since::default(),
-            invalid: Since::default(),
-            keys_missing: Since::default(),
-            duplicates: Since::default(),
-            answered: Stamp::default(),
-        }
-    }
-
-    fn see(&mut self, harvester: Harvester, target: &Target, points: Option<u64>, now: Now) {
-        let at = now.monotonic;
-        if self.connected != Some(true) {
-            self.points_then = points;
-            self.last_scan.forget();
-            self.progress.forget();
-        }
-        self.last_seen = at;
-        self.connected = Some(true);
-        self.missing.see(false, at);
-        self.host.clone_from(&harvester.host);
-        self.last_scan.see(harvester.last_scan, at);
-        self.progress.see(harvester.scan.map(|scan| scan.processed), at);
-        for (since, count) in [
-            (&mut self.invalid, harvester.invalid),
-            (&mut self.keys_missing, harvester.keys_missing),
-            (&mut self.duplicates, harvester.duplicates),
-        ] {
-            since.see(count.is_some_and(|count| count > 0), at);
-        }
-        if let Some(plots) = harvester.plots {
-            let most = self.most_plots();
-            let initial = harvester.scan.is_some_and(|scan| scan.initial) || harvester.last_scan.is_none();
-            let lost = most.is_some_and(|most| most.saturating_sub(plots) >= target.thresholds.loss(most));
-            self.lost.see(lost && !initial, at);
-            if !initial {
-                self.plots.see(plots, at);
-            }
-        }
-        self.now = Some(harvester);
-    }
-
-    /// Within the last hour.
-    pub(super) fn most_plots(&self) -> Option<u64> {
-        self.plots.values().max()
-    }
-
-    fn miss(&mut self, now: Now) {
-        self.connected = Some(false);
-        self.missing.see(true, now.monotonic);
-        self.now = None;
-        self.points_then = None;
-    }
-}
-
 impl Snapshot {
     /// What comes before any reading.
     pub(super) fn begin(&mut self, target: &Target, certificates: Ends, own: Option<NodeId>, now: Now) {
@@ -190,6 +88,7 @@ impl Snapshot {
             (None, None) => "here".to_owned(),
         };
         self.compat = target.compat.contains(&Compat::ChiaExporter);
+        self.plots_on_root_disk = target.plots_on_root_disk;
         self.certificates = certificates;
     }
 
@@ -267,9 +166,14 @@ impl Snapshot {
             }
         }
         self.tell_apart();
-        let seen = |name: &str| self.harvesters.values().any(|known| known.label == name);
-        let unseen = target.harvesters.iter().map(|pick| pick.name.as_str());
-        self.unseen = unseen.filter(|name| !seen(name)).map(ToOwned::to_owned).collect();
+        let seen = |pick: &&Pick| {
+            self.harvesters
+                .iter()
+                .any(|(id, known)| pick.means(id, &known.host, own))
+        };
+        let told = target.harvesters.iter().filter(|pick| pick.is_told());
+        let unseen = told.filter(|pick| !seen(pick));
+        self.unseen = unseen.map(|pick| pick.name.as_str().to_owned()).collect();
     }
 
     /// Two harvesters on a host that is named once: each needs a label of its own.
@@ -324,20 +228,7 @@ impl Snapshot {
     /// Who is connected is unknown then; who is known is not forgotten.
     pub(super) fn expire_farmer(&mut self) {
         self.farmer = None;
-        for known in self.harvesters.values_mut() {
-            known.now = None;
-            known.connected = None;
-            known.points_then = None;
-            for since in [
-                &mut known.missing,
-                &mut known.lost,
-                &mut known.invalid,
-                &mut known.keys_missing,
-                &mut known.duplicates,
-            ] {
-                since.forget();
-            }
-        }
+        self.harvesters.values_mut().for_each(Known::expire);
         self.memory.pools.clear();
     }
 
@@ -393,6 +284,18 @@ impl Snapshot {
         Some(SECONDS_PER_BLOCK * ratio(node.space?, own))
     }
 
+    /// Plots that lie in a directory or below, where they were looked at one by one.
+    pub fn plots_below(&self, here: &Here<'_>, directory: &Path) -> Option<u64> {
+        let plots = self.plots.get(&here.id?)?;
+        let below = plots.directories.iter().filter(|(path, _)| path.starts_with(directory));
+        Some(below.map(|(_, count)| *count).sum())
+    }
+
+    /// Plots on the disk of the system are meant to be there.
+    pub const fn plots_on_root_disk(&self) -> bool {
+        self.plots_on_root_disk
+    }
+
     /// The harvesters of this machine with their plot directories: label, and where they lie.
     pub fn here(&self) -> Vec<Here<'_>> {
         let setups = self.details.iter().flat_map(|details| &details.setups);
@@ -435,45 +338,5 @@ fn ratio(of: u128, to: u128) -> f64 {
     Duration::from_millis(whole).as_secs_f64()
 }
 
-impl PoolMemory {
-    fn see(&mut self, pool: &Pool, now: Instant) {
-        let [valid, ..] = pool.partials;
-        self.valid.see(valid.or(pool.points_acknowledged), now);
-        if let Some((rejected, all)) = counts(pool) {
-            if self.partials.values().last().is_some_and(|(_, before)| before > all) {
-                // The farmer was started anew.
-                self.partials.forget();
-            }
-            self.partials.see((rejected, all), now);
-        }
-        let rose = pool
-            .errors_24h
-            .zip(self.last_errors)
-            .is_some_and(|(errors, before)| errors > before);
-        if rose {
-            self.rose = Some(now);
-        }
-        self.last_errors = pool.errors_24h;
-        let goes_on = self
-            .rose
-            .is_some_and(|rose| now.duration_since(rose) < ERRORS_END_AFTER);
-        self.errors.see(goes_on, now);
-    }
-
-    /// Stale and invalid partials since the oldest count of the hour, and all.
-    pub(super) fn within_the_hour(&self, pool: &Pool) -> Option<(u64, u64)> {
-        let (rejected_then, all_then) = self.partials.oldest()?;
-        let (rejected, all) = counts(pool)?;
-        Some((rejected.checked_sub(rejected_then)?, all.checked_sub(all_then)?))
-    }
-}
-
-/// Stale and invalid partials, and all. Since 2.0.
-fn counts(pool: &Pool) -> Option<(u64, u64)> {
-    let [_, stale, invalid, ..] = pool.partials;
-    let all = pool.partials.iter().flatten();
-    Some((
-        stale?.saturating_add(invalid?),
-        all.fold(0, |sum: u64, count| sum.saturating_add(*count)),
-    ))
-}
+#[cfg(test)]
+mod tests;

@@ -310,8 +310,8 @@ pub(super) static EVENTS_LOST: Symptom = Symptom {
 pub static DIRECTORY_UNMOUNTED: Symptom = Symptom {
     name: "plot_directory_without_mount",
     meaning: "A plot directory of this machine's harvester lies on the disk of the system, so nothing is mounted on it: its \
-              plots are gone, and what is written there fills that disk. Needs the mounts as a target that the farm \
-              depends on.",
+              plots are gone, and what is written there fills that disk. Needs the machine's mounts as a target of the \
+              same farm.",
     advice: "Mount what belongs there, and stop plotters before. If plots are meant to lie there: plots_on_root_disk.",
     thresholds: &["chia.plots_on_root_disk"],
     takes_time: false,

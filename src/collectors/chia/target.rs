@@ -160,13 +160,19 @@ fn default_forget_after() -> Duration {
 }
 
 impl Pick {
-    /// Whether this is the harvester that is meant. `own` is the id of the one in `root`.
+    /// Whether this is the harvester that is meant. `own` is the id of the one in `root`; without that, one that dials the
+    /// farmer on its own machine is here.
     pub(super) fn means(&self, id: &NodeId, host: &str, own: Option<NodeId>) -> bool {
         match (&self.node_id, &self.host) {
             (Some(text), _) => id.is_meant_by(text),
             (None, Some(own)) => own == host,
-            (None, None) => self.is_here() && own == Some(*id),
+            (None, None) => self.is_here() && own.map_or_else(|| is_loopback(host), |own| own == *id),
         }
+    }
+
+    /// It says which one is meant, so one that is not there is missing.
+    pub(super) const fn is_told(&self) -> bool {
+        self.node_id.is_some() || self.host.is_some()
     }
 
     /// Its plots lie on this machine.
@@ -392,6 +398,7 @@ mod tests {
         let here = r#", "rpc": "127.0.0.1:8560""#;
         assert!(means(here, "10.0.0.9", Some(id)) && !means(here, "10.0.0.9", Some(other)));
         assert!(!means(r#", "rpc": "10.0.0.9:8560""#, "10.0.0.9", Some(id)));
+        assert!(means(here, "127.0.0.1", None) && !means(here, "10.0.0.9", None));
     }
 
     #[test]

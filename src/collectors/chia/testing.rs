@@ -1,5 +1,6 @@
 //! For tests: recorded answers, times, and a farm that is played round by round.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -254,5 +255,13 @@ pub(crate) fn harvester(number: u8, plots: u64, scanned: Now) -> Harvester {
         effective_bytes: Some(u128::from(plots) * 108_877_420_953),
         last_scan: Some(scanned.wall),
         ..Harvester::bare(id(number), format!("10.0.0.{number}"))
+    }
+}
+
+/// So many plots in each directory.
+pub(crate) fn plots_in(directories: &BTreeMap<PathBuf, u64>) -> Plots {
+    Plots {
+        directories: directories.clone(),
+        ..Plots::default()
     }
 }

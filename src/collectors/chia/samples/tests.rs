@@ -1,4 +1,5 @@
 use super::super::events::EVENTS as KNOWN_EVENTS;
+use super::super::families::FAMILIES;
 use super::super::farmer::{Harvester, Scan};
 use super::super::plots;
 use super::super::testing::{Farm, harvester, id, recorded};
