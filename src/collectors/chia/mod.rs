@@ -251,3 +251,6 @@ fn advice(fault: &Fault) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -228,7 +228,9 @@ impl Reader {
                 ..Setup::bare(Some(pick.clone()), pick.is_here())
             }));
         }
-        details.setups.extend(told.take(self.of_root().await).flatten());
+        if let Some(of_root) = self.of_root().await.transpose() {
+            details.setups.extend(told.take(of_root));
+        }
         match told {
             Told {
                 good: 0,
