@@ -261,13 +261,13 @@ pub(super) static WALLET_HEIGHT: Desc<0> = Desc::gauge(
     &[],
 );
 pub(super) static WALLET_CONFIRMED: Desc<0> = Desc::gauge(
-    "chia_wallet_confirmed_mojos",
-    "Confirmed balance in mojo, 10^12 to an XCH; only with wallet_amounts (get_wallet_balance).",
+    "chia_wallet_confirmed_xch",
+    "Confirmed balance in XCH, 10^12 mojo each; only with wallet_amounts (get_wallet_balance).",
     &[],
 );
 pub(super) static WALLET_FARMED: Desc<0> = Desc::gauge(
-    "chia_wallet_farmed_mojos",
-    "What was farmed so far, in mojo; only with wallet_amounts (get_farmed_amount).",
+    "chia_wallet_farmed_xch",
+    "What was farmed so far, in XCH; only with wallet_amounts (get_farmed_amount).",
     &[],
 );
 pub(super) static WALLET_BLOCKS: Desc<0> = Desc::gauge(

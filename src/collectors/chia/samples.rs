@@ -61,7 +61,7 @@ fn details(snapshot: &Snapshot, page: &mut Page) {
         }
     }
     if let Some(farmed) = &details.farmed {
-        page.add(&WALLET_FARMED, [], farmed.amount);
+        page.add(&WALLET_FARMED, [], farmed.amount.and_then(xch));
         page.add(&WALLET_BLOCKS, [], farmed.blocks);
         page.add(&WALLET_LAST_HEIGHT, [], farmed.last_height);
         page.add(&WALLET_LAST_TIME, [], farmed.last_time);
@@ -149,11 +149,19 @@ fn pool(pool: &Pool, page: &mut Page) {
     page.add(&POOL_ERRORS, labels, pool.errors_24h);
 }
 
+/// From mojo. Exact to the 53 bits of a float; more XCH than there will ever be are none.
+fn xch(mojo: u128) -> Option<f64> {
+    const MILLION: u128 = 1_000_000;
+    let part = |number: u128| u32::try_from(number).map(f64::from).ok();
+    let (whole, rest) = (mojo / (MILLION * MILLION), mojo % (MILLION * MILLION));
+    Some(part(whole)? + (part(rest / MILLION)? + part(rest % MILLION)? / 1e6) / 1e6)
+}
+
 fn wallet(snapshot: &Snapshot, page: &mut Page) {
     let Some(state) = &snapshot.wallet else { return };
     page.add(&WALLET_SYNCED, [], state.synced);
     page.add(&WALLET_HEIGHT, [], state.height);
-    page.add(&WALLET_CONFIRMED, [], state.confirmed);
+    page.add(&WALLET_CONFIRMED, [], state.confirmed.and_then(xch));
 }
 
 fn events(snapshot: &Snapshot, page: &mut Page) {

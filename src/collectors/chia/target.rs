@@ -22,7 +22,7 @@ pub struct Target {
     #[serde(default)]
     #[schemars(example = &"east", extend("x-off" = true))]
     pub farm: Option<Name>,
-    /// Names of the targets that it needs to work. Left out, the one obvious candidate of its farm, if there is one; `[]` for none.
+    /// Names of the targets that it needs to work, like the mounts of its harvester's machine: what is broken there comes before what is broken here.
     #[serde(default)]
     #[schemars(example = ["host-1"], extend("x-off" = true))]
     pub depends_on: Option<Vec<Name>>,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -27,6 +27,22 @@ impl Drop for Service {
     }
 }
 
+/// The next request with its body, in however many pieces it comes; `None` at the end of the connection.
+async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let (mut text, mut piece) = (String::new(), [0; 4096]);
+    loop {
+        let length = stream.read(&mut piece).await.ok().filter(|length| *length > 0)?;
+        text.push_str(std::str::from_utf8(&piece[..length]).unwrap());
+        let whole = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+            let told = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            told.is_some_and(|told| told.parse() == Ok(body.len()))
+        });
+        if whole {
+            return Some(text);
+        }
+    }
+}
+
 impl Service {
     async fn with(answers: HashMap<&'static str, Vec<u8>>) -> Self {
         let door = Door::of("farm").await;
@@ -36,9 +52,7 @@ impl Service {
         let task = tokio::spawn(async move {
             loop {
                 let mut stream = door.next().await;
-                let mut request = vec![0; 4096];
-                while let Ok(length @ 1..) = stream.read(&mut request).await {
-                    let text = String::from_utf8_lossy(&request[..length]).into_owned();
+                while let Some(text) = request(&mut stream).await {
                     let route = text.split([' ', '/']).nth(2).unwrap_or_default().to_owned();
                     let (status, body) = match answers.get(route.as_str()) {
                         Some(body) => ("200 OK", body.as_slice()),
@@ -48,6 +62,7 @@ impl Service {
                     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
                     drop(stream.write_all(head.as_bytes()).await);
                     drop(stream.write_all(body).await);
+                    drop(stream.flush().await);
                 }
             }
         });

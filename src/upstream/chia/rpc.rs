@@ -137,6 +137,8 @@ impl ChiaRpc {
             .header(USER_AGENT, concat!("farmwarden/", env!("CARGO_PKG_VERSION")))
             .body(Full::from(call.body()))
             .map_err(|e| Why::Internal(e.to_string()))?;
+        // Of a kept connection the last answer may not have been put away yet.
+        open.sender.ready().await.map_err(|e| hyper_why(&e))?;
         let response = open.sender.send_request(request).await.map_err(|e| hyper_why(&e))?;
         let status = response.status().as_u16();
         if status != 200 {

@@ -23,10 +23,17 @@ fn serve(door: Door, answers: Vec<String>) -> JoinHandle<Vec<String>> {
         let mut stream = door.next().await;
         let mut asked = Vec::new();
         for answer in answers {
-            let mut request = vec![0; 4096];
-            let length = stream.read(&mut request).await.unwrap();
-            asked.push(String::from_utf8_lossy(&request[..length]).into_owned());
+            let mut request = String::new();
+            // Head and body may come apart.
+            while !request.ends_with("}") {
+                let mut piece = [0; 4096];
+                let length = stream.read(&mut piece).await.unwrap();
+                assert!(length > 0, "the client hung up: {request}");
+                request += std::str::from_utf8(&piece[..length]).unwrap();
+            }
+            asked.push(request);
             stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
         }
         asked
     })
