@@ -25,7 +25,7 @@ fn serve(door: Door, answers: Vec<String>) -> JoinHandle<Vec<String>> {
         for answer in answers {
             let mut request = String::new();
             // Head and body may come apart.
-            while !request.ends_with("}") {
+            while !request.ends_with('}') {
                 let mut piece = [0; 4096];
                 let length = stream.read(&mut piece).await.unwrap();
                 assert!(length > 0, "the client hung up: {request}");
