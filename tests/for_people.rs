@@ -197,7 +197,7 @@ async fn names_and_kinds_that_nobody_has_are_refused_with_near_ones() {
         ),
         (
             vec!["doctor", "--as", "fala", "http://127.0.0.1:1"],
-            "farmwarden: there is no kind `fala` of target; did you mean phala?\nknown: phala, prb, venus, mounts\n".to_owned(),
+            "farmwarden: there is no kind `fala` of target; did you mean phala?\nknown: phala, prb, venus, chia, mounts\n".to_owned(),
         ),
         (
             vec!["collect", "mounts", "nas"],

@@ -83,6 +83,7 @@ fn table(title: &str, families: &[&Family], out: &mut String) {
             Kind::Gauge => "gauge",
             Kind::Counter => "counter",
             Kind::Info => "info",
+            Kind::Histogram => "histogram",
         };
         let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
         let _infallible = writeln!(

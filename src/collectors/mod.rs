@@ -3,6 +3,7 @@
 //! A collector reads one kind of upstream. It never uses another collector, the store or the server: what needs two
 //! targets is a relation. Adding one is a folder here and its name in the list at the end of this file.
 
+pub mod chia;
 mod link;
 pub mod mounts;
 pub mod phala;
@@ -332,5 +333,6 @@ collectors! {
     phala: phala::Node,
     prb: prb::Prb,
     venus: venus::Venus,
+    chia: chia::Chia,
     mounts: mounts::Mounts,
 }

@@ -8,6 +8,8 @@ pub enum Kind {
     Counter,
     /// Always 1, carries text in labels; its name ends in `_info`.
     Info,
+    /// How many measurements were at most so large; samples carry `_bucket`, `_sum` and `_count` behind its name.
+    Histogram,
 }
 
 /// A family as it is listed, documented and written in headers.
@@ -26,7 +28,7 @@ impl Family {
     /// The name without the suffix that OpenMetrics adds itself.
     pub fn base_name(&self) -> &'static str {
         let suffix = match self.kind {
-            Kind::Gauge => "",
+            Kind::Gauge | Kind::Histogram => "",
             Kind::Counter => "_total",
             Kind::Info => "_info",
         };
@@ -58,6 +60,10 @@ impl<const LABELS: usize> Desc<LABELS> {
 
     pub const fn info(name: &'static str, help: &'static str, labels: &'static [&'static str; LABELS]) -> Self {
         Self::new(Kind::Info, name, help, labels)
+    }
+
+    pub const fn histogram(name: &'static str, help: &'static str, labels: &'static [&'static str; LABELS]) -> Self {
+        Self::new(Kind::Histogram, name, help, labels)
     }
 
     const fn new(kind: Kind, name: &'static str, help: &'static str, labels: &'static [&'static str; LABELS]) -> Self {

@@ -61,6 +61,7 @@ impl Format {
             (Self::OpenMetrics, Kind::Info) => (family.base_name(), "info"),
             (Self::OpenMetrics, Kind::Counter) => (family.base_name(), "counter"),
             (Self::Text, Kind::Counter) => (family.name, "counter"),
+            (_, Kind::Histogram) => (family.name, "histogram"),
             // Text 0.0.4 has no info type, and Prometheus refuses a page that names one.
             (_, Kind::Gauge) | (Self::Text, Kind::Info) => (family.name, "gauge"),
         };

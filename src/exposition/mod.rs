@@ -7,6 +7,7 @@ mod desc;
 mod format;
 #[cfg(test)]
 pub(crate) mod golden;
+mod histogram;
 mod own;
 mod page;
 mod process_usage;
@@ -14,6 +15,7 @@ mod value;
 
 pub use desc::{Desc, Family, Kind};
 pub use format::{Format, write_families};
+pub use histogram::Histogram;
 pub use own::{Own, Refused, RequestLabels};
 pub use page::{Page, Rendered};
 pub use process_usage::ProcessUsage;

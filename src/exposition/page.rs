@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use super::{Desc, Family, Value};
+use super::{Desc, Family, Histogram, Value};
 use crate::values;
 
 /// What a round writes on. Built anew every round, so a label set that vanished upstream vanishes here.
@@ -44,7 +44,32 @@ impl Page {
 
     /// Adds one sample; nothing when the value is unknown.
     pub fn add<const LABELS: usize>(&mut self, desc: &'static Desc<LABELS>, labels: [&str; LABELS], value: impl Value) {
+        self.line(desc.family(), "", &labels, None, value);
+    }
+
+    /// Adds the samples of a histogram.
+    pub fn add_histogram<const LABELS: usize>(
+        &mut self,
+        desc: &'static Desc<LABELS>,
+        labels: [&str; LABELS],
+        histogram: &Histogram,
+    ) {
         let family = desc.family();
+        for (bound, count) in histogram.buckets() {
+            self.line(family, "_bucket", &labels, Some(("le", bound)), count);
+        }
+        self.line(family, "_sum", &labels, None, histogram.sum());
+        self.line(family, "_count", &labels, None, histogram.count());
+    }
+
+    fn line(
+        &mut self,
+        family: &'static Family,
+        suffix: &str,
+        labels: &[&str],
+        last: Option<(&str, &str)>,
+        value: impl Value,
+    ) {
         let block = self.family_index(family);
         let Some((_, lines)) = self.families.get_mut(block) else {
             return;
@@ -52,10 +77,13 @@ impl Page {
         let start = lines.len();
         lines.push_str(family.name);
         let label_start = lines.len();
-        if !(self.prefix.is_empty() && LABELS == 0) {
+        lines.push_str(suffix);
+        let own = family.labels.iter().copied().zip(labels.iter().copied());
+        let all = own.chain(last);
+        if !(self.prefix.is_empty() && labels.is_empty() && last.is_none()) {
             lines.push('{');
             lines.push_str(&self.prefix);
-            for (name, value) in family.labels.iter().zip(labels) {
+            for (name, value) in all {
                 if !lines.ends_with('{') {
                     lines.push(',');
                 }
@@ -181,6 +209,27 @@ mod tests {
         assert_eq!(
             rendered.families().map(|(_, lines)| lines).collect::<String>(),
             "x_plots{harvester=\"h1\"} 1\n"
+        );
+    }
+
+    static LOOKUPS: Desc<1> = Desc::histogram("x_lookup_seconds", "Lookups.", &["harvester"]);
+
+    #[test]
+    fn a_histogram_is_written_with_its_bounds_behind_the_labels() {
+        let mut lookups = Histogram::new(&["0.5", "2.0"]);
+        for seconds in [0.25, 0.5, 1.0, 8.0] {
+            lookups.observe(seconds);
+        }
+        let mut page = Page::new(&[("target", "farm-1")]);
+        page.add_histogram(&LOOKUPS, ["h1"], &lookups);
+        let labels = r#"{target="farm-1",harvester="h1""#;
+        assert_eq!(
+            lines(page),
+            format!(
+                "x_lookup_seconds_bucket{labels},le=\"0.5\"}} 2\nx_lookup_seconds_bucket{labels},le=\"2.0\"}} 3\n\
+                 x_lookup_seconds_bucket{labels},le=\"+Inf\"}} 4\nx_lookup_seconds_sum{labels}}} 9.75\n\
+                 x_lookup_seconds_count{labels}}} 4\n"
+            )
         );
     }
 

@@ -277,34 +277,13 @@ impl Http {
     }
 
     async fn read(&self, mut response: Response) -> Result<Bytes, Why> {
-        let cap = usize::try_from(self.cap.bytes()).unwrap_or(usize::MAX);
-        let told = response.content_length().unwrap_or_default();
-        if told > self.cap.bytes() && !self.cutting {
-            return Err(Why::TooLarge(self.cap));
-        }
-        // Growing step by step would take twice the memory for a moment; what is not written to costs nothing.
-        let mut body = BytesMut::with_capacity(usize::try_from(told).unwrap_or_default());
-        let mut place = None;
+        let mut body = Body::new(self.cap, &self.large, response.content_length(), self.cutting)?;
         while let Some(chunk) = response.chunk().await.map_err(|e| self.why(&e))? {
-            if body.len() + chunk.len() > cap {
-                let (fits, _) = chunk.split_at_checked(cap - body.len()).unwrap_or_default();
-                body.extend_from_slice(fits);
-                return if self.cutting {
-                    Ok(body.freeze())
-                } else {
-                    Err(Why::TooLarge(self.cap))
-                };
+            if !body.push(&chunk).await? {
+                break;
             }
-            if place.is_none() && body.len() + chunk.len() > LARGE {
-                let waited = Arc::clone(&self.large).acquire_owned().await;
-                place = Some(waited.map_err(|e| Why::Internal(e.to_string()))?);
-            }
-            body.extend_from_slice(&chunk);
         }
-        Ok(match place {
-            Some(place) => Bytes::from_owner(Held { body, _place: place }),
-            None => body.freeze(),
-        })
+        Ok(body.finish())
     }
 
     /// The reason inside reqwest's error, without its URL: that may carry a token.
@@ -356,6 +335,64 @@ impl Http {
         } else {
             &deepest
         })
+    }
+}
+
+/// An answer while it is read: bounded by itself, and together with the other large ones.
+pub(super) struct Body {
+    cap: Size,
+    large: Arc<Semaphore>,
+    cutting: bool,
+    bytes: BytesMut,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl Body {
+    /// `told` is the length that the upstream says it has. What is beyond the cap is a fault, or with `cutting` left out.
+    pub(super) fn new(cap: Size, large: &Arc<Semaphore>, told: Option<u64>, cutting: bool) -> Result<Self, Why> {
+        let told = told.unwrap_or_default();
+        if told > cap.bytes() && !cutting {
+            return Err(Why::TooLarge(cap));
+        }
+        Ok(Self {
+            cap,
+            large: Arc::clone(large),
+            cutting,
+            // Growing step by step would take twice the memory for a moment; what is not written to costs nothing.
+            bytes: BytesMut::with_capacity(usize::try_from(told.min(cap.bytes())).unwrap_or_default()),
+            place: None,
+        })
+    }
+
+    /// Whether there is room for more.
+    pub(super) async fn push(&mut self, chunk: &[u8]) -> Result<bool, Why> {
+        let cap = usize::try_from(self.cap.bytes()).unwrap_or(usize::MAX);
+        let length = self.bytes.len() + chunk.len();
+        if length > cap {
+            let (fits, _) = chunk.split_at_checked(cap - self.bytes.len()).unwrap_or_default();
+            self.bytes.extend_from_slice(fits);
+            return if self.cutting {
+                Ok(false)
+            } else {
+                Err(Why::TooLarge(self.cap))
+            };
+        }
+        if self.place.is_none() && length > LARGE {
+            let waited = Arc::clone(&self.large).acquire_owned().await;
+            self.place = Some(waited.map_err(|e| Why::Internal(e.to_string()))?);
+        }
+        self.bytes.extend_from_slice(chunk);
+        Ok(true)
+    }
+
+    pub(super) fn finish(self) -> Bytes {
+        match self.place {
+            Some(place) => Bytes::from_owner(Held {
+                body: self.bytes,
+                _place: place,
+            }),
+            None => self.bytes.freeze(),
+        }
     }
 }
 

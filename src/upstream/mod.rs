@@ -6,6 +6,7 @@
 mod advice;
 mod bee_queue;
 mod certificate;
+pub mod chia;
 mod dial;
 mod dns;
 mod elements;

@@ -16,8 +16,17 @@ const MOST_NODES: usize = 1_000_000;
 const MOST_TEXT: usize = 64 << 20;
 /// Nothing that is configured lies so deep; without it a file of brackets would overflow the stack.
 const DEEPEST: usize = 64;
+/// What a tag (`!name`) means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tags {
+    /// A mistake: there are none in our configuration.
+    Refused,
+    /// Nothing: other programs write some.
+    Skipped,
+}
+
 /// A whole file. Keys that stand twice do not end the reading; the first one holds.
-pub(super) fn parse(file: &str, text: &str) -> Result<(Tree, Vec<Mistake>), Mistake> {
+pub(super) fn parse(file: &str, text: &str, tags: Tags) -> Result<(Tree, Vec<Mistake>), Mistake> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if u64::try_from(text.len()).is_ok_and(|size| size > LARGEST) {
         return Err(Mistake::of_file(
@@ -27,6 +36,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<(Tree, Vec<Mistake>), Mist
     }
     let mut builder = Builder {
         file,
+        tags,
         tree: Tree::default(),
         anchors: HashMap::new(),
         repeated: Vec::new(),
@@ -50,6 +60,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<(Tree, Vec<Mistake>), Mist
 
 struct Builder<'a> {
     file: &'a str,
+    tags: Tags,
     tree: Tree,
     anchors: HashMap<usize, Id>,
     repeated: Vec<Repeated>,
@@ -139,7 +150,7 @@ impl<'a> Builder<'a> {
     }
 
     fn refuse_tag(&self, tagged: bool, place: Place) -> Result<(), Mistake> {
-        if tagged {
+        if tagged && self.tags == Tags::Refused {
             return Err(self.wrong(place, "tags (`!name`) have no meaning here; leave it out"));
         }
         Ok(())

@@ -13,6 +13,7 @@ mod wrong;
 
 use serde::de::DeserializeOwned;
 
+use build::Tags;
 pub use mistake::{Mistake, Mistakes};
 use tree::Tree;
 
@@ -44,7 +45,16 @@ const MOST_MISTAKES: usize = 100;
 impl Document {
     /// `file` is the name that stands in front of every mistake.
     pub fn parse(file: &str, text: &str) -> Result<Self, Mistakes> {
-        let (tree, early) = build::parse(file, text).map_err(|mistake| Mistakes(vec![mistake]))?;
+        Self::build(file, text, Tags::Refused)
+    }
+
+    /// The file of another program, which may have tags: they are skipped.
+    pub fn of_another(file: &str, text: &str) -> Result<Self, Mistakes> {
+        Self::build(file, text, Tags::Skipped)
+    }
+
+    fn build(file: &str, text: &str, tags: Tags) -> Result<Self, Mistakes> {
+        let (tree, early) = build::parse(file, text, tags).map_err(|mistake| Mistakes(vec![mistake]))?;
         Ok(Self {
             file: file.to_owned(),
             tree,

@@ -263,3 +263,13 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn tags_of_other_programs_are_skipped_and_ours_are_mistakes() {
+    let text = "a: !!set {}\nb: !x &anchor 7\nc: *anchor\nd: !!set\n  ? one\n";
+    assert!(Document::parse("f", text).is_err());
+    let document = Document::of_another("f", text).unwrap();
+    let read = document.read::<serde_json::Value>();
+    let expected = serde_json::json!({"a": {}, "b": 7, "c": 7, "d": {"one": null}});
+    assert_eq!((read.value, read.mistakes.len()), (Some(expected), 0));
+}

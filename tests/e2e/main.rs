@@ -1,4 +1,4 @@
-//! The real binary among real programs: Prometheus, a Substrate runtime, filesystems that hang, fill, fail and vanish.
+//! The real binary among real programs: Prometheus, a Substrate runtime, a Chia farm, filesystems that hang, fill, fail and vanish.
 //!
 //! `./test e2e` brings the programs and runs this in namespaces of its own (`tests/e2e/namespace`), so ports and mounts
 //! here collide with nothing. What is missing is a failure, never a skipped test.
@@ -10,6 +10,7 @@
 #![expect(clippy::print_stderr, reason = "what programs said is shown when a test fails")]
 
 mod alone;
+mod chia;
 mod containers;
 mod mounts;
 mod on_chain;

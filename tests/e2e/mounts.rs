@@ -13,20 +13,20 @@ use serde_json::json;
 use super::support::{Farmwarden, LONG, Process, Samples, Simfarm, debian, directory, wait_for, with_libraries};
 
 /// A directory with mount points; what is mounted on them goes when it does.
-struct Places {
+pub(super) struct Places {
     directory: Option<tempfile::TempDir>,
     mounted: Vec<PathBuf>,
 }
 
 impl Places {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             directory: Some(directory()),
             mounted: Vec::new(),
         }
     }
 
-    fn root(&self) -> &Path {
+    pub(super) fn root(&self) -> &Path {
         self.directory.as_ref().unwrap().path()
     }
 
@@ -117,14 +117,14 @@ fn hangs(page: &Samples, mount: &str) -> Result<(), String> {
 }
 
 /// A share over SFTP without a network: its server can be stopped and killed like a remote one.
-struct Share {
-    point: String,
+pub(super) struct Share {
+    pub(super) point: String,
     client: Process,
-    server: Pid,
+    pub(super) server: Pid,
 }
 
 impl Share {
-    fn mount(places: &mut Places, name: &str) -> Self {
+    pub(super) fn mount(places: &mut Places, name: &str) -> Self {
         let data = places.root().join(format!("{name}-data"));
         let ssh = places.root().join(format!("{name}-ssh"));
         let pid = places.root().join(format!("{name}-pid"));

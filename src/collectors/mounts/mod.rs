@@ -29,7 +29,7 @@ use std::time::Duration;
 pub use probe::serve as answer_probes;
 pub use prober::Failed;
 pub use question::{Files, Space};
-pub use snapshot::{MountView, Snapshot, TemporaryView};
+pub use snapshot::{MountView, Snapshot, TableView, TemporaryView};
 pub use source::Server;
 pub use symptoms::{
     MOUNT_ALMOST_FULL, MOUNT_DISCONNECTED, MOUNT_ERROR, MOUNT_MISSING, MOUNT_READ_ONLY, MOUNT_STUCK, MOUNT_UNPROBED,

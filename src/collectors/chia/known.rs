@@ -1,0 +1,115 @@
+//! One harvester: its counts now, and what is remembered of it between rounds.
+
+use tokio::time::Instant;
+
+use super::farmer::Harvester;
+use super::memory::{Hour, Since, Stamp, Stands};
+use super::target::Target;
+use crate::clock::{Now, UnixTime};
+
+/// A harvester with what is remembered of it.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The label value `harvester`.
+    pub label: String,
+    /// As the farmer last saw it.
+    pub host: String,
+    /// Its counts while it is connected; `None` while it is not, and while the farmer does not answer.
+    pub now: Option<Harvester>,
+    /// Whether it is connected; `None` while the farmer does not answer.
+    pub connected: Option<bool>,
+    pub(super) missing: Since,
+    pub(super) last_seen: Instant,
+    /// How many signage points had been heard of when it connected.
+    pub(super) points_then: Option<u64>,
+    pub(super) last_scan: Stands<Option<UnixTime>>,
+    pub(super) progress: Stands<Option<u64>>,
+    pub(super) plots: Hour<u64>,
+    pub(super) lost: Since,
+    pub(super) invalid: Since,
+    pub(super) keys_missing: Since,
+    pub(super) duplicates: Since,
+    pub(super) answered: Stamp,
+}
+
+impl Known {
+    pub(super) fn new(label: String, now: Now) -> Self {
+        Self {
+            label,
+            host: String::new(),
+            now: None,
+            connected: None,
+            missing: Since::default(),
+            last_seen: now.monotonic,
+            points_then: None,
+            last_scan: Stands::default(),
+            progress: Stands::default(),
+            plots: Hour::default(),
+            lost: Since::default(),
+            invalid: Since::default(),
+            keys_missing: Since::default(),
+            duplicates: Since::default(),
+            answered: Stamp::default(),
+        }
+    }
+
+    pub(super) fn see(&mut self, harvester: Harvester, target: &Target, points: Option<u64>, now: Now) {
+        let at = now.monotonic;
+        if self.connected != Some(true) {
+            self.points_then = points;
+            self.last_scan.forget();
+            self.progress.forget();
+        }
+        self.last_seen = at;
+        self.connected = Some(true);
+        self.missing.see(false, at);
+        self.host.clone_from(&harvester.host);
+        self.last_scan.see(harvester.last_scan, at);
+        self.progress.see(harvester.scan.map(|scan| scan.processed), at);
+        for (since, count) in [
+            (&mut self.invalid, harvester.invalid),
+            (&mut self.keys_missing, harvester.keys_missing),
+            (&mut self.duplicates, harvester.duplicates),
+        ] {
+            since.see(count.is_some_and(|count| count > 0), at);
+        }
+        if let Some(plots) = harvester.plots {
+            let most = self.most_plots();
+            let initial = harvester.scan.is_some_and(|scan| scan.initial) || harvester.last_scan.is_none();
+            let lost = most.is_some_and(|most| most.saturating_sub(plots) >= target.thresholds.loss(most));
+            self.lost.see(lost && !initial, at);
+            if !initial {
+                self.plots.see(plots, at);
+            }
+        }
+        self.now = Some(harvester);
+    }
+
+    /// Within the last hour.
+    pub(super) fn most_plots(&self) -> Option<u64> {
+        self.plots.values().max()
+    }
+
+    pub(super) fn miss(&mut self, now: Now) {
+        self.connected = Some(false);
+        self.missing.see(true, now.monotonic);
+        self.now = None;
+        self.points_then = None;
+    }
+
+    /// Whether it is connected is unknown; who it is is not forgotten.
+    pub(super) fn expire(&mut self) {
+        self.now = None;
+        self.connected = None;
+        self.points_then = None;
+        for since in [
+            &mut self.missing,
+            &mut self.lost,
+            &mut self.invalid,
+            &mut self.keys_missing,
+            &mut self.duplicates,
+        ] {
+            since.forget();
+        }
+    }
+}

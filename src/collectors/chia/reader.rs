@@ -1,0 +1,389 @@
+//! Asks the services of a farm, part by part. Of each service one thing at a time: its event loop farms as well.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::details;
+use super::events::{Tally, Teller};
+use super::farmer::{self, Harvester, Pool};
+use super::listener::{Key, Listener};
+use super::node::{self, NodeState, Peers};
+use super::plots::{self, Plots};
+use super::root::{self, Config};
+use super::target::{Pick, PlotDetail, Target};
+use super::wallet::{self, Farmed, WalletState};
+use crate::collectors::Tools;
+use crate::upstream::chia::{Call, ChiaRpc, DaemonEvents, Identity, NodeId, Service};
+use crate::upstream::{Fault, Reason, Why};
+use crate::values::{HostPort, Size};
+
+/// What a round of one part brings.
+#[derive(Debug)]
+pub enum Reading {
+    Node(Box<(NodeState, Peers)>),
+    Farmer(Box<FarmerReading>),
+    Wallet(WalletState),
+    Events(Box<Tally>),
+    Details(Box<Details>),
+    Plots(Vec<(NodeId, Looked)>),
+}
+
+#[derive(Debug)]
+pub struct FarmerReading {
+    pub(super) harvesters: Vec<Harvester>,
+    pub(super) peers: Peers,
+    pub(super) pools: Vec<Pool>,
+}
+
+/// What changes rarely.
+#[derive(Clone, Debug, Default)]
+pub struct Details {
+    /// Release by service; harvesters have theirs below.
+    pub(super) versions: BTreeMap<Service, String>,
+    pub(super) network: Option<String>,
+    pub(super) farmed: Option<Farmed>,
+    pub(super) setups: Vec<Setup>,
+}
+
+/// How a harvester is set up, as far as it could be asked.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    /// Its entry in the configuration; `None` for the one in `root`.
+    pub(super) pick: Option<Pick>,
+    /// Its plots lie on this machine.
+    pub(super) here: bool,
+    /// Whether its RPC answers; `None` where it was not asked.
+    pub(super) up: Option<bool>,
+    pub(super) directories: Vec<PathBuf>,
+    /// How often it looks through them.
+    pub(super) refresh: Option<Duration>,
+}
+
+/// What a look at a harvester's plots brought.
+#[derive(Clone, Debug)]
+pub enum Looked {
+    /// Nothing has changed since the last look.
+    AsBefore,
+    /// These, and the figures by which a change is noticed.
+    At(Arc<Plots>, Figures),
+    /// There are more than `plot_detail: auto` looks at.
+    TooMany,
+}
+
+/// Number and size of a harvester's plots.
+pub(super) type Figures = (u64, u128);
+
+/// Everything but lists of plots: a pool's lists of a day have some 10 kB, 1000 harvesters 500 kB.
+const ANSWER_CAP: Size = Size::from_bytes(16 << 20);
+/// A plot has 584 bytes, so this is 220,000 of one harvester.
+const PLOTS_CAP: Size = Size::from_bytes(128 << 20);
+/// 100,000 plots take the farmer half a second, and a slow network longer.
+const PLOTS_WITHIN: Duration = Duration::from_secs(60);
+/// Above this `plot_detail: auto` does not look.
+const AUTO_MOST: u64 = 20_000;
+
+pub(super) struct Reader {
+    root: Option<PathBuf>,
+    detail: PlotDetail,
+    amounts: bool,
+    services: BTreeMap<Service, ChiaRpc>,
+    harvesters: Vec<(Pick, ChiaRpc)>,
+    listener: Option<Arc<Listener>>,
+    /// What the plots of each harvester were when they were last looked at.
+    looked: Arc<Mutex<HashMap<NodeId, Figures>>>,
+}
+
+impl Reader {
+    pub(super) fn new(target: &Target, identity: &Arc<Identity>, tools: &Tools, before: Option<&Self>) -> Self {
+        let limits = (target.timeout.get(), ANSWER_CAP);
+        let rpc = |service, place: &HostPort| ChiaRpc::new(&tools.upstream, identity, service, place, limits);
+        let harvesters = target.harvesters.iter().filter_map(|pick| {
+            let place = pick.rpc.as_ref()?;
+            Some((pick.clone(), rpc(Service::Harvester, place)))
+        });
+        let listener = target.daemon.as_ref().zip(target.certificates());
+        let listener = listener.map(|(place, certificates)| {
+            let key = Key {
+                place: place.clone(),
+                certificates,
+                teller: if target.farmer.is_some() {
+                    Teller::Farmer
+                } else {
+                    Teller::Harvester
+                },
+            };
+            let same = before
+                .and_then(|before| before.listener.as_ref())
+                .filter(|same| same.key == key);
+            same.cloned().unwrap_or_else(|| {
+                let events = DaemonEvents::new(&tools.upstream, identity, place);
+                Arc::new(Listener::new(key, events))
+            })
+        });
+        Self {
+            root: target.root.clone(),
+            detail: target.plot_detail,
+            amounts: target.wallet_amounts,
+            services: target
+                .services()
+                .map(|(service, place)| (service, rpc(service, place)))
+                .collect(),
+            harvesters: harvesters.collect(),
+            listener,
+            looked: Arc::default(),
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        service: Service,
+        call: &Call,
+        read: impl FnOnce(&[u8]) -> Result<T, Why>,
+    ) -> Result<T, Fault> {
+        let Some(rpc) = self.services.get(&service) else {
+            let words = "a call of a service that this target does not have".to_owned();
+            return Err(Fault::new(service.name(), call.route(), Why::Internal(words)));
+        };
+        ask(rpc, call, read).await
+    }
+
+    pub(super) async fn node(&self) -> Result<Reading, Fault> {
+        let state = self.ask(Service::FullNode, &Call::BlockchainState, node::state).await?;
+        let peers = self.ask(Service::FullNode, &Call::Connections, node::peers).await?;
+        Ok(Reading::Node(Box::new((state, peers))))
+    }
+
+    /// A farmer before 1.6 counts no plots, but it says who is connected.
+    pub(super) async fn farmer(&self) -> Result<Reading, Fault> {
+        let summary = self
+            .ask(Service::Farmer, &Call::HarvestersSummary, farmer::summary)
+            .await;
+        let summary = supported(summary)?;
+        let peers = self.ask(Service::Farmer, &Call::Connections, node::peers).await?;
+        let pools = supported(self.ask(Service::Farmer, &Call::PoolState, farmer::pools).await)?;
+        let bare = || {
+            let connected = peers.harvesters.iter().take(farmer::MOST_HARVESTERS);
+            connected.map(|(id, host)| Harvester::bare(*id, host.clone())).collect()
+        };
+        Ok(Reading::Farmer(Box::new(FarmerReading {
+            harvesters: summary.unwrap_or_else(bare),
+            pools: pools.unwrap_or_default(),
+            peers,
+        })))
+    }
+
+    pub(super) async fn wallet(&self) -> Result<Reading, Fault> {
+        let synced = self.ask(Service::Wallet, &Call::SyncStatus, wallet::synced).await?;
+        let height = self.ask(Service::Wallet, &Call::HeightInfo, wallet::height).await?;
+        let (confirmed, spendable) = if self.amounts {
+            self.ask(Service::Wallet, &Call::WalletBalance, wallet::balance).await?
+        } else {
+            (None, None)
+        };
+        Ok(Reading::Wallet(WalletState {
+            synced,
+            height,
+            confirmed,
+            spendable,
+        }))
+    }
+
+    pub(super) async fn events(&self) -> Result<Reading, Fault> {
+        let Some(listener) = &self.listener else {
+            let words = "events of a daemon that this target does not have".to_owned();
+            return Err(Fault::new("daemon", "events", Why::Internal(words)));
+        };
+        listener.look().await.map(|tally| Reading::Events(Box::new(tally)))
+    }
+
+    /// What can be asked; a fault only when nothing could.
+    pub(super) async fn details(&self) -> Result<Reading, Fault> {
+        let mut told = Told::default();
+        let mut details = Details::default();
+        for service in self.services.keys() {
+            let version = supported(self.ask(*service, &Call::Version, details::version).await);
+            if let Some(version) = told.take(version).flatten() {
+                details.versions.insert(*service, version);
+            }
+            if details.network.is_none() {
+                let network = supported(self.ask(*service, &Call::NetworkInfo, details::network).await);
+                details.network = told.take(network).flatten();
+            }
+        }
+        if self.services.contains_key(&Service::Wallet) {
+            let farmed = self.ask(Service::Wallet, &Call::FarmedAmount, wallet::farmed).await;
+            details.farmed = told.take(farmed).map(|farmed| Farmed {
+                amount: farmed.amount.filter(|_| self.amounts),
+                ..farmed
+            });
+        }
+        for (pick, rpc) in &self.harvesters {
+            let setup = setup(pick, rpc).await;
+            details.setups.push(told.take(setup).unwrap_or_else(|| Setup {
+                up: Some(false),
+                ..Setup::bare(Some(pick.clone()), pick.is_here())
+            }));
+        }
+        if let Some(of_root) = self.of_root().await.transpose() {
+            details.setups.extend(told.take(of_root));
+        }
+        match told {
+            Told {
+                good: 0,
+                fault: Some(fault),
+            } => Err(fault),
+            _ => Ok(Reading::Details(Box::new(details))),
+        }
+    }
+
+    /// The harvester in `root`, where its RPC is not asked anyway.
+    async fn of_root(&self) -> Result<Option<Setup>, Fault> {
+        let asked = self.harvesters.iter().any(|(pick, _)| pick.is_here());
+        let Some(root) = self.root.clone().filter(|_| !asked) else {
+            return Ok(None);
+        };
+        let who = root.display().to_string();
+        let read = tokio::task::spawn_blocking(move || Config::read(&root)).await;
+        let config = match read {
+            Ok(Ok(config)) => config,
+            Ok(Err(words)) => return Err(Fault::new(who, "its configuration", Why::Forbidden(words))),
+            Err(panic) => return Err(Fault::new(who, "its configuration", Why::Internal(panic.to_string()))),
+        };
+        let directories = config.plot_directories();
+        let setup = Setup {
+            directories,
+            refresh: config.refresh_seconds().map(Duration::from_secs),
+            ..Setup::bare(None, true)
+        };
+        Ok((!setup.directories.is_empty()).then_some(setup))
+    }
+
+    /// One harvester after the other, on one page each, and only those whose plots have changed.
+    pub(super) async fn plots(&self) -> Result<Reading, Fault> {
+        let harvesters = self
+            .ask(Service::Farmer, &Call::HarvestersSummary, farmer::summary)
+            .await?;
+        let mut all = Vec::new();
+        let total: u64 = harvesters.iter().filter_map(|harvester| harvester.plots).sum();
+        for harvester in harvesters {
+            let Some(plots) = harvester.plots else { continue };
+            let figures = (plots, harvester.bytes.unwrap_or_default());
+            let before = self
+                .looked
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(&harvester.id)
+                .copied();
+            let looked = if self.detail == PlotDetail::Auto && total > AUTO_MOST {
+                Looked::TooMany
+            } else if before == Some(figures) {
+                Looked::AsBefore
+            } else {
+                let page = self.page(Call::Plots(harvester.id, plots)).await;
+                match page {
+                    Ok(plots) => Looked::At(Arc::new(plots), figures),
+                    // It went away meanwhile: `Receiver missing`.
+                    Err(fault) if fault.reason() == Reason::Upstream => continue,
+                    Err(fault) => return Err(fault),
+                }
+            };
+            all.push((harvester.id, looked));
+        }
+        Ok(Reading::Plots(all))
+    }
+
+    async fn page(&self, call: Call) -> Result<Plots, Fault> {
+        let rpc = self.services.get(&Service::Farmer).ok_or_else(|| {
+            let words = "a target without a farmer".to_owned();
+            Fault::new("farmer", call.route(), Why::Internal(words))
+        })?;
+        ask(&rpc.with((PLOTS_WITHIN, PLOTS_CAP)), &call, plots::page).await
+    }
+
+    /// What was taken into the picture need not be looked at again.
+    pub(super) fn took(&self, looked: &[(NodeId, Looked)]) {
+        let mut before = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        before.retain(|id, _| looked.iter().any(|(other, _)| other == id));
+        for (id, looked) in looked {
+            match looked {
+                Looked::At(_, figures) => drop(before.insert(*id, *figures)),
+                Looked::TooMany => drop(before.remove(id)),
+                Looked::AsBefore => {}
+            }
+        }
+    }
+
+    /// The picture has lost them.
+    pub(super) fn look_anew(&self) {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl Setup {
+    fn bare(pick: Option<Pick>, here: bool) -> Self {
+        Self {
+            pick,
+            here,
+            up: None,
+            directories: Vec::new(),
+            refresh: None,
+        }
+    }
+}
+
+/// How it went with several calls of which some may fail.
+#[derive(Default)]
+struct Told {
+    good: usize,
+    /// The first one.
+    fault: Option<Fault>,
+}
+
+impl Told {
+    fn take<T>(&mut self, outcome: Result<T, Fault>) -> Option<T> {
+        match outcome {
+            Ok(value) => {
+                self.good += 1;
+                Some(value)
+            }
+            Err(fault) => {
+                self.fault.get_or_insert(fault);
+                None
+            }
+        }
+    }
+}
+
+/// A call that an older release does not have is nothing known, and no fault.
+fn supported<T>(outcome: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(fault) if fault.reason() == Reason::NotFound => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
+async fn ask<T>(rpc: &ChiaRpc, call: &Call, read: impl FnOnce(&[u8]) -> Result<T, Why>) -> Result<T, Fault> {
+    let body: Bytes = rpc.ask(call).await?;
+    read(&body).map_err(|why| Fault::new(rpc.who(), call.route(), why))
+}
+
+async fn setup(pick: &Pick, rpc: &ChiaRpc) -> Result<Setup, Fault> {
+    let directories = ask(rpc, &Call::PlotDirectories, details::directories).await?;
+    let refresh = supported(ask(rpc, &Call::HarvesterConfig, details::refresh_seconds).await)?;
+    Ok(Setup {
+        up: Some(true),
+        directories,
+        refresh: refresh.flatten().map(Duration::from_secs),
+        ..Setup::bare(Some(pick.clone()), pick.is_here())
+    })
+}
+
+/// The id of the harvester in `root`.
+pub(super) fn own_id(target: &Target) -> Option<NodeId> {
+    target.root.as_deref().and_then(root::harvester_id)
+}

@@ -1,0 +1,256 @@
+//! The collector against services that are spoken to over mutual TLS.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::testing::{at, id, recorded};
+use super::*;
+use crate::exposition::Own;
+use crate::upstream::Upstream;
+use crate::upstream::chia::testing::{Door, fixture};
+
+/// Answers by route; every other is a 404, as of an older release.
+struct Service {
+    place: String,
+    asked: Arc<Mutex<Vec<String>>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The next request with its body, in however many pieces it comes; `None` at the end of the connection.
+async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let (mut text, mut piece) = (String::new(), [0; 4096]);
+    loop {
+        let length = stream.read(&mut piece).await.ok().filter(|length| *length > 0)?;
+        text.push_str(std::str::from_utf8(&piece[..length]).unwrap());
+        let whole = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
+            let told = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            told.is_some_and(|told| told.parse() == Ok(body.len()))
+        });
+        if whole {
+            return Some(text);
+        }
+    }
+}
+
+impl Service {
+    async fn with(answers: HashMap<&'static str, Vec<u8>>) -> Self {
+        let door = Door::of("farm").await;
+        let place = door.place().to_string();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&asked);
+        let task = tokio::spawn(async move {
+            loop {
+                let mut stream = door.next().await;
+                while let Some(text) = request(&mut stream).await {
+                    let route = text.split([' ', '/']).nth(2).unwrap_or_default().to_owned();
+                    let (status, body) = match answers.get(route.as_str()) {
+                        Some(body) => ("200 OK", body.as_slice()),
+                        None => ("404 Not Found", &b"404: Not Found"[..]),
+                    };
+                    told.lock().unwrap().push(route);
+                    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
+                    drop(stream.write_all(head.as_bytes()).await);
+                    drop(stream.write_all(body).await);
+                    drop(stream.flush().await);
+                }
+            }
+        });
+        Self { place, asked, task }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+}
+
+fn chia(keys: &str) -> Chia {
+    let path = |name: &str| fixture(name).display().to_string();
+    let (ca, cert, key) = (path("farm-ca.crt"), path("farm-leaf.crt"), path("farm-leaf-pkcs8.key"));
+    let text = format!(r#"{{"name": "chia-1", "ca_file": "{ca}", "cert_file": "{cert}", "key_file": "{key}"{keys}}}"#);
+    let target: Target = serde_json::from_str(&text).unwrap();
+    assert_eq!(target.contradictions(), []);
+    let tools = Tools {
+        upstream: Upstream::from_system().unwrap(),
+        own: Own::default(),
+    };
+    Chia::connect(&target, &tools, None).unwrap()
+}
+
+/// One round of a part.
+async fn round(chia: &Chia, name: &str, snapshot: &mut Snapshot) -> Result<(), Fault> {
+    let parts = chia.parts();
+    let part = parts.iter().find(|part| part.name == name).unwrap();
+    let reading = chia.read(part).await?;
+    chia.absorb(snapshot, reading, at(Instant::now(), 0));
+    Ok(())
+}
+
+fn summary(plots: &[u64]) -> Vec<u8> {
+    let entries = plots.iter().enumerate().map(|(number, plots)| {
+        let id = id(u8::try_from(number).unwrap());
+        format!(r#"{{"connection": {{"node_id": "{id}", "host": "10.0.0.{number}"}}, "plots": {plots}, "total_plot_size": {plots}}}"#)
+    });
+    let entries = entries.collect::<Vec<_>>().join(",");
+    format!(r#"{{"success": true, "harvesters": [{entries}]}}"#).into_bytes()
+}
+
+/// A page of as many plots as there are, 584 bytes each, as of a real farmer.
+fn page(plots: usize) -> Vec<u8> {
+    let mut text = String::from(r#"{"success": true, "page": 0, "page_count": 1, "plots": ["#);
+    for number in 0..plots {
+        let comma = if number == 0 { "" } else { "," };
+        let key = "ab".repeat(48);
+        write!(
+            text,
+            r#"{comma}{{"compression_level": 5, "file_size": 87300000000, "filename": "/mnt/plots/disk{}/plot-k32-c05-2024-05-01-12-00-{number:064x}.plot", "plot_id": "0x{number:064x}", "plot_public_key": "0x{key}", "pool_contract_puzzle_hash": "0x{number:064x}", "pool_public_key": null, "size": 32, "time_modified": 1795191326}}"#,
+            number % 100
+        )
+        .unwrap();
+    }
+    text.push_str("]}");
+    text.into_bytes()
+}
+
+#[tokio::test]
+async fn ten_thousand_plots_come_on_one_page_and_only_when_they_changed() {
+    let answers = [
+        ("get_harvesters_summary", summary(&[10_000])),
+        ("get_harvester_plots_valid", page(10_000)),
+    ];
+    let farmer = Service::with(HashMap::from(answers)).await;
+    let chia = chia(&format!(r#", "farmer": "{}", "plot_detail": "on""#, farmer.place));
+    let mut snapshot = Snapshot::default();
+    round(&chia, PLOTS, &mut snapshot).await.unwrap();
+    let plots = snapshot.plots.get(&id(0)).unwrap();
+    let amounts: Vec<u64> = plots.kinds.values().map(|amount| amount.plots).collect();
+    assert_eq!((amounts, plots.directories.len()), (vec![10_000], 100));
+    assert_eq!(farmer.asked(), ["get_harvesters_summary", "get_harvester_plots_valid"]);
+    round(&chia, PLOTS, &mut snapshot).await.unwrap();
+    assert_eq!(farmer.asked(), ["get_harvesters_summary"]);
+    assert!(snapshot.plots.contains_key(&id(0)));
+    // What is no longer shown is looked at anew.
+    chia.expire(&mut snapshot, &chia.part(PLOTS));
+    round(&chia, PLOTS, &mut snapshot).await.unwrap();
+    assert_eq!(farmer.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_large_farm_is_not_looked_at_plot_by_plot_by_itself() {
+    let answers = [("get_harvesters_summary", summary(&[15_000, 5_001]))];
+    let farmer = Service::with(HashMap::from(answers)).await;
+    let chia = chia(&format!(r#", "farmer": "{}""#, farmer.place));
+    round(&chia, PLOTS, &mut Snapshot::default()).await.unwrap();
+    assert_eq!(farmer.asked(), ["get_harvesters_summary"]);
+}
+
+#[tokio::test]
+async fn a_farmer_before_1_6_tells_who_is_connected() {
+    let answers = [("get_connections", recorded("farmer.get_connections"))];
+    let farmer = Service::with(HashMap::from(answers)).await;
+    let chia = chia(&format!(r#", "farmer": "{}""#, farmer.place));
+    let mut snapshot = Snapshot::default();
+    round(&chia, FARMER, &mut snapshot).await.unwrap();
+    let known: Vec<_> = snapshot.harvesters.values().map(|known| known.connected).collect();
+    assert_eq!(known, [Some(true), Some(true)]);
+    round(&chia, DETAILS, &mut snapshot).await.unwrap();
+    assert!(snapshot.details.unwrap().versions.is_empty());
+}
+
+#[tokio::test]
+async fn one_harvester_that_does_not_answer_costs_the_others_nothing() {
+    let answers = [
+        ("get_plot_directories", recorded("harvester.get_plot_directories")),
+        ("get_harvester_config", recorded("harvester.get_harvester_config")),
+    ];
+    let harvester = Service::with(HashMap::from(answers)).await;
+    let chia = chia(&format!(
+        r#", "harvesters": [{{"name": "dead", "rpc": "127.0.0.1:1"}}, {{"name": "here", "rpc": "{}"}}]"#,
+        harvester.place
+    ));
+    let mut snapshot = Snapshot::default();
+    round(&chia, DETAILS, &mut snapshot).await.unwrap();
+    let setups = &snapshot.details.as_ref().unwrap().setups;
+    assert_eq!(
+        setups.iter().map(|setup| setup.up).collect::<Vec<_>>(),
+        [Some(false), Some(true)]
+    );
+    let words = Chia::gist(&snapshot, &chia.target, &chia.part(DETAILS), at(Instant::now(), 0));
+    assert!(words.unwrap_err().ends_with("no answer from the RPC of dead"));
+    let alone = super::tests::chia(r#", "harvesters": [{"name": "dead", "rpc": "127.0.0.1:1"}]"#);
+    let fault = round(&alone, DETAILS, &mut snapshot).await.unwrap_err();
+    assert_eq!(fault.reason(), Reason::Unreachable);
+}
+
+#[tokio::test]
+async fn amounts_are_asked_for_only_where_they_are_wanted() {
+    let routes = [
+        "get_sync_status",
+        "get_height_info",
+        "get_wallet_balance",
+        "get_farmed_amount",
+    ];
+    for (wanted, number) in [(false, 2), (true, 3)] {
+        let answers = routes.map(|route| (route, recorded(&format!("wallet.{route}"))));
+        let wallet = Service::with(HashMap::from(answers)).await;
+        let chia = chia(&format!(
+            r#", "wallet": "{}", "wallet_amounts": {wanted}"#,
+            wallet.place
+        ));
+        let mut snapshot = Snapshot::default();
+        round(&chia, WALLET, &mut snapshot).await.unwrap();
+        assert_eq!(wallet.asked(), routes[..number]);
+        round(&chia, DETAILS, &mut snapshot).await.unwrap();
+        let farmed = snapshot.details.unwrap().farmed.unwrap();
+        assert_eq!((farmed.amount.is_some(), farmed.blocks), (wanted, Some(24)));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_another_service_is_a_fault_that_names_the_call() {
+    let answers = [(
+        "get_harvesters_summary",
+        br#"{"success": true, "wallets": []}"#.to_vec(),
+    )];
+    let wrong = Service::with(HashMap::from(answers)).await;
+    let chia = chia(&format!(r#", "farmer": "{}""#, wrong.place));
+    let fault = round(&chia, FARMER, &mut Snapshot::default()).await.unwrap_err();
+    assert_eq!(fault.reason(), Reason::Malformed);
+    assert!(fault.to_string().contains("get_harvesters_summary: "), "{fault}");
+}
+
+#[test]
+fn parts_are_those_of_the_services_that_are_named() {
+    let names = |keys: &str| chia(keys).parts().iter().map(|part| part.name).collect::<Vec<_>>();
+    assert_eq!(names(r#", "daemon": "h:1""#), [EVENTS]);
+    assert_eq!(
+        names(r#", "full_node": "h:1", "wallet": "h:2""#),
+        [NODE, WALLET, DETAILS]
+    );
+    assert_eq!(names(r#", "farmer": "h:1", "plot_detail": "off""#), [FARMER, DETAILS]);
+    let all = chia(r#", "farmer": "h:1", "full_node": "h:2", "wallet": "h:3", "daemon": "h:4""#).parts();
+    let hangs: Vec<_> = all.iter().map(|part| (part.name, part.hangs_on)).collect();
+    let on_node: &[&str] = &[NODE];
+    let on_farmer: &[&str] = &[FARMER];
+    assert_eq!(
+        hangs,
+        [
+            (NODE, &[][..]),
+            (FARMER, on_node),
+            (WALLET, on_node),
+            (EVENTS, &[]),
+            (DETAILS, &[]),
+            (PLOTS, on_farmer)
+        ]
+    );
+}

@@ -1,0 +1,160 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::*;
+use crate::collectors::Diagnosis;
+use crate::collectors::chia::testing::{Farm, harvester, id, plots_in};
+use crate::exposition::golden;
+use crate::relations::FAMILIES;
+
+fn mount(point: &str, present: bool) -> MountView {
+    MountView {
+        mount: point.to_owned(),
+        present,
+        ..MountView::default()
+    }
+}
+
+/// A machine with these mounts, of which those named second are ill.
+fn machine(name: &str, points: &[&str], ill: &[(&'static Symptom, &str)]) -> TargetView {
+    let mut snapshot = mounts::Snapshot::default();
+    snapshot.table = Some(mounts::TableView::default());
+    let missing = |point: &str| {
+        ill.iter()
+            .any(|(symptom, entity)| *symptom == &mounts::MOUNT_MISSING && *entity == point)
+    };
+    snapshot.mounts = points.iter().map(|point| mount(point, !missing(point))).collect();
+    let mut diagnosis = Diagnosis::default();
+    for (symptom, entity) in ill {
+        diagnosis.judge(symptom, entity, Some(true), || "it is so".to_owned());
+    }
+    TargetView::new::<Mounts>(name.parse().unwrap(), snapshot, diagnosis)
+}
+
+const DIRECTORIES_HERE: [&str; 4] = ["/mnt/a/plots", "/mnt/a/more", "/mnt/b", "/mnt/not-there/plots"];
+
+/// A farm with a harvester here that has been silent for a while.
+fn farm(keys: &str) -> Farm {
+    let all = format!(
+        r#", "farmer": "127.0.0.1:8559", "daemon": "127.0.0.1:55400",
+        "harvesters": [{{"name": "nas-1", "host": "10.0.0.1", "rpc": "127.0.0.1:8560"}}]{keys}"#
+    );
+    let mut farm = Farm::new(&all);
+    let now = farm.now();
+    farm.here(&DIRECTORIES_HERE)
+        .farmer(vec![harvester(1, 100, now)])
+        .events();
+    let spread = [("/mnt/a/plots", 40), ("/mnt/a/more", 10), ("/mnt/b/deeper", 50)];
+    farm.plots(
+        id(1),
+        plots_in(&BTreeMap::from(
+            spread.map(|(path, plots)| (PathBuf::from(path), plots)),
+        )),
+    );
+    for _ in 0..11 {
+        farm.after(9).point();
+    }
+    farm.events();
+    farm
+}
+
+fn link(target: &str, collector: &'static str, depends_on: &[&str]) -> Link {
+    Link {
+        target: target.parse().unwrap(),
+        collector,
+        farm: Link::default_farm(),
+        depends_on: depends_on.iter().map(|name| name.parse().unwrap()).collect(),
+    }
+}
+
+/// What is found of the farm, and the page of the relation.
+fn judged(farm: &Farm, machines: Vec<TargetView>, depends_on: &[&str]) -> (Vec<String>, String) {
+    let mut links: Vec<Link> = machines
+        .iter()
+        .map(|view| link(view.name.as_str(), "mounts", &[]))
+        .collect();
+    links.push(link("chia-1", "chia", depends_on));
+    let mut views = machines;
+    let name = "chia-1".parse().unwrap();
+    views.push(TargetView::new::<Chia>(name, farm.snapshot.clone(), farm.diagnosis()));
+    let mut page = Page::new(&[]);
+    judge(&mut views, &links, &mut page);
+    let found = views.last().unwrap().diagnosis.findings.iter();
+    let found = found.map(|found| format!("{} [{}] {}", found.symptom.name, found.entity, found.evidence));
+    (found.collect(), golden::rendered(FAMILIES, page))
+}
+
+const POINTS: [&str; 3] = ["/", "/mnt/a", "/mnt/b"];
+
+#[test]
+fn a_mount_that_hangs_is_named_where_the_harvester_is_silent() {
+    let ill = [(&mounts::MOUNT_STUCK, "/mnt/a"), (&mounts::MOUNT_READ_ONLY, "/mnt/b")];
+    let (found, _) = judged(
+        &farm(r#", "plots_on_root_disk": true"#),
+        vec![machine("host-1", &POINTS, &ill)],
+        &[],
+    );
+    let words = "harvester_silent [nas-1] 11 signage points unanswered (limit 10); mount_stuck of host-1: /mnt/a, where \
+                 50 of its plots lie";
+    assert_eq!(found, [words]);
+}
+
+#[test]
+fn a_directory_on_the_disk_of_the_system_is_a_symptom_unless_it_is_meant() {
+    let (found, page) = judged(&farm(""), vec![machine("host-1", &POINTS, &[])], &[]);
+    let words = "plot_directory_without_mount [/mnt/not-there/plots] /mnt/not-there/plots: nothing is mounted there, it \
+                 lies on the disk of the system";
+    assert_eq!(found[1], words);
+    let labels = |mount: &str| format!(r#"{{target="chia-1",harvester="nas-1",host="host-1",mount="{mount}"}}"#);
+    for line in [
+        format!("chia_harvester_mount_directories{} 2", labels("/mnt/a")),
+        format!("chia_harvester_mount_directories{} 1", labels("/")),
+        format!("chia_harvester_mount_plots{} 50", labels("/mnt/a")),
+        format!("chia_harvester_mount_plots{} 50", labels("/mnt/b")),
+        format!("chia_harvester_mount_plots{} 0", labels("/")),
+    ] {
+        assert!(page.contains(&line), "{line}\n{page}");
+    }
+    let (found, _) = judged(
+        &farm(r#", "plots_on_root_disk": true"#),
+        vec![machine("host-1", &POINTS, &[])],
+        &[],
+    );
+    assert_eq!(found.len(), 1, "{found:?}");
+}
+
+#[test]
+fn a_mount_that_ought_to_be_there_is_named() {
+    let points = ["/", "/mnt/a", "/mnt/b", "/mnt/not-there"];
+    let ill = [(&mounts::MOUNT_MISSING, "/mnt/not-there")];
+    let (found, _) = judged(&farm(""), vec![machine("host-1", &points, &ill)], &[]);
+    assert!(
+        found[0].ends_with("; mount_missing of host-1: /mnt/not-there, where 0 of its plots lie"),
+        "{found:?}"
+    );
+    let words = "/mnt/not-there/plots: /mnt/not-there is not mounted";
+    assert!(found[1].ends_with(words), "{found:?}");
+}
+
+#[test]
+fn of_two_machines_only_the_one_that_is_named_tells() {
+    let machines = || {
+        let ill = [(&mounts::MOUNT_STUCK, "/mnt/a")];
+        vec![machine("host-1", &POINTS, &[]), machine("host-2", &POINTS, &ill)]
+    };
+    let farm = farm("");
+    let (found, page) = judged(&farm, machines(), &[]);
+    assert_eq!((found.len(), page.as_str()), (1, ""));
+    let (found, _) = judged(&farm, machines(), &["host-2"]);
+    assert!(found[0].contains("mount_stuck of host-2"), "{found:?}");
+}
+
+#[test]
+fn a_harvester_of_another_machine_has_no_mounts_here() {
+    let keys = r#", "farmer": "h:1", "harvesters": [{"name": "nas-1", "host": "10.0.0.1", "rpc": "10.0.0.1:8560"}]"#;
+    let mut farm = Farm::new(keys);
+    let now = farm.now();
+    farm.farmer(vec![harvester(1, 100, now)]);
+    let (found, page) = judged(&farm, vec![machine("host-1", &POINTS, &[])], &[]);
+    assert_eq!((found.len(), page.as_str()), (0, ""));
+}

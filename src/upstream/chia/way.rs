@@ -1,0 +1,91 @@
+//! The way to a service of a farm: connection, mutual TLS, and what went wrong on it in an operator's words.
+
+use std::io::ErrorKind as Kind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{CertificateError, Error};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::super::{Fault, Upstream, Why, tls};
+use super::Identity;
+use super::identity::server_name;
+use crate::values::{self, HostPort};
+
+/// Who is dialled, and as whom.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    pub(super) upstream: Upstream,
+    pub(super) place: HostPort,
+    pub(super) identity: Arc<Identity>,
+    /// How faults name it.
+    pub(super) who: String,
+}
+
+impl Way {
+    pub(super) fn fault(&self, operation: &str, why: Why) -> Fault {
+        Fault::new(&self.who, operation, why)
+    }
+
+    /// A connection. A farm's service refuses a client's certificate only after this.
+    pub(super) async fn dial(&self, within: Duration) -> Result<TlsStream<TcpStream>, Fault> {
+        let (host, port) = (self.place.host(), self.place.port());
+        let tcp = self.upstream.resolver.connect(&self.who, host, port, within).await?;
+        let fault = |why| self.fault("TLS handshake", why);
+        let connector = TlsConnector::from(Arc::clone(&self.identity.tls));
+        let name = server_name().map_err(fault)?;
+        let shaken = connector.connect(name, tcp).await;
+        shaken.map_err(|error| fault(handshake_why(&error)))
+    }
+}
+
+fn handshake_why(error: &std::io::Error) -> Why {
+    match tls::inside(error) {
+        // All authorities of chia have the same name, so a strange one does not look unknown but wrong.
+        Some(Error::InvalidCertificate(CertificateError::BadSignature | CertificateError::UnknownIssuer)) => Why::Tls(
+            "its certificate is not signed by the authority that is configured: is that the private_ca.crt of this \
+             very farm?"
+                .to_owned(),
+        ),
+        Some(Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => {
+            Why::Tls("its certificate is not one of chia, which are for chia.net: is this the right port?".to_owned())
+        }
+        _ => tls::handshake_why(error),
+    }
+}
+
+/// What it means that a fresh connection ended before a single byte came. TLS 1.3 lets a client go on before the server
+/// has looked at its certificate, so a refusal looks like this.
+pub(super) fn ended_unheard(error: &(dyn std::error::Error + 'static)) -> Option<Why> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(error) = cause.downcast_ref::<Error>() {
+            return Some(refusal(error));
+        }
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            if let Some(error) = tls::inside(io) {
+                return Some(refusal(error));
+            }
+            return Some(match io.kind() {
+                Kind::UnexpectedEof | Kind::ConnectionReset | Kind::BrokenPipe | Kind::ConnectionAborted => {
+                    Why::ClientCertRefused
+                }
+                _ => Why::Unreachable(values::io_words(io)),
+            });
+        }
+        next = cause.source();
+    }
+    None
+}
+
+/// The handshake was over for us, so what it still complains about is our certificate.
+fn refusal(error: &Error) -> Why {
+    match error {
+        Error::AlertReceived(_) => Why::ClientCertRefused,
+        other => tls::why(other),
+    }
+}
