@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 use super::Secrets;
 use super::links::links;
 use crate::collectors::{Checked, Link, Sections};
+use crate::notify::Way;
 use crate::remedy::Remedies;
-use crate::values::Name;
+use crate::values::{Name, SecretSource};
 use crate::yaml::{Document, Mistake, Read};
 
 /// All of them. A target in which something could not be read is not judged: what is missing there may be what was
@@ -24,7 +25,7 @@ pub(super) fn mistakes<T>(document: &Document, read: &Read<T>, sections: &Sectio
             let own = target.contradictions.iter();
             mistakes.extend(own.map(|(key, words)| document.mistake(&below(path, key), words)));
             if secrets == Secrets::MustBeThere {
-                mistakes.extend(missing_secrets(document, path, target));
+                mistakes.extend(missing_secrets(document, path, &target.secrets));
             }
         }
     }
@@ -42,6 +43,31 @@ pub(super) fn remedies<T>(document: &Document, read: &Read<T>, remedies: &Remedi
         (!read.is_wrong(&path)).then(|| document.mistake(&below(&path, &wrong.key), wrong.words))
     });
     placed.collect()
+}
+
+/// What ways to people say of themselves, and names that stand twice.
+pub(super) fn ways<T>(document: &Document, read: &Read<T>, ways: &[Way], secrets: Secrets) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    let mut seen: HashSet<&Name> = HashSet::new();
+    for (number, way) in ways.iter().enumerate() {
+        let path = read.path_of("notify", number);
+        if read.is_wrong(&path) {
+            continue;
+        }
+        let own = way.contradictions().into_iter();
+        mistakes.extend(own.map(|(key, words)| document.mistake(&below(&path, key), words)));
+        if secrets == Secrets::MustBeThere {
+            mistakes.extend(missing_secrets(document, &path, &way.secrets()));
+        }
+        if !seen.insert(&way.name) {
+            let words = format!(
+                "the name `{}` stands twice; alerts are handed to a way by its name",
+                way.name
+            );
+            mistakes.push(document.mistake(&below(&path, "name"), words));
+        }
+    }
+    mistakes
 }
 
 /// Of all targets, also of those that could not be read.
@@ -62,9 +88,8 @@ fn below(path: &str, key: &str) -> String {
     }
 }
 
-fn missing_secrets(document: &Document, path: &str, target: &Checked) -> Vec<Mistake> {
-    let unread = target
-        .secrets
+fn missing_secrets(document: &Document, path: &str, secrets: &[(&'static str, SecretSource)]) -> Vec<Mistake> {
+    let unread = secrets
         .iter()
         .filter_map(|(key, source)| Some((key, source.read().err()?)));
     unread

@@ -20,6 +20,7 @@ pub use proposed::proposed;
 
 use crate::collectors::mounts;
 use crate::collectors::{Link, Sections};
+use crate::notify::Way;
 use crate::remedy::Remedies;
 use crate::values;
 use crate::yaml::{self, Document, Mistake, Mistakes};
@@ -32,6 +33,8 @@ struct Raw {
     collectors: Sections,
     /// Repairs. Without policies nothing is ever changed.
     remedies: Remedies,
+    /// Ways to people. Without one, repairs are told in the log and on the status page.
+    notify: Vec<Way>,
 }
 
 /// What a running farmwarden is made from.
@@ -42,6 +45,8 @@ pub struct Settings {
     pub collectors: Sections,
     /// What is repaired, and how carefully.
     pub remedies: Remedies,
+    /// Who is told.
+    pub notify: Vec<Way>,
     /// Which target hangs on which: one link per target.
     pub links: Vec<Link>,
     /// Look for chain nodes on this machine: only without a configuration file.
@@ -82,9 +87,14 @@ impl Settings {
     fn checked(file: &str, text: &str, secrets: Secrets) -> Result<Self, Mistakes> {
         let document = Document::parse(file, text)?;
         let mut read = document.read::<Raw>();
-        let Raw { collectors, remedies } = read.value.take().unwrap_or_default();
+        let Raw {
+            collectors,
+            remedies,
+            notify,
+        } = read.value.take().unwrap_or_default();
         let mut across = check::mistakes(&document, &read, &collectors, secrets);
         across.extend(check::remedies(&document, &read, &remedies));
+        across.extend(check::ways(&document, &read, &notify, secrets));
         read.mistakes.extend(across);
         if !read.mistakes.is_empty() {
             return Err(Mistakes::in_order(read.mistakes));
@@ -94,6 +104,7 @@ impl Settings {
             links: links::links(&collectors.check()),
             collectors,
             remedies,
+            notify,
             look_for_local_nodes: false,
         })
     }
@@ -109,6 +120,7 @@ impl Settings {
             links: links::links(&collectors.check()),
             collectors,
             remedies: Remedies::default(),
+            notify: Vec::new(),
             look_for_local_nodes: true,
         }
     }

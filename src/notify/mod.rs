@@ -7,7 +7,9 @@ mod dingtalk;
 mod message;
 mod outbox;
 mod pace;
+mod post;
 mod redact;
+mod settings;
 mod split;
 #[cfg(test)]
 mod testing;
@@ -19,6 +21,8 @@ pub use dingtalk::{DingTalk, DingTalkSettings, Form};
 pub use message::{Batch, Language, Message, Severity, escaped};
 pub use outbox::{Outbox, OutboxHealth, Told};
 pub use pace::Pace;
+pub use post::{FAMILIES, Post};
+pub use settings::{Kind, Way};
 pub use webhook::{Webhook, WebhookSettings};
 
 use crate::upstream::{Fault, Why};
