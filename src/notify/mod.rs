@@ -3,6 +3,7 @@
 //! Nothing here decides what is told or waits for anybody: a notifier that is slow, down or muted costs its own messages,
 //! which are merged, then dropped and counted. Secrets come from files or the environment and are never shown.
 
+pub mod chat;
 mod dingtalk;
 mod message;
 mod outbox;
