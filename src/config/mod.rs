@@ -20,6 +20,7 @@ pub use proposed::proposed;
 
 use crate::collectors::mounts;
 use crate::collectors::{Link, Sections};
+use crate::journal::JournalSection;
 use crate::remedy::Remedies;
 use crate::values;
 use crate::yaml::{self, Document, Mistake, Mistakes};
@@ -30,6 +31,8 @@ use crate::yaml::{self, Document, Mistake, Mistakes};
 struct Raw {
     /// The targets that are watched: a list for every kind.
     collectors: Sections,
+    /// The record of what was asked, decided and done. Without a directory there is none, and nothing is repaired.
+    journal: JournalSection,
     /// Repairs. Without policies nothing is ever changed.
     remedies: Remedies,
 }
@@ -40,6 +43,8 @@ pub struct Settings {
     /// Where they were read, to be read again.
     pub file: Option<PathBuf>,
     pub collectors: Sections,
+    /// Where it is recorded.
+    pub journal: JournalSection,
     /// What is repaired, and how carefully.
     pub remedies: Remedies,
     /// Which target hangs on which: one link per target.
@@ -82,9 +87,14 @@ impl Settings {
     fn checked(file: &str, text: &str, secrets: Secrets) -> Result<Self, Mistakes> {
         let document = Document::parse(file, text)?;
         let mut read = document.read::<Raw>();
-        let Raw { collectors, remedies } = read.value.take().unwrap_or_default();
+        let Raw {
+            collectors,
+            journal,
+            remedies,
+        } = read.value.take().unwrap_or_default();
         let mut across = check::mistakes(&document, &read, &collectors, secrets);
         across.extend(check::remedies(&document, &read, &remedies));
+        across.extend(check::journal(&document, &read, &journal, &remedies));
         read.mistakes.extend(across);
         if !read.mistakes.is_empty() {
             return Err(Mistakes::in_order(read.mistakes));
@@ -93,6 +103,7 @@ impl Settings {
             file: None,
             links: links::links(&collectors.check()),
             collectors,
+            journal,
             remedies,
             look_for_local_nodes: false,
         })
@@ -108,6 +119,7 @@ impl Settings {
             file: None,
             links: links::links(&collectors.check()),
             collectors,
+            journal: JournalSection::default(),
             remedies: Remedies::default(),
             look_for_local_nodes: true,
         }

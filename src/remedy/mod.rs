@@ -6,6 +6,7 @@
 mod check;
 mod decide;
 mod guards;
+mod hands_on;
 mod history;
 mod incident;
 mod ledger;
@@ -16,6 +17,7 @@ mod share;
 mod state;
 mod step;
 mod symptom_name;
+mod tell;
 #[cfg(test)]
 mod testing;
 mod turn;
@@ -24,6 +26,7 @@ mod window;
 
 pub use check::Contradiction;
 pub use decide::{Decision, Guard, Hold, OLDEST_VIEW, Proof, Why, decide, proof};
+pub use hands_on::{AnyHands, OnlyNotices};
 pub use history::{History, Of};
 pub use incident::{After, Approval, Held, Incident, Key, Phase};
 pub use ledger::{Ledger, Record};
@@ -34,6 +37,7 @@ pub use share::Share;
 pub use state::State;
 pub use step::{IncidentId, Outcome, Pause, Plan, Scope, Step};
 pub use symptom_name::SymptomName;
+pub use tell::{Tell, Told};
 pub use turn::{Turn, turn};
 pub use view::{Fleet, Running, Seen, Sight, View};
 pub use window::Window;
