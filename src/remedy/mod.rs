@@ -5,6 +5,8 @@
 
 mod check;
 mod decide;
+mod eyes;
+mod freeze;
 mod guards;
 mod hands_on;
 mod history;
