@@ -13,6 +13,7 @@ mod history;
 mod incident;
 mod ledger;
 mod most;
+mod repairs;
 mod runner;
 pub mod settings;
 mod share;
@@ -33,6 +34,9 @@ pub use history::{History, Of};
 pub use incident::{After, Approval, Held, Incident, Key, Phase};
 pub use ledger::{Ledger, Record};
 pub use most::Most;
+pub use repairs::{
+    Declined, FAMILIES, IncidentSeen, JournalSeen, Overview, Parts, PauseSeen, PolicySeen, Repairs, Unheard,
+};
 pub use runner::{Eyes, Hands, Runner};
 pub use settings::{Policy, Remedies};
 pub use share::Share;

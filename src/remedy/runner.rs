@@ -12,11 +12,11 @@ use super::decide::{Decision, Why, decide};
 use super::guards::is_storm;
 use super::incident::{Incident, Key, Phase};
 use super::ledger::{Ledger, Record};
-use super::settings::Remedies;
+use super::settings::{Policy, Remedies};
 use super::state::State;
 use super::step::{IncidentId, Outcome, Plan, Step};
 use super::turn::{Turn, turn};
-use super::view::{Running, View};
+use super::view::{Running, Seen, View};
 use crate::clock::{Clock, UnixTime};
 use crate::collectors::Symptom;
 use crate::values::{self, Name};
@@ -129,6 +129,11 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         let mut acting = self.acting.subscribe();
         // It fails when the runner is gone, and it is ours.
         drop(acting.wait_for(|count| *count == 0).await);
+    }
+
+    /// How an entity looks now.
+    pub fn seen(&self, key: &Key, policy: Option<&Policy>, now: UnixTime) -> Seen {
+        self.eyes.view(key, policy.map(|policy| policy.symptom.get()), now).seen
     }
 
     /// What would be decided if what is known were fresh; nothing for an incident that is over.
@@ -302,7 +307,8 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         }
     }
 
-    fn now(&self) -> UnixTime {
+    /// On the journal's clock.
+    pub fn now(&self) -> UnixTime {
         self.clock.now().wall
     }
 

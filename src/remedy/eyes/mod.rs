@@ -202,6 +202,3 @@ impl Eyes for StoreEyes {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
