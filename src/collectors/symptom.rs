@@ -48,6 +48,8 @@ pub struct Finding {
 pub struct Diagnosis {
     pub looked_at: Vec<&'static Symptom>,
     pub findings: Vec<Finding>,
+    /// How many entities there are that could have a symptom, where the collector counts them.
+    pub amounts: Vec<(&'static Symptom, u64)>,
 }
 
 impl Diagnosis {
@@ -72,6 +74,19 @@ impl Diagnosis {
                 part: None,
             });
         }
+    }
+
+    /// So many more entities were looked at for it. Whether much of a group is ill is judged by that.
+    pub fn among(&mut self, symptom: &'static Symptom, entities: u64) {
+        match self.amounts.iter_mut().find(|(of, _)| *of == symptom) {
+            Some((_, all)) => *all = all.saturating_add(entities),
+            None => self.amounts.push((symptom, entities)),
+        }
+    }
+
+    /// How many entities could have it; nothing where that is not known.
+    pub fn amount(&self, symptom: &'static Symptom) -> Option<u64> {
+        self.amounts.iter().find(|(of, _)| *of == symptom).map(|(_, all)| *all)
     }
 
     /// What was found since the last call is about this part: a chain of links shows it there.

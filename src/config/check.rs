@@ -5,8 +5,10 @@ use std::collections::{HashMap, HashSet};
 use super::Secrets;
 use super::links::links;
 use crate::collectors::{Checked, Link, Sections};
+use crate::journal::JournalSection;
 use crate::notify::Way;
-use crate::remedy::Remedies;
+use crate::remedy::settings::Mode;
+use crate::remedy::{OnlyNotices, Remedies};
 use crate::values::{Name, SecretSource};
 use crate::yaml::{Document, Mistake, Read};
 
@@ -65,6 +67,37 @@ pub(super) fn ways<T>(document: &Document, read: &Read<T>, ways: &[Way], secrets
                 way.name
             );
             mistakes.push(document.mistake(&below(&path, "name"), words));
+        }
+    }
+    mistakes
+}
+
+/// What the journal's own keys contradict, and policies that would act and cannot: nothing is done that is not recorded.
+pub(super) fn journal<T>(
+    document: &Document,
+    read: &Read<T>,
+    journal: &JournalSection,
+    remedies: &Remedies,
+) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    if !read.is_wrong("journal") {
+        let own = journal.contradictions().into_iter();
+        mistakes.extend(own.map(|(key, words)| document.mistake(&below("journal", key), words)));
+    }
+    let is_missing = journal.directory.is_none() && !read.is_wrong("journal");
+    for (number, policy) in remedies.policies.iter().enumerate() {
+        let path = read.path_of("remedies.policies", number);
+        if policy.mode != Mode::Act || read.is_wrong(&path) {
+            continue;
+        }
+        if is_missing {
+            let words = "it may act only with a journal: name `journal.directory`";
+            mistakes.push(document.mistake(&below(&path, "mode"), words));
+        }
+        for (number, rung) in policy.rungs.iter().enumerate() {
+            if let Some(words) = OnlyNotices::refusal(&rung.action) {
+                mistakes.push(document.mistake(&below(&path, &format!("rungs[{number}].action")), words));
+            }
         }
     }
     mistakes

@@ -20,6 +20,7 @@ pub use proposed::proposed;
 
 use crate::collectors::mounts;
 use crate::collectors::{Link, Sections};
+use crate::journal::JournalSection;
 use crate::notify::Way;
 use crate::remedy::Remedies;
 use crate::values;
@@ -31,6 +32,8 @@ use crate::yaml::{self, Document, Mistake, Mistakes};
 struct Raw {
     /// The targets that are watched: a list for every kind.
     collectors: Sections,
+    /// The record of what was asked, decided and done. Without a directory there is none, and nothing is repaired.
+    journal: JournalSection,
     /// Repairs. Without policies nothing is ever changed.
     remedies: Remedies,
     /// Ways to people. Without one, repairs are told in the log and on the status page.
@@ -43,6 +46,8 @@ pub struct Settings {
     /// Where they were read, to be read again.
     pub file: Option<PathBuf>,
     pub collectors: Sections,
+    /// Where it is recorded.
+    pub journal: JournalSection,
     /// What is repaired, and how carefully.
     pub remedies: Remedies,
     /// Who is told.
@@ -89,11 +94,13 @@ impl Settings {
         let mut read = document.read::<Raw>();
         let Raw {
             collectors,
+            journal,
             remedies,
             notify,
         } = read.value.take().unwrap_or_default();
         let mut across = check::mistakes(&document, &read, &collectors, secrets);
         across.extend(check::remedies(&document, &read, &remedies));
+        across.extend(check::journal(&document, &read, &journal, &remedies));
         across.extend(check::ways(&document, &read, &notify, secrets));
         read.mistakes.extend(across);
         if !read.mistakes.is_empty() {
@@ -103,6 +110,7 @@ impl Settings {
             file: None,
             links: links::links(&collectors.check()),
             collectors,
+            journal,
             remedies,
             notify,
             look_for_local_nodes: false,
@@ -119,6 +127,7 @@ impl Settings {
             file: None,
             links: links::links(&collectors.check()),
             collectors,
+            journal: JournalSection::default(),
             remedies: Remedies::default(),
             notify: Vec::new(),
             look_for_local_nodes: true,

@@ -20,10 +20,11 @@ pub fn message(delivery: &Delivery, language: Language, time: UnixTime) -> Messa
     let untold = firing.len() + resolved.len();
     let missing = delivery.missing.saturating_add(count(untold.saturating_sub(MOST_TOLD)));
     if missing > 0 {
-        text.push_str(&match language {
-            Language::English => format!("and {missing} more, which stand in Alertmanager"),
-            Language::Chinese => format!("另有 {missing} 条，详见 Alertmanager"),
-        });
+        // Writing to a String cannot fail.
+        let _infallible = match language {
+            Language::English => write!(text, "and {missing} more, which stand in Alertmanager"),
+            Language::Chinese => write!(text, "另有 {missing} 条，详见 Alertmanager"),
+        };
     }
     Message {
         title: title(&firing, &resolved, language),

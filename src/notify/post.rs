@@ -94,10 +94,12 @@ impl Post {
         Ok(())
     }
 
-    /// Tells everybody, each in his language. Never waits.
-    pub fn tell(&self, message: impl Fn(Language) -> Message) {
+    /// Tells everybody, each in his language, if there is something to tell. Never waits.
+    pub fn tell(&self, message: impl Fn(Language) -> Option<Message>) {
         for Open { way, outbox } in self.open().iter() {
-            hand_in(way, outbox, message(way.language));
+            if let Some(message) = message(way.language) {
+                hand_in(way, outbox, message);
+            }
         }
     }
 
@@ -190,8 +192,9 @@ mod tests {
                 Language::Chinese => message("节点", severity),
             }
         };
-        post.tell(titled(Severity::Info));
-        post.tell(titled(Severity::Critical));
+        post.tell(|language| Some(titled(Severity::Info)(language)));
+        post.tell(|language| Some(titled(Severity::Critical)(language)));
+        post.tell(|_| None);
         assert_eq!(post.tell_one("nobody", titled(Severity::Info)), None);
         post.close(Duration::from_secs(20)).await;
         arrived(&severe, 1).await;

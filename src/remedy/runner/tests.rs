@@ -88,7 +88,7 @@ impl Record for In {
 }
 
 impl Eyes for In {
-    async fn look(&self, _target: &Name) {}
+    async fn look(&self, _key: &Key, _symptom: Option<&'static Symptom>) {}
 
     fn view(&self, key: &Key, _symptom: Option<&'static Symptom>, now: UnixTime) -> View {
         let well = self.0.well.lock().unwrap().get(&key.entity).copied();
