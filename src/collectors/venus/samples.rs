@@ -24,7 +24,7 @@ static MISSED: Desc<4> = Desc::gauge(
 );
 static LEFT_OUT: Desc<1> = Desc::gauge(
     "venus_left_out",
-    "Senders or miners that are neither shown nor judged, because there are more than most_senders or most_miners; those with messages or errors are kept.",
+    "Senders or miners that are neither shown nor judged, because there are more than most_senders or most_miners. Kept are senders with messages or errors first; of miners those of the configuration, all of them, then those that are ill, then those that shall mine.",
     &["kind"],
 );
 
@@ -136,7 +136,7 @@ fn left_out(snapshot: &Snapshot, page: &mut Page) {
     if let Some((book, _)) = snapshot.book() {
         page.add(&LEFT_OUT, ["senders"], book.left_out);
     }
-    let of_services = snapshot.miners.seen().map(|(_, seen)| seen.left_out);
+    let of_services = snapshot.miners.seen().map(|_| snapshot.miners_left_out());
     let of_gateways = snapshot.gateways.seen().map(|(_, seen)| seen.left_out);
     let of_state = snapshot.states.iter().map(|claims| claims.left_out);
     page.add(

@@ -11,7 +11,7 @@ use super::amount::AttoFil;
 use super::auth::{AuthSeen, Standing};
 use super::gateway::GatewaySeen;
 use super::messager::{Book, MessagerSeen, Shared};
-use super::miner::{MinerSeen, Mining, Tallies};
+use super::miner::{self, MinerSeen, Mining, Tallies};
 use super::node::{Claims, ClaimsSeen, HeadSeen, MinerState, NetworkSeen, WalletSaid};
 use super::role::Role;
 use super::server::Said;
@@ -20,6 +20,8 @@ use crate::clock::Now;
 
 /// A miner that was open for mining is expected for so long where the configuration names none.
 const EXPECTED_FOR: Duration = Duration::from_secs(3600);
+/// Miners that were seen open for mining are remembered up to here; the whole network has some thousands that win.
+const MOST_OPEN: usize = 10_000;
 /// Users that were seen enabled are remembered up to here.
 const MOST_USERS: usize = 10_000;
 
@@ -39,6 +41,8 @@ pub struct Snapshot {
     nonces: BTreeMap<Address, NonceWatch>,
     /// When a miner was last seen to be mined for on purpose.
     open: BTreeMap<Address, Instant>,
+    /// Miners of the last round beyond the configured number: nothing is said of them.
+    left_out: Arc<BTreeSet<Address>>,
     enabled: Arc<BTreeSet<String>>,
 }
 
@@ -46,6 +50,7 @@ pub struct Snapshot {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Configured {
     pub(super) miners: Arc<[Address]>,
+    pub(super) most_miners: usize,
     pub(super) wallets: Arc<[Wallet]>,
 }
 
@@ -53,6 +58,7 @@ impl Configured {
     pub(super) fn of(target: &Target) -> Self {
         Self {
             miners: target.miners.clone().into(),
+            most_miners: target.most_miners(),
             wallets: target.wallets.clone().into(),
         }
     }
@@ -92,13 +98,21 @@ impl Snapshot {
         self.best_head().and_then(|seen| seen.head.base_fee.as_ref())
     }
 
-    /// The miners that shall mine.
+    /// The miners that shall mine, without those that were left out.
     pub fn expected(&self) -> Vec<&Address> {
-        if self.configured.miners.is_empty() {
-            self.open.keys().collect()
-        } else {
-            self.configured.miners.iter().collect()
-        }
+        let all = self.all_expected();
+        all.filter(|miner| !self.left_out.contains(*miner)).collect()
+    }
+
+    fn all_expected(&self) -> impl Iterator<Item = &Address> {
+        let named = self.configured.miners.iter();
+        let open = self.open.keys().filter(|_| self.configured.miners.is_empty());
+        named.chain(open)
+    }
+
+    /// How many miners there are beyond the configured number.
+    pub(super) fn miners_left_out(&self) -> usize {
+        self.left_out.len()
     }
 
     /// Whether some wallet signs for it; `None` where not every gateway could tell.
@@ -133,15 +147,30 @@ impl Snapshot {
         own.minimum.as_ref().map(super::amount::Fil::get)
     }
 
-    pub(super) fn hear_miners(&mut self, said: Vec<Said<MinerSeen>>, stale: Duration, now: Now) {
+    pub(super) fn hear_miners(&mut self, mut said: Vec<Said<MinerSeen>>, stale: Duration, now: Now) {
+        self.remember_open(&said, now);
+        let expected: Vec<Address> = self.all_expected().cloned().collect();
+        let configured = &self.configured;
+        let left_out = miner::cut(
+            &mut said,
+            &configured.miners,
+            expected.into_iter(),
+            configured.most_miners,
+        );
+        self.left_out = Arc::new(left_out);
         self.miners.absorb(said, stale, now);
-        for (_, seen) in self.miners.current() {
-            for (miner, mining) in &seen.miners {
-                if is_meant(mining) {
+    }
+
+    /// Of all miners, before any is left out: one that vanishes is missed whatever its number.
+    fn remember_open(&mut self, said: &[Said<MinerSeen>], now: Now) {
+        let services = said.iter().filter_map(|one| one.outcome.as_ref().ok());
+        for (miner, mining) in services.flat_map(|seen| &seen.miners) {
+            if is_meant(mining) {
+                if self.open.len() < MOST_OPEN || self.open.contains_key(miner) {
                     self.open.insert(miner.clone(), now.monotonic);
-                } else if mining.open == Some(false) {
-                    self.open.remove(miner);
                 }
+            } else if mining.open == Some(false) {
+                self.open.remove(miner);
             }
         }
         self.open

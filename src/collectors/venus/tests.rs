@@ -2,6 +2,7 @@
 
 mod incidents;
 mod input;
+mod many;
 
 use std::time::Duration;
 

@@ -65,16 +65,28 @@ impl Gateways {
                 provers.insert(miner.clone(), Connections::default());
             }
             let connected: BTreeSet<Address> = connected.into_iter().collect();
-            let asked = connected.iter().take(self.most_miners);
-            let asked: Vec<_> = asked.map(|miner| prover(asking.server, miner)).collect();
+            let (asked, left_out) = self.asked(&connected, miners);
+            let asked: Vec<_> = asked.iter().map(|miner| prover(asking.server, miner)).collect();
             let said: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
             for (miner, connections) in said {
                 provers.insert(miner.clone(), connections?);
             }
-            seen.left_out = connected.len().saturating_sub(self.most_miners);
+            seen.left_out = left_out;
             seen.provers = Some(provers);
         }
         Ok(seen)
+    }
+
+    /// Miners that are asked about, and how many are not. Those that should have a prover are never left out: they
+    /// would look as if they had none.
+    fn asked<'a>(&self, connected: &'a BTreeSet<Address>, expected: &[Address]) -> (Vec<&'a Address>, usize) {
+        let expected: BTreeSet<&Address> = expected.iter().collect();
+        let (mut asked, others): (Vec<&Address>, Vec<&Address>) =
+            connected.iter().partition(|miner| expected.contains(miner));
+        let room = self.most_miners.saturating_sub(asked.len());
+        let left_out = others.len().saturating_sub(room);
+        asked.extend(others.into_iter().take(room));
+        (asked, left_out)
     }
 }
 

@@ -18,8 +18,6 @@ const LONGEST_ERROR: usize = 300;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MinerSeen {
     pub miners: BTreeMap<Address, Mining>,
-    /// Miners beyond the configured number.
-    pub left_out: usize,
     /// Whether the service says which miners are open for mining; from 1.8.
     pub says_open: bool,
 }
@@ -126,26 +124,14 @@ impl<'de> Deserialize<'de> for Errors {
 }
 
 impl MinerSeen {
-    /// Puts both lists together, at most so many miners.
-    pub(super) fn of(
-        states: Vec<(Address, Mining)>,
-        listed: Option<Vec<(Address, Option<bool>)>>,
-        most: usize,
-    ) -> Self {
+    /// Puts both lists together.
+    pub(super) fn of(states: Vec<(Address, Mining)>, listed: Option<Vec<(Address, Option<bool>)>>) -> Self {
         let says_open = listed.iter().flatten().any(|(_, open)| open.is_some());
         let mut miners: BTreeMap<Address, Mining> = states.into_iter().collect();
         for (address, open) in listed.into_iter().flatten() {
             miners.entry(address).or_default().open = open;
         }
-        let left_out = miners.len().saturating_sub(most);
-        while miners.len() > most {
-            miners.pop_last();
-        }
-        Self {
-            miners,
-            left_out,
-            says_open,
-        }
+        Self { miners, says_open }
     }
 }
 
@@ -184,16 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn both_lists_come_together_and_are_cut() {
+    fn both_lists_come_together_without_the_tokens_in_them() {
         let listed =
             br#"[{"Addr":"f01000","Id":"x","Name":"li","OpenMining":true},{"Addr":"f01009","OpenMining":false}]"#;
         let listed = miners(Some(listed)).unwrap();
         let mined = states(Some(br#"[{"Addr":"f01000","IsMining":true}]"#)).unwrap();
-        let seen = MinerSeen::of(mined.clone(), Some(listed.clone()), 10);
+        let seen = MinerSeen::of(mined, Some(listed));
         assert_eq!((seen.miners.len(), seen.says_open), (2, true));
         assert_eq!(seen.miners[&address("f01009")].mining, None);
-        let cut = MinerSeen::of(mined, Some(listed), 1);
-        assert_eq!((cut.miners.len(), cut.left_out), (1, 1));
         let tokens = br#"[{"Addr":"f01000","Sealer":{"Token":"s3cret"}}]"#;
         assert!(!format!("{:?}", miners(Some(tokens)).unwrap()).contains("s3cret"));
     }

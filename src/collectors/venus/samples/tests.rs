@@ -19,6 +19,8 @@ use super::super::node::{
     Actor, Chain, Claims, Deadline, Head, HeadSeen, MinerState, NetworkSeen, Power, PublishPeers, Sectors, WalletSaid,
 };
 use super::super::server::{Missed, Said};
+use super::super::snapshot::Configured;
+use super::super::target::Target;
 use super::*;
 use crate::clock::{Now, UnixTime};
 use crate::exposition::golden;
@@ -240,7 +242,6 @@ fn people(snapshot: &mut Snapshot) {
             ),
         ]
         .into(),
-        left_out: 0,
         says_open: true,
     };
     snapshot.hear_miners(vec![said(VenusService::Miner, "miner", seen)], STALE, now());
@@ -296,6 +297,7 @@ fn people(snapshot: &mut Snapshot) {
 
 fn whole() -> Snapshot {
     let mut snapshot = Snapshot::default();
+    snapshot.configured = Configured::of(&Target::bare("venus-1".parse().unwrap()));
     heads(&mut snapshot);
     messages(&mut snapshot);
     chain(&mut snapshot);
