@@ -115,20 +115,14 @@ impl Snapshot {
         self.left_out.len()
     }
 
-    /// Whether some wallet signs for it; `None` where not every gateway could tell.
+    /// Whether some wallet signs for it; `None` where one of the gateways that might know could not tell.
     pub fn signer_available(&self, address: &Address) -> Option<bool> {
-        let mut told: Vec<Option<bool>> = self
-            .gateways
-            .current()
-            .map(|(_, seen)| seen.signs_for(address))
-            .collect();
-        if !self.gateways.is_whole() {
-            told.push(None);
-        }
-        if told.contains(&Some(true)) {
-            return Some(true);
-        }
-        told.iter().all(Option::is_some).then_some(false)
+        self.gateways.any(|seen| seen.signs_for(address))
+    }
+
+    /// Whether somebody who proves for it is connected to a gateway; `None` where that could not be told.
+    pub fn prover_connected(&self, miner: &Address) -> Option<bool> {
+        self.gateways.any(|seen| seen.proves_for(miner))
     }
 
     pub fn nonce_watch(&self, address: &Address) -> Option<NonceWatch> {
@@ -151,13 +145,12 @@ impl Snapshot {
         self.remember_open(&said, now);
         let expected: Vec<Address> = self.all_expected().cloned().collect();
         let configured = &self.configured;
-        let left_out = miner::cut(
+        self.left_out = miner::cut(
             &mut said,
             &configured.miners,
             expected.into_iter(),
             configured.most_miners,
         );
-        self.left_out = Arc::new(left_out);
         self.miners.absorb(said, stale, now);
     }
 

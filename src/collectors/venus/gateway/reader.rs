@@ -32,6 +32,14 @@ impl GatewaySeen {
         let mut accounts = self.wallets.as_ref()?.values();
         Some(accounts.any(|account| account.addresses.contains(address)))
     }
+
+    /// Whether somebody proves for it; `None` where that may not be asked or was left out.
+    pub fn proves_for(&self, miner: &Address) -> Option<bool> {
+        match self.provers.as_ref()?.get(miner) {
+            Some(connections) => Some(connections.count > 0),
+            None => (self.left_out == 0).then_some(false),
+        }
+    }
 }
 
 /// All gateways of a target. They are asked side by side.

@@ -2,7 +2,8 @@
 //!
 //! Section 3 of the contract. Version 1.0 lists tokens beside miners: there is no place for them here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -18,6 +19,8 @@ const LONGEST_ERROR: usize = 300;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MinerSeen {
     pub miners: BTreeMap<Address, Mining>,
+    /// Miners beyond the configured number, of all services of the round.
+    pub left_out: Arc<BTreeSet<Address>>,
     /// Whether the service says which miners are open for mining; from 1.8.
     pub says_open: bool,
 }
@@ -124,6 +127,13 @@ impl<'de> Deserialize<'de> for Errors {
 }
 
 impl MinerSeen {
+    /// Whether it is mined for; what is in no list is not. `None` for what was left out.
+    pub fn mines_for(&self, miner: &Address) -> Option<bool> {
+        let of = self.miners.get(miner);
+        let mines = of.is_some_and(|mining| mining.mining == Some(true));
+        (!self.left_out.contains(miner)).then_some(mines)
+    }
+
     /// Puts both lists together.
     pub(super) fn of(states: Vec<(Address, Mining)>, listed: Option<Vec<(Address, Option<bool>)>>) -> Self {
         let says_open = listed.iter().flatten().any(|(_, open)| open.is_some());
@@ -131,7 +141,11 @@ impl MinerSeen {
         for (address, open) in listed.into_iter().flatten() {
             miners.entry(address).or_default().open = open;
         }
-        Self { miners, says_open }
+        Self {
+            miners,
+            left_out: Arc::default(),
+            says_open,
+        }
     }
 }
 

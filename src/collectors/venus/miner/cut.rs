@@ -2,6 +2,7 @@
 //! of a target, so that of a miner that is kept everything is known.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{MinerSeen, Mining};
 use crate::collectors::venus::address::Address;
@@ -23,7 +24,7 @@ pub(in crate::collectors::venus) fn cut(
     named: &[Address],
     expected: impl Iterator<Item = Address>,
     most: usize,
-) -> BTreeSet<Address> {
+) -> Arc<BTreeSet<Address>> {
     let mut ranks: BTreeMap<Address, Rank> = BTreeMap::new();
     let whole = said.iter().all(|one| one.outcome.is_ok());
     let services: Vec<&MinerSeen> = said.iter().filter_map(|one| one.outcome.as_ref().ok()).collect();
@@ -46,8 +47,10 @@ pub(in crate::collectors::venus) fn cut(
     rest.sort_unstable();
     let kept = most.saturating_sub(named.len()).min(rest.len());
     let left_out: BTreeSet<Address> = rest.split_off(kept).into_iter().map(|(_, miner)| miner).collect();
+    let left_out = Arc::new(left_out);
     for seen in said.iter_mut().filter_map(|one| one.outcome.as_mut().ok()) {
         seen.miners.retain(|miner, _| !left_out.contains(miner));
+        seen.left_out = Arc::clone(&left_out);
     }
     left_out
 }
@@ -89,6 +92,7 @@ mod tests {
             outcome: Ok(MinerSeen {
                 miners: miners.collect(),
                 says_open: true,
+                ..MinerSeen::default()
             }),
             missed: Vec::new(),
         }
@@ -109,7 +113,7 @@ mod tests {
         ]);
         let left_out = cut(std::slice::from_mut(&mut service), &[], [miner(3)].into_iter(), 3);
         assert_eq!(kept(&service), [miner(3), miner(4), miner(5)]);
-        assert_eq!(left_out, BTreeSet::from([miner(1), miner(2)]));
+        assert_eq!(*left_out, BTreeSet::from([miner(1), miner(2)]));
     }
 
     #[test]
@@ -127,7 +131,7 @@ mod tests {
         let mut service = said((0..3).map(|number| (number, of(true, true, &[]))));
         let expected = (0..4).map(miner);
         let left_out = cut(std::slice::from_mut(&mut service), &[], expected, 2);
-        assert_eq!(left_out, BTreeSet::from([miner(1), miner(2)]));
+        assert_eq!(*left_out, BTreeSet::from([miner(1), miner(2)]));
     }
 
     #[test]

@@ -242,6 +242,7 @@ fn people(snapshot: &mut Snapshot) {
             ),
         ]
         .into(),
+        left_out: Arc::default(),
         says_open: true,
     };
     snapshot.hear_miners(vec![said(VenusService::Miner, "miner", seen)], STALE, now());
