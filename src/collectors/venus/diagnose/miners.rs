@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use super::Look;
 use crate::collectors::Diagnosis;
 use crate::collectors::venus::address::Address;
-use crate::collectors::venus::error_class::{ErrorClass, Stage};
 use crate::collectors::venus::gateway::samples::kinds;
-use crate::collectors::venus::miner::Mining;
+use crate::collectors::venus::miner::{Cause, Mining};
 use crate::collectors::venus::symptoms::{DOUBLE_MINING, GATEWAY_QUEUE, MINER_ERRORS, NOT_MINING, PROVER_MISSING};
 
 impl Look<'_> {
@@ -30,13 +29,24 @@ impl Look<'_> {
         }
     }
 
-    /// Whether its errors only say that nobody signs, while that is told of a sender.
-    fn is_unsigned(&self, mining: &Mining) -> bool {
-        let of_signing = |error: &String| ErrorClass::of(error).stage == Stage::Sign;
+    /// Which errors of a miner only follow from something that is told by itself.
+    fn explained(&self, miner: &Address) -> impl Fn(&str) -> bool {
+        let unproved = self.snapshot.prover_connected(miner) == Some(false);
+        let unsigned = self.unsigned();
+        let no_gateway = self.no_gateway;
+        move |error| match Cause::of(error) {
+            Cause::Signing => no_gateway || unsigned,
+            Cause::Proving => no_gateway || unproved,
+            Cause::Timeout => unproved,
+            Cause::Other => false,
+        }
+    }
+
+    /// Whether it is told of a sender that nobody signs for it.
+    fn unsigned(&self) -> bool {
         let senders = self.snapshot.current_book().map_or(&[][..], |(book, _)| &book.senders);
         let mut active = senders.iter().filter(|view| view.is_active() == Some(true));
-        mining.errors.iter().all(of_signing)
-            && active.any(|view| self.snapshot.signer_available(&view.address) == Some(false))
+        active.any(|view| self.snapshot.signer_available(&view.address) == Some(false))
     }
 
     pub(super) fn miners(&self, diagnosis: &mut Diagnosis) {
@@ -89,20 +99,28 @@ impl Look<'_> {
         });
     }
 
+    /// What is not explained by something else; errors that are say neither that it is ill nor that it is well.
     fn miner_errors(&self, miner: &Address, diagnosis: &mut Diagnosis) {
         let of_each = self.snapshot.miners.current();
         let seen: Vec<(&str, &Mining)> = of_each
             .filter_map(|(view, seen)| Some((&*view.label, seen.miners.get(miner)?)))
             .collect();
-        let failing = seen.iter().find(|(_, of)| !of.errors.is_empty());
-        let unproved = self.snapshot.prover_connected(miner) == Some(false);
-        let judged = !self.behind && !self.no_gateway && !unproved;
-        let judged = judged && !failing.is_some_and(|(_, of)| self.is_unsigned(of));
-        let ill = (judged && !seen.is_empty()).then_some(failing.is_some());
+        let explained = self.explained(miner);
+        let own = |of: &Mining| -> Vec<String> {
+            let errors = of.errors.iter().filter(|error| !explained(error));
+            errors.cloned().collect()
+        };
+        let failing = seen
+            .iter()
+            .map(|(label, of)| (*label, own(of)))
+            .find(|(_, errors)| !errors.is_empty());
+        let well = seen.iter().all(|(_, of)| of.errors.is_empty());
+        let told = failing.is_some() || well;
+        let ill = (told && !self.behind && !seen.is_empty()).then_some(failing.is_some());
         diagnosis.judge(&MINER_ERRORS, miner.as_str(), ill, || {
-            let words = failing.map(|(label, of)| {
-                let last = of.errors.last().map(String::as_str).unwrap_or_default();
-                format!("{label}: {} errors, the last: {last}", of.errors.len())
+            let words = failing.as_ref().map(|(label, errors)| {
+                let last = errors.last().map(String::as_str).unwrap_or_default();
+                format!("{label}: {} errors, the last: {last}", errors.len())
             });
             words.unwrap_or_default()
         });

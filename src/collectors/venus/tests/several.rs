@@ -86,3 +86,20 @@ async fn who_was_connected_to_a_gateway_that_is_down_is_not_missed() {
         assert_eq!(room.ill().await, [down("gateway/gateway")], "{incident}");
     }
 }
+
+#[tokio::test]
+async fn a_dead_gateway_explains_that_nobody_proves_and_no_other_error_of_a_miner() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.round().await;
+    room.farm.gateway.set(json!({"incident": "down"})).await.unwrap();
+    // Its rounds fail now, because nobody proves.
+    assert_eq!(room.ill().await, [down("gateway/gateway")]);
+    room.farm.one_miner(&json!({"at": 0, "trouble": "errors"})).unwrap();
+    let errors = ("venus_miner_errors", "f01000".to_owned());
+    assert_eq!(room.ill().await, [down("gateway/gateway"), errors]);
+    let evidence = &room.diagnosis().findings[1].evidence;
+    assert!(
+        evidence.starts_with("miner: 1 errors, the last: ") && evidence.ends_with("mining timeout!"),
+        "{evidence}"
+    );
+}
