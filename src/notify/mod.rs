@@ -7,7 +7,6 @@ mod dingtalk;
 mod message;
 mod outbox;
 mod pace;
-mod redact;
 mod split;
 #[cfg(test)]
 mod testing;
