@@ -59,6 +59,30 @@ async fn a_lotus_node_behind_the_same_url_is_read_and_named() {
 }
 
 #[tokio::test]
+async fn a_version_that_is_refused_once_is_asked_for_again() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    let refuses = |method: &str| json!({"errors": {method: "rate-limit,user:li, is limited, cap=1, used=1"}});
+    room.farm.messager.set(refuses("Message.Version")).await.unwrap();
+    assert_eq!(room.round().await, []);
+    let page = room.page();
+    let failed =
+        "venus_call_failed{component=\"messager\",process=\"messager\",method=\"Version\",reason=\"upstream\"} 1\n";
+    assert!(page.contains(failed), "{page}");
+    assert!(
+        !page.contains("venus_instance_info{component=\"messager\""),
+        "a refusal is no version\n{page}"
+    );
+    room.farm.messager.set(json!({"errors": {}})).await.unwrap();
+    assert_eq!(room.round().await, []);
+    let page = room.page();
+    assert!(
+        page.contains("venus_instance_info{component=\"messager\",process=\"messager\",version=\"1."),
+        "{page}"
+    );
+    assert!(!page.contains("method=\"Version\""), "{page}");
+}
+
+#[tokio::test]
 async fn a_user_that_is_disabled_is_named() {
     let mut room = Room::of("c", Perm::Admin).await;
     room.farm.set(&json!({"users": 2})).unwrap();
