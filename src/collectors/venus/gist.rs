@@ -78,7 +78,7 @@ pub(super) fn gateways(snapshot: &Snapshot) -> Result<String, String> {
     joined(&snapshot.gateways, |_, seen| {
         let number = |count: Option<usize>| count.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
         let provers = seen.provers.as_ref();
-        let connected = provers.map(|all| all.values().filter(|connections| connections.count > 0).count());
+        let connected = provers.map(|all| all.keys().filter(|miner| seen.proves_for(miner) == Some(true)).count());
         let accounts = number(seen.wallets.as_ref().map(std::collections::BTreeMap::len));
         format!("wallet accounts {accounts}, miners with a prover {}", number(connected))
     })

@@ -247,6 +247,10 @@ fn advice(fault: &Fault) -> Option<&'static str> {
              is a new one after every start.",
         ),
         (_, Reason::Forbidden) => Some("Issue a token with that permission; docs/venus.md says what each one is for."),
+        (Why::Upstream(words), _) if words.contains("rate-limit") => Some(
+            "auth limits how often the token's user may ask: raise that limit (`sophon-auth user rate-limit`), or lengthen \
+             `interval`.",
+        ),
         (_, Reason::NotFound | Reason::Malformed | Reason::Status) => Some(
             "Another service answers there. Usual ports: node 3453, messager 39812, miner 12308, gateway 45132, auth 8989.",
         ),

@@ -14,7 +14,7 @@ static INFO: Desc<4> = Desc::info(
 );
 static UP: Desc<2> = Desc::gauge(
     "venus_instance_up",
-    "1 if this process answered in the last round of its component; 0 also when it refused our token.",
+    "1 if this process told what it was asked for in the last round of its component; 0 also when it refused our token or answered something else.",
     &["component", "process"],
 );
 static MISSED: Desc<4> = Desc::gauge(

@@ -157,11 +157,14 @@ impl Asking<'_> {
         if ends_round(&refusal) {
             return Err(refusal.fault);
         }
-        if refusal.kind != Refused::NoSuchMethod {
-            self.missed.push(Missed {
-                method: call.method(),
-                fault: refusal.fault,
-            });
+        let missed = Missed {
+            method: call.method(),
+            fault: refusal.fault,
+        };
+        // One of a kind is enough, and a sample may stand on the page only once.
+        let alike = |other: &Missed| other.method == missed.method && other.fault.reason() == missed.fault.reason();
+        if refusal.kind != Refused::NoSuchMethod && !self.missed.iter().any(alike) {
+            self.missed.push(missed);
         }
         Ok(None)
     }

@@ -5,9 +5,11 @@ use crate::collectors::Diagnosis;
 use crate::collectors::venus::auth::Standing;
 use crate::collectors::venus::role::Role;
 use crate::collectors::venus::server::Missed;
-use crate::collectors::venus::symptoms::{INSTANCE_DOWN, TOKEN_REFUSED, TOKEN_TOO_WEAK, USER_DISABLED};
+use crate::collectors::venus::symptoms::{
+    INSTANCE_DOWN, INSTANCE_UNUSABLE, TOKEN_REFUSED, TOKEN_TOO_WEAK, USER_DISABLED,
+};
 use crate::collectors::venus::{AUTH, GATEWAY, MESSAGER, MINER, NODE};
-use crate::upstream::{Reason, VenusService};
+use crate::upstream::{Reason, VenusService, Why};
 
 /// Named at once; an administrator who disables more has a reason.
 const MOST_USERS: usize = 20;
@@ -39,19 +41,51 @@ impl Look<'_> {
     }
 }
 
+/// What it means that a process brought nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// No answer.
+    Silent,
+    /// An answer, but not what was asked for.
+    Useless,
+    /// A dead auth is told of auth itself, a token that may not ask as such; what a service that refuses everybody does is
+    /// not known, nor is it when the mistake is ours.
+    Unknown,
+}
+
+impl Trouble {
+    const fn of(why: &Why) -> Self {
+        match why.reason() {
+            // A balancer or the gateway's proxy says that nobody is behind it.
+            Reason::Status if matches!(why, Why::Status(502..=504, _)) => Self::Silent,
+            Reason::Unreachable | Reason::Timeout | Reason::Tls | Reason::ClientCertRefused => Self::Silent,
+            Reason::NotFound | Reason::Status | Reason::TooLarge | Reason::Malformed | Reason::Upstream => {
+                Self::Useless
+            }
+            Reason::AuthDown | Reason::Unauthorized | Reason::Forbidden | Reason::InProgress | Reason::Internal => {
+                Self::Unknown
+            }
+        }
+    }
+}
+
 fn role<T>(service: VenusService, role: &Role<T>, part: &'static str, diagnosis: &mut Diagnosis) {
     for view in role.views() {
         let entity = format!("{}/{}", service.label(), view.label);
         let fault = view.fault.as_ref();
         let reason = fault.map(crate::upstream::Fault::reason);
         let words = || fault.map(ToString::to_string).unwrap_or_default();
-        // A dead auth is told of auth itself; what a service that refuses everybody does is not known.
-        let down = match reason {
-            Some(Reason::AuthDown | Reason::Unauthorized) => None,
-            Some(_) => Some(true),
+        let trouble = fault.map(|fault| Trouble::of(&fault.why));
+        let is = |of: Trouble| match trouble {
+            Some(Trouble::Unknown) => None,
+            Some(trouble) => Some(trouble == of),
             None => view.up().map(|up| !up),
         };
-        diagnosis.judge(&INSTANCE_DOWN, &entity, down, words);
+        diagnosis.judge(&INSTANCE_DOWN, &entity, is(Trouble::Silent), words);
+        diagnosis.judge(&INSTANCE_UNUSABLE, &entity, is(Trouble::Useless), words);
+        if reason == Some(Reason::Forbidden) {
+            diagnosis.judge(&TOKEN_TOO_WEAK, &entity, Some(true), words);
+        }
         // auth answers some routes whatever the token.
         let missed = view
             .missed

@@ -54,7 +54,10 @@ pub(in crate::collectors::venus) fn kinds(seen: &GatewaySeen) -> [(&'static str,
     };
     let wallets = seen.wallets.as_ref();
     let wallets = wallets.map(|all| sum(&mut all.values().map(|account| account.connections)));
-    let miners = seen.provers.as_ref().map(|all| sum(&mut all.values().copied()));
+    let miners = seen
+        .provers
+        .as_ref()
+        .map(|all| sum(&mut all.values().flatten().copied()));
     let markets = seen.markets.as_ref().map(|all| sum(&mut all.values().copied()));
     [("wallet", wallets), ("miner", miners), ("market", markets)]
 }
@@ -67,7 +70,7 @@ pub(in crate::collectors::venus) fn samples(snapshot: &Snapshot, page: &mut Page
             page.add(&ADDRESSES, [instance, account], wallet.addresses.len());
         }
         for (miner, connections) in seen.provers.iter().flatten() {
-            page.add(&PROVERS, [instance, miner.as_str()], connections.count);
+            page.add(&PROVERS, [instance, miner.as_str()], connections.map(|all| all.count));
         }
         for (miner, connections) in seen.markets.iter().flatten() {
             page.add(&MARKETS, [instance, miner.as_str()], connections.count);

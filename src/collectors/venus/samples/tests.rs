@@ -258,8 +258,8 @@ fn people(snapshot: &mut Snapshot) {
         wallets: Some(BTreeMap::from([("li_sealer".to_owned(), account)])),
         provers: Some(
             [
-                (address("f01000"), connections(1)),
-                (address("f01008"), Connections::default()),
+                (address("f01000"), Some(connections(1))),
+                (address("f01008"), Some(Connections::default())),
             ]
             .into(),
         ),

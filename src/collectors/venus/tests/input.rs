@@ -5,6 +5,7 @@ use simfarm::venus::Perm;
 
 use super::{ERAS, Room, one};
 use crate::collectors::venus::Target;
+use crate::upstream::Reason;
 
 #[tokio::test]
 async fn what_a_token_may_not_see_is_said_and_not_zero() {
@@ -231,12 +232,40 @@ async fn a_service_that_talks_nonsense_costs_its_own_part_alone() {
         let lost = room.round().await;
         let parts: Vec<&str> = lost.iter().map(|(part, _)| *part).collect();
         assert_eq!(parts, ["gateway"], "{incident}: {lost:?}");
-        assert_eq!(
-            room.ill().await,
-            one("venus_instance_down", "gateway/gateway"),
-            "{incident}"
-        );
+        let symptom = match lost[0].1.reason() {
+            Reason::Unreachable => "venus_instance_down",
+            _ => "venus_instance_unusable",
+        };
+        assert_eq!(symptom == "venus_instance_down", incident == "refuse", "{lost:?}");
+        assert_eq!(room.ill().await, one(symptom, "gateway/gateway"), "{incident}");
     }
+}
+
+#[tokio::test]
+async fn a_process_that_limits_our_rate_is_not_down() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.round().await;
+    let words = "rate-limit,user:li, host:h, method:StatesForMining is limited, cap=1, used=1,will reset in 0.50(m)";
+    let limited = json!({"errors": {"Filecoin.StatesForMining": words}});
+    room.farm.miner.set(limited).await.unwrap();
+    assert_eq!(room.ill().await, one("venus_instance_unusable", "miner/miner"));
+    assert!(
+        room.evidence().contains("it reports an error: rate-limit,user:li"),
+        "{}",
+        room.evidence()
+    );
+}
+
+#[tokio::test]
+async fn a_prover_that_may_not_be_asked_about_is_not_missing() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    let limited = json!({"errors": {"Gateway.ListMinerConnection": "rate-limit,user:li is limited"}});
+    room.farm.gateway.set(limited).await.unwrap();
+    assert_eq!(room.ill().await, []);
+    let page = room.page();
+    assert!(!page.contains("venus_gateway_miner_connections{"), "{page}");
+    let failed = "venus_call_failed{component=\"gateway\",process=\"gateway\",method=\"ListMinerConnection\",reason=\"upstream\"} 1\n";
+    assert!(page.contains(failed), "{page}");
 }
 
 #[tokio::test]
