@@ -137,7 +137,7 @@ impl Collector for Venus {
             Reading::Messagers(said) => snapshot.messagers.absorb(said, self.stale(MESSAGER), now),
             Reading::Miners(said) => snapshot.hear_miners(said, self.stale(MINER), now),
             Reading::Wins(said) => snapshot.tallies.hear(said),
-            Reading::Gateways(said) => snapshot.gateways.absorb(said, self.stale(GATEWAY), now),
+            Reading::Gateways(said) => snapshot.hear_gateways(said, self.stale(GATEWAY), now),
             Reading::Auths(said) => snapshot.hear_auths(said, self.stale(AUTH), now),
             Reading::Wallets(claims) => snapshot.hear_wallets(claims),
             Reading::States(claims) => snapshot.states = Some(Arc::new(claims)),

@@ -24,7 +24,7 @@ static MISSED: Desc<4> = Desc::gauge(
 );
 static LEFT_OUT: Desc<1> = Desc::gauge(
     "venus_left_out",
-    "Senders or miners that are neither shown nor judged, because there are more than most_senders or most_miners. Kept are senders with messages or errors first; of miners those of the configuration, all of them, then those that are ill, then those that shall mine.",
+    "Senders or miners that are neither shown nor judged, because there are more than most_senders or most_miners. Kept are senders with messages or errors first; of miners those of the configuration, all of them, then those that are ill, then those that shall mine. Accounts (of most_senders) and markets (of most_miners) are left out of their families only.",
     &["kind"],
 );
 
@@ -139,6 +139,14 @@ fn left_out(snapshot: &Snapshot, page: &mut Page) {
     let of_services = snapshot.miners.seen().map(|_| snapshot.miners_left_out());
     let of_gateways = snapshot.gateways.seen().map(|(_, seen)| seen.left_out);
     let of_state = snapshot.states.iter().map(|claims| claims.left_out);
+    for (index, kind) in ["accounts", "markets"].into_iter().enumerate() {
+        let of_gateways = snapshot
+            .gateways
+            .seen()
+            .filter_map(|(view, _)| snapshot.shown_at(&view.label));
+        let of_kind = of_gateways.filter_map(|shown| shown.left_out().get(index).copied());
+        page.add(&LEFT_OUT, [kind], of_kind.max());
+    }
     page.add(
         &LEFT_OUT,
         ["miners"],

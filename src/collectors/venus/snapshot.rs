@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::address::Address;
 use super::amount::AttoFil;
 use super::auth::{AuthSeen, Standing};
-use super::gateway::GatewaySeen;
+use super::gateway::{AllShown, GatewaySeen, Shown};
 use super::messager::{Book, MessagerSeen, Shared};
 use super::miner::{self, MinerSeen, Mining, Tallies};
 use super::node::{Claims, ClaimsSeen, HeadSeen, MinerState, NetworkSeen, WalletSaid};
@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub miners: Role<MinerSeen>,
     pub gateways: Role<GatewaySeen>,
     pub auths: Role<AuthSeen>,
+    /// Who was seen at each gateway.
+    shown: AllShown,
     pub wallets: ClaimsSeen<WalletSaid>,
     pub states: ClaimsSeen<MinerState>,
     pub(super) tallies: Tallies,
@@ -51,6 +53,8 @@ pub struct Snapshot {
 pub(super) struct Configured {
     pub(super) miners: Arc<[Address]>,
     pub(super) most_miners: usize,
+    /// Accounts of wallets at a gateway; each has senders.
+    pub(super) most_accounts: usize,
     pub(super) wallets: Arc<[Wallet]>,
 }
 
@@ -59,6 +63,7 @@ impl Configured {
         Self {
             miners: target.miners.clone().into(),
             most_miners: target.most_miners(),
+            most_accounts: target.most_senders,
             wallets: target.wallets.clone().into(),
         }
     }
@@ -125,6 +130,11 @@ impl Snapshot {
         self.gateways.any(|seen| seen.proves_for(miner))
     }
 
+    /// Who is shown of a gateway.
+    pub(super) fn shown_at(&self, gateway: &str) -> Option<&Shown> {
+        self.shown.get(gateway)
+    }
+
     pub fn nonce_watch(&self, address: &Address) -> Option<NonceWatch> {
         self.nonces.get(address).copied()
     }
@@ -168,6 +178,15 @@ impl Snapshot {
         }
         self.open
             .retain(|_, at| now.monotonic.saturating_duration_since(*at) < EXPECTED_FOR);
+    }
+
+    pub(super) fn hear_gateways(&mut self, said: Vec<Said<GatewaySeen>>, stale: Duration, now: Now) {
+        self.gateways.absorb(said, stale, now);
+        let all = Arc::make_mut(&mut self.shown);
+        for (view, seen) in self.gateways.current() {
+            let shown = all.entry(Arc::clone(&view.label)).or_default();
+            shown.hear(seen, self.configured.most_accounts, self.configured.most_miners);
+        }
     }
 
     pub(super) fn hear_auths(&mut self, said: Vec<Said<AuthSeen>>, stale: Duration, now: Now) {

@@ -275,7 +275,7 @@ fn people(snapshot: &mut Snapshot) {
             Why::Forbidden("the token may not".to_owned()),
         ),
     });
-    snapshot.gateways.absorb(vec![gateway], STALE, now());
+    snapshot.hear_gateways(vec![gateway], STALE, now());
     let user = |name: &str, standing: Standing| User {
         name: name.to_owned(),
         standing,

@@ -128,6 +128,8 @@ async fn a_lost_wallet_and_a_lost_prover_are_named_by_whom_they_concern() {
         let mut expected = senders.map(|sender| ("venus_signer_missing", sender));
         expected.sort();
         assert_eq!(ill, expected, "{era}");
+        let gone = "venus_gateway_wallet_connections{process=\"gateway\",account=\"li\"} 0\n";
+        assert!(room.page().contains(gone), "{era}\n{}", room.page());
         let lost = json!({"incident": "lost_prover", "lost": ["f01000"]});
         room.farm.gateway.set(lost).await.unwrap();
         assert_eq!(room.ill().await, one("venus_prover_missing", "f01000"), "{era}");

@@ -72,6 +72,25 @@ async fn a_lost_prover_is_missed_among_five_hundred() {
 }
 
 #[tokio::test]
+async fn accounts_and_markets_beyond_the_number_are_counted_and_who_is_lost_is_shown_with_nothing() {
+    let few = |target: &mut Target| (target.most_senders, target.most_miners) = (3, 4);
+    let mut room = Room::with("c", Perm::Admin, &[], few).await;
+    room.farm.set(&json!({"users": 10, "miners": 10})).unwrap();
+    room.round().await;
+    let page = room.page();
+    assert_eq!(shown(&page, "venus_gateway_wallet_connections{"), 3, "{page}");
+    assert_eq!(shown(&page, "venus_gateway_market_connections{"), 4, "{page}");
+    assert!(page.contains("venus_left_out{kind=\"accounts\"} 7\n"), "{page}");
+    assert!(page.contains("venus_left_out{kind=\"markets\"} 6\n"), "{page}");
+    room.farm.set(&json!({"miners": 4})).unwrap();
+    room.farm.one_miner(&json!({"at": 2, "markets": 0})).unwrap();
+    room.round().await;
+    let page = room.page();
+    let lost = "venus_gateway_market_connections{process=\"gateway\",miner=\"f01002\"} 0\n";
+    assert!(page.contains(lost), "{page}");
+}
+
+#[tokio::test]
 async fn those_of_the_configuration_are_judged_however_many_they_are() {
     let named = |target: &mut Target| {
         target.miners = (0..20)
