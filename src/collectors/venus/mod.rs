@@ -152,7 +152,10 @@ impl Collector for Venus {
             NODE => snapshot.heads.lost(said(), stale, now),
             NETWORK => snapshot.networks.lost(said(), stale, now),
             MESSAGER => snapshot.messagers.lost(said(), stale, now),
-            MINER => snapshot.miners.lost(said(), stale, now),
+            MINER => {
+                snapshot.miners.lost(said(), stale, now);
+                snapshot.keep_open(now);
+            }
             GATEWAY => snapshot.gateways.lost(said(), stale, now),
             AUTH => snapshot.auths.lost(said(), stale, now),
             _ => {}

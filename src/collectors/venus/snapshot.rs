@@ -18,8 +18,9 @@ use super::server::Said;
 use super::target::{Target, Wallet};
 use crate::clock::Now;
 
-/// A miner that was open for mining is expected for so long where the configuration names none.
-const EXPECTED_FOR: Duration = Duration::from_secs(3600);
+/// Where the configuration names no miner, one that vanished from every list is missed for so long: whether it was taken
+/// away on purpose cannot be seen there. A day leaves nobody asleep, and ends by itself.
+const MISSED_FOR: Duration = Duration::from_secs(24 * 3600);
 /// Miners that were seen open for mining are remembered up to here; the whole network has some thousands that win.
 const MOST_OPEN: usize = 10_000;
 /// Users that were seen enabled are remembered up to here.
@@ -41,7 +42,7 @@ pub struct Snapshot {
     pub states: ClaimsSeen<MinerState>,
     pub(super) tallies: Tallies,
     nonces: BTreeMap<Address, NonceWatch>,
-    /// When a miner was last seen to be mined for on purpose.
+    /// Miners that were mined for on purpose, and when each was last in a list.
     open: BTreeMap<Address, Instant>,
     /// Miners of the last round beyond the configured number: nothing is said of them.
     left_out: Arc<BTreeSet<Address>>,
@@ -164,20 +165,34 @@ impl Snapshot {
         self.miners.absorb(said, stale, now);
     }
 
-    /// Of all miners, before any is left out: one that vanishes is missed whatever its number.
+    /// Of all miners, before any is left out: one that vanishes is missed whatever its number. One that stopped and is
+    /// still listed is missed until it mines again or is closed.
     fn remember_open(&mut self, said: &[Said<MinerSeen>], now: Now) {
-        let services = said.iter().filter_map(|one| one.outcome.as_ref().ok());
-        for (miner, mining) in services.flat_map(|seen| &seen.miners) {
-            if is_meant(mining) {
-                if self.open.len() < MOST_OPEN || self.open.contains_key(miner) {
-                    self.open.insert(miner.clone(), now.monotonic);
-                }
-            } else if mining.open == Some(false) {
-                self.open.remove(miner);
+        let services: Vec<&MinerSeen> = said.iter().filter_map(|one| one.outcome.as_ref().ok()).collect();
+        for (miner, mining) in services.iter().flat_map(|seen| &seen.miners) {
+            if let Some(at) = self.open.get_mut(miner) {
+                *at = now.monotonic;
+            } else if is_meant(mining) && self.open.len() < MOST_OPEN {
+                self.open.insert(miner.clone(), now.monotonic);
             }
         }
-        self.open
-            .retain(|_, at| now.monotonic.saturating_duration_since(*at) < EXPECTED_FOR);
+        self.open.retain(|miner, _| {
+            let of: Vec<&Mining> = services.iter().filter_map(|seen| seen.miners.get(miner)).collect();
+            of.iter().all(|mining| mining.open != Some(false)) || of.iter().any(|mining| is_meant(mining))
+        });
+        if services.len() == said.len() {
+            self.open
+                .retain(|_, at| now.monotonic.saturating_duration_since(*at) < MISSED_FOR);
+        } else {
+            self.keep_open(now);
+        }
+    }
+
+    /// While a service is away nobody can see whether a miner is in its list, so no time passes for it.
+    pub(super) fn keep_open(&mut self, now: Now) {
+        for at in self.open.values_mut() {
+            *at = now.monotonic;
+        }
     }
 
     pub(super) fn hear_gateways(&mut self, said: Vec<Said<GatewaySeen>>, stale: Duration, now: Now) {
@@ -236,5 +251,110 @@ impl WalletSaid {
     pub fn gap(&self) -> Option<u64> {
         let chain = self.actor.as_ref()?.nonce?;
         Some(self.next_nonce?.saturating_sub(chain))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::upstream::{Fault, Why};
+
+    const STALE: Duration = Duration::from_secs(90);
+
+    /// Rounds of miner services at chosen times.
+    struct Day {
+        snapshot: Snapshot,
+        start: Now,
+    }
+
+    impl Day {
+        fn new() -> Self {
+            let mut snapshot = Snapshot::default();
+            snapshot.configured = Configured::of(&Target::bare("v".parse().unwrap()));
+            let start = Clock::system().now();
+            Self { snapshot, start }
+        }
+
+        /// What each service says of the only miner; `None` is a service that does not answer.
+        fn hear(&mut self, hour: u64, services: &[Option<Option<Mining>>]) {
+            let now = Now {
+                wall: self.start.wall,
+                monotonic: self.start.monotonic + Duration::from_secs(3600 * hour),
+            };
+            let said = services.iter().enumerate().map(|(number, says)| Said {
+                label: number.to_string().into(),
+                about: None,
+                missed: Vec::new(),
+                outcome: match says {
+                    Some(of) => Ok(MinerSeen {
+                        miners: of.iter().map(|of| (miner(), of.clone())).collect(),
+                        ..MinerSeen::default()
+                    }),
+                    None => Err(Fault::new("h", "x", Why::AuthDown)),
+                },
+            });
+            self.snapshot.hear_miners(said.collect(), STALE, now);
+        }
+
+        fn is_expected(&self) -> bool {
+            !self.snapshot.expected().is_empty()
+        }
+    }
+
+    fn miner() -> Address {
+        "f01000".parse().unwrap()
+    }
+
+    fn says(mining: bool, open: Option<bool>) -> Option<Option<Mining>> {
+        Some(Some(Mining {
+            mining: Some(mining),
+            open,
+            errors: Vec::new(),
+        }))
+    }
+
+    const VANISHED: Option<Option<Mining>> = Some(None);
+
+    #[test]
+    fn a_miner_that_stopped_is_missed_until_it_is_closed() {
+        let mut day = Day::new();
+        day.hear(0, &[says(false, None)]);
+        assert!(!day.is_expected(), "it never mined");
+        day.hear(1, &[says(true, None)]);
+        for hour in 2..100 {
+            day.hear(hour, &[says(false, None)]);
+            assert!(day.is_expected(), "{hour}");
+        }
+        day.hear(100, &[says(false, Some(false))]);
+        assert!(!day.is_expected());
+    }
+
+    #[test]
+    fn a_miner_that_vanished_is_missed_for_a_day() {
+        let mut day = Day::new();
+        day.hear(0, &[says(true, Some(true))]);
+        day.hear(23, &[VANISHED]);
+        assert!(day.is_expected());
+        day.hear(24, &[VANISHED]);
+        assert!(!day.is_expected());
+    }
+
+    #[test]
+    fn no_time_passes_for_a_miner_whose_service_is_away() {
+        let mut day = Day::new();
+        day.hear(0, &[says(true, Some(true)), VANISHED]);
+        for hour in 1..50 {
+            day.hear(hour, &[None, VANISHED]);
+        }
+        day.hear(51, &[VANISHED, VANISHED]);
+        assert!(day.is_expected());
+    }
+
+    #[test]
+    fn a_miner_that_one_service_has_closed_and_another_open_is_expected() {
+        let mut day = Day::new();
+        day.hear(0, &[says(true, Some(true)), says(false, Some(false))]);
+        assert!(day.is_expected());
     }
 }

@@ -53,7 +53,7 @@ pub struct Target {
     /// Environment variable that holds it, instead of a file.
     #[schemars(example = &"VENUS_TOKEN", extend("x-off" = true))]
     pub token_env: Option<String>,
-    /// Miners that shall mine. None given, those that a miner service had open for mining within the last hour.
+    /// Miners that shall mine. None given, those that a miner service had open for mining, until they are closed or a day after they left every list.
     #[serde(default)]
     #[schemars(example = ["f01000", "f01008"])]
     pub miners: Vec<Address>,
