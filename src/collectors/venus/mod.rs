@@ -192,7 +192,7 @@ impl Collector for Venus {
         first.collect()
     }
 
-    fn gist(snapshot: &Snapshot, _target: &Target, part: &Part, now: Now) -> Result<String, String> {
+    fn gist(snapshot: &Snapshot, target: &Target, part: &Part, now: Now) -> Result<String, String> {
         match part.name {
             NODE => gist::heads(snapshot, now),
             NETWORK => gist::networks(snapshot),
@@ -200,9 +200,9 @@ impl Collector for Venus {
             MINER => gist::miners(snapshot),
             GATEWAY => gist::gateways(snapshot),
             AUTH => gist::auths(snapshot),
-            WINS => Ok(gist::wins(snapshot)),
-            WALLETS => Ok(gist::wallets(snapshot)),
-            _ => Ok(gist::states(snapshot)),
+            WINS => Ok(gist::wins(snapshot, target)),
+            WALLETS => Ok(gist::wallets(snapshot, target)),
+            _ => Ok(gist::states(snapshot, target)),
         }
     }
 

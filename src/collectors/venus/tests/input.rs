@@ -4,7 +4,8 @@ use serde_json::json;
 use simfarm::venus::Perm;
 
 use super::{ERAS, Room, one};
-use crate::collectors::venus::Target;
+use crate::collectors::Collector as _;
+use crate::collectors::venus::{Target, Venus};
 use crate::upstream::Reason;
 
 #[tokio::test]
@@ -81,6 +82,49 @@ async fn a_version_that_is_refused_once_is_asked_for_again() {
         "{page}"
     );
     assert!(!page.contains("method=\"Version\""), "{page}");
+}
+
+/// What a part brought, for people.
+fn gist(room: &Room, part: &str) -> String {
+    let part = room
+        .collector
+        .parts()
+        .into_iter()
+        .find(|known| known.name == part)
+        .unwrap();
+    Venus::gist(&room.snapshot, &room.collector.target, &part, room.now()).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_not_asked_for_is_not_said_to_be_none() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    // As when all parts are asked at once, and nobody has named the miners yet.
+    for part in room
+        .collector
+        .parts()
+        .into_iter()
+        .filter(|part| ["state", "wins"].contains(&part.name))
+    {
+        let reading = room.collector.read(&part).await;
+        let now = room.now();
+        // No node has told its head, so there may be none to be asked.
+        if let Ok(reading) = reading {
+            room.collector.absorb(&mut room.snapshot, reading, now);
+        }
+    }
+    for part in ["state", "wins"] {
+        let words = gist(&room, part);
+        assert!(
+            words.contains("not known until the miner service says it"),
+            "{part}: {words}"
+        );
+    }
+    assert!(gist(&room, "wallets").contains("not known until the messager says it"));
+    room.round().await;
+    assert_eq!(
+        (gist(&room, "state"), gist(&room, "wallets")),
+        ("1 miner".to_owned(), "2 wallets".to_owned())
+    );
 }
 
 #[tokio::test]
