@@ -6,6 +6,7 @@
 pub mod address;
 pub mod amount;
 pub mod auth;
+mod checksum;
 mod diagnose;
 mod discover;
 mod era;
