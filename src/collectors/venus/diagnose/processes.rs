@@ -1,8 +1,11 @@
 //! Processes that do not answer, refuse our token, or hide something from it; and users of auth.
 
+use std::collections::BTreeSet;
+
 use super::Look;
 use crate::collectors::Diagnosis;
 use crate::collectors::venus::auth::Standing;
+use crate::collectors::venus::gateway::GatewaySeen;
 use crate::collectors::venus::role::Role;
 use crate::collectors::venus::server::Missed;
 use crate::collectors::venus::symptoms::{
@@ -17,11 +20,13 @@ const MOST_USERS: usize = 20;
 impl Look<'_> {
     pub(super) fn processes(&self, diagnosis: &mut Diagnosis) {
         let snapshot = self.snapshot;
-        role(VenusService::Node, &snapshot.heads, NODE, diagnosis);
-        role(VenusService::Messager, &snapshot.messagers, MESSAGER, diagnosis);
-        role(VenusService::Miner, &snapshot.miners, MINER, diagnosis);
-        role(VenusService::Gateway, &snapshot.gateways, GATEWAY, diagnosis);
-        role(VenusService::Auth, &snapshot.auths, AUTH, diagnosis);
+        let none = BTreeSet::new();
+        let away = silent(&snapshot.gateways);
+        role(VenusService::Node, &snapshot.heads, NODE, &away, diagnosis);
+        role(VenusService::Messager, &snapshot.messagers, MESSAGER, &away, diagnosis);
+        role(VenusService::Miner, &snapshot.miners, MINER, &away, diagnosis);
+        role(VenusService::Gateway, &snapshot.gateways, GATEWAY, &none, diagnosis);
+        role(VenusService::Auth, &snapshot.auths, AUTH, &away, diagnosis);
     }
 
     pub(super) fn users(&self, diagnosis: &mut Diagnosis) {
@@ -69,13 +74,32 @@ impl Trouble {
     }
 }
 
-fn role<T>(service: VenusService, role: &Role<T>, part: &'static str, diagnosis: &mut Diagnosis) {
+/// Endpoints of gateways that do not answer: of what is asked through them nothing is known.
+fn silent(gateways: &Role<GatewaySeen>) -> BTreeSet<&str> {
+    let faults = gateways.views().iter().filter_map(|view| view.fault.as_ref());
+    let silent = faults.filter(|fault| Trouble::of(&fault.why) == Trouble::Silent);
+    silent.map(|fault| fault.who.as_str()).collect()
+}
+
+fn role<T>(
+    service: VenusService,
+    role: &Role<T>,
+    part: &'static str,
+    away: &BTreeSet<&str>,
+    diagnosis: &mut Diagnosis,
+) {
     for view in role.views() {
         let entity = format!("{}/{}", service.label(), view.label);
         let fault = view.fault.as_ref();
         let reason = fault.map(crate::upstream::Fault::reason);
         let words = || fault.map(ToString::to_string).unwrap_or_default();
-        let trouble = fault.map(|fault| Trouble::of(&fault.why));
+        let trouble = fault.map(|fault| {
+            if away.contains(fault.who.as_str()) {
+                Trouble::Unknown
+            } else {
+                Trouble::of(&fault.why)
+            }
+        });
         let is = |of: Trouble| match trouble {
             Some(Trouble::Unknown) => None,
             Some(trouble) => Some(trouble == of),

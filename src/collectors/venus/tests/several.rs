@@ -103,3 +103,67 @@ async fn a_dead_gateway_explains_that_nobody_proves_and_no_other_error_of_a_mine
         "{evidence}"
     );
 }
+
+/// Everything but the gateway itself is asked through the gateway.
+fn through_the_gateway(target: &mut Target) {
+    let gateway = target.gateways[0].url.clone();
+    let services = [
+        &mut target.nodes,
+        &mut target.messagers,
+        &mut target.miner_services,
+        &mut target.auth_services,
+    ];
+    for instance in services.into_iter().flatten() {
+        instance.url = gateway.clone();
+        instance.through_gateway = true;
+    }
+}
+
+#[tokio::test]
+async fn every_service_can_be_asked_through_the_gateway() {
+    let mut room = Room::with("c", Perm::Admin, &[], through_the_gateway).await;
+    assert_eq!(room.round().await, []);
+    assert_eq!(room.ill().await, []);
+    let page = room.page();
+    for component in ["auth", "node", "messager", "miner", "gateway"] {
+        let up = format!("venus_instance_up{{component=\"{component}\",process=\"{component}\"}} 1\n");
+        assert!(page.contains(&up), "{up}{page}");
+    }
+    assert!(
+        page.contains("venus_messager_nonce_gap{") && page.contains("venus_miner_mining{"),
+        "{page}"
+    );
+    for service in [&room.farm.node, &room.farm.messager, &room.farm.miner, &room.farm.auth] {
+        assert!(
+            service.calls().methods.is_empty(),
+            "{} was asked itself",
+            service.name()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_service_behind_the_gateway_that_is_down_is_named_and_not_the_gateway() {
+    let mut room = Room::with("c", Perm::Admin, &[], through_the_gateway).await;
+    room.round().await;
+    room.farm.messager.set(json!({"incident": "down"})).await.unwrap();
+    assert_eq!(room.ill().await, [down("messager/messager")]);
+}
+
+#[tokio::test]
+async fn behind_a_gateway_that_is_down_only_the_gateway_is_named() {
+    let mut room = Room::with("c", Perm::Admin, &[], through_the_gateway).await;
+    room.round().await;
+    room.farm.gateway.set(json!({"incident": "down"})).await.unwrap();
+    assert_eq!(room.ill().await, [down("gateway/gateway")]);
+}
+
+#[tokio::test]
+async fn of_three_miner_services_of_which_one_is_down_two_that_mine_are_found() {
+    let mut room = Room::with("c", Perm::Admin, &["miner-2", "miner-3"], expects).await;
+    room.more[1].set(json!({"only": []})).await.unwrap();
+    room.round().await;
+    room.more[1].set(json!({"incident": "down"})).await.unwrap();
+    let twice = ("venus_miner_mined_twice", "f01000".to_owned());
+    assert_eq!(room.ill().await, [down("miner/miner-3"), twice]);
+}
