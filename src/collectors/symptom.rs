@@ -69,8 +69,8 @@ impl Diagnosis {
             self.findings.push(Finding {
                 symptom,
                 entity: entity.to_owned(),
-                // It may quote an upstream.
-                evidence: values::clean(&evidence()).into_owned(),
+                // It may quote an upstream, and that a token.
+                evidence: values::clean(&values::redacted(&evidence(), &[])).into_owned(),
                 part: None,
             });
         }
@@ -102,6 +102,14 @@ mod tests {
     use super::*;
 
     static STUCK: Symptom = Symptom::bare("stuck");
+
+    #[test]
+    fn a_token_that_an_upstream_quotes_is_no_evidence() {
+        let mut diagnosis = Diagnosis::default();
+        let words = "dial ws://h/?token=eyJhbGciOiJIUzI1NiJ9.eyJuYW1lIjoibGki.Zm9v";
+        diagnosis.judge(&STUCK, "a", Some(true), || words.to_owned());
+        assert_eq!(diagnosis.findings[0].evidence, "dial ws://h/?token=<secret>");
+    }
 
     #[test]
     fn what_cannot_be_told_is_neither_ill_nor_well() {

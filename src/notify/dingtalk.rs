@@ -15,12 +15,11 @@ use url::Url;
 
 use super::message::{Batch, Language, Severity, cut};
 use super::pace::Pace;
-use super::redact::redacted;
 use super::split::{json_len, split};
 use super::{Again, Failure, Notifier, Piece};
 use crate::clock::{Clock, UnixTime};
 use crate::upstream::{Fault, Http, Upstream, Why};
-use crate::values::{Endpoint, Name, Scheme, Secret, SecretSource, Size};
+use crate::values::{Endpoint, Name, Scheme, Secret, SecretSource, Size, redacted};
 
 /// It takes 20 a minute, and is mute for ten when there are more; somebody else may use the robot, too.
 const PACE: Pace = Pace {

@@ -9,7 +9,6 @@ mod message;
 mod outbox;
 mod pace;
 mod post;
-mod redact;
 mod settings;
 mod split;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::role::{Role, View};
 use super::snapshot::Snapshot;
+use super::target::Target;
 use crate::clock::Now;
 
 /// What each process of a role said, joined; an error when one of them does not answer.
@@ -78,7 +79,7 @@ pub(super) fn gateways(snapshot: &Snapshot) -> Result<String, String> {
     joined(&snapshot.gateways, |_, seen| {
         let number = |count: Option<usize>| count.map_or_else(|| "unknown".to_owned(), |count| count.to_string());
         let provers = seen.provers.as_ref();
-        let connected = provers.map(|all| all.values().filter(|connections| connections.count > 0).count());
+        let connected = provers.map(|all| all.keys().filter(|miner| seen.proves_for(miner) == Some(true)).count());
         let accounts = number(seen.wallets.as_ref().map(std::collections::BTreeMap::len));
         format!("wallet accounts {accounts}, miners with a prover {}", number(connected))
     })
@@ -91,14 +92,38 @@ pub(super) fn auths(snapshot: &Snapshot) -> Result<String, String> {
     })
 }
 
-pub(super) fn wallets(snapshot: &Snapshot) -> String {
-    let known = snapshot.wallets.as_ref().map_or(0, |claims| claims.rows.len());
-    counted(u64::try_from(known).unwrap_or(u64::MAX), "wallet")
+/// Who is asked about is told by the messager: before it has, nobody is, which is no number of wallets.
+pub(super) fn wallets(snapshot: &Snapshot, target: &Target) -> String {
+    let senders = snapshot.book().map(|(book, _)| book.senders.len());
+    let none = match senders {
+        _ if target.messagers.is_empty() => "none asked for: there is neither a messager nor `wallets`",
+        None => "none asked for: which there are is not known until the messager says it",
+        Some(0) => "none: the messager has no senders, and `wallets` names none",
+        Some(_) => "none asked for until the next round, which knows the senders",
+    };
+    match snapshot.wallets.as_ref().map_or(0, |claims| claims.rows.len()) {
+        0 => none.to_owned(),
+        known => counted(u64::try_from(known).unwrap_or(u64::MAX), "wallet"),
+    }
 }
 
-pub(super) fn wins(snapshot: &Snapshot) -> String {
+/// Likewise of the miners that a part is about, where it was asked for none.
+fn no_miners(snapshot: &Snapshot, target: &Target) -> &'static str {
+    if target.miner_services.is_empty() {
+        "none asked for: there is neither a miner service nor `miners`"
+    } else if snapshot.miners.seen().next().is_none() {
+        "none asked for: which miners there are is not known until the miner service says it"
+    } else if snapshot.expected().is_empty() {
+        "none asked for: the miner service mines for none, and `miners` names none"
+    } else {
+        "none asked for until the next round, which knows the miners"
+    }
+}
+
+pub(super) fn wins(snapshot: &Snapshot, target: &Target) -> String {
     match snapshot.tallies.miners() {
-        0 => "no miner service keeps wins or blocks".to_owned(),
+        0 if snapshot.expected().is_empty() => no_miners(snapshot, target).to_owned(),
+        0 => "nothing counted yet, or no miner service keeps wins or blocks".to_owned(),
         known => format!(
             "counted for {}",
             counted(u64::try_from(known).unwrap_or(u64::MAX), "miner")
@@ -106,9 +131,11 @@ pub(super) fn wins(snapshot: &Snapshot) -> String {
     }
 }
 
-pub(super) fn states(snapshot: &Snapshot) -> String {
-    let known = snapshot.states.as_ref().map_or(0, |claims| claims.rows.len());
-    counted(u64::try_from(known).unwrap_or(u64::MAX), "miner")
+pub(super) fn states(snapshot: &Snapshot, target: &Target) -> String {
+    match snapshot.states.as_ref().map_or(0, |claims| claims.rows.len()) {
+        0 => no_miners(snapshot, target).to_owned(),
+        known => counted(u64::try_from(known).unwrap_or(u64::MAX), "miner"),
+    }
 }
 
 fn counted(number: u64, thing: &str) -> String {

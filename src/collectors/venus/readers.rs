@@ -70,8 +70,8 @@ impl Readers {
                 target.most_senders,
                 target.most_messages,
             ),
-            miners: MinerServices::new(making.servers(VenusService::Miner)?, target.most_miners),
-            gateways: Gateways::new(making.servers(VenusService::Gateway)?, target.most_miners),
+            miners: MinerServices::new(making.servers(VenusService::Miner)?, target.most_miners()),
+            gateways: Gateways::new(making.servers(VenusService::Gateway)?, target.most_miners()),
             auths: Auths::new(auths, making.tokens),
             known,
             target: target.clone(),
@@ -105,7 +105,7 @@ impl Readers {
                 claims.map(Reading::Wallets)
             }
             STATE => {
-                let claims = self.nodes.miners(&self.miners(), self.target.most_miners).await;
+                let claims = self.nodes.miners(&self.miners(), self.target.most_miners()).await;
                 claims.map(Reading::States)
             }
             other => {

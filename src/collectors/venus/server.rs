@@ -52,14 +52,15 @@ impl Server {
     pub(super) async fn ask<T>(&self, ask: impl AsyncFnOnce(&mut Asking<'_>) -> Result<T, Fault>) -> Said<T> {
         let (outcome, about, missed) = match self.about().await {
             Err(fault) => (Err(fault), None, Vec::new()),
-            Ok(about) => {
+            Ok((about, refused)) => {
+                let is_known = refused.is_none();
                 let mut asking = Asking {
                     server: self,
                     about,
-                    missed: Vec::new(),
+                    missed: refused.into_iter().collect(),
                 };
                 let outcome = ask(&mut asking).await;
-                (outcome, Some(asking.about), asking.missed)
+                (outcome, Some(asking.about).filter(|_| is_known), asking.missed)
             }
         };
         *self.about.lock().unwrap_or_else(PoisonError::into_inner) = about.clone().filter(|_| outcome.is_ok());
@@ -71,10 +72,12 @@ impl Server {
         }
     }
 
-    async fn about(&self) -> Result<About, Fault> {
+    /// What it says of itself. Only that it has no such method means that it is an old one; where it refuses for another
+    /// reason, that is told, the round goes on as with an old one, and it is asked again in the next.
+    async fn about(&self) -> Result<(About, Option<Missed>), Fault> {
         let known = self.about.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(about) = known {
-            return Ok(about);
+            return Ok((about, None));
         }
         let service = self.client.service();
         let call = VenusCall::version(service);
@@ -82,10 +85,18 @@ impl Server {
         let read = |answer: Option<&[u8]>| About::read(service, answer);
         let asked = self.client.call(call, &nothing, read);
         match asked.await {
-            Ok(about) => Ok(about),
-            // It answers, but has no such method, or not for this token.
-            Err(refusal) if refusal.kind != Refused::Failed => Ok(About::without_version()),
-            Err(refusal) => Err(refusal.fault),
+            Ok(about) => Ok((about, None)),
+            Err(refusal) => match refusal.kind {
+                Refused::NoSuchMethod => Ok((About::without_version(), None)),
+                Refused::Failed => Err(refusal.fault),
+                Refused::Forbidden | Refused::Arity(_) | Refused::Said(_) => {
+                    let missed = Missed {
+                        method: call.method(),
+                        fault: refusal.fault,
+                    };
+                    Ok((About::without_version(), Some(missed)))
+                }
+            },
         }
     }
 }
@@ -146,11 +157,14 @@ impl Asking<'_> {
         if ends_round(&refusal) {
             return Err(refusal.fault);
         }
-        if refusal.kind != Refused::NoSuchMethod {
-            self.missed.push(Missed {
-                method: call.method(),
-                fault: refusal.fault,
-            });
+        let missed = Missed {
+            method: call.method(),
+            fault: refusal.fault,
+        };
+        // One of a kind is enough, and a sample may stand on the page only once.
+        let alike = |other: &Missed| other.method == missed.method && other.fault.reason() == missed.fault.reason();
+        if refusal.kind != Refused::NoSuchMethod && !self.missed.iter().any(alike) {
+            self.missed.push(missed);
         }
         Ok(None)
     }

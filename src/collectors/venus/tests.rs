@@ -2,6 +2,8 @@
 
 mod incidents;
 mod input;
+mod many;
+mod several;
 
 use std::time::Duration;
 

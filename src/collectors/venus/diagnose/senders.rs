@@ -44,7 +44,8 @@ impl Sender<'_> {
     fn judge(&self, diagnosis: &mut Diagnosis) {
         let address = self.view.address.as_str();
         let forbidden = self.view.listed.as_ref().map(|sender| sender.state);
-        let not_taken = forbidden.map(|state| matches!(state, SenderState::Forbidden | SenderState::Removing));
+        let known = forbidden.filter(|state| *state != SenderState::Unknown);
+        let not_taken = known.map(|state| matches!(state, SenderState::Forbidden | SenderState::Removing));
         diagnosis.judge(&SENDER_FORBIDDEN, address, not_taken, || {
             format!("it is {}", forbidden.map_or("", SenderState::words))
         });

@@ -59,7 +59,11 @@ pub struct SenderView {
 impl SenderView {
     /// Whether the messager selects messages of it.
     pub fn is_active(&self) -> Option<bool> {
-        self.listed.as_ref().map(|sender| sender.state == SenderState::Active)
+        match self.listed.as_ref()?.state {
+            SenderState::Active => Some(true),
+            SenderState::Removing | SenderState::Removed | SenderState::Forbidden => Some(false),
+            SenderState::Unknown => None,
+        }
     }
 
     /// Filled messages at which nothing more is selected.
@@ -158,6 +162,18 @@ mod tests {
         let shown: Vec<&str> = book.senders.iter().map(|view| view.address.as_str()).collect();
         assert_eq!(shown, ["f01000", "f01042", "f01099", "f05555"]);
         assert_eq!((book.left_out, book.senders[3].listed.is_none()), (97, true));
+    }
+
+    #[test]
+    fn a_sender_in_a_state_that_is_not_known_is_neither_active_nor_not() {
+        let active = |state| {
+            let mut book = Book::default();
+            book.put_together(vec![sender(1000, state)], BTreeMap::new(), 10);
+            book.senders[0].is_active()
+        };
+        assert_eq!(active(SenderState::Active), Some(true));
+        assert_eq!(active(SenderState::Forbidden), Some(false));
+        assert_eq!(active(SenderState::Unknown), None);
     }
 
     #[test]

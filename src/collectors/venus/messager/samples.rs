@@ -52,7 +52,7 @@ pub(in crate::collectors::venus) static LIMIT: Desc<1> = Desc::gauge(
 );
 pub(in crate::collectors::venus) static ACTIVE: Desc<1> = Desc::gauge(
     "venus_messager_address_active",
-    "1 if messages of a sender are selected; 0 when it is forbidden or being removed (ListAddress).",
+    "1 if messages of a sender are selected; 0 when it is forbidden or being removed, absent in a state that is not known (ListAddress).",
     &["address"],
 );
 pub(in crate::collectors::venus) static CUT: Desc<1> = Desc::gauge(

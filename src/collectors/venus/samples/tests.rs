@@ -19,6 +19,8 @@ use super::super::node::{
     Actor, Chain, Claims, Deadline, Head, HeadSeen, MinerState, NetworkSeen, Power, PublishPeers, Sectors, WalletSaid,
 };
 use super::super::server::{Missed, Said};
+use super::super::snapshot::Configured;
+use super::super::target::Target;
 use super::*;
 use crate::clock::{Now, UnixTime};
 use crate::exposition::golden;
@@ -240,7 +242,7 @@ fn people(snapshot: &mut Snapshot) {
             ),
         ]
         .into(),
-        left_out: 0,
+        left_out: Arc::default(),
         says_open: true,
     };
     snapshot.hear_miners(vec![said(VenusService::Miner, "miner", seen)], STALE, now());
@@ -256,8 +258,8 @@ fn people(snapshot: &mut Snapshot) {
         wallets: Some(BTreeMap::from([("li_sealer".to_owned(), account)])),
         provers: Some(
             [
-                (address("f01000"), connections(1)),
-                (address("f01008"), Connections::default()),
+                (address("f01000"), Some(connections(1))),
+                (address("f01008"), Some(Connections::default())),
             ]
             .into(),
         ),
@@ -273,7 +275,7 @@ fn people(snapshot: &mut Snapshot) {
             Why::Forbidden("the token may not".to_owned()),
         ),
     });
-    snapshot.gateways.absorb(vec![gateway], STALE, now());
+    snapshot.hear_gateways(vec![gateway], STALE, now());
     let user = |name: &str, standing: Standing| User {
         name: name.to_owned(),
         standing,
@@ -296,6 +298,7 @@ fn people(snapshot: &mut Snapshot) {
 
 fn whole() -> Snapshot {
     let mut snapshot = Snapshot::default();
+    snapshot.configured = Configured::of(&Target::bare("venus-1".parse().unwrap()));
     heads(&mut snapshot);
     messages(&mut snapshot);
     chain(&mut snapshot);

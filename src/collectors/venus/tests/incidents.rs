@@ -128,6 +128,8 @@ async fn a_lost_wallet_and_a_lost_prover_are_named_by_whom_they_concern() {
         let mut expected = senders.map(|sender| ("venus_signer_missing", sender));
         expected.sort();
         assert_eq!(ill, expected, "{era}");
+        let gone = "venus_gateway_wallet_connections{process=\"gateway\",account=\"li\"} 0\n";
+        assert!(room.page().contains(gone), "{era}\n{}", room.page());
         let lost = json!({"incident": "lost_prover", "lost": ["f01000"]});
         room.farm.gateway.set(lost).await.unwrap();
         assert_eq!(room.ill().await, one("venus_prover_missing", "f01000"), "{era}");
@@ -186,33 +188,40 @@ async fn a_second_miner_service_that_mines_for_one_miner_is_found() {
 }
 
 #[tokio::test]
-async fn a_dead_auth_and_a_wrong_token_are_two_faults() {
-    let mut room = Room::of("c", Perm::Admin).await;
-    room.round().await;
-    room.farm.auth.set(json!({"incident": "down"})).await.unwrap();
-    let lost = room.round().await;
-    let reasons: Vec<_> = lost
-        .iter()
-        .map(|(part, fault)| (*part, fault.reason().label()))
-        .collect();
-    assert!(reasons.contains(&("auth", "unreachable")), "{reasons:?}");
-    assert!(reasons.contains(&("messager", "auth_down")), "{reasons:?}");
-    assert_eq!(room.ill().await, one("venus_instance_down", "auth/auth"));
-    room.farm.auth.set(json!({"incident": "healthy"})).await.unwrap();
-    assert_eq!(room.ill().await, []);
-    room.farm.regenerate(Perm::Admin).unwrap();
-    let lost = room.round().await;
-    assert!(
-        lost.iter()
-            .any(|(part, fault)| *part == "messager" && fault.reason() == Reason::Unauthorized),
-        "{lost:?}"
-    );
-    let ill = room.ill().await;
-    assert!(ill.iter().all(|(name, _)| *name == "venus_token_refused"), "{ill:?}");
-    assert!(
-        ill.contains(&("venus_token_refused", "messager/messager".to_owned())),
-        "{ill:?}"
-    );
-    std::fs::write(room.directory.path().join("token"), room.farm.token(Perm::Admin)).unwrap();
-    assert_eq!(room.ill().await, []);
+async fn a_dead_auth_and_a_wrong_token_are_two_faults_in_every_era() {
+    for era in ERAS {
+        let mut room = Room::of(era, Perm::Admin).await;
+        room.round().await;
+        room.farm.auth.set(json!({"incident": "down"})).await.unwrap();
+        let lost = room.round().await;
+        let reasons: Vec<_> = lost
+            .iter()
+            .map(|(part, fault)| (*part, fault.reason().label()))
+            .collect();
+        assert!(reasons.contains(&("auth", "unreachable")), "{era}: {reasons:?}");
+        assert!(reasons.contains(&("messager", "auth_down")), "{era}: {reasons:?}");
+        assert_eq!(room.ill().await, one("venus_instance_down", "auth/auth"), "{era}");
+        room.farm.auth.set(json!({"incident": "healthy"})).await.unwrap();
+        assert_eq!(room.ill().await, [], "{era}");
+        room.farm.regenerate(Perm::Admin).unwrap();
+        let lost = room.round().await;
+        assert!(
+            lost.iter()
+                .any(|(part, fault)| *part == "messager" && fault.reason() == Reason::Unauthorized),
+            "{era}: {lost:?}"
+        );
+        let ill = room.ill().await;
+        assert!(
+            ill.iter().all(|(name, _)| *name == "venus_token_refused"),
+            "{era}: {ill:?}"
+        );
+        for process in ["node/node", "messager/messager", "gateway/gateway"] {
+            assert!(
+                ill.contains(&("venus_token_refused", process.to_owned())),
+                "{era}: {ill:?}"
+            );
+        }
+        std::fs::write(room.directory.path().join("token"), room.farm.token(Perm::Admin)).unwrap();
+        assert_eq!(room.ill().await, [], "{era}");
+    }
 }

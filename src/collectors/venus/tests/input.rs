@@ -4,7 +4,9 @@ use serde_json::json;
 use simfarm::venus::Perm;
 
 use super::{ERAS, Room, one};
-use crate::collectors::venus::Target;
+use crate::collectors::Collector as _;
+use crate::collectors::venus::{Target, Venus};
+use crate::upstream::Reason;
 
 #[tokio::test]
 async fn what_a_token_may_not_see_is_said_and_not_zero() {
@@ -55,6 +57,73 @@ async fn a_lotus_node_behind_the_same_url_is_read_and_named() {
     assert!(
         page.contains("era=\"lotus\"} 1\n") && page.contains("venus_chain_head_epoch{process=\"node\"} "),
         "{page}"
+    );
+}
+
+#[tokio::test]
+async fn a_version_that_is_refused_once_is_asked_for_again() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    let refuses = |method: &str| json!({"errors": {method: "rate-limit,user:li, is limited, cap=1, used=1"}});
+    room.farm.messager.set(refuses("Message.Version")).await.unwrap();
+    assert_eq!(room.round().await, []);
+    let page = room.page();
+    let failed =
+        "venus_call_failed{component=\"messager\",process=\"messager\",method=\"Version\",reason=\"upstream\"} 1\n";
+    assert!(page.contains(failed), "{page}");
+    assert!(
+        !page.contains("venus_instance_info{component=\"messager\""),
+        "a refusal is no version\n{page}"
+    );
+    room.farm.messager.set(json!({"errors": {}})).await.unwrap();
+    assert_eq!(room.round().await, []);
+    let page = room.page();
+    assert!(
+        page.contains("venus_instance_info{component=\"messager\",process=\"messager\",version=\"1."),
+        "{page}"
+    );
+    assert!(!page.contains("method=\"Version\""), "{page}");
+}
+
+/// What a part brought, for people.
+fn gist(room: &Room, part: &str) -> String {
+    let part = room
+        .collector
+        .parts()
+        .into_iter()
+        .find(|known| known.name == part)
+        .unwrap();
+    Venus::gist(&room.snapshot, &room.collector.target, &part, room.now()).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_not_asked_for_is_not_said_to_be_none() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    // As when all parts are asked at once, and nobody has named the miners yet.
+    for part in room
+        .collector
+        .parts()
+        .into_iter()
+        .filter(|part| ["state", "wins"].contains(&part.name))
+    {
+        let reading = room.collector.read(&part).await;
+        let now = room.now();
+        // No node has told its head, so there may be none to be asked.
+        if let Ok(reading) = reading {
+            room.collector.absorb(&mut room.snapshot, reading, now);
+        }
+    }
+    for part in ["state", "wins"] {
+        let words = gist(&room, part);
+        assert!(
+            words.contains("not known until the miner service says it"),
+            "{part}: {words}"
+        );
+    }
+    assert!(gist(&room, "wallets").contains("not known until the messager says it"));
+    room.round().await;
+    assert_eq!(
+        (gist(&room, "state"), gist(&room, "wallets")),
+        ("1 miner".to_owned(), "2 wallets".to_owned())
     );
 }
 
@@ -207,12 +276,40 @@ async fn a_service_that_talks_nonsense_costs_its_own_part_alone() {
         let lost = room.round().await;
         let parts: Vec<&str> = lost.iter().map(|(part, _)| *part).collect();
         assert_eq!(parts, ["gateway"], "{incident}: {lost:?}");
-        assert_eq!(
-            room.ill().await,
-            one("venus_instance_down", "gateway/gateway"),
-            "{incident}"
-        );
+        let symptom = match lost[0].1.reason() {
+            Reason::Unreachable => "venus_instance_down",
+            _ => "venus_instance_unusable",
+        };
+        assert_eq!(symptom == "venus_instance_down", incident == "refuse", "{lost:?}");
+        assert_eq!(room.ill().await, one(symptom, "gateway/gateway"), "{incident}");
     }
+}
+
+#[tokio::test]
+async fn a_process_that_limits_our_rate_is_not_down() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.round().await;
+    let words = "rate-limit,user:li, host:h, method:StatesForMining is limited, cap=1, used=1,will reset in 0.50(m)";
+    let limited = json!({"errors": {"Filecoin.StatesForMining": words}});
+    room.farm.miner.set(limited).await.unwrap();
+    assert_eq!(room.ill().await, one("venus_instance_unusable", "miner/miner"));
+    assert!(
+        room.evidence().contains("it reports an error: rate-limit,user:li"),
+        "{}",
+        room.evidence()
+    );
+}
+
+#[tokio::test]
+async fn a_prover_that_may_not_be_asked_about_is_not_missing() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    let limited = json!({"errors": {"Gateway.ListMinerConnection": "rate-limit,user:li is limited"}});
+    room.farm.gateway.set(limited).await.unwrap();
+    assert_eq!(room.ill().await, []);
+    let page = room.page();
+    assert!(!page.contains("venus_gateway_miner_connections{"), "{page}");
+    let failed = "venus_call_failed{component=\"gateway\",process=\"gateway\",method=\"ListMinerConnection\",reason=\"upstream\"} 1\n";
+    assert!(page.contains(failed), "{page}");
 }
 
 #[tokio::test]
