@@ -147,12 +147,18 @@ impl Asking<'_> {
             return Err(refusal.fault);
         }
         if refusal.kind != Refused::NoSuchMethod {
-            self.missed.push(Missed {
-                method: call.method(),
-                fault: refusal.fault,
-            });
+            self.miss(call, refusal.fault);
         }
         Ok(None)
+    }
+
+    /// The first of each kind: the same question may be asked of many.
+    fn miss(&mut self, call: VenusCall, fault: Fault) {
+        let method = call.method();
+        let alike = |known: &Missed| known.method == method && known.fault.reason() == fault.reason();
+        if !self.missed.iter().any(alike) {
+            self.missed.push(Missed { method, fault });
+        }
     }
 }
 

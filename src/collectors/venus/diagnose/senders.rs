@@ -44,7 +44,7 @@ impl Sender<'_> {
     fn judge(&self, diagnosis: &mut Diagnosis) {
         let address = self.view.address.as_str();
         let forbidden = self.view.listed.as_ref().map(|sender| sender.state);
-        let not_taken = forbidden.map(|state| matches!(state, SenderState::Forbidden | SenderState::Removing));
+        let not_taken = self.view.is_active().map(|active| !active);
         diagnosis.judge(&SENDER_FORBIDDEN, address, not_taken, || {
             format!("it is {}", forbidden.map_or("", SenderState::words))
         });
@@ -74,7 +74,7 @@ impl Sender<'_> {
         let address = self.view.address.as_str();
         let posts = &self.view.queue.window_posts;
         let limit = self.look.thresholds.window_post_after;
-        let seen = self.book.sees(Waiting::Filled) && self.book.sees(Waiting::Unfilled);
+        let seen = self.view.sees.filled.is_some() && self.view.sees.unfilled.is_some();
         let late = self.late(posts, limit);
         let ill = late.is_some() || seen;
         diagnosis.judge(&WINDOW_POST_PENDING, address, ill.then_some(late.is_some()), || {
@@ -90,7 +90,7 @@ impl Sender<'_> {
         let (missing, gap_full) = (self.nonce_missing(), self.gap_full());
         let limits = self.look.thresholds;
         let pile = &self.view.queue.filled;
-        let sees = self.book.sees(Waiting::Filled) && !self.look.behind;
+        let sees = self.view.sees.filled.is_some() && !self.look.behind;
         let told = |late: &(&Message, Std)| missing.is_none() && proof != Some(late.0.id.as_str());
         let stuck = self.late(pile, limits.filled_stuck_after).filter(told);
         let old = self.late(pile, limits.filled_old_after).filter(told);
@@ -126,7 +126,7 @@ impl Sender<'_> {
         let limits = self.look.thresholds;
         let queue = &self.view.queue;
         let pile = &queue.unfilled;
-        let sees = self.book.sees(Waiting::Unfilled) && !self.look.behind;
+        let sees = self.view.sees.unfilled.is_some() && !self.look.behind;
         let told = |late: &(&Message, Std)| proof != Some(late.0.id.as_str());
         let stuck = self.late(pile, limits.unfilled_stuck_after).filter(told);
         diagnosis.judge(&UNFILLED_STUCK, address, sees.then_some(stuck.is_some()), || {

@@ -23,8 +23,8 @@ pub struct Book {
     pub senders: Vec<SenderView>,
     /// Senders beyond the configured number, all of them with less to say.
     pub left_out: usize,
-    /// States whose messages the token and the version let us see.
-    pub sees: BTreeMap<Waiting, Sight>,
+    /// What the token and the version let us see of active senders.
+    pub sees: Sights,
     /// Whether errors could be asked for.
     pub sees_errors: bool,
     /// Rows that could not be read.
@@ -47,6 +47,44 @@ impl Sight {
     }
 }
 
+/// How the lists of both states were read; `None` for one that was not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sights {
+    pub unfilled: Option<Sight>,
+    pub filled: Option<Sight>,
+}
+
+impl Sights {
+    pub const fn of(self, state: Waiting) -> Option<Sight> {
+        match state {
+            Waiting::Unfilled => self.unfilled,
+            Waiting::Filled => self.filled,
+        }
+    }
+}
+
+/// Which lists were read: not every one holds every sender.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    /// Messages of all active senders.
+    pub(super) active: Option<Sight>,
+    /// The same of senders that are not active, asked for one by one.
+    pub(super) single: BTreeMap<Address, Sight>,
+    /// Whether those hold unfilled messages as well.
+    pub(super) hold_unfilled: bool,
+    /// Unfilled messages of everybody.
+    pub(super) unfilled: Option<Sight>,
+}
+
+impl Lists {
+    fn of(&self, sight: Option<Sight>) -> Sights {
+        Sights {
+            unfilled: if self.hold_unfilled { sight } else { self.unfilled },
+            filled: sight,
+        }
+    }
+}
+
 /// A sender with its queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SenderView {
@@ -54,12 +92,15 @@ pub struct SenderView {
     /// `None` where the messager does not list it (any more), or not to this token.
     pub listed: Option<Sender>,
     pub queue: Queue,
+    /// What of the queue was read.
+    pub sees: Sights,
 }
 
 impl SenderView {
-    /// Whether the messager selects messages of it.
+    /// Whether the messager selects messages of it; `None` in a state that is not known.
     pub fn is_active(&self) -> Option<bool> {
-        self.listed.as_ref().map(|sender| sender.state == SenderState::Active)
+        let state = self.listed.as_ref()?.state;
+        (state != SenderState::Unknown).then_some(state == SenderState::Active)
     }
 
     /// Filled messages at which nothing more is selected.
@@ -75,24 +116,32 @@ impl SenderView {
 }
 
 impl Book {
-    pub fn sees(&self, state: Waiting) -> bool {
-        self.sees.contains_key(&state)
-    }
-
     /// Filled messages of a sender that pay less than the base fee.
     pub fn underpriced(&self, view: &SenderView) -> Option<u64> {
         let count = view.queue.underpriced.count;
-        (self.base_fee_known && self.sees(Waiting::Filled)).then_some(count)
+        (self.base_fee_known && view.sees.filled.is_some()).then_some(count)
     }
 
     /// Puts the list of senders and the queues together; beyond `most`, those with the least to say are left out.
-    pub(super) fn put_together(&mut self, listed: Vec<Sender>, mut queues: BTreeMap<Address, Queue>, most: usize) {
+    pub(super) fn put_together(
+        &mut self,
+        listed: Vec<Sender>,
+        mut queues: BTreeMap<Address, Queue>,
+        lists: &Lists,
+        most: usize,
+    ) {
+        self.sees = lists.of(lists.active);
         let mut all: BTreeMap<Address, SenderView> = BTreeMap::new();
         for sender in listed.into_iter().filter(|sender| sender.state != SenderState::Removed) {
+            let sight = match sender.state {
+                SenderState::Active => lists.active,
+                _ => lists.single.get(&sender.address).copied(),
+            };
             let view = SenderView {
                 address: sender.address.clone(),
                 queue: queues.remove(&sender.address).unwrap_or_default(),
                 listed: Some(sender),
+                sees: lists.of(sight),
             };
             all.insert(view.address.clone(), view);
         }
@@ -100,6 +149,7 @@ impl Book {
             let view = SenderView {
                 address: address.clone(),
                 listed: None,
+                sees: lists.of(lists.active.filter(|_| queue.is_active)),
                 queue,
             };
             all.insert(address, view);
@@ -154,7 +204,7 @@ mod tests {
         let listed: Vec<Sender> = (1000..1100).map(|id| sender(id, SenderState::Active)).collect();
         let queues = [("f01099", 3), ("f01042", 1), ("f05555", 2)];
         let queues = queues.map(|(address, count)| (address.parse().unwrap(), queue(count)));
-        book.put_together(listed, queues.into(), 4);
+        book.put_together(listed, queues.into(), &Lists::default(), 4);
         let shown: Vec<&str> = book.senders.iter().map(|view| view.address.as_str()).collect();
         assert_eq!(shown, ["f01000", "f01042", "f01099", "f05555"]);
         assert_eq!((book.left_out, book.senders[3].listed.is_none()), (97, true));
@@ -176,7 +226,7 @@ mod tests {
             own,
             sender(1002, SenderState::Removed),
         ];
-        book.put_together(listed, BTreeMap::new(), 10);
+        book.put_together(listed, BTreeMap::new(), &Lists::default(), 10);
         let limits: Vec<_> = book
             .senders
             .iter()
@@ -184,5 +234,34 @@ mod tests {
             .collect();
         assert_eq!(limits, [Some(20), Some(5)]);
         assert_eq!(book.senders[0].selection_limit(None), None);
+    }
+
+    #[test]
+    fn of_whom_nothing_was_asked_nothing_is_known() {
+        let states = [
+            SenderState::Active,
+            SenderState::Forbidden,
+            SenderState::Removing,
+            SenderState::Unknown,
+        ];
+        let listed: Vec<Sender> = (1000..).zip(states).map(|(id, state)| sender(id, state)).collect();
+        let mut lists = Lists {
+            active: Some(Sight::Whole),
+            hold_unfilled: true,
+            ..Lists::default()
+        };
+        lists.single.insert(listed[1].address.clone(), Sight::Cut);
+        let stranger = |is_active: bool| Queue { is_active, ..queue(1) };
+        let queues = [("f02000", stranger(true)), ("f02001", stranger(false))];
+        let queues = queues.map(|(address, queue)| (address.parse().unwrap(), queue));
+        let mut book = Book::default();
+        book.put_together(listed, queues.into(), &lists, 10);
+        let filled: Vec<_> = book.senders.iter().map(|view| view.sees.filled).collect();
+        let (whole, cut) = (Some(Sight::Whole), Some(Sight::Cut));
+        assert_eq!(filled, [whole, cut, None, None, whole, None]);
+        assert_eq!(book.senders[3].is_active(), None);
+        // Up to 1.10 unfilled messages are in another list, of everybody.
+        (lists.hold_unfilled, lists.unfilled) = (false, whole);
+        assert_eq!(lists.of(None).unfilled, whole);
     }
 }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::answers::{self, Waiting};
-use super::book::{Book, MessagerSeen, Sight};
+use super::answers::{self, Sender, SenderState, Waiting};
+use super::book::{Book, Lists, MessagerSeen, Sight};
 use super::tally::Tally;
 use crate::collectors::venus::known::Known;
 use crate::collectors::venus::server::{Asking, Said, Server};
@@ -22,7 +22,9 @@ const WAITING_AFTER: u64 = 60_000_000_000;
 const PAGE: usize = 500;
 /// A farm has tens of senders, a chain service for many farms hundreds.
 const MOST_LISTED: usize = 10_000;
-/// Every sender.
+/// Senders that are not active and are asked for one by one: a farm has a few.
+const MOST_SINGLE: usize = 20;
+/// Every sender; of lists of what waits, every active one.
 const ANYBODY: &str = "<empty>";
 
 /// All messagers of a target; they share a database.
@@ -96,24 +98,20 @@ impl Messagers {
         let base_fee = self.known.base_fee();
         book.base_fee_known = base_fee.is_some();
         let mut tally = Tally::new(base_fee, self.most_messages);
-        let params = json!([ANYBODY, WAITING_AFTER]);
-        let blocked = asking.list(VenusCall::LIST_BLOCKED, params, |element| tally.take(element));
-        if let Some(cut) = blocked.await? {
-            book.sees.insert(Waiting::Filled, Sight::of(cut));
-            if asking.about.since(11) {
-                book.sees.insert(Waiting::Unfilled, Sight::of(cut));
-            }
-        }
-        if !asking.about.since(11)
-            && let Some(cut) = self.unfilled(messager, asking, &mut tally).await?
-        {
-            book.sees.insert(Waiting::Unfilled, Sight::of(cut));
+        let mut lists = Lists {
+            hold_unfilled: asking.about.since(11),
+            ..Lists::default()
+        };
+        blocked(&senders, asking, &mut tally, &mut lists).await?;
+        if !lists.hold_unfilled {
+            let unfilled = self.unfilled(messager, asking, &mut tally).await?;
+            lists.unfilled = unfilled.map(Sight::of);
         }
         let failed = asking.list(VenusCall::LIST_FAILED, json!([]), |element| tally.take(element));
         book.sees_errors = failed.await?.is_some();
         let (queues, malformed) = tally.finish();
         book.malformed += malformed;
-        book.put_together(senders, queues, self.most_senders);
+        book.put_together(senders, queues, &lists, self.most_senders);
         Ok(book)
     }
 
@@ -139,6 +137,34 @@ impl Messagers {
         }
         Ok(Some(true))
     }
+}
+
+/// What waits of active senders in one list, and of the others, whom that list leaves out, one by one.
+async fn blocked(
+    senders: &[Sender],
+    asking: &mut Asking<'_>,
+    tally: &mut Tally,
+    lists: &mut Lists,
+) -> Result<(), Fault> {
+    tally.of_active(true);
+    lists.active = waiting(ANYBODY, asking, tally).await?;
+    tally.of_active(false);
+    let inactive = senders
+        .iter()
+        .filter(|sender| !matches!(sender.state, SenderState::Active | SenderState::Removed));
+    for sender in inactive.take(MOST_SINGLE) {
+        let Some(sight) = waiting(sender.address.as_str(), asking, tally).await? else {
+            break;
+        };
+        lists.single.insert(sender.address.clone(), sight);
+    }
+    Ok(())
+}
+
+async fn waiting(of: &str, asking: &mut Asking<'_>, tally: &mut Tally) -> Result<Option<Sight>, Fault> {
+    let params = json!([of, WAITING_AFTER]);
+    let listing = asking.list(VenusCall::LIST_BLOCKED, params, |element| tally.take(element));
+    Ok(listing.await?.map(Sight::of))
 }
 
 impl Messager {

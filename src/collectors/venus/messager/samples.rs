@@ -7,7 +7,7 @@ use crate::exposition::{Desc, Page};
 
 pub(in crate::collectors::venus) static MESSAGES: Desc<2> = Desc::gauge(
     "venus_messager_messages",
-    "Messages of a sender that have waited for more than a minute: unfilled without a nonce, filled for a block. At least so many where venus_messager_list_truncated is 1 (ListBlockedMessage, ListFailedMessage; ListMessageByFromState up to 1.10).",
+    "Messages of a sender that have waited for more than a minute: unfilled without a nonce, filled for a block. At least so many where venus_messager_list_truncated is 1. Absent for a sender that is not active and was not asked for by itself (ListBlockedMessage, ListFailedMessage; ListMessageByFromState up to 1.10).",
     &["address", "state"],
 );
 pub(in crate::collectors::venus) static OLDEST: Desc<2> = Desc::gauge(
@@ -52,7 +52,7 @@ pub(in crate::collectors::venus) static LIMIT: Desc<1> = Desc::gauge(
 );
 pub(in crate::collectors::venus) static ACTIVE: Desc<1> = Desc::gauge(
     "venus_messager_address_active",
-    "1 if messages of a sender are selected; 0 when it is forbidden or being removed (ListAddress).",
+    "1 if messages of a sender are selected; 0 when it is forbidden or being removed; absent in a state that is not known (ListAddress).",
     &["address"],
 );
 pub(in crate::collectors::venus) static CUT: Desc<1> = Desc::gauge(
@@ -90,8 +90,9 @@ pub(in crate::collectors::venus) fn samples(snapshot: &Snapshot, page: &mut Page
     }
     let Some((book, _)) = snapshot.book() else { return };
     page.add(&MALFORMED, [], book.malformed);
-    for (state, sight) in &book.sees {
-        page.add(&CUT, [state.label()], *sight == Sight::Cut);
+    for state in Waiting::ALL {
+        let sight = book.sees.of(state);
+        page.add(&CUT, [state.label()], sight.map(|sight| sight == Sight::Cut));
     }
     for view in &book.senders {
         sender(book, view, said, page);
@@ -106,7 +107,7 @@ pub(in crate::collectors::venus) fn samples(snapshot: &Snapshot, page: &mut Page
 fn sender(book: &Book, view: &SenderView, shared: Option<&Shared>, page: &mut Page) {
     let address = view.address.as_str();
     let queue = &view.queue;
-    for state in Waiting::ALL.into_iter().filter(|state| book.sees(*state)) {
+    for state in Waiting::ALL.into_iter().filter(|state| view.sees.of(*state).is_some()) {
         let pile = queue.pile(state);
         page.add(&MESSAGES, [address, state.label()], pile.count);
         let created = pile.oldest.as_ref().and_then(|message| message.created);
@@ -118,12 +119,9 @@ fn sender(book: &Book, view: &SenderView, shared: Option<&Shared>, page: &mut Pa
     for (class, count) in &queue.errors {
         page.add(&ERRORS, [address, class.stage.label(), class.exit_code.label()], *count);
     }
-    if book.sees(Waiting::Filled) {
-        let underpriced = book.underpriced(view);
-        page.add(&UNDERPRICED, [address], underpriced);
-        if book.sees(Waiting::Unfilled) {
-            page.add(&WINDOW_POSTS, [address], queue.window_posts.count);
-        }
+    page.add(&UNDERPRICED, [address], book.underpriced(view));
+    if view.sees.filled.is_some() && view.sees.unfilled.is_some() {
+        page.add(&WINDOW_POSTS, [address], queue.window_posts.count);
     }
     if let Some(listed) = &view.listed {
         page.add(&NONCE, [address], listed.nonce);

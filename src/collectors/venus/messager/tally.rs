@@ -24,6 +24,8 @@ pub struct Queue {
     pub underpriced: Pile,
     /// The filled one with the lowest nonce: those behind it wait for it.
     pub lowest: Option<Message>,
+    /// Whether the list of active senders holds any of it.
+    pub is_active: bool,
 }
 
 /// Messages of a kind.
@@ -100,6 +102,7 @@ pub(super) struct Tally {
     hasher: RandomState,
     most: usize,
     malformed: u64,
+    of_active: bool,
 }
 
 impl Tally {
@@ -112,15 +115,22 @@ impl Tally {
             hasher: RandomState::new(),
             most,
             malformed: 0,
+            of_active: false,
         }
+    }
+
+    /// Whether what comes next is the list of active senders.
+    pub(super) const fn of_active(&mut self, of_active: bool) {
+        self.of_active = of_active;
     }
 
     /// One element of a list; false when no more is taken.
     pub(super) fn take(&mut self, element: &[u8]) -> bool {
         match message(element) {
             Ok(message) => {
+                let queue = self.queues.entry(message.from.clone()).or_default();
+                queue.is_active |= self.of_active;
                 if self.seen.insert(self.hasher.hash_one(&message.id)) {
-                    let queue = self.queues.entry(message.from.clone()).or_default();
                     queue.add(&message, self.base_fee.as_ref());
                 }
             }

@@ -12,7 +12,7 @@ use super::super::era::About;
 use super::super::error_class::ErrorClass;
 use super::super::gateway::{Account, Connections, GatewaySeen};
 use super::super::messager::{
-    Book, Message, MessagerSeen, Pile, Queue, Sender, SenderState, SenderView, Shared, Sight, Waiting,
+    Book, Message, MessagerSeen, Pile, Queue, Sender, SenderState, SenderView, Shared, Sight, Sights, Waiting,
 };
 use super::super::miner::{Kept, MinerSeen, Mining};
 use super::super::node::{
@@ -135,6 +135,11 @@ fn messages(snapshot: &mut Snapshot) {
         failing: Some(failing),
         underpriced: pile(1, message(Waiting::Filled, 1, None)),
         lowest: Some(message(Waiting::Filled, 1, None)),
+        is_active: true,
+    };
+    let sees = Sights {
+        unfilled: Some(Sight::Whole),
+        filled: Some(Sight::Cut),
     };
     let sender = |text: &str, state: SenderState, queue: Queue| SenderView {
         address: address(text),
@@ -145,6 +150,7 @@ fn messages(snapshot: &mut Snapshot) {
             selection_limit: Some(0),
         }),
         queue,
+        sees,
     };
     let book = Book {
         senders: vec![
@@ -152,7 +158,7 @@ fn messages(snapshot: &mut Snapshot) {
             sender(BLS, SenderState::Active, queue),
         ],
         left_out: 7,
-        sees: [(Waiting::Unfilled, Sight::Whole), (Waiting::Filled, Sight::Cut)].into(),
+        sees,
         sees_errors: true,
         malformed: 1,
         base_fee_known: true,
@@ -339,11 +345,16 @@ fn what_is_stale_is_not_shown_but_who_does_not_answer_is() {
 fn what_may_not_be_seen_is_absent_and_not_zero() {
     let mut snapshot = Snapshot::default();
     messages(&mut snapshot);
+    let mut senders = snapshot.book().unwrap().0.senders.clone();
+    for view in &mut senders {
+        view.sees = Sights::default();
+    }
     let seen = MessagerSeen {
         shared: None,
         book: Some(Book {
-            sees: BTreeMap::new(),
+            sees: Sights::default(),
             sees_errors: false,
+            senders,
             ..snapshot.book().unwrap().0.clone()
         }),
     };

@@ -102,6 +102,30 @@ async fn a_million_messages_cost_what_waits_of_them() {
 }
 
 #[tokio::test]
+async fn senders_that_are_not_active_are_asked_for_by_themselves() {
+    for era in ERAS {
+        let mut room = Room::of(era, Perm::Admin).await;
+        let waiting = json!({"sender": 1, "count": 3, "age_s": 400, "state": 2, "held": "for_ever"});
+        room.farm.put(&waiting).unwrap();
+        room.farm.sender(&json!({"at": 1, "state": 4})).unwrap();
+        let sender = room.sender(1);
+        assert_eq!(room.ill().await, one("venus_sender_forbidden", &sender), "{era}");
+        let of_sender = |state: &str| format!("venus_messager_messages{{address=\"{sender}\",state=\"{state}\"}} ");
+        let page = room.page();
+        assert!(page.contains(&format!("{}3\n", of_sender("filled"))), "{era}\n{page}");
+        // Of more than are asked for nothing is said, where the list of all leaves them out.
+        room.farm.set(&json!({"senders": 40})).unwrap();
+        for at in 0..40 {
+            room.farm.sender(&json!({"at": at, "state": 4})).unwrap();
+        }
+        room.round().await;
+        let page = room.page();
+        let said = page.matches(",state=\"filled\"} 0\n").count();
+        assert_eq!(said, 20, "{era}\n{page}");
+    }
+}
+
+#[tokio::test]
 async fn wins_and_blocks_are_counted_where_they_are_kept() {
     let mut room = Room::of("c", Perm::Admin).await;
     assert_eq!(room.ill().await, []);
