@@ -5,7 +5,7 @@ use std::time::Duration as Std;
 use super::{Look, whole_seconds};
 use crate::collectors::Diagnosis;
 use crate::collectors::venus::error_class::{ErrorClass, Stage};
-use crate::collectors::venus::messager::{Book, Message, Pile, SenderState, SenderView, Shared, Waiting};
+use crate::collectors::venus::messager::{Book, Message, Pile, SenderState, SenderView, Shared, Sight, Waiting};
 use crate::collectors::venus::symptoms::{
     FILLED_OLD, FILLED_STUCK, MESSAGE_ERRORS, NONCE_GAP, NONCE_MISSING, SENDER_FORBIDDEN, SIGNER_MISSING, UNDERPRICED,
     UNFILLED_OLD, UNFILLED_STUCK, WINDOW_POST_PENDING,
@@ -74,12 +74,11 @@ impl Sender<'_> {
         let address = self.view.address.as_str();
         let posts = &self.view.queue.window_posts;
         let limit = self.look.thresholds.window_post_after;
-        let seen = self.view.sees.filled.is_some() && self.view.sees.unfilled.is_some();
         let late = self.late(posts, limit);
-        let ill = late.is_some() || seen;
-        diagnosis.judge(&WINDOW_POST_PENDING, address, ill.then_some(late.is_some()), || {
+        let ill = self.told(late.is_some(), posts, self.view.sees.both(), limit);
+        diagnosis.judge(&WINDOW_POST_PENDING, address, ill, || {
             let close = late.as_ref().and_then(|(message, _)| self.deadline(message));
-            self.words(late.as_ref(), limit, posts.count) + &close.unwrap_or_default()
+            self.words(late.as_ref(), limit, posts) + &close.unwrap_or_default()
         });
         late.map(|(message, _)| message.id.clone())
     }
@@ -90,26 +89,33 @@ impl Sender<'_> {
         let (missing, gap_full) = (self.nonce_missing(), self.gap_full());
         let limits = self.look.thresholds;
         let pile = &self.view.queue.filled;
-        let sees = self.view.sees.filled.is_some() && !self.look.behind;
+        let sight = self.view.sees.filled;
+        let told_now = |found: bool, pile: &Pile, limit: Duration| {
+            let told = self.told(found, pile, sight, limit);
+            told.filter(|_| !self.look.behind)
+        };
         let told = |late: &(&Message, Std)| missing.is_none() && proof != Some(late.0.id.as_str());
         let stuck = self.late(pile, limits.filled_stuck_after).filter(told);
         let old = self.late(pile, limits.filled_old_after).filter(told);
         let old = old.filter(|_| stuck.is_none());
-        diagnosis.judge(&FILLED_STUCK, address, sees.then_some(stuck.is_some()), || {
-            self.words(stuck.as_ref(), limits.filled_stuck_after, pile.count)
+        let is_stuck = told_now(stuck.is_some(), pile, limits.filled_stuck_after);
+        diagnosis.judge(&FILLED_STUCK, address, is_stuck, || {
+            self.words(stuck.as_ref(), limits.filled_stuck_after, pile)
         });
-        diagnosis.judge(&FILLED_OLD, address, sees.then_some(old.is_some()), || {
-            self.words(old.as_ref(), limits.filled_old_after, pile.count)
+        let is_old = told_now(old.is_some(), pile, limits.filled_old_after);
+        diagnosis.judge(&FILLED_OLD, address, is_old, || {
+            self.words(old.as_ref(), limits.filled_old_after, pile)
         });
+        let sees = sight.is_some() && !self.look.behind;
         diagnosis.judge(&NONCE_MISSING, address, sees.then_some(missing.is_some()), || {
             missing.clone().unwrap_or_default()
         });
         let cause = missing.is_some() || stuck.is_some() || old.is_some() || proof.is_some();
         let cheap = &self.view.queue.underpriced;
         let late = self.late(cheap, limits.underpriced_after).filter(|_| !cause);
-        let knows_fee = sees && self.book.base_fee_known;
-        diagnosis.judge(&UNDERPRICED, address, knows_fee.then_some(late.is_some()), || {
-            self.words(late.as_ref(), limits.underpriced_after, cheap.count)
+        let is_cheap = told_now(late.is_some(), cheap, limits.underpriced_after).filter(|_| self.book.base_fee_known);
+        diagnosis.judge(&UNDERPRICED, address, is_cheap, || {
+            self.words(late.as_ref(), limits.underpriced_after, cheap)
         });
         let gap = gap_full.filter(|_| !self.look.behind);
         let full = gap.is_some_and(|(gap, limit)| gap >= limit);
@@ -126,11 +132,16 @@ impl Sender<'_> {
         let limits = self.look.thresholds;
         let queue = &self.view.queue;
         let pile = &queue.unfilled;
-        let sees = self.view.sees.unfilled.is_some() && !self.look.behind;
+        let sight = self.view.sees.unfilled;
+        let told_now = |found: bool, pile: &Pile, limit: Duration| {
+            let told = self.told(found, pile, sight, limit);
+            told.filter(|_| !self.look.behind)
+        };
         let told = |late: &(&Message, Std)| proof != Some(late.0.id.as_str());
         let stuck = self.late(pile, limits.unfilled_stuck_after).filter(told);
-        diagnosis.judge(&UNFILLED_STUCK, address, sees.then_some(stuck.is_some()), || {
-            self.words(stuck.as_ref(), limits.unfilled_stuck_after, pile.count)
+        let is_stuck = told_now(stuck.is_some(), pile, limits.unfilled_stuck_after);
+        diagnosis.judge(&UNFILLED_STUCK, address, is_stuck, || {
+            self.words(stuck.as_ref(), limits.unfilled_stuck_after, pile)
         });
         let only_proofs = queue
             .failing
@@ -141,7 +152,9 @@ impl Sender<'_> {
             .as_ref()
             .filter(|message| message.state == Waiting::Unfilled && stuck.is_none() && !unsigned && !only_proofs);
         let told_elsewhere = failing.is_some_and(|message| self.is_consequence(message));
-        let known = self.book.sees_errors && !told_elsewhere;
+        let errors = self.book.sees_errors;
+        let known = failing.is_some() || errors.is_some_and(|sight| sight.holds_all_from(Std::ZERO));
+        let known = known && !told_elsewhere;
         diagnosis.judge(&MESSAGE_ERRORS, address, known.then_some(failing.is_some()), || {
             self.errors(failing)
         });
@@ -149,8 +162,9 @@ impl Sender<'_> {
             .late(pile, limits.unfilled_old_after)
             .filter(told)
             .filter(|_| stuck.is_none() && failing.is_none() && !unsigned && !held_up);
-        diagnosis.judge(&UNFILLED_OLD, address, sees.then_some(old.is_some()), || {
-            self.words(old.as_ref(), limits.unfilled_old_after, pile.count)
+        let is_old = told_now(old.is_some(), pile, limits.unfilled_old_after);
+        diagnosis.judge(&UNFILLED_OLD, address, is_old, || {
+            self.words(old.as_ref(), limits.unfilled_old_after, pile)
         });
     }
 
@@ -187,7 +201,15 @@ impl Sender<'_> {
         (age >= limit.get()).then_some((oldest, age))
     }
 
-    fn words(&self, late: Option<&(&Message, Std)>, limit: Duration, count: u64) -> String {
+    /// A judgement on the age of a pile. That nothing was found is worth something only where all that is old enough was
+    /// read.
+    fn told(&self, found: bool, pile: &Pile, sight: Option<Sight>, limit: Duration) -> Option<bool> {
+        let all = sight.is_some_and(|sight| sight.holds_all_from(limit.get()));
+        let well = all || self.late(pile, limit).is_some();
+        (found || well).then_some(found)
+    }
+
+    fn words(&self, late: Option<&(&Message, Std)>, limit: Duration, pile: &Pile) -> String {
         let Some((message, age)) = late else {
             return String::new();
         };
@@ -195,8 +217,13 @@ impl Sender<'_> {
             .nonce
             .map(|nonce| format!(", nonce {nonce}"))
             .unwrap_or_default();
+        let sight = self.view.sees.of(message.state);
+        let in_all = match sight {
+            Some(Sight::Cut { .. }) => format!("at least {} in all, as the list is truncated", pile.count),
+            _ => format!("{} in all", pile.count),
+        };
         let mut words = format!(
-            "{} waits {} for {} (limit {limit}{nonce}, id {}), {count} in all",
+            "{} waits {} for {} (limit {limit}{nonce}, id {}), {in_all}",
             message.action(),
             message.state.label(),
             whole_seconds(*age),

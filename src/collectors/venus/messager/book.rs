@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::answers::{Sender, SenderState, Shared, Waiting};
 use super::tally::Queue;
@@ -25,8 +26,8 @@ pub struct Book {
     pub left_out: usize,
     /// What the token and the version let us see of active senders.
     pub sees: Sights,
-    /// Whether errors could be asked for.
-    pub sees_errors: bool,
+    /// How the list of errors was read, if it could be asked for.
+    pub sees_errors: Option<Sight>,
     /// Rows that could not be read.
     pub malformed: u64,
     /// Whether the base fee was known, so that messages could be compared with it.
@@ -37,13 +38,29 @@ pub struct Book {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
     Whole,
-    /// There are more: counts are at least what is said.
-    Cut,
+    /// There are more: counts are at least what is said, and what was not seen may be there all the same.
+    Cut {
+        /// What has waited for longer than this was read to the last one.
+        beyond: Option<Duration>,
+    },
 }
 
 impl Sight {
     pub(super) const fn of(cut: bool) -> Self {
-        if cut { Self::Cut } else { Self::Whole }
+        if cut { Self::Cut { beyond: None } } else { Self::Whole }
+    }
+
+    /// What was counted; that nothing was seen of a list that was cut does not mean that nothing is there.
+    pub fn counted(self, count: u64) -> Option<u64> {
+        (self == Self::Whole || count > 0).then_some(count)
+    }
+
+    /// Whether every message that has waited for so long was seen.
+    pub fn holds_all_from(self, age: Duration) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Cut { beyond } => beyond.is_some_and(|beyond| beyond <= age),
+        }
     }
 }
 
@@ -59,6 +76,16 @@ impl Sights {
         match state {
             Waiting::Unfilled => self.unfilled,
             Waiting::Filled => self.filled,
+        }
+    }
+
+    /// How both together were read: as badly as the worse of them.
+    pub fn both(self) -> Option<Sight> {
+        match (self.unfilled?, self.filled?) {
+            (Sight::Whole, other) | (other, Sight::Whole) => Some(other),
+            (Sight::Cut { beyond: one }, Sight::Cut { beyond: other }) => Some(Sight::Cut {
+                beyond: one.zip(other).map(|(one, other)| one.max(other)),
+            }),
         }
     }
 }
@@ -118,8 +145,8 @@ impl SenderView {
 impl Book {
     /// Filled messages of a sender that pay less than the base fee.
     pub fn underpriced(&self, view: &SenderView) -> Option<u64> {
-        let count = view.queue.underpriced.count;
-        (self.base_fee_known && view.sees.filled.is_some()).then_some(count)
+        let sight = view.sees.filled.filter(|_| self.base_fee_known)?;
+        sight.counted(view.queue.underpriced.count)
     }
 
     /// Puts the list of senders and the queues together; beyond `most`, those with the least to say are left out.
@@ -250,18 +277,44 @@ mod tests {
             hold_unfilled: true,
             ..Lists::default()
         };
-        lists.single.insert(listed[1].address.clone(), Sight::Cut);
+        lists.single.insert(listed[1].address.clone(), Sight::of(true));
         let stranger = |is_active: bool| Queue { is_active, ..queue(1) };
         let queues = [("f02000", stranger(true)), ("f02001", stranger(false))];
         let queues = queues.map(|(address, queue)| (address.parse().unwrap(), queue));
         let mut book = Book::default();
         book.put_together(listed, queues.into(), &lists, 10);
         let filled: Vec<_> = book.senders.iter().map(|view| view.sees.filled).collect();
-        let (whole, cut) = (Some(Sight::Whole), Some(Sight::Cut));
+        let (whole, cut) = (Some(Sight::Whole), Some(Sight::of(true)));
         assert_eq!(filled, [whole, cut, None, None, whole, None]);
         assert_eq!(book.senders[3].is_active(), None);
         // Up to 1.10 unfilled messages are in another list, of everybody.
         (lists.hold_unfilled, lists.unfilled) = (false, whole);
         assert_eq!(lists.of(None).unfilled, whole);
+    }
+
+    #[test]
+    fn a_list_that_was_cut_tells_what_is_there_and_not_what_is_missing() {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let cut = |beyond: u64| Sight::Cut {
+            beyond: Some(minutes(beyond)),
+        };
+        let endless = Sight::Cut { beyond: None };
+        assert_eq!(
+            (Sight::Whole.counted(0), cut(10).counted(0), endless.counted(3)),
+            (Some(0), None, Some(3))
+        );
+        assert!(cut(10).holds_all_from(minutes(10)) && !cut(10).holds_all_from(minutes(5)));
+        assert!(Sight::Whole.holds_all_from(minutes(0)) && !endless.holds_all_from(minutes(1000)));
+        let both = |unfilled: Sight, filled: Sight| {
+            let sights = Sights {
+                unfilled: Some(unfilled),
+                filled: Some(filled),
+            };
+            sights.both()
+        };
+        assert_eq!(both(Sight::Whole, cut(10)), Some(cut(10)));
+        assert_eq!(both(cut(30), cut(10)), Some(cut(30)));
+        assert_eq!(both(cut(30), endless), Some(endless));
+        assert_eq!(Sights::default().both(), None);
     }
 }

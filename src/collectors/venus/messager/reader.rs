@@ -5,6 +5,7 @@
 //! that fills a [`Book`].
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -16,8 +17,16 @@ use crate::collectors::venus::known::Known;
 use crate::collectors::venus::server::{Asking, Said, Server};
 use crate::upstream::{Fault, Refused, VenusCall};
 
-/// Messages younger than this are on their way, not waiting; in nanoseconds.
-const WAITING_AFTER: u64 = 60_000_000_000;
+/// Messages younger than this are on their way, not waiting.
+pub(in crate::collectors::venus) const WAITING_AFTER: Duration = Duration::from_secs(60);
+/// Lists of what waits come with what was updated last in front, so that a cut loses the oldest, which matter most. Then
+/// only those that have waited for longer are asked for, until a list is whole. Most thresholds are among these.
+const OLDER: [Duration; 4] = [
+    Duration::from_secs(600),
+    Duration::from_secs(1800),
+    Duration::from_secs(6 * 3600),
+    Duration::from_secs(24 * 3600),
+];
 /// Rows of a page: with bodies of some 10 kB about 5 MB.
 const PAGE: usize = 500;
 /// A farm has tens of senders, a chain service for many farms hundreds.
@@ -107,8 +116,9 @@ impl Messagers {
             let unfilled = self.unfilled(messager, asking, &mut tally).await?;
             lists.unfilled = unfilled.map(Sight::of);
         }
+        tally.begin(false);
         let failed = asking.list(VenusCall::LIST_FAILED, json!([]), |element| tally.take(element));
-        book.sees_errors = failed.await?.is_some();
+        book.sees_errors = failed.await?.map(Sight::of);
         let (queues, malformed) = tally.finish();
         book.malformed += malformed;
         book.put_together(senders, queues, &lists, self.most_senders);
@@ -122,6 +132,7 @@ impl Messagers {
         asking: &mut Asking<'_>,
         tally: &mut Tally,
     ) -> Result<Option<bool>, Fault> {
+        tally.begin(false);
         for page in 1..=self.most_messages.div_ceil(PAGE) {
             let mut rows = 0;
             let taken = messager.page(asking, page, |element| {
@@ -146,9 +157,7 @@ async fn blocked(
     tally: &mut Tally,
     lists: &mut Lists,
 ) -> Result<(), Fault> {
-    tally.of_active(true);
     lists.active = waiting(ANYBODY, asking, tally).await?;
-    tally.of_active(false);
     let inactive = senders
         .iter()
         .filter(|sender| !matches!(sender.state, SenderState::Active | SenderState::Removed));
@@ -161,10 +170,34 @@ async fn blocked(
     Ok(())
 }
 
+/// All that waits, and if that is too much, all that is older than as little as possible.
 async fn waiting(of: &str, asking: &mut Asking<'_>, tally: &mut Tally) -> Result<Option<Sight>, Fault> {
-    let params = json!([of, WAITING_AFTER]);
-    let listing = asking.list(VenusCall::LIST_BLOCKED, params, |element| tally.take(element));
-    Ok(listing.await?.map(Sight::of))
+    let Some(cut) = waiting_for(WAITING_AFTER, of, asking, tally).await? else {
+        return Ok(None);
+    };
+    for age in OLDER.into_iter().take_while(|_| cut) {
+        match waiting_for(age, of, asking, tally).await? {
+            Some(true) => {}
+            Some(false) => return Ok(Some(Sight::Cut { beyond: Some(age) })),
+            None => break,
+        }
+    }
+    Ok(Some(Sight::of(cut)))
+}
+
+/// Whether the list of what has waited for so long was cut.
+async fn waiting_for(
+    age: Duration,
+    of: &str,
+    asking: &mut Asking<'_>,
+    tally: &mut Tally,
+) -> Result<Option<bool>, Fault> {
+    tally.begin(of == ANYBODY);
+    let nanos = u64::try_from(age.as_nanos()).unwrap_or(u64::MAX);
+    let taken = asking.list(VenusCall::LIST_BLOCKED, json!([of, nanos]), |element| {
+        tally.take(element)
+    });
+    taken.await
 }
 
 impl Messager {

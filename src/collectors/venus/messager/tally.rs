@@ -101,12 +101,14 @@ pub(super) struct Tally {
     seen: HashSet<u64>,
     hasher: RandomState,
     most: usize,
+    /// Messages in all at which this list ends.
+    until: usize,
     malformed: u64,
     of_active: bool,
 }
 
 impl Tally {
-    /// At most so many messages are taken.
+    /// At most so many messages are taken of each list.
     pub(super) fn new(base_fee: Option<AttoFil>, most: usize) -> Self {
         Self {
             queues: BTreeMap::new(),
@@ -114,13 +116,15 @@ impl Tally {
             seen: HashSet::new(),
             hasher: RandomState::new(),
             most,
+            until: most,
             malformed: 0,
             of_active: false,
         }
     }
 
-    /// Whether what comes next is the list of active senders.
-    pub(super) const fn of_active(&mut self, of_active: bool) {
+    /// A list begins: that of active senders, or another one. What a list before it held does not use up its room.
+    pub(super) fn begin(&mut self, of_active: bool) {
+        self.until = self.seen.len().saturating_add(self.most);
         self.of_active = of_active;
     }
 
@@ -137,7 +141,7 @@ impl Tally {
             Err(Odd::Malformed) => self.malformed += 1,
             Err(Odd::NotWaiting) => {}
         }
-        self.seen.len() < self.most
+        self.seen.len() < self.until
     }
 
     /// The queues, and how many rows could not be read.
@@ -214,5 +218,17 @@ mod tests {
             .count();
         let (queues, _) = tally.finish();
         assert_eq!((taken, queues[&BLS.parse().unwrap()].unfilled.count), (9, 10));
+    }
+
+    #[test]
+    fn a_list_has_its_room_whatever_came_before_it() {
+        let mut tally = Tally::new(None, 10);
+        for id in 0..10 {
+            tally.take(&row(&id.to_string(), BLS, 1, 0, 1));
+        }
+        tally.begin(true);
+        assert!(tally.take(&row("old", SECP, 2, 7, 1)));
+        let (queues, _) = tally.finish();
+        assert!(queues[&SECP.parse().unwrap()].is_active && !queues[&BLS.parse().unwrap()].is_active);
     }
 }

@@ -126,7 +126,7 @@ fn messages(snapshot: &mut Snapshot) {
     let queue = Queue {
         unfilled: pile(3, failing.clone()),
         filled: pile(2, message(Waiting::Filled, 1, None)),
-        window_posts: Pile::default(),
+        window_posts: pile(1, message(Waiting::Unfilled, 2, None)),
         errors: [
             (ErrorClass::of("gas estimate: exit 16"), 2),
             (ErrorClass::of("sign message failed"), 1),
@@ -139,7 +139,7 @@ fn messages(snapshot: &mut Snapshot) {
     };
     let sees = Sights {
         unfilled: Some(Sight::Whole),
-        filled: Some(Sight::Cut),
+        filled: Some(Sight::Cut { beyond: None }),
     };
     let sender = |text: &str, state: SenderState, queue: Queue| SenderView {
         address: address(text),
@@ -159,7 +159,7 @@ fn messages(snapshot: &mut Snapshot) {
         ],
         left_out: 7,
         sees,
-        sees_errors: true,
+        sees_errors: Some(Sight::Whole),
         malformed: 1,
         base_fee_known: true,
     };
@@ -353,7 +353,7 @@ fn what_may_not_be_seen_is_absent_and_not_zero() {
         shared: None,
         book: Some(Book {
             sees: Sights::default(),
-            sees_errors: false,
+            sees_errors: None,
             senders,
             ..snapshot.book().unwrap().0.clone()
         }),

@@ -191,6 +191,31 @@ async fn a_list_that_is_too_long_is_cut_and_says_so() {
 }
 
 #[tokio::test]
+async fn what_a_cut_list_loses_is_found_when_it_is_old_and_unknown_when_it_is_young() {
+    let few = |target: &mut Target| target.most_messages = 100;
+    let mut room = Room::with("c", Perm::Admin, &[], few).await;
+    room.farm.set(&json!({"by_hand": true})).unwrap();
+    let flood = json!({"sender": 0, "count": 150, "age_s": 120, "state": 1});
+    room.farm.put(&flood).unwrap();
+    // Lists have what was updated last in front, so this one is behind the flood.
+    let stuck = json!({"sender": 1, "age_s": 2400, "state": 2, "held": "for_ever"});
+    room.farm.put(&stuck).unwrap();
+    let sender = room.sender(1);
+    assert_eq!(room.ill().await, one("venus_message_filled_stuck", &sender));
+    let evidence = room.evidence();
+    assert!(
+        evidence.contains("at least 1 in all, as the list is truncated"),
+        "{evidence}"
+    );
+    let looked_at: Vec<&str> = room.diagnosis().looked_at.iter().map(|symptom| symptom.name).collect();
+    // What is older than ten minutes was read to the last; of five minutes nothing is known.
+    assert!(looked_at.contains(&"venus_message_unfilled_stuck"), "{looked_at:?}");
+    assert!(!looked_at.contains(&"venus_message_unfilled_old"), "{looked_at:?}");
+    let page = room.page();
+    assert!(!page.contains("state=\"unfilled\"} 0\n"), "{page}");
+}
+
+#[tokio::test]
 async fn odd_rows_cost_themselves_alone() {
     let mut room = Room::of("c", Perm::Admin).await;
     let sender = room.sender(0);
