@@ -158,8 +158,11 @@ impl Readers {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What rounds of other parts need; senders and heads are told by those who read them.
+    /// What rounds of other parts need; heads are told by those who read them.
     pub(super) fn publish(&self, snapshot: &Snapshot) {
+        if let Some((book, at)) = snapshot.book_with_time() {
+            self.known.publish_senders(book.known(at.monotonic));
+        }
         self.known.publish_miners(
             snapshot.expected().into_iter().cloned().collect(),
             snapshot.tallies.seen(),

@@ -12,8 +12,9 @@ use crate::collectors::venus::symptoms::{
 };
 use crate::values::Duration;
 
-/// Looks one after the other in which a nonce must be missing: a message that was just filled is not listed yet.
-const LOOKS_TO_BE_SURE: u64 = 2;
+/// How long a nonce must be missing by the messager's lists: they leave out what is younger than a minute, and that may
+/// have it. A little less than that, since rounds do not come on the dot.
+const SURE_AFTER: Std = Std::from_secs(50);
 
 /// Judges the symptoms of one sender.
 struct Sender<'a> {
@@ -177,7 +178,7 @@ impl Sender<'_> {
     /// In words, when the chain waits for a nonce that nobody has sent.
     fn nonce_missing(&self) -> Option<String> {
         let watch = self.look.snapshot.nonce_watch(&self.view.address)?;
-        let sure = watch.looks >= LOOKS_TO_BE_SURE && !self.look.behind;
+        let sure = watch.lasted() >= SURE_AFTER && !self.look.behind;
         sure.then(|| {
             format!(
                 "the chain expects nonce {}, the lowest filled message has {}; {} filled messages wait",

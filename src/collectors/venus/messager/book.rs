@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::answers::{Sender, SenderState, Shared, Waiting};
 use super::tally::Queue;
 use crate::collectors::venus::address::Address;
@@ -137,6 +139,12 @@ impl SenderView {
             .or_else(|| shared.and_then(|shared| shared.selection_limit))
     }
 
+    /// The lowest nonce of its filled messages. A list that was cut may lack a lower one.
+    fn lowest_filled(&self) -> Option<u64> {
+        let lowest = self.queue.lowest.as_ref()?;
+        lowest.nonce.filter(|_| self.sees.filled == Some(Sight::Whole))
+    }
+
     fn waiting(&self) -> u64 {
         self.queue.unfilled.count + self.queue.filled.count
     }
@@ -196,11 +204,12 @@ impl Book {
     }
 
     /// For the part that asks the chain about them.
-    pub(in crate::collectors::venus) fn known(&self) -> Vec<KnownSender> {
+    pub(in crate::collectors::venus) fn known(&self, at: Instant) -> Vec<KnownSender> {
         let known = self.senders.iter().map(|view| KnownSender {
             address: view.address.clone(),
             nonce: view.listed.as_ref().and_then(|sender| sender.nonce),
-            lowest_filled: view.queue.lowest.as_ref().and_then(|message| message.nonce),
+            lowest_filled: view.lowest_filled(),
+            at,
         });
         known.collect()
     }

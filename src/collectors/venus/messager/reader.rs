@@ -83,7 +83,6 @@ impl Messagers {
             said.missed.extend(booked.missed);
             match booked.outcome {
                 Ok(book) => {
-                    self.known.publish_senders(book.known());
                     seen.book = Some(book);
                     break;
                 }

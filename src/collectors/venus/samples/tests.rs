@@ -184,6 +184,7 @@ fn chain(snapshot: &mut Snapshot) {
         }),
         next_nonce: Some(43),
         lowest_filled: Some(41),
+        heard: Some(Instant::now()),
     };
     snapshot.hear_wallets(Claims {
         rows: [(address(BLS), wallet)].into(),

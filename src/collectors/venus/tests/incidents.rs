@@ -4,7 +4,8 @@ use serde_json::json;
 use simfarm::venus::Perm;
 
 use super::{ERAS, Room, one};
-use crate::collectors::venus::Target;
+use crate::collectors::Collector as _;
+use crate::collectors::venus::{Target, WALLETS};
 use crate::upstream::Reason;
 
 #[tokio::test]
@@ -87,6 +88,32 @@ async fn a_blocked_sender_is_named_with_its_cause_in_every_era() {
             assert!(evidence.contains(words), "{era} {trouble}: {evidence}");
         }
     }
+}
+
+#[tokio::test]
+async fn one_list_that_is_looked_at_twice_shows_no_missing_nonce() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.farm.sender(&json!({"at": 1, "trouble": "nonce_gap"})).unwrap();
+    room.round().await;
+    let wallets = room
+        .collector
+        .parts()
+        .into_iter()
+        .find(|part| part.name == WALLETS)
+        .unwrap();
+    for _ in 0..3 {
+        room.rounds += 1;
+        let reading = room.collector.read(&wallets).await.unwrap();
+        let now = room.now();
+        room.collector.absorb(&mut room.snapshot, reading, now);
+        let found = room.diagnosis().findings;
+        assert!(
+            found.iter().all(|one| one.symptom.name != "venus_nonce_missing"),
+            "{found:?}"
+        );
+    }
+    let sender = room.sender(1);
+    assert_eq!(room.ill().await, one("venus_nonce_missing", &sender));
 }
 
 #[tokio::test]

@@ -216,6 +216,22 @@ async fn what_a_cut_list_loses_is_found_when_it_is_old_and_unknown_when_it_is_yo
 }
 
 #[tokio::test]
+async fn a_cut_list_does_not_make_nonces_missing() {
+    let few = |target: &mut Target| target.most_messages = 100;
+    let mut room = Room::with("c", Perm::Admin, &[], few).await;
+    room.farm.set(&json!({"by_hand": true})).unwrap();
+    // The first hundred of them, which hang by the chain's nonce, are what the cut loses.
+    let flood = json!({"sender": 0, "count": 200, "age_s": 120, "state": 2, "held": "for_ever"});
+    room.farm.put(&flood).unwrap();
+    room.farm.sender(&json!({"at": 0, "sel_msg_num": 1000})).unwrap();
+    assert_eq!(room.ill().await, []);
+    assert!(
+        room.page()
+            .contains("venus_messager_list_truncated{state=\"filled\"} 1\n")
+    );
+}
+
+#[tokio::test]
 async fn odd_rows_cost_themselves_alone() {
     let mut room = Room::of("c", Perm::Admin).await;
     let sender = room.sender(0);
