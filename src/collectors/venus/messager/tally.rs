@@ -18,7 +18,7 @@ pub struct Queue {
     pub window_posts: Pile,
     /// Messages with an error text, by class.
     pub errors: BTreeMap<ErrorClass, u64>,
-    /// The oldest of them.
+    /// The oldest of them that is unfilled: it takes a place with every selection.
     pub failing: Option<Message>,
     /// Filled ones that pay less than the base fee.
     pub underpriced: Pile,
@@ -66,6 +66,8 @@ impl Queue {
         }
         if let Some(error) = &message.error {
             *self.errors.entry(ErrorClass::of(error)).or_default() += 1;
+        }
+        if message.error.is_some() && message.state == Waiting::Unfilled {
             let mut pile = Pile {
                 count: 0,
                 oldest: self.failing.take(),
@@ -208,6 +210,22 @@ mod tests {
         assert_eq!(queue.errors.values().copied().collect::<Vec<_>>(), [2, 1]);
         assert_eq!((queue.with_error(), queue.window_posts.count), (3, 3));
         assert_eq!(queue.failing.as_ref().unwrap().id, "2");
+    }
+
+    #[test]
+    fn a_filled_message_with_an_error_does_not_hide_an_unfilled_one() {
+        let mut tally = Tally::new(None, 100);
+        for (id, state, minute) in [("pushed", 2, 1), ("failing", 1, 9)] {
+            let row = json!({"ID": id, "From": BLS, "To": "f01000", "Nonce": 7, "State": state, "ErrorMsg": "push: x",
+                "CreatedAt": format!("2024-06-13T19:{minute:02}:00Z")});
+            tally.take(row.to_string().as_bytes());
+        }
+        let (queues, _) = tally.finish();
+        let queue = &queues[&BLS.parse().unwrap()];
+        assert_eq!(
+            (queue.failing.as_ref().unwrap().id.as_str(), queue.with_error()),
+            ("failing", 2)
+        );
     }
 
     #[test]
