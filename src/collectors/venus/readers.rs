@@ -69,6 +69,8 @@ impl Readers {
                 known.clone(),
                 target.most_senders,
                 target.most_messages,
+                // Less than the schedule gives a round, which loses what was answered when it gives up.
+                target.interval.get().mul_f64(0.9),
             ),
             miners: MinerServices::new(making.servers(VenusService::Miner)?, target.most_miners),
             gateways: Gateways::new(making.servers(VenusService::Gateway)?, target.most_miners),

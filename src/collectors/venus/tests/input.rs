@@ -5,6 +5,8 @@ use simfarm::venus::Perm;
 
 use super::{ERAS, Room, one};
 use crate::collectors::venus::Target;
+use crate::upstream::Fault;
+use crate::values::Duration;
 
 #[tokio::test]
 async fn what_a_token_may_not_see_is_said_and_not_zero() {
@@ -229,6 +231,67 @@ async fn a_cut_list_does_not_make_nonces_missing() {
         room.page()
             .contains("venus_messager_list_truncated{state=\"filled\"} 1\n")
     );
+}
+
+/// A round in which these methods of the messager are not answered in time.
+async fn slow(methods: &[&str]) -> (Vec<(&'static str, Fault)>, Room) {
+    let hasty = |target: &mut Target| target.timeout = Duration::from_secs(3);
+    let mut room = Room::with("c", Perm::Admin, &[], hasty).await;
+    let waits: serde_json::Map<_, _> = methods
+        .iter()
+        .map(|method| (format!("Message.{method}"), json!(60_000)))
+        .collect();
+    room.farm.messager.set(json!({"waits_ms": waits})).await.unwrap();
+    (room.round().await, room)
+}
+
+#[tokio::test]
+async fn a_slow_call_of_a_messager_costs_its_own_figures_alone() {
+    let slow_list = ["ListBlockedMessage"];
+    let slow_check = ["GetSharedParams"];
+    let hangs = [
+        "GetSharedParams",
+        "ListAddress",
+        "ListBlockedMessage",
+        "ListFailedMessage",
+    ];
+    let (lists, checks, all) = tokio::join!(slow(&slow_list), slow(&slow_check), slow(&hangs));
+    let failed = |method: &str| {
+        format!(
+            "venus_call_failed{{component=\"messager\",process=\"messager\",method=\"{method}\",reason=\"timeout\"}} 1\n"
+        )
+    };
+    for ((lost, room), method, shown, hidden) in [
+        (
+            lists,
+            slow_list[0],
+            "venus_messager_messages_with_error{",
+            "venus_messager_messages{",
+        ),
+        (
+            checks,
+            slow_check[0],
+            "venus_messager_messages{",
+            "venus_messager_shared_max_fee_fil",
+        ),
+    ] {
+        let page = room.page();
+        assert_eq!(lost, []);
+        assert!(
+            page.contains("venus_instance_up{component=\"messager\",process=\"messager\"} 1\n"),
+            "{page}"
+        );
+        assert!(
+            page.contains(&failed(method)) && page.contains(shown) && !page.contains(hidden),
+            "{page}"
+        );
+    }
+    let (lost, _) = all;
+    let parts: Vec<_> = lost
+        .iter()
+        .map(|(part, fault)| (*part, fault.reason().label()))
+        .collect();
+    assert_eq!(parts, [("messager", "timeout")]);
 }
 
 #[tokio::test]
