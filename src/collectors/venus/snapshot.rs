@@ -75,15 +75,35 @@ impl Configured {
 pub struct NonceWatch {
     pub chain: u64,
     pub lowest: u64,
-    /// In how many looks one after the other.
-    pub looks: u64,
+    /// When the first and the last list that said so were heard.
+    since: Instant,
+    until: Instant,
+}
+
+impl NonceWatch {
+    /// How long it has been so by the messager's lists: the chain may be asked more often than they come.
+    pub fn lasted(&self) -> Duration {
+        self.until.saturating_duration_since(self.since)
+    }
 }
 
 impl Snapshot {
-    /// Senders and messages, with what is shared by them: of the first messager that told.
+    /// Senders and messages, with what is shared by them: of the messager that told them last.
     pub fn book(&self) -> Option<(&Book, Option<&Shared>)> {
-        let mut seen = self.messagers.seen();
-        seen.find_map(|(_, seen)| Some((seen.book.as_ref()?, seen.shared.as_ref())))
+        let (_, seen) = self.last_booked()?;
+        Some((seen.book.as_ref()?, seen.shared.as_ref()))
+    }
+
+    /// The same with the time when it was heard.
+    pub(super) fn book_with_time(&self) -> Option<(&Book, Now)> {
+        let (at, seen) = self.last_booked()?;
+        Some((seen.book.as_ref()?, at))
+    }
+
+    fn last_booked(&self) -> Option<(Now, &MessagerSeen)> {
+        let seen = self.messagers.seen().filter(|(_, seen)| seen.book.is_some());
+        let timed = seen.filter_map(|(view, seen)| Some((view.at()?, seen)));
+        timed.max_by_key(|(at, _)| at.monotonic)
     }
 
     /// The same, if it is of the last round.
@@ -226,15 +246,20 @@ impl Snapshot {
         let before = std::mem::take(&mut self.nonces);
         for (address, said) in &claims.rows {
             let chain = said.actor.as_ref().and_then(|actor| actor.nonce);
-            let (Some(chain), Some(lowest)) = (chain, said.lowest_filled) else {
+            let (Some(chain), Some(lowest), Some(heard)) = (chain, said.lowest_filled, said.heard) else {
                 continue;
             };
             if lowest > chain {
                 let same = before
                     .get(address)
                     .filter(|watch| (watch.chain, watch.lowest) == (chain, lowest));
-                let looks = same.map_or(0, |watch| watch.looks) + 1;
-                self.nonces.insert(address.clone(), NonceWatch { chain, lowest, looks });
+                let watch = NonceWatch {
+                    chain,
+                    lowest,
+                    since: same.map_or(heard, |watch| watch.since),
+                    until: heard,
+                };
+                self.nonces.insert(address.clone(), watch);
             }
         }
         self.wallets = Some(Arc::new(claims));

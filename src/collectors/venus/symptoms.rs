@@ -164,8 +164,8 @@ symptoms! {
         "See venus_message_filled_stuck, into which it turns.",
         ["filled_old_after"];
     NONCE_MISSING "venus_nonce_missing" over_time:
-        "The lowest filled message of this sender has a nonce above the one that the chain expects, in two looks one after \
-         the other: a nonce in between is missing, and nothing of this sender gets on chain.",
+        "The lowest filled message of this sender has a nonce above the one that the chain expects, in lists that \
+         are a minute apart: a nonce in between is missing, and nothing of this sender gets on chain.",
         "Was a filled message marked bad, or a nonce used elsewhere? `msg recover-failed-msg` for this sender brings marked \
          ones back. Do not send more.",
         [];

@@ -82,7 +82,7 @@ pub struct Target {
     /// Miners that are shown and judged at most, those of `miners` all and before the others, then the ill ones; how many were left out is said.
     #[serde(default = "default_most")]
     pub most_miners: usize,
-    /// Messages that are read in a round at most; beyond it counts are marked as cut.
+    /// Messages of one list that are read at most; beyond it counts are marked as cut, and only older ones are asked for.
     #[serde(default = "default_most_messages")]
     pub most_messages: usize,
     /// From where on something counts as ill; more on the grounds is in docs/metrics.md.

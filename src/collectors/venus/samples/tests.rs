@@ -12,7 +12,7 @@ use super::super::era::About;
 use super::super::error_class::ErrorClass;
 use super::super::gateway::{Account, Connections, GatewaySeen};
 use super::super::messager::{
-    Book, Message, MessagerSeen, Pile, Queue, Sender, SenderState, SenderView, Shared, Sight, Waiting,
+    Book, Message, MessagerSeen, Pile, Queue, Sender, SenderState, SenderView, Shared, Sight, Sights, Waiting,
 };
 use super::super::miner::{Kept, MinerSeen, Mining};
 use super::super::node::{
@@ -128,7 +128,7 @@ fn messages(snapshot: &mut Snapshot) {
     let queue = Queue {
         unfilled: pile(3, failing.clone()),
         filled: pile(2, message(Waiting::Filled, 1, None)),
-        window_posts: Pile::default(),
+        window_posts: pile(1, message(Waiting::Unfilled, 2, None)),
         errors: [
             (ErrorClass::of("gas estimate: exit 16"), 2),
             (ErrorClass::of("sign message failed"), 1),
@@ -137,6 +137,11 @@ fn messages(snapshot: &mut Snapshot) {
         failing: Some(failing),
         underpriced: pile(1, message(Waiting::Filled, 1, None)),
         lowest: Some(message(Waiting::Filled, 1, None)),
+        is_active: true,
+    };
+    let sees = Sights {
+        unfilled: Some(Sight::Whole),
+        filled: Some(Sight::Cut { beyond: None }),
     };
     let sender = |text: &str, state: SenderState, queue: Queue| SenderView {
         address: address(text),
@@ -147,6 +152,7 @@ fn messages(snapshot: &mut Snapshot) {
             selection_limit: Some(0),
         }),
         queue,
+        sees,
     };
     let book = Book {
         senders: vec![
@@ -154,8 +160,8 @@ fn messages(snapshot: &mut Snapshot) {
             sender(BLS, SenderState::Active, queue),
         ],
         left_out: 7,
-        sees: [(Waiting::Unfilled, Sight::Whole), (Waiting::Filled, Sight::Cut)].into(),
-        sees_errors: true,
+        sees,
+        sees_errors: Some(Sight::Whole),
         malformed: 1,
         base_fee_known: true,
     };
@@ -180,6 +186,7 @@ fn chain(snapshot: &mut Snapshot) {
         }),
         next_nonce: Some(43),
         lowest_filled: Some(41),
+        heard: Some(Instant::now()),
     };
     snapshot.hear_wallets(Claims {
         rows: [(address(BLS), wallet)].into(),
@@ -342,11 +349,16 @@ fn what_is_stale_is_not_shown_but_who_does_not_answer_is() {
 fn what_may_not_be_seen_is_absent_and_not_zero() {
     let mut snapshot = Snapshot::default();
     messages(&mut snapshot);
+    let mut senders = snapshot.book().unwrap().0.senders.clone();
+    for view in &mut senders {
+        view.sees = Sights::default();
+    }
     let seen = MessagerSeen {
         shared: None,
         book: Some(Book {
-            sees: BTreeMap::new(),
-            sees_errors: false,
+            sees: Sights::default(),
+            sees_errors: None,
+            senders,
             ..snapshot.book().unwrap().0.clone()
         }),
     };

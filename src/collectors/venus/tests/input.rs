@@ -6,7 +6,8 @@ use simfarm::venus::Perm;
 use super::{ERAS, Room, one};
 use crate::collectors::Collector as _;
 use crate::collectors::venus::{Target, Venus};
-use crate::upstream::Reason;
+use crate::upstream::{Fault, Reason};
+use crate::values::Duration;
 
 #[tokio::test]
 async fn what_a_token_may_not_see_is_said_and_not_zero() {
@@ -171,6 +172,30 @@ async fn a_million_messages_cost_what_waits_of_them() {
 }
 
 #[tokio::test]
+async fn senders_that_are_not_active_are_asked_for_by_themselves() {
+    for era in ERAS {
+        let mut room = Room::of(era, Perm::Admin).await;
+        let waiting = json!({"sender": 1, "count": 3, "age_s": 400, "state": 2, "held": "for_ever"});
+        room.farm.put(&waiting).unwrap();
+        room.farm.sender(&json!({"at": 1, "state": 4})).unwrap();
+        let sender = room.sender(1);
+        assert_eq!(room.ill().await, one("venus_sender_forbidden", &sender), "{era}");
+        let of_sender = |state: &str| format!("venus_messager_messages{{address=\"{sender}\",state=\"{state}\"}} ");
+        let page = room.page();
+        assert!(page.contains(&format!("{}3\n", of_sender("filled"))), "{era}\n{page}");
+        // Of more than are asked for nothing is said, where the list of all leaves them out.
+        room.farm.set(&json!({"senders": 40})).unwrap();
+        for at in 0..40 {
+            room.farm.sender(&json!({"at": at, "state": 4})).unwrap();
+        }
+        room.round().await;
+        let page = room.page();
+        let said = page.matches(",state=\"filled\"} 0\n").count();
+        assert_eq!(said, 20, "{era}\n{page}");
+    }
+}
+
+#[tokio::test]
 async fn wins_and_blocks_are_counted_where_they_are_kept() {
     let mut room = Room::of("c", Perm::Admin).await;
     assert_eq!(room.ill().await, []);
@@ -233,6 +258,108 @@ async fn a_list_that_is_too_long_is_cut_and_says_so() {
             "{era}\n{page}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_a_cut_list_loses_is_found_when_it_is_old_and_unknown_when_it_is_young() {
+    let few = |target: &mut Target| target.most_messages = 100;
+    let mut room = Room::with("c", Perm::Admin, &[], few).await;
+    room.farm.set(&json!({"by_hand": true})).unwrap();
+    let flood = json!({"sender": 0, "count": 150, "age_s": 120, "state": 1});
+    room.farm.put(&flood).unwrap();
+    // Lists have what was updated last in front, so this one is behind the flood.
+    let stuck = json!({"sender": 1, "age_s": 2400, "state": 2, "held": "for_ever"});
+    room.farm.put(&stuck).unwrap();
+    let sender = room.sender(1);
+    assert_eq!(room.ill().await, one("venus_message_filled_stuck", &sender));
+    let evidence = room.evidence();
+    assert!(
+        evidence.contains("at least 1 in all, as the list is truncated"),
+        "{evidence}"
+    );
+    let looked_at: Vec<&str> = room.diagnosis().looked_at.iter().map(|symptom| symptom.name).collect();
+    // What is older than ten minutes was read to the last; of five minutes nothing is known.
+    assert!(looked_at.contains(&"venus_message_unfilled_stuck"), "{looked_at:?}");
+    assert!(!looked_at.contains(&"venus_message_unfilled_old"), "{looked_at:?}");
+    let page = room.page();
+    assert!(!page.contains("state=\"unfilled\"} 0\n"), "{page}");
+}
+
+#[tokio::test]
+async fn a_cut_list_does_not_make_nonces_missing() {
+    let few = |target: &mut Target| target.most_messages = 100;
+    let mut room = Room::with("c", Perm::Admin, &[], few).await;
+    room.farm.set(&json!({"by_hand": true})).unwrap();
+    // The first hundred of them, which hang by the chain's nonce, are what the cut loses.
+    let flood = json!({"sender": 0, "count": 200, "age_s": 120, "state": 2, "held": "for_ever"});
+    room.farm.put(&flood).unwrap();
+    room.farm.sender(&json!({"at": 0, "sel_msg_num": 1000})).unwrap();
+    assert_eq!(room.ill().await, []);
+    assert!(
+        room.page()
+            .contains("venus_messager_list_truncated{state=\"filled\"} 1\n")
+    );
+}
+
+/// A round in which these methods of the messager are not answered in time.
+async fn slow(methods: &[&str]) -> (Vec<(&'static str, Fault)>, Room) {
+    let hasty = |target: &mut Target| target.timeout = Duration::from_secs(3);
+    let mut room = Room::with("c", Perm::Admin, &[], hasty).await;
+    let waits: serde_json::Map<_, _> = methods
+        .iter()
+        .map(|method| (format!("Message.{method}"), json!(60_000)))
+        .collect();
+    room.farm.messager.set(json!({"waits_ms": waits})).await.unwrap();
+    (room.round().await, room)
+}
+
+#[tokio::test]
+async fn a_slow_call_of_a_messager_costs_its_own_figures_alone() {
+    let slow_list = ["ListBlockedMessage"];
+    let slow_check = ["GetSharedParams"];
+    let hangs = [
+        "GetSharedParams",
+        "ListAddress",
+        "ListBlockedMessage",
+        "ListFailedMessage",
+    ];
+    let (lists, checks, all) = tokio::join!(slow(&slow_list), slow(&slow_check), slow(&hangs));
+    let failed = |method: &str| {
+        format!(
+            "venus_call_failed{{component=\"messager\",process=\"messager\",method=\"{method}\",reason=\"timeout\"}} 1\n"
+        )
+    };
+    for ((lost, room), method, shown, hidden) in [
+        (
+            lists,
+            slow_list[0],
+            "venus_messager_messages_with_error{",
+            "venus_messager_messages{",
+        ),
+        (
+            checks,
+            slow_check[0],
+            "venus_messager_messages{",
+            "venus_messager_shared_max_fee_fil",
+        ),
+    ] {
+        let page = room.page();
+        assert_eq!(lost, []);
+        assert!(
+            page.contains("venus_instance_up{component=\"messager\",process=\"messager\"} 1\n"),
+            "{page}"
+        );
+        assert!(
+            page.contains(&failed(method)) && page.contains(shown) && !page.contains(hidden),
+            "{page}"
+        );
+    }
+    let (lost, _) = all;
+    let parts: Vec<_> = lost
+        .iter()
+        .map(|(part, fault)| (*part, fault.reason().label()))
+        .collect();
+    assert_eq!(parts, [("messager", "timeout")]);
 }
 
 #[tokio::test]
