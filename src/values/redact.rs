@@ -9,7 +9,8 @@ const HIDDEN: &str = "<secret>";
 
 /// Names behind which a secret stands, in an address or in JSON. Without them an unknown one cannot be told from a word.
 const NAMES: [&str; 5] = ["token", "password", "passwd", "secret", "authorization"];
-/// Shorter words behind `Bearer` are prose.
+const BEARER: &str = "Bearer ";
+/// Shorter words behind it are prose.
 const SHORTEST_BEARER: usize = 16;
 /// Every JSON Web Token begins so: it is `{"` in base64.
 const JWT: &str = "eyJ";
@@ -25,12 +26,8 @@ pub fn redacted(words: &str, secrets: &[&Secret]) -> String {
         clean = clean.replace(&encoded, HIDDEN).replace(secret.expose(), HIDDEN);
     }
     let clean = without(&clean, JWT, |rest| Some((0, run(rest, is_of_jwt))), SHORTEST_JWT);
-    let clean = without(
-        &clean,
-        "Bearer ",
-        |rest| Some((7, run(rest.get(7..)?, is_of_value))),
-        SHORTEST_BEARER,
-    );
+    let behind_bearer = |rest: &str| Some((BEARER.len(), run(rest.get(BEARER.len()..)?, is_of_value)));
+    let clean = without(&clean, BEARER, behind_bearer, SHORTEST_BEARER);
     let clean = without(&clean, "://", user, 1);
     NAMES.iter().fold(clean, |clean, name| without(&clean, name, value, 1))
 }
@@ -75,18 +72,10 @@ fn without(words: &str, marker: &str, part: impl Fn(&str) -> Option<(usize, usiz
     while let Some(found) = lower.get(from..).and_then(|rest| rest.find(&marker)) {
         let at = from + found;
         let hidden = part(words.get(at..).unwrap_or_default()).filter(|(_, length)| *length >= least);
-        let next = match hidden {
-            Some((skip, length)) => {
-                out.push_str(words.get(from..at + skip).unwrap_or_default());
-                out.push_str(HIDDEN);
-                at + skip + length
-            }
-            None => {
-                out.push_str(words.get(from..at + marker.len()).unwrap_or_default());
-                at + marker.len()
-            }
-        };
-        from = next;
+        let (kept, length) = hidden.unwrap_or((marker.len(), 0));
+        out.push_str(words.get(from..at + kept).unwrap_or_default());
+        out.push_str(hidden.map_or("", |_| HIDDEN));
+        from = at + kept + length;
     }
     out.push_str(words.get(from..).unwrap_or_default());
     out

@@ -281,11 +281,21 @@ impl WalletSaid {
 
 #[cfg(test)]
 mod tests {
+    use Service::{Away, Lists, Vanished};
+
     use super::*;
     use crate::clock::Clock;
     use crate::upstream::{Fault, Why};
 
     const STALE: Duration = Duration::from_secs(90);
+
+    /// What a service says of the only miner.
+    enum Service {
+        Lists(Mining),
+        Vanished,
+        /// It does not answer.
+        Away,
+    }
 
     /// Rounds of miner services at chosen times.
     struct Day {
@@ -295,14 +305,15 @@ mod tests {
 
     impl Day {
         fn new() -> Self {
-            let mut snapshot = Snapshot::default();
-            snapshot.configured = Configured::of(&Target::bare("v".parse().unwrap()));
+            let snapshot = Snapshot {
+                configured: Configured::of(&Target::bare("v".parse().unwrap())),
+                ..Snapshot::default()
+            };
             let start = Clock::system().now();
             Self { snapshot, start }
         }
 
-        /// What each service says of the only miner; `None` is a service that does not answer.
-        fn hear(&mut self, hour: u64, services: &[Option<Option<Mining>>]) {
+        fn hear(&mut self, hour: u64, services: &[Service]) {
             let now = Now {
                 wall: self.start.wall,
                 monotonic: self.start.monotonic + Duration::from_secs(3600 * hour),
@@ -312,12 +323,14 @@ mod tests {
                 about: None,
                 missed: Vec::new(),
                 outcome: match says {
-                    Some(of) => Ok(MinerSeen {
-                        miners: of.iter().map(|of| (miner(), of.clone())).collect(),
-                        ..MinerSeen::default()
-                    }),
-                    None => Err(Fault::new("h", "x", Why::AuthDown)),
-                },
+                    Lists(of) => Ok([(miner(), of.clone())].into()),
+                    Vanished => Ok(BTreeMap::new()),
+                    Away => Err(Fault::new("h", "x", Why::AuthDown)),
+                }
+                .map(|miners| MinerSeen {
+                    miners,
+                    ..MinerSeen::default()
+                }),
             });
             self.snapshot.hear_miners(said.collect(), STALE, now);
         }
@@ -331,15 +344,13 @@ mod tests {
         "f01000".parse().unwrap()
     }
 
-    fn says(mining: bool, open: Option<bool>) -> Option<Option<Mining>> {
-        Some(Some(Mining {
+    fn says(mining: bool, open: Option<bool>) -> Service {
+        Lists(Mining {
             mining: Some(mining),
             open,
             errors: Vec::new(),
-        }))
+        })
     }
-
-    const VANISHED: Option<Option<Mining>> = Some(None);
 
     #[test]
     fn a_miner_that_stopped_is_missed_until_it_is_closed() {
@@ -359,20 +370,20 @@ mod tests {
     fn a_miner_that_vanished_is_missed_for_a_day() {
         let mut day = Day::new();
         day.hear(0, &[says(true, Some(true))]);
-        day.hear(23, &[VANISHED]);
+        day.hear(23, &[Vanished]);
         assert!(day.is_expected());
-        day.hear(24, &[VANISHED]);
+        day.hear(24, &[Vanished]);
         assert!(!day.is_expected());
     }
 
     #[test]
     fn no_time_passes_for_a_miner_whose_service_is_away() {
         let mut day = Day::new();
-        day.hear(0, &[says(true, Some(true)), VANISHED]);
+        day.hear(0, &[says(true, Some(true)), Vanished]);
         for hour in 1..50 {
-            day.hear(hour, &[None, VANISHED]);
+            day.hear(hour, &[Away, Vanished]);
         }
-        day.hear(51, &[VANISHED, VANISHED]);
+        day.hear(51, &[Vanished, Vanished]);
         assert!(day.is_expected());
     }
 

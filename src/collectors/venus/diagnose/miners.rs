@@ -86,8 +86,8 @@ impl Look<'_> {
     /// An idle service that is away hides nothing; one that mined for it may do so still.
     fn not_mining(&self, miner: &Address, diagnosis: &mut Diagnosis) {
         let services = &self.snapshot.miners;
-        let mined = services.any(|seen| seen.mines_for(miner));
-        diagnosis.judge(&NOT_MINING, miner.as_str(), mined.map(|mined| !mined), || {
+        let idle = services.any(|seen| seen.mines_for(miner)).map(|any| !any);
+        diagnosis.judge(&NOT_MINING, miner.as_str(), idle, || {
             let of_each = services.views().iter().map(|view| {
                 let why = match view.current() {
                     Some(seen) => why_idle(seen.miners.get(miner)),

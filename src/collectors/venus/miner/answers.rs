@@ -130,8 +130,8 @@ impl MinerSeen {
     /// Whether it is mined for; what is in no list is not. `None` for what was left out.
     pub fn mines_for(&self, miner: &Address) -> Option<bool> {
         let of = self.miners.get(miner);
-        let mines = of.is_some_and(|mining| mining.mining == Some(true));
-        (!self.left_out.contains(miner)).then_some(mines)
+        let is_so = of.is_some_and(|mining| mining.mining == Some(true));
+        (!self.left_out.contains(miner)).then_some(is_so)
     }
 
     /// Puts both lists together.
