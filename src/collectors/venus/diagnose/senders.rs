@@ -13,6 +13,9 @@ use crate::collectors::venus::symptoms::{
 };
 use crate::values::Duration;
 
+/// The messager's clock may be ahead of ours by so much; what it dates later has no age.
+const MOST_AHEAD: Std = Std::from_secs(600);
+
 /// How long a nonce must be missing by the messager's lists: they leave out what is younger than a minute, and that may
 /// have it. A little less than that, since rounds do not come on the dot.
 const SURE_AFTER: Std = Std::from_secs(50);
@@ -217,14 +220,21 @@ impl Sender<'_> {
     /// The oldest of a pile with its age, if that is beyond the limit.
     fn late<'c>(&self, pile: &'c Pile, limit: Duration) -> Option<(&'c Message, Std)> {
         let oldest = pile.oldest.as_ref()?;
-        let age = oldest.created?.age_at(self.look.now.wall);
+        let age = self.age(oldest)?;
         (age >= limit.get()).then_some((oldest, age))
     }
 
+    /// Unknown where it was created at no time, or in the future.
+    fn age(&self, message: &Message) -> Option<Std> {
+        let (created, now) = (message.created?, self.look.now.wall);
+        (created <= now.plus(MOST_AHEAD)).then(|| created.age_at(now))
+    }
+
     /// A judgement on the age of a pile. That nothing was found is worth something only where all that is old enough was
-    /// read.
+    /// read, and all ages are known.
     fn told(&self, found: bool, pile: &Pile, sight: Option<Sight>, limit: Duration) -> Option<bool> {
-        let all = sight.is_some_and(|sight| sight.holds_all_from(limit.get()));
+        let dated = pile.undated == 0 && pile.oldest.as_ref().is_none_or(|oldest| self.age(oldest).is_some());
+        let all = dated && sight.is_some_and(|sight| sight.holds_all_from(limit.get()));
         let well = all || self.late(pile, limit).is_some();
         (found || well).then_some(found)
     }

@@ -121,6 +121,7 @@ fn messages(snapshot: &mut Snapshot) {
     let pile = |count: u64, oldest: Message| Pile {
         count,
         oldest: Some(oldest),
+        undated: 0,
     };
     let failing = message(Waiting::Unfilled, 3, Some("gas estimate: exit 16"));
     let queue = Queue {
