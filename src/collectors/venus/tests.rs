@@ -2,6 +2,7 @@
 
 mod incidents;
 mod input;
+mod queues;
 
 use std::time::Duration;
 
