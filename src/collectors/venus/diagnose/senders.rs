@@ -162,7 +162,8 @@ impl Sender<'_> {
             let told = self.told(found, pile, sight, limit);
             told.filter(|_| !self.look.behind)
         };
-        let told = |late: &(&Message, Std)| !unsigned && !held_up && !(proof && late.0.is_window_post());
+        let caused = unsigned || held_up;
+        let told = |late: &(&Message, Std)| !(caused || (proof && late.0.is_window_post()));
         let stuck = self.late(pile, limits.unfilled_stuck_after).filter(told);
         let told_elsewhere = stuck.is_some_and(|(message, _)| self.is_consequence(message));
         let is_stuck = told_now(stuck.is_some(), pile, limits.unfilled_stuck_after).filter(|_| !told_elsewhere);
@@ -270,12 +271,12 @@ impl Sender<'_> {
             );
             words.push_str(&cheap);
         }
-        match (&message.error, message.state) {
-            (Some(error), _) => words.push_str(&format!("; {}: {error}", ErrorClass::of(error).words())),
-            (None, Waiting::Unfilled) => words.push_str(&self.before_it()),
-            (None, Waiting::Filled) => {}
-        }
-        words
+        let why = match (&message.error, message.state) {
+            (Some(error), _) => format!("; {}: {error}", ErrorClass::of(error).words()),
+            (None, Waiting::Unfilled) => self.before_it(),
+            (None, Waiting::Filled) => String::new(),
+        };
+        words + &why
     }
 
     /// What an unfilled message without an error of its own waits for: others that take every place.

@@ -138,7 +138,7 @@ fn messages(snapshot: &mut Snapshot) {
         lowest: Some(message(Waiting::Filled, 1, None)),
         is_active: true,
     };
-    let sees = Sights {
+    let read = Sights {
         unfilled: Some(Sight::Whole),
         filled: Some(Sight::Cut { beyond: None }),
     };
@@ -151,7 +151,7 @@ fn messages(snapshot: &mut Snapshot) {
             selection_limit: Some(0),
         }),
         queue,
-        sees,
+        sees: read,
     };
     let book = Book {
         senders: vec![
@@ -159,7 +159,7 @@ fn messages(snapshot: &mut Snapshot) {
             sender(BLS, SenderState::Active, queue),
         ],
         left_out: 7,
-        sees,
+        sees: read,
         sees_errors: Some(Sight::Whole),
         malformed: 1,
         base_fee_known: true,
