@@ -1,5 +1,6 @@
 //! A chain service in one line for each part, for people.
 
+use super::messager::{Sight, Waiting};
 use super::role::{Role, View};
 use super::snapshot::Snapshot;
 use super::target::Target;
@@ -49,17 +50,25 @@ pub(super) fn messagers(snapshot: &Snapshot) -> Result<String, String> {
         let Some(book) = &seen.book else {
             return "answers".to_owned();
         };
-        let sum = |of: fn(&super::messager::SenderView) -> u64| book.senders.iter().map(of).sum::<u64>();
+        let waiting = |state: Waiting| {
+            let sum: u64 = book.senders.iter().map(|view| view.queue.pile(state).count).sum();
+            let label = state.label();
+            match book.sees.of(state) {
+                None => format!("{label} unknown"),
+                Some(Sight::Whole) => format!("{sum} {label}"),
+                Some(Sight::Cut { .. }) => format!("at least {sum} {label}"),
+            }
+        };
         let hidden = if view.missed.is_empty() {
             ""
         } else {
             " (not all may be seen)"
         };
         format!(
-            "{}, {} unfilled and {} filled waiting{hidden}",
+            "{}, {} and {} waiting{hidden}",
             counted(u64::try_from(book.senders.len()).unwrap_or(u64::MAX), "sender"),
-            sum(|view| view.queue.unfilled.count),
-            sum(|view| view.queue.filled.count),
+            waiting(Waiting::Unfilled),
+            waiting(Waiting::Filled),
         )
     })
 }

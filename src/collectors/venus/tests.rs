@@ -3,6 +3,7 @@
 mod incidents;
 mod input;
 mod many;
+mod queues;
 mod several;
 
 use std::time::Duration;

@@ -13,6 +13,9 @@ use crate::collectors::venus::symptoms::{
 };
 use crate::values::Duration;
 
+/// The messager's clock may be ahead of ours by so much; what it dates later has no age.
+const MOST_AHEAD: Std = Std::from_secs(600);
+
 /// How long a nonce must be missing by the messager's lists: they leave out what is younger than a minute, and that may
 /// have it. A little less than that, since rounds do not come on the dot.
 const SURE_AFTER: Std = Std::from_secs(50);
@@ -160,7 +163,8 @@ impl Sender<'_> {
             let told = self.told(found, pile, sight, limit);
             told.filter(|_| !self.look.behind)
         };
-        let told = |late: &(&Message, Std)| !unsigned && !held_up && !(proof && late.0.is_window_post());
+        let caused = unsigned || held_up;
+        let told = |late: &(&Message, Std)| !(caused || (proof && late.0.is_window_post()));
         let stuck = self.late(pile, limits.unfilled_stuck_after).filter(told);
         let told_elsewhere = stuck.is_some_and(|(message, _)| self.is_consequence(message));
         let is_stuck = told_now(stuck.is_some(), pile, limits.unfilled_stuck_after).filter(|_| !told_elsewhere);
@@ -218,14 +222,21 @@ impl Sender<'_> {
     /// The oldest of a pile with its age, if that is beyond the limit.
     fn late<'c>(&self, pile: &'c Pile, limit: Duration) -> Option<(&'c Message, Std)> {
         let oldest = pile.oldest.as_ref()?;
-        let age = oldest.created?.age_at(self.look.now.wall);
+        let age = self.age(oldest)?;
         (age >= limit.get()).then_some((oldest, age))
     }
 
+    /// Unknown where it was created at no time, or in the future.
+    fn age(&self, message: &Message) -> Option<Std> {
+        let (created, now) = (message.created?, self.look.now.wall);
+        (created <= now.plus(MOST_AHEAD)).then(|| created.age_at(now))
+    }
+
     /// A judgement on the age of a pile. That nothing was found is worth something only where all that is old enough was
-    /// read.
+    /// read, and all ages are known.
     fn told(&self, found: bool, pile: &Pile, sight: Option<Sight>, limit: Duration) -> Option<bool> {
-        let all = sight.is_some_and(|sight| sight.holds_all_from(limit.get()));
+        let dated = pile.undated == 0 && pile.oldest.as_ref().is_none_or(|oldest| self.age(oldest).is_some());
+        let all = dated && sight.is_some_and(|sight| sight.holds_all_from(limit.get()));
         let well = all || self.late(pile, limit).is_some();
         (found || well).then_some(found)
     }
@@ -261,12 +272,12 @@ impl Sender<'_> {
             );
             words.push_str(&cheap);
         }
-        match (&message.error, message.state) {
-            (Some(error), _) => words.push_str(&format!("; {}: {error}", ErrorClass::of(error).words())),
-            (None, Waiting::Unfilled) => words.push_str(&self.before_it()),
-            (None, Waiting::Filled) => {}
-        }
-        words
+        let why = match (&message.error, message.state) {
+            (Some(error), _) => format!("; {}: {error}", ErrorClass::of(error).words()),
+            (None, Waiting::Unfilled) => self.before_it(),
+            (None, Waiting::Filled) => String::new(),
+        };
+        words + &why
     }
 
     /// What an unfilled message without an error of its own waits for: others that take every place.

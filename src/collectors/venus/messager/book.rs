@@ -199,7 +199,7 @@ impl Book {
                 let worst = (queue.window_posts.count, queue.with_error(), view.waiting());
                 (Reverse(worst), view.is_active() != Some(true))
             });
-            self.left_out = senders.len() - most;
+            self.left_out += senders.len() - most;
             senders.truncate(most);
             senders.sort_by(|one, other| one.address.cmp(&other.address));
         }

@@ -146,10 +146,11 @@ impl Messagers {
         let mut senders = Vec::new();
         let listing = asking.list(VenusCall::LIST_SENDERS, json!([]), |element| {
             match answers::sender(element) {
+                Some(_) if senders.len() >= MOST_LISTED => book.left_out += 1,
                 Some(sender) => senders.push(sender),
                 None => book.malformed += 1,
             }
-            senders.len() < MOST_LISTED
+            true
         });
         listing.await?;
         let base_fee = self.known.base_fee();

@@ -7,7 +7,7 @@ use crate::exposition::{Desc, Page};
 
 pub(in crate::collectors::venus) static MESSAGES: Desc<2> = Desc::gauge(
     "venus_messager_messages",
-    "Messages of a sender that have waited for more than a minute: unfilled without a nonce, filled for a block. At least so many where venus_messager_list_truncated is 1, and absent there instead of 0. Absent for a sender that is not active and was not asked for by itself (ListBlockedMessage, ListFailedMessage; ListMessageByFromState up to 1.10).",
+    "Messages of a sender that have waited for more than a minute (up to 1.10 unfilled ones of any age): unfilled without a nonce, filled for a block. At least so many where venus_messager_list_truncated is 1, and absent there instead of 0. Absent for a sender that is not active and was not asked for by itself (ListBlockedMessage, ListFailedMessage; ListMessageByFromState up to 1.10).",
     &["address", "state"],
 );
 pub(in crate::collectors::venus) static OLDEST: Desc<2> = Desc::gauge(

@@ -33,11 +33,14 @@ pub struct Queue {
 pub struct Pile {
     pub count: u64,
     pub oldest: Option<Message>,
+    /// Messages of which the messager does not say when they were created.
+    pub undated: u64,
 }
 
 impl Pile {
     fn add(&mut self, message: &Message) {
         self.count += 1;
+        self.undated += u64::from(message.created.is_none());
         let older = |known: &Message| match (message.created, known.created) {
             (Some(new), Some(known)) => new < known,
             (new, known) => new.is_some() && known.is_none(),
@@ -69,8 +72,8 @@ impl Queue {
         }
         if message.error.is_some() && message.state == Waiting::Unfilled {
             let mut pile = Pile {
-                count: 0,
                 oldest: self.failing.take(),
+                ..Pile::default()
             };
             pile.add(message);
             self.failing = pile.oldest;

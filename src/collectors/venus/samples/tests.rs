@@ -123,6 +123,7 @@ fn messages(snapshot: &mut Snapshot) {
     let pile = |count: u64, oldest: Message| Pile {
         count,
         oldest: Some(oldest),
+        undated: 0,
     };
     let failing = message(Waiting::Unfilled, 3, Some("gas estimate: exit 16"));
     let queue = Queue {
@@ -139,7 +140,7 @@ fn messages(snapshot: &mut Snapshot) {
         lowest: Some(message(Waiting::Filled, 1, None)),
         is_active: true,
     };
-    let sees = Sights {
+    let read = Sights {
         unfilled: Some(Sight::Whole),
         filled: Some(Sight::Cut { beyond: None }),
     };
@@ -152,7 +153,7 @@ fn messages(snapshot: &mut Snapshot) {
             selection_limit: Some(0),
         }),
         queue,
-        sees,
+        sees: read,
     };
     let book = Book {
         senders: vec![
@@ -160,7 +161,7 @@ fn messages(snapshot: &mut Snapshot) {
             sender(BLS, SenderState::Active, queue),
         ],
         left_out: 7,
-        sees,
+        sees: read,
         sees_errors: Some(Sight::Whole),
         malformed: 1,
         base_fee_known: true,

@@ -1,6 +1,9 @@
 //! What a stand-in was asked, so that a test can say "no more than" and "never".
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +18,8 @@ pub struct Calls {
     pub http_requests: u64,
     /// WebSocket handshakes that succeeded.
     pub websockets: u64,
+    /// Bytes of the bodies of answers that went on their way.
+    pub sent_bytes: u64,
     /// Calls by name, over either transport, whatever the incident made of the answer.
     pub methods: BTreeMap<String, u64>,
 }
@@ -32,8 +37,8 @@ impl Calls {
 }
 
 /// The counting end of [`Calls`].
-#[derive(Debug, Default)]
-pub struct Tally(Mutex<Calls>);
+#[derive(Clone, Debug, Default)]
+pub struct Tally(Arc<Mutex<Calls>>);
 
 impl Tally {
     pub fn connection(&self) {
@@ -46,6 +51,10 @@ impl Tally {
 
     pub fn websocket(&self) {
         locked(&self.0).websockets += 1;
+    }
+
+    pub fn sent(&self, bytes: usize) {
+        locked(&self.0).sent_bytes += u64::try_from(bytes).unwrap_or_default();
     }
 
     pub fn call(&self, method: &str) {
