@@ -3,6 +3,7 @@
 //! A stand-in gives the right answer through [`Upstream`]; this room decides what becomes of it on the wire.
 
 mod bodies;
+mod counted;
 mod http;
 mod server;
 mod tally;

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Fault, Upstream, http, websocket};
+use super::{Fault, Upstream, counted::Counted, http, websocket};
 
 /// Without a pause, running out of descriptors would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -154,6 +154,7 @@ async fn connection<U: Upstream>(mut stream: TcpStream, upstream: Arc<U>, fault:
         _ => {
             // Small answers must not wait for each other.
             drop(stream.set_nodelay(true));
+            let stream = Counted::new(stream, upstream.tally().sent());
             match upstream.tls() {
                 Some(tls) => speak_tls(stream, &tls, upstream, fault).await,
                 None => speak(stream, upstream, fault).await,
@@ -164,7 +165,7 @@ async fn connection<U: Upstream>(mut stream: TcpStream, upstream: Arc<U>, fault:
 
 /// A process that hangs does not get as far as the handshake; a client that is refused has been told so by it.
 async fn speak_tls<U: Upstream>(
-    stream: TcpStream,
+    stream: Counted<TcpStream>,
     tls: &TlsAcceptor,
     upstream: Arc<U>,
     mut fault: watch::Receiver<Fault>,
