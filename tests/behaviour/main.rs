@@ -8,6 +8,7 @@
 
 mod access;
 mod chain_node;
+mod chia;
 mod harness;
 mod on_chain;
 mod phala_farm;

@@ -22,7 +22,7 @@ async fn asked(era: &str, history: u64) -> (std::collections::BTreeMap<String, u
     let expected = format!("venus_messager_messages{{address=\"{sender}\",state=\"unfilled\"}} 400\n");
     assert!(room.page().contains(&expected), "{era}\n{}", room.page());
     let calls = room.farm.messager.calls();
-    (calls.methods, calls.sent_bytes)
+    (calls.methods, calls.bytes_sent)
 }
 
 #[tokio::test]

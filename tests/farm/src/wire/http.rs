@@ -9,7 +9,7 @@ use hyper::{Request, Response, body::Incoming, header, upgrade::OnUpgrade};
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{Dials, Fault, Load, Tally, Upstream, bodies, bodies::Body, reply};
+use super::{Dials, Fault, Load, Upstream, bodies, bodies::Body, reply};
 use crate::standin::locked;
 
 /// Larger requests are refused as real servers do; nothing that asks a farm comes near.
@@ -53,7 +53,7 @@ pub(super) async fn respond<U: Upstream>(
         _ => (),
     }
     match (answer, key) {
-        (Some(answer), _) => spoiled(counted(answer, upstream.tally()), view.fault, &view.dials),
+        (Some(answer), _) => spoiled(answer, view.fault, &view.dials),
         (None, Some(key)) => {
             *locked(upgrade) = Some(on_upgrade);
             switching(&key)
@@ -83,18 +83,6 @@ fn replaced(fault: Fault, dials: &Dials) -> Option<Response<Body>> {
         _ => return None,
     };
     Some(response.map(bodies::full))
-}
-
-/// The answer, which is counted while it goes.
-fn counted(answer: Response<Load>, tally: &Tally) -> Response<Load> {
-    let tally = tally.clone();
-    answer.map(|load| match load {
-        Load::Whole(body) => {
-            tally.sent(body.len());
-            Load::Whole(body)
-        }
-        Load::Pieces(pieces) => Load::Pieces(Box::new(pieces.inspect(move |piece| tally.sent(piece.len())))),
-    })
 }
 
 /// Incidents that begin with the right answer.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use serde::{Deserialize, Serialize};
@@ -18,10 +21,11 @@ pub struct Calls {
     pub http_requests: u64,
     /// WebSocket handshakes that succeeded.
     pub websockets: u64,
-    /// Bytes of the bodies of answers that went on their way.
-    pub sent_bytes: u64,
     /// Calls by name, over either transport, whatever the incident made of the answer.
     pub methods: BTreeMap<String, u64>,
+    /// Bytes sent on all connections, with all that is around an answer.
+    #[serde(default)]
+    pub bytes_sent: u64,
 }
 
 impl Calls {
@@ -37,31 +41,39 @@ impl Calls {
 }
 
 /// The counting end of [`Calls`].
-#[derive(Clone, Debug, Default)]
-pub struct Tally(Arc<Mutex<Calls>>);
+#[derive(Debug, Default)]
+pub struct Tally {
+    calls: Mutex<Calls>,
+    sent: Arc<AtomicU64>,
+}
 
 impl Tally {
     pub fn connection(&self) {
-        locked(&self.0).connections += 1;
+        locked(&self.calls).connections += 1;
     }
 
     pub fn http_request(&self) {
-        locked(&self.0).http_requests += 1;
+        locked(&self.calls).http_requests += 1;
     }
 
     pub fn websocket(&self) {
-        locked(&self.0).websockets += 1;
-    }
-
-    pub fn sent(&self, bytes: usize) {
-        locked(&self.0).sent_bytes += u64::try_from(bytes).unwrap_or_default();
+        locked(&self.calls).websockets += 1;
     }
 
     pub fn call(&self, method: &str) {
-        *locked(&self.0).methods.entry(method.to_owned()).or_default() += 1;
+        *locked(&self.calls).methods.entry(method.to_owned()).or_default() += 1;
+    }
+
+    /// Where a connection adds what it sends.
+    pub(super) fn sent(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.sent)
     }
 
     pub fn calls(&self) -> Calls {
-        locked(&self.0).clone()
+        let calls = locked(&self.calls).clone();
+        Calls {
+            bytes_sent: self.sent.load(Ordering::Relaxed),
+            ..calls
+        }
     }
 }
