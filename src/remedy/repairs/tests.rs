@@ -309,6 +309,29 @@ async fn nothing_is_heard_without_a_journal_and_it_says_so() {
 }
 
 #[tokio::test]
+async fn a_journal_that_is_back_is_found_without_an_alert() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), APPROVED).await;
+    running.repairs.order(&key("node-1"), "ada").await.unwrap();
+    let (journal, away) = (directory.path().join("journal"), directory.path().join("away"));
+    std::fs::rename(&journal, &away).unwrap();
+    let until = Clock::system().now().wall.plus(minutes(60));
+    let declined = running
+        .repairs
+        .pause(Scope::All, "ada", "why", until)
+        .await
+        .unwrap_err();
+    assert!(matches!(declined, Declined::Unrecorded(_)), "{declined}");
+    running.repairs.try_the_journal().await;
+    let seen = running.repairs.overview().journal;
+    assert!(!seen.up && seen.words.unwrap().contains("journal"));
+    std::fs::rename(&away, &journal).unwrap();
+    running.repairs.try_the_journal().await;
+    assert!(running.repairs.overview().journal.up);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn every_family_and_label_value_is_there_from_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let running = Running::start(directory.path(), RESTART).await;
