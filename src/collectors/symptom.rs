@@ -48,7 +48,7 @@ pub struct Finding {
 pub struct Diagnosis {
     pub looked_at: Vec<&'static Symptom>,
     pub findings: Vec<Finding>,
-    /// How many entities there are that could have a symptom, where the collector counts them.
+    /// How many entities there are that could have a symptom, as far as they were judged or counted.
     pub amounts: Vec<(&'static Symptom, u64)>,
 }
 
@@ -62,9 +62,8 @@ impl Diagnosis {
         evidence: impl FnOnce() -> String,
     ) {
         let Some(ill) = ill else { return };
-        if !self.looked_at.contains(&symptom) {
-            self.looked_at.push(symptom);
-        }
+        self.look_at(symptom);
+        self.among(symptom, 1);
         if ill {
             self.findings.push(Finding {
                 symptom,
@@ -76,7 +75,15 @@ impl Diagnosis {
         }
     }
 
-    /// So many more entities were looked at for it. Whether much of a group is ill is judged by that.
+    /// It could be judged, whoever has it.
+    pub fn look_at(&mut self, symptom: &'static Symptom) {
+        if !self.looked_at.contains(&symptom) {
+            self.looked_at.push(symptom);
+        }
+    }
+
+    /// So many more entities could have it, besides those that were judged by themselves. Whether much of a group is ill
+    /// is judged by that.
     pub fn among(&mut self, symptom: &'static Symptom, entities: u64) {
         match self.amounts.iter_mut().find(|(of, _)| *of == symptom) {
             Some((_, all)) => *all = all.saturating_add(entities),
@@ -120,5 +127,16 @@ mod tests {
         diagnosis.judge(&STUCK, "b", Some(true), || "no block for 5m".to_owned());
         assert_eq!(diagnosis.looked_at, [&STUCK]);
         assert_eq!(diagnosis.findings.len(), 1);
+    }
+
+    #[test]
+    fn everybody_who_was_judged_or_counted_could_have_had_it() {
+        let mut diagnosis = Diagnosis::default();
+        assert_eq!(diagnosis.amount(&STUCK), None);
+        diagnosis.judge(&STUCK, "a", Some(false), String::new);
+        diagnosis.judge(&STUCK, "b", Some(true), String::new);
+        diagnosis.judge(&STUCK, "c", None, String::new);
+        diagnosis.among(&STUCK, 98);
+        assert_eq!(diagnosis.amount(&STUCK), Some(100));
     }
 }

@@ -68,6 +68,8 @@ pub struct Runner<R, E, H> {
     targets: Mutex<HashMap<Name, Arc<tokio::sync::Mutex<()>>>>,
     /// When a storm of a policy was last seen in a group, more exactly than the journal tells.
     storms: Mutex<HashMap<(Name, Name), UnixTime>>,
+    /// It was told that nothing can be recorded.
+    unrecorded: AtomicBool,
     /// Nothing more is begun.
     stopping: AtomicBool,
     /// Actions that run, or are about to.
@@ -109,6 +111,7 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
             beginning: tokio::sync::Mutex::new(()),
             targets: Mutex::new(HashMap::new()),
             storms: Mutex::new(HashMap::new()),
+            unrecorded: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             acting: watch::Sender::new(0),
         }
@@ -191,9 +194,13 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
                 Turn::Wait(until) => return Some(until.map_or_else(soon, |until| until.min(soon()))),
                 Turn::Write(step) => {
                     if let Err(error) = self.ledger.record(step).await {
-                        tracing::error!(%error, "repairs: nothing is done, because nothing can be recorded: {error}");
+                        // Once, and not for every incident every time.
+                        if !self.unrecorded.swap(true, Ordering::Relaxed) {
+                            tracing::error!(%error, "repairs: nothing is done, because nothing can be recorded: {error}");
+                        }
                         return Some(soon());
                     }
+                    self.unrecorded.store(false, Ordering::Relaxed);
                 }
                 Turn::Act(..) => match self.begin(id).await {
                     Some((plan, acting)) => {

@@ -17,6 +17,7 @@ mod prb_doors;
 mod probe;
 mod pruntimes;
 mod reload;
+mod repairs;
 mod secrets;
 mod serving;
 mod status;

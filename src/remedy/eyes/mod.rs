@@ -200,3 +200,6 @@ impl Eyes for StoreEyes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,12 +15,13 @@ use super::desk::{Desk, Open};
 use super::{Inner, Repairs, Woken, locked};
 use crate::clock::UnixTime;
 use crate::remedy::freeze;
+use crate::remedy::step::Step;
 use crate::values::Name;
 
 /// Targets that are visited side by side. A visit lasts as long as its action, so there are more than actions may run;
 /// without it a storm would look at the whole farm at once.
 const MOST_VISITS: usize = 32;
-/// A journal that cannot be opened is tried again.
+/// A journal that cannot be opened, or written, is tried again.
 const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// What an action that runs gets to end when farmwarden stops; then it counts as interrupted.
 const REST_WITHIN: Duration = Duration::from_secs(5);
@@ -36,6 +37,7 @@ impl Repairs {
         tokio::select! {
             () = self.keep(&mut visits) => {}
             () = self.keep_looking_for_freeze() => {}
+            () = self.keep_trying_the_journal() => {}
             // It fails when whoever could stop us is gone.
             _ = stop.wait_for(|stop| *stop) => {}
         }
@@ -99,6 +101,31 @@ impl Repairs {
         }
         for target in targets {
             visits.soon(target);
+        }
+    }
+
+    async fn keep_trying_the_journal(&self) {
+        loop {
+            tokio::time::sleep(OPEN_AGAIN_AFTER).await;
+            self.try_the_journal().await;
+        }
+    }
+
+    /// A journal that could not be written is tried with a record of nothing: otherwise nobody would know that its disk is
+    /// back before something happens.
+    pub(super) async fn try_the_journal(&self) {
+        let Ok(open) = self.open() else { return };
+        if open.journal.health().failure.is_none() {
+            return;
+        }
+        let nothing = Step::Received {
+            from: "farmwarden itself, to see whether the journal can be written".to_owned(),
+            alerts: Vec::new(),
+        };
+        let recording = tokio::time::timeout(super::RECORD_WITHIN, open.runner.ledger().record(nothing));
+        if matches!(recording.await, Ok(Ok(_))) {
+            tracing::info!("repairs: the journal can be written again");
+            self.wake_all();
         }
     }
 

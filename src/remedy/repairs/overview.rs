@@ -11,7 +11,6 @@ use crate::remedy::history::{History, Of};
 use crate::remedy::incident::{After, Incident, Phase};
 use crate::remedy::most::Most;
 use crate::remedy::settings::{Mode, Policy, Remedies};
-use crate::remedy::state::State;
 use crate::remedy::step::{IncidentId, Pause, Scope};
 use crate::remedy::view::Sight;
 
@@ -144,11 +143,13 @@ impl Repairs {
         match self.open() {
             Ok(open) => {
                 // A copy: what is seen of each takes longer than others may wait for the state.
-                let state = open.runner.ledger().with(Clone::clone);
-                overview.crowded_out = state.crowded_out;
-                overview.pauses = state.history.pauses(now).map(pause).collect();
-                overview.policies = policies(&remedies, &state.history, now);
-                overview.incidents = self.incidents(&open, &state, &remedies, now);
+                let incidents: Vec<Incident> = open.runner.ledger().with(|state| {
+                    overview.crowded_out = state.crowded_out;
+                    overview.pauses = state.history.pauses(now).map(pause).collect();
+                    overview.policies = policies(&remedies, &state.history, now);
+                    state.incidents().cloned().collect()
+                });
+                overview.incidents = self.incidents(&open, incidents, &remedies, now);
             }
             Err(_) => overview.policies = policies(&remedies, &History::default(), now),
         }
@@ -191,8 +192,14 @@ impl Repairs {
         }
     }
 
-    fn incidents(&self, open: &Open, state: &State, remedies: &Remedies, now: UnixTime) -> Vec<IncidentSeen> {
-        let seen = state.incidents().map(|incident| {
+    fn incidents(
+        &self,
+        open: &Open,
+        incidents: Vec<Incident>,
+        remedies: &Remedies,
+        now: UnixTime,
+    ) -> Vec<IncidentSeen> {
+        let seen = incidents.into_iter().map(|incident| {
             let policy = remedies.policy(&incident.key.policy);
             let seen = open.runner.seen(&incident.key, policy, now);
             let held = incident.held.as_ref();
@@ -202,13 +209,13 @@ impl Repairs {
                 entity: incident.key.entity.clone(),
                 policy: incident.key.policy.to_string(),
                 group: self.0.eyes.group(&incident.key.target).to_string(),
-                phase: phase(incident).to_owned(),
+                phase: phase(&incident).to_owned(),
                 rung: policy.map_or(0, |policy| incident.rung.saturating_add(1).min(policy.rungs.len())),
                 rungs: policy.map_or(0, |policy| policy.rungs.len()),
                 action: policy
                     .and_then(|policy| policy.rungs.get(incident.rung))
                     .map(|rung| rung.action.to_string()),
-                rehearsed: incident.rehearsed || is_rehearsal(incident),
+                rehearsed: incident.rehearsed || is_rehearsal(&incident),
                 opened: incident.opened,
                 heard: incident.heard,
                 fires: incident.fires(),
