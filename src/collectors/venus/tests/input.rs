@@ -5,7 +5,7 @@ use simfarm::venus::Perm;
 
 use super::{ERAS, Room, one};
 use crate::collectors::Collector as _;
-use crate::collectors::venus::{Target, Venus};
+use crate::collectors::venus::Venus;
 use crate::upstream::Reason;
 
 #[tokio::test]
