@@ -164,7 +164,10 @@ async fn a_page_of_plots_is_as_long_as_a_real_one() {
     let ask = |page, size| json!({"node_id": format!("0x{id}"), "page": page, "page_size": size}).to_string();
     let (_, text) = farm.asked(farmer, route, &ask(0, 2500)).await;
     let sent = farm.chia.farmer.calls().bytes_sent;
-    assert!(sent > u64::try_from(text.len()).unwrap(), "{sent} bytes with all that is around them");
+    assert!(
+        sent > u64::try_from(text.len()).unwrap(),
+        "{sent} bytes with all that is around them"
+    );
     let each = text.len() / 2500;
     assert!((560..=620).contains(&each), "{each} bytes for a plot");
     let said: Value = serde_json::from_str(&text).unwrap();
