@@ -104,9 +104,9 @@ impl Eyes for In {
         let well = self.0.well.lock().unwrap().get(&key.entity).copied();
         let state = well.map_or(Sight::Ill, |_| Sight::Well);
         let ill = self.0.ill_in_group.load(Ordering::Relaxed);
-        let stale = self.0.stale.load(Ordering::Relaxed);
+        let is_old = self.0.stale.load(Ordering::Relaxed);
         View {
-            looked: Some(if stale { at(0).minus(minutes(10)) } else { now }),
+            looked: Some(if is_old { at(0).minus(minutes(10)) } else { now }),
             seen: seen(state, well.unwrap_or_else(|| at(0).minus(minutes(10)))),
             fleet: Fleet {
                 ill,
