@@ -60,13 +60,8 @@ impl Freeze {
             (file, inner.reading.take())
         };
         // One thread waits for a file that hangs, and not one more every second.
-        let mut reading = match reading {
-            Some(reading) => reading,
-            None => {
-                let file = file.clone();
-                tokio::task::spawn_blocking(move || read(&file))
-            }
-        };
+        let named = file.clone();
+        let mut reading = reading.unwrap_or_else(|| tokio::task::spawn_blocking(move || read(&named)));
         let read = tokio::time::timeout(READ_WITHIN, &mut reading).await;
         let (words, reading) = match read {
             Ok(Ok(words)) => (words, None),

@@ -15,6 +15,8 @@ use farmwarden::clock::Clock;
 use farmwarden::collectors::phala::{Node, Snapshot};
 use farmwarden::collectors::{Collector, Diagnosis, Part, TargetView};
 use farmwarden::exposition::{Desc, Family, Format, Own, Page, Rendered};
+use farmwarden::journal::JournalSection;
+use farmwarden::remedy::{AnyHands, OnlyNotices, Parts, Remedies, Repairs};
 use farmwarden::server::{Listeners, Routes, bind, serve};
 use farmwarden::store::{Slot, Store};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

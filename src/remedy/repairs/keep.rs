@@ -41,12 +41,10 @@ impl Repairs {
             // It fails when whoever could stop us is gone.
             _ = stop.wait_for(|stop| *stop) => {}
         }
-        if let Ok(open) = self.open() {
-            if tokio::time::timeout(REST_WITHIN, open.runner.rest()).await.is_err() {
-                tracing::warn!(
-                    "stopping while an action runs: it counts as interrupted, and is looked at after the start"
-                );
-            }
+        if let Ok(open) = self.open()
+            && tokio::time::timeout(REST_WITHIN, open.runner.rest()).await.is_err()
+        {
+            tracing::warn!("stopping while an action runs: it counts as interrupted, and is looked at after the start");
         }
         visits.running.shutdown().await;
     }

@@ -1,6 +1,6 @@
 //! Whole incidents, with hands, eyes and a journal of the tests.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -28,6 +28,11 @@ struct World {
     /// Actions wait for this.
     slow: AtomicBool,
     go_on: Notify,
+    /// What is known is old until somebody looks.
+    stale: AtomicBool,
+    /// Looking shows nothing new.
+    blind: AtomicBool,
+    looks: AtomicUsize,
 }
 
 impl World {
@@ -88,13 +93,20 @@ impl Record for In {
 }
 
 impl Eyes for In {
-    async fn look(&self, _key: &Key, _symptom: Option<&'static Symptom>) {}
+    async fn look(&self, _key: &Key, _symptom: Option<&'static Symptom>) {
+        self.0.looks.fetch_add(1, Ordering::Relaxed);
+        if !self.0.blind.load(Ordering::Relaxed) {
+            self.0.stale.store(false, Ordering::Relaxed);
+        }
+    }
 
     fn view(&self, key: &Key, _symptom: Option<&'static Symptom>, now: UnixTime) -> View {
         let well = self.0.well.lock().unwrap().get(&key.entity).copied();
         let state = well.map_or(Sight::Ill, |_| Sight::Well);
         let ill = self.0.ill_in_group.load(Ordering::Relaxed);
+        let is_old = self.0.stale.load(Ordering::Relaxed);
         View {
+            looked: Some(if is_old { at(0).minus(minutes(10)) } else { now }),
             seen: seen(state, well.unwrap_or_else(|| at(0).minus(minutes(10)))),
             fleet: Fleet {
                 ill,
@@ -357,4 +369,108 @@ async fn a_real_journal_gives_the_state_back() {
     .unwrap();
     assert_eq!(replayed, live);
     assert_eq!(journal.head().sequence, last);
+}
+
+#[tokio::test]
+async fn what_is_held_costs_no_look_and_what_would_be_begun_costs_one() {
+    let world = Arc::new(World::default());
+    world.stale.store(true, Ordering::Relaxed);
+    let runner = runner(&world, remedies());
+    hears(&runner, "w1").await;
+    let pause = crate::remedy::step::Pause {
+        scope: crate::remedy::step::Scope::All,
+        by: "ada".to_owned(),
+        reason: "moving the rack".to_owned(),
+        until: at(120),
+    };
+    runner.ledger().record(Step::Paused(pause)).await.unwrap();
+    for _ in 0..8 {
+        visit(&runner).await;
+        world.pass(15);
+    }
+    assert_eq!(world.looks.load(Ordering::Relaxed), 0);
+    assert_eq!(world.kinds(), ["received", "paused", "decided"]);
+    visit(&runner).await;
+    assert_eq!(world.looks.load(Ordering::Relaxed), 1);
+    assert_eq!(world.actions(), ["soft prb-1 w1"]);
+}
+
+#[tokio::test]
+async fn what_is_old_even_after_a_look_holds() {
+    let world = Arc::new(World::default());
+    world.stale.store(true, Ordering::Relaxed);
+    world.blind.store(true, Ordering::Relaxed);
+    let runner = runner(&world, remedies());
+    hears(&runner, "w1").await;
+    visit(&runner).await;
+    assert!(world.actions().is_empty() && world.looks.load(Ordering::Relaxed) > 0);
+    let steps = world.steps.lock().unwrap();
+    let Step::Decided { guard, .. } = steps.last().unwrap().1 else {
+        panic!("{steps:?}");
+    };
+    assert_eq!(guard, Guard::FreshView);
+}
+
+#[tokio::test]
+async fn a_cure_is_believed_only_after_a_look() {
+    let world = Arc::new(World::default());
+    world.cures.store(true, Ordering::Relaxed);
+    let runner = runner(&world, remedies());
+    hears(&runner, "w1").await;
+    visit(&runner).await;
+    world.stale.store(true, Ordering::Relaxed);
+    world.pass(30);
+    visit(&runner).await;
+    assert_eq!(world.looks.load(Ordering::Relaxed), 0, "it is not proven yet");
+    world.pass(30);
+    assert_eq!(visit(&runner).await, None);
+    assert_eq!(world.looks.load(Ordering::Relaxed), 1);
+    assert_eq!(world.kinds().last().unwrap(), "cured");
+}
+
+#[tokio::test]
+async fn a_storm_cools_down_from_when_it_was_last_seen() {
+    let world = Arc::new(World::default());
+    world.ill_in_group.store(400, Ordering::Relaxed);
+    let runner = runner(&world, remedies());
+    hears(&runner, "w1").await;
+    visit(&runner).await;
+    world.pass(600);
+    // It is not told again so soon.
+    visit(&runner).await;
+    world.ill_in_group.store(1, Ordering::Relaxed);
+    world.pass(1790);
+    visit(&runner).await;
+    assert!(world.actions().is_empty());
+    world.pass(10);
+    visit(&runner).await;
+    assert_eq!(world.actions(), ["soft prb-1 w1"]);
+}
+
+#[tokio::test]
+async fn whoever_rests_begins_nothing_more_and_waits_for_what_runs() {
+    let world = Arc::new(World::default());
+    world.slow.store(true, Ordering::Relaxed);
+    let runner = runner(&world, remedies());
+    hears(&runner, "w1").await;
+    hears(&runner, "w2").await;
+    let rested = AtomicBool::new(false);
+    tokio::join!(visit(&runner), async {
+        while world.actions().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        tokio::join!(
+            async {
+                runner.rest().await;
+                rested.store(true, Ordering::Relaxed);
+            },
+            async {
+                tokio::task::yield_now().await;
+                assert!(!rested.load(Ordering::Relaxed));
+                world.go_on.notify_one();
+            }
+        );
+    });
+    assert_eq!(world.actions(), ["soft prb-1 w1"]);
+    assert_eq!(world.kinds(), ["received", "received", "started", "finished"]);
 }
