@@ -64,8 +64,10 @@ impl Around {
 impl Record for Around {
     fn append(&self, step: &Step) -> impl Future<Output = Result<Appended, AppendError>> + Send + 'static {
         let mut outside = self.locked();
-        if let Step::Started { incident, plan, .. } = step {
-            outside.world.is_to_begin(*incident, plan);
+        match step {
+            Step::Started { incident, plan, .. } => outside.world.is_to_begin(*incident, plan),
+            Step::Cured { incident, .. } => outside.world.is_to_be_cured(*incident),
+            _ => {}
         }
         let (told, written) = oneshot::channel();
         outside.disk.push((step.clone(), told));

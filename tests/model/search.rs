@@ -35,6 +35,7 @@ const HOLDS: [Holds; LAWS.len()] = [
     holds::<8>,
     holds::<9>,
     holds::<10>,
+    holds::<11>,
 ];
 const HAPPENS: [Holds; 12] = [
     happens::<0>,

@@ -22,9 +22,10 @@ pub(crate) const DRY: &str = "a dry run never acts";
 pub(crate) const FORBIDDEN: &str = "nothing is begun against a pause, a freeze, a cause or without approval";
 pub(crate) const UNRECORDED: &str = "nothing is done that is not on the disk as begun";
 pub(crate) const BLIND: &str = "what was interrupted is told and looked at before anything follows";
+pub(crate) const UNSEEN: &str = "a cure is told when it was seen after the action";
 pub(crate) const FORGETFUL: &str = "a restart knows what was known";
 
-pub(crate) const LAWS: [&str; 11] = [
+pub(crate) const LAWS: [&str; 12] = [
     TWO_AT_ONCE,
     OVER_BUDGET,
     TOO_MANY,
@@ -35,6 +36,7 @@ pub(crate) const LAWS: [&str; 11] = [
     FORBIDDEN,
     UNRECORDED,
     BLIND,
+    UNSEEN,
     FORGETFUL,
 ];
 
@@ -212,7 +214,6 @@ impl World {
         let case = Arc::clone(&self.case);
         let key = key_of(plan);
         let entity = case.entity(&key);
-        let target = case.targets().iter().position(|name| *name == key.target).unwrap();
         self.breaks(DRY, !case.acts());
         self.breaks(
             TWICE,
@@ -220,13 +221,8 @@ impl World {
                 .iter()
                 .any(|begun| begun.incident == Some(incident) && begun.rung >= plan.rung),
         );
-        let after = self.last_word(incident);
-        let is_recent = |looked: u64| looked + FRESH_FOR >= self.second && at(looked) >= after;
-        let (sight, _) = self.seen[entity];
-        self.breaks(
-            STALE,
-            !self.looked[target].is_some_and(is_recent) || sight != Sight::Ill,
-        );
+        let is_ill = self.seen[entity].0 == Sight::Ill;
+        self.breaks(STALE, !is_ill || !self.is_looked_at(&key.target, incident));
         let asks = case.alerts_of(entity).any(|alert| self.heard[alert].fires());
         self.breaks(ENDED, !asks);
         let needs_approval = case.policy().rungs[plan.rung].approval;
@@ -250,6 +246,23 @@ impl World {
             OVER_BUDGET,
             is_spent(spent, all) || is_spent(on_this, budgets.target.hour),
         );
+    }
+
+    /// The runner wants to tell of a cure: something was done, and then it was seen well.
+    pub(crate) fn is_to_be_cured(&mut self, incident: IncidentId) {
+        let acted = self.begun.iter().find(|begun| begun.incident == Some(incident));
+        let is_seen = acted.is_some_and(|begun| {
+            let sight = self.seen[self.case.entity(&begun.key)].0;
+            sight == Sight::Well && self.is_looked_at(&begun.key.target, incident)
+        });
+        self.breaks(UNSEEN, !is_seen);
+    }
+
+    /// Now, and since something was last done for the incident.
+    fn is_looked_at(&self, target: &Name, incident: IncidentId) -> bool {
+        let target = self.case.targets().iter().position(|name| name == target).unwrap();
+        let after = self.last_word(incident);
+        self.looked[target].is_some_and(|looked| looked + FRESH_FOR >= self.second && at(looked) >= after)
     }
 
     /// When the incident was opened, or something was last done for it.
