@@ -179,14 +179,7 @@ impl World {
         Arc::make_mut(&mut self.journal).push((sequence, time, step.clone()));
         self.signs.insert(sign(step));
         match step {
-            Step::Started { incident, plan, .. } => self.begun.push(Begun {
-                second: self.second,
-                key: key_of(plan),
-                incident: Some(*incident),
-                rung: plan.rung,
-                is_over: false,
-                was_run: false,
-            }),
+            Step::Started { incident, plan, .. } => self.is_begun(*incident, plan),
             Step::Finished { incident, rung, .. } | Step::Interrupted { incident, rung } => {
                 for begun in &mut self.begun {
                     if begun.incident == Some(*incident) && begun.rung == *rung {
@@ -215,12 +208,6 @@ impl World {
         let key = key_of(plan);
         let entity = case.entity(&key);
         self.breaks(DRY, !case.acts());
-        self.breaks(
-            TWICE,
-            self.begun
-                .iter()
-                .any(|begun| begun.incident == Some(incident) && begun.rung >= plan.rung),
-        );
         let is_ill = self.seen[entity].0 == Sight::Ill;
         self.breaks(STALE, !is_ill || !self.is_looked_at(&key.target, incident));
         let asks = case.alerts_of(entity).any(|alert| self.heard[alert].fires());
@@ -230,6 +217,19 @@ impl World {
         self.breaks(FORBIDDEN, self.paused || self.frozen || self.cause || !is_approved);
         let on_target = |begun: &&Begun| begun.key.target == key.target;
         self.breaks(BLIND, self.begun.iter().filter(on_target).any(|begun| !begun.is_over));
+    }
+
+    /// What counts is what is on the disk: two that did not know of one another are there one after the other.
+    fn is_begun(&mut self, incident: IncidentId, plan: &Plan) {
+        let case = Arc::clone(&self.case);
+        let key = key_of(plan);
+        let on_target = |begun: &&Begun| begun.key.target == key.target;
+        self.breaks(
+            TWICE,
+            self.begun
+                .iter()
+                .any(|begun| begun.incident == Some(incident) && begun.rung >= plan.rung),
+        );
         let running = self.begun.iter().filter(|begun| !begun.is_over).count();
         let most = case.remedies.at_once;
         self.breaks(
@@ -246,6 +246,14 @@ impl World {
             OVER_BUDGET,
             is_spent(spent, all) || is_spent(on_this, budgets.target.hour),
         );
+        self.begun.push(Begun {
+            second: self.second,
+            key,
+            incident: Some(incident),
+            rung: plan.rung,
+            is_over: false,
+            was_run: false,
+        });
     }
 
     /// The runner wants to tell of a cure: something was done, and then it was seen well.
