@@ -15,7 +15,6 @@ use farmwarden::journal::{Journal, JournalSettings};
 use farmwarden::remedy::{
     Eyes, Fleet, Hands, Key, Ledger, Phase, Plan, Policy, Remedies, Runner, Running, Seen, Sight, State, Step, View,
 };
-use farmwarden::values::Name;
 
 pub(crate) const LIVE: &str = "live";
 /// No new alerts; it ends when every incident has.
@@ -85,7 +84,7 @@ fn number(entity: &str) -> usize {
 struct Around(Arc<World>);
 
 impl Eyes for Around {
-    async fn look(&self, _target: &Name) {}
+    async fn look(&self, _key: &Key, _symptom: Option<&'static Symptom>) {}
 
     fn view(&self, key: &Key, _symptom: Option<&'static Symptom>, now: UnixTime) -> View {
         let well = self.0.well.lock().unwrap().get(&key.entity).copied();

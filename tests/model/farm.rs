@@ -76,7 +76,7 @@ impl Record for Around {
 }
 
 impl Eyes for Around {
-    async fn look(&self, target: &Name) {
+    async fn look(&self, key: &Key, _symptom: Option<&'static Symptom>) {
         let (told, looked) = oneshot::channel();
         {
             let mut outside = self.locked();
@@ -85,7 +85,7 @@ impl Eyes for Around {
                 .case
                 .targets()
                 .iter()
-                .position(|name| name == target)
+                .position(|name| *name == key.target)
                 .unwrap();
             let began = outside.world.second;
             outside.looks.push((target, began, told));
