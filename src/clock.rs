@@ -20,7 +20,7 @@ pub struct Now {
 }
 
 /// Time since 1970-01-01 UTC, without leap seconds. It is written and read as in RFC 3339: `2026-11-21T09:41:07.250Z`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct UnixTime(Duration);
 
 impl UnixTime {

@@ -15,14 +15,14 @@ use crate::clock::UnixTime;
 const LATE_WITHIN: Duration = Duration::from_secs(600);
 
 /// The newest episode of an alert, from the moment it began to fire until it is well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Episode {
     pub starts_at: UnixTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<End>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct End {
     /// As the alert says.
     pub at: UnixTime,

@@ -16,7 +16,7 @@ const MOST_REMEMBERED: usize = 100_000;
 /// Pauses at one time; each has another scope.
 const MOST_PAUSES: usize = 1000;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct History {
     acts: VecDeque<Act>,
     cures: VecDeque<(UnixTime, Key)>,
@@ -25,7 +25,7 @@ pub struct History {
 }
 
 /// An action that was begun, or would have been. Notices are none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Act {
     time: UnixTime,
     key: Key,

@@ -33,7 +33,7 @@ impl Key {
 /// the memory.
 const MOST_ALERTS: usize = 64;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Incident {
     pub id: IncidentId,
     pub key: Key,
@@ -56,7 +56,7 @@ pub struct Incident {
     pub approval: Option<Approval>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// The rung may be begun when all guards let it.
     Open,
@@ -68,7 +68,7 @@ pub enum Phase {
     Escalated { since: UnixTime },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum After {
     Action,
     /// What it did is not known.
@@ -76,7 +76,7 @@ pub enum After {
     Rehearsal,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Held {
     pub guard: Guard,
     pub since: UnixTime,
@@ -84,7 +84,7 @@ pub struct Held {
     pub words: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Approval {
     pub plan: Plan,
     pub by: String,

@@ -24,7 +24,7 @@ const MOST_INCIDENTS: usize = 5000;
 const MOST_EPISODES: usize = 20_000;
 const REMEMBERED_FOR: Duration = Duration::from_secs(2 * 86_400);
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct State {
     episodes: BTreeMap<Fingerprint, (Episode, UnixTime)>,
     incidents: BTreeMap<IncidentId, Incident>,

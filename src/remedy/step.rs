@@ -180,7 +180,7 @@ deserialize_from_str!(IncidentId, "the number of an incident, like 412.0");
 serialize_as_str!(IncidentId);
 
 /// One rung for one entity: all that the acting side gets to know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Plan {
     pub policy: Name,
     pub target: Name,
@@ -210,7 +210,7 @@ pub enum Outcome {
 }
 
 /// Nothing is done there until then.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pause {
     pub scope: Scope,
     pub by: String,
@@ -218,7 +218,7 @@ pub struct Pause {
     pub until: UnixTime,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     All,

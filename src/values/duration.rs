@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A length of time above zero, read from text with its unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Duration(std::time::Duration);
 
 /// Ten years: longer ones are typing mistakes, and would overflow clocks when they are added to a time.

@@ -81,6 +81,38 @@ fn the_last_line_may_be_cut_at_every_byte() {
     }
 }
 
+/// Nothing holds the last line but a head that somebody noted; all before it is held by the chain.
+#[test]
+fn a_changed_byte_of_the_tail_is_refused_or_missed_by_whoever_noted_the_head() {
+    let sound = laid_out(&FILES);
+    let noted = verify(sound.directory(), None).unwrap().head.hash;
+    let (journal, before, _) = sound.opened().unwrap();
+    journal.close();
+    let newest = &FILES.last().unwrap().1;
+    let breaks: Vec<usize> = (0..newest.len()).filter(|at| newest[*at] == b'\n').collect();
+    let [.., before_last, _] = breaks[..] else {
+        panic!("{breaks:?}");
+    };
+    for (at, flip) in (0..newest.len()).flat_map(|at| [(at, 0x01), (at, 0x80)]) {
+        let mut files = FILES.clone();
+        files.last_mut().unwrap().1[at] ^= flip;
+        let place = laid_out(&files);
+        let verified = verify(place.directory(), Some(noted));
+        assert_eq!(verified.ok().and_then(|verified| verified.found), None, "byte {at}");
+        match place.opened() {
+            Ok((journal, records, replayed)) => {
+                journal.close();
+                assert!(at > before_last, "byte {at}");
+                let (last, kept) = before.split_last().unwrap();
+                assert_eq!(records[..kept.len()], *kept, "byte {at}");
+                let is_told = replayed.torn.is_some() && records.len() == kept.len();
+                assert!(is_told || records[kept.len()].hash != last.hash, "byte {at}");
+            }
+            Err(error) => assert!(matches!(error, JournalError::Broken { .. }), "byte {at}: {error}"),
+        }
+    }
+}
+
 #[test]
 fn a_torn_line_is_told_with_its_file() {
     let mut files = written(2);

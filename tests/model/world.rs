@@ -1,0 +1,359 @@
+//! How everything stands, and the laws: what is asked of the world is held against what it knows itself, never against the
+//! product's own books.
+
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use farmwarden::clock::UnixTime;
+use farmwarden::remedy::{IncidentId, Key, Outcome, Plan, Sight, Step};
+use farmwarden::values::Name;
+
+use super::case::{Case, FRESH_FOR, HOUR};
+
+/// What must never be; each is a property of the model.
+pub(crate) const TWO_AT_ONCE: &str = "never two actions on one target at a time";
+pub(crate) const OVER_BUDGET: &str = "no budget of an hour is exceeded";
+pub(crate) const TOO_MANY: &str = "no more run in a group or on the farm than may";
+pub(crate) const TWICE: &str = "a rung of an incident is begun and done at most once";
+pub(crate) const STALE: &str = "nothing is begun on a stale view or on what is not seen ill";
+pub(crate) const ENDED: &str = "nothing is begun after its alerts ended";
+pub(crate) const DRY: &str = "a dry run never acts";
+pub(crate) const FORBIDDEN: &str = "nothing is begun against a pause, a freeze, a cause or without approval";
+pub(crate) const UNRECORDED: &str = "nothing is done that is not on the disk as begun";
+pub(crate) const BLIND: &str = "what was interrupted is told and looked at before anything follows";
+pub(crate) const UNSEEN: &str = "a cure is told when it was seen after the action";
+pub(crate) const FORGETFUL: &str = "a restart knows what was known";
+
+pub(crate) const LAWS: [&str; 12] = [
+    TWO_AT_ONCE,
+    OVER_BUDGET,
+    TOO_MANY,
+    TWICE,
+    STALE,
+    ENDED,
+    DRY,
+    FORBIDDEN,
+    UNRECORDED,
+    BLIND,
+    UNSEEN,
+    FORGETFUL,
+];
+
+/// Seconds after a Saturday noon.
+pub(crate) fn at(second: u64) -> UnixTime {
+    UnixTime::from_millis((1_795_262_400 + second) * 1000)
+}
+
+/// How often nature may still do something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Left {
+    pub(crate) passes: u8,
+    pub(crate) leaps: u8,
+    pub(crate) deliveries: u8,
+    pub(crate) flips: u8,
+    pub(crate) crashes: u8,
+    pub(crate) refusals: u8,
+    pub(crate) blind_looks: u8,
+    pub(crate) words: u8,
+}
+
+/// An action that is on the disk as begun.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Begun {
+    second: u64,
+    key: Key,
+    /// Nothing once it is over: then it only counts for budgets.
+    incident: Option<IncidentId>,
+    rung: usize,
+    /// Finished or interrupted, as the record has it.
+    is_over: bool,
+    was_run: bool,
+}
+
+/// What an alert is known to be, from the messages alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Heard {
+    fired: Option<u64>,
+    /// As it says, and when that was heard.
+    ended: Option<(u64, u64)>,
+    /// It fired again so long after its end that the end was a mistake.
+    returned: bool,
+}
+
+impl Heard {
+    /// A message about the episode that began at `from`.
+    pub(crate) fn hears(&mut self, from: u64, to: Option<u64>, now: u64) {
+        match (to, self.ended) {
+            (Some(to), _) => {
+                self.ended = self.ended.max(Some((to, now)));
+                if self.fired.is_none_or(|fired| fired <= to) {
+                    self.returned = false;
+                }
+            }
+            (None, Some((end, heard))) if from <= end && now >= heard + 600 => self.returned = true,
+            (None, _) => {}
+        }
+        if to.is_none() {
+            self.fired = self.fired.max(Some(from));
+        }
+    }
+
+    fn fires(self) -> bool {
+        let is_newer = |fired| self.ended.is_none_or(|(end, _)| fired > end);
+        self.returned || self.fired.is_some_and(is_newer)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) case: Arc<Case>,
+    pub(crate) second: u64,
+    pub(crate) started: u64,
+    pub(crate) left: Left,
+    /// By entity.
+    pub(crate) ill: Vec<bool>,
+    /// As the eyes have it, by entity and by target.
+    pub(crate) seen: Vec<(Sight, u64)>,
+    pub(crate) looked: Vec<Option<u64>>,
+    /// By alert.
+    pub(crate) heard: Vec<Heard>,
+    pub(crate) paused: bool,
+    pub(crate) frozen: bool,
+    pub(crate) cause: bool,
+    begun: Vec<Begun>,
+    pub(crate) broken: BTreeSet<&'static str>,
+    /// Numbers of incidents are below it.
+    pub(crate) next: u64,
+    /// Not part of what the state is: it is the way here.
+    pub(crate) journal: Arc<Vec<(u64, UnixTime, Step)>>,
+    pub(crate) signs: BTreeSet<&'static str>,
+}
+
+impl World {
+    pub(crate) fn new(case: &Arc<Case>) -> Self {
+        Self {
+            case: Arc::clone(case),
+            second: 0,
+            started: 0,
+            left: Left {
+                deliveries: case.left.deliveries + u8::try_from(case.opens.len()).unwrap(),
+                ..case.left
+            },
+            ill: vec![true; case.entities.len()],
+            seen: vec![(Sight::Ill, 0); case.entities.len()],
+            looked: vec![None; case.targets().len()],
+            heard: vec![Heard::default(); case.alerts()],
+            paused: false,
+            frozen: false,
+            cause: false,
+            begun: Vec::new(),
+            broken: BTreeSet::new(),
+            next: 1,
+            journal: Arc::default(),
+            signs: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> UnixTime {
+        at(self.second)
+    }
+
+    /// A round of the target that began at this time is over.
+    pub(crate) fn sees(&mut self, target: usize, began: u64) {
+        self.looked[target] = Some(began);
+        let name = &self.case.targets()[target];
+        for (entity, (of, _)) in self.case.entities.iter().enumerate() {
+            if of == name {
+                let now = if self.ill[entity] { Sight::Ill } else { Sight::Well };
+                if self.seen[entity].0 != now {
+                    self.seen[entity] = (now, self.second);
+                }
+            }
+        }
+    }
+
+    /// It is on the disk, behind all before.
+    pub(crate) fn writes(&mut self, sequence: u64, step: &Step) {
+        let time = self.now();
+        Arc::make_mut(&mut self.journal).push((sequence, time, step.clone()));
+        self.signs.insert(sign(step));
+        match step {
+            Step::Started { incident, plan, .. } => self.is_begun(*incident, plan),
+            Step::Finished { incident, rung, .. } | Step::Interrupted { incident, rung } => {
+                for begun in &mut self.begun {
+                    if begun.incident == Some(*incident) && begun.rung == *rung {
+                        begun.is_over = true;
+                    }
+                }
+            }
+            Step::Cured { incident, .. } | Step::Closed { incident, .. } => {
+                for begun in self.begun.iter_mut().filter(|begun| begun.incident == Some(*incident)) {
+                    begun.incident = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn breaks(&mut self, law: &'static str, is_broken: bool) {
+        if is_broken {
+            self.broken.insert(law);
+        }
+    }
+
+    /// The runner wants to begin: everything must allow it in this moment.
+    pub(crate) fn is_to_begin(&mut self, incident: IncidentId, plan: &Plan) {
+        let case = Arc::clone(&self.case);
+        let key = key_of(plan);
+        let entity = case.entity(&key);
+        self.breaks(DRY, !case.acts());
+        let is_ill = self.seen[entity].0 == Sight::Ill;
+        self.breaks(STALE, !is_ill || !self.is_looked_at(&key.target, incident));
+        let asks = case.alerts_of(entity).any(|alert| self.heard[alert].fires());
+        self.breaks(ENDED, !asks);
+        let needs_approval = case.policy().rungs[plan.rung].approval;
+        let is_approved = !needs_approval || self.signs.contains("approved");
+        self.breaks(FORBIDDEN, self.paused || self.frozen || self.cause || !is_approved);
+        let on_target = |begun: &&Begun| begun.key.target == key.target;
+        self.breaks(BLIND, self.begun.iter().filter(on_target).any(|begun| !begun.is_over));
+    }
+
+    /// What counts is what is on the disk: two that did not know of one another are there one after the other.
+    fn is_begun(&mut self, incident: IncidentId, plan: &Plan) {
+        let case = Arc::clone(&self.case);
+        let key = key_of(plan);
+        let on_target = |begun: &&Begun| begun.key.target == key.target;
+        self.breaks(
+            TWICE,
+            self.begun
+                .iter()
+                .any(|begun| begun.incident == Some(incident) && begun.rung >= plan.rung),
+        );
+        let running = self.begun.iter().filter(|begun| !begun.is_over).count();
+        let most = case.remedies.at_once;
+        self.breaks(
+            TOO_MANY,
+            running >= usize::try_from(most.group.get().min(most.farm.get())).unwrap(),
+        );
+        let recent = |begun: &&Begun| begun.second + HOUR > self.second;
+        let budgets = case.policy().budgets;
+        let spent = self.begun.iter().filter(recent).count();
+        let on_this = self.begun.iter().filter(recent).filter(on_target).count();
+        let all = budgets.group.hour.min(budgets.farm.hour).min(case.remedies.most.hour);
+        let is_spent = |count: usize, most: std::num::NonZeroU32| count >= usize::try_from(most.get()).unwrap();
+        self.breaks(
+            OVER_BUDGET,
+            is_spent(spent, all) || is_spent(on_this, budgets.target.hour),
+        );
+        self.begun.push(Begun {
+            second: self.second,
+            key,
+            incident: Some(incident),
+            rung: plan.rung,
+            is_over: false,
+            was_run: false,
+        });
+    }
+
+    /// The runner wants to tell of a cure: something was done, and then it was seen well.
+    pub(crate) fn is_to_be_cured(&mut self, incident: IncidentId) {
+        let acted = self.begun.iter().find(|begun| begun.incident == Some(incident));
+        let is_seen = acted.is_some_and(|begun| {
+            let sight = self.seen[self.case.entity(&begun.key)].0;
+            sight == Sight::Well && self.is_looked_at(&begun.key.target, incident)
+        });
+        self.breaks(UNSEEN, !is_seen);
+    }
+
+    /// Now, and since something was last done for the incident.
+    fn is_looked_at(&self, target: &Name, incident: IncidentId) -> bool {
+        let target = self.case.targets().iter().position(|name| name == target).unwrap();
+        let after = self.last_word(incident);
+        self.looked[target].is_some_and(|looked| looked + FRESH_FOR >= self.second && at(looked) >= after)
+    }
+
+    /// When the incident was opened, or something was last done for it.
+    fn last_word(&self, incident: IncidentId) -> UnixTime {
+        let speaks = |step: &Step| match step {
+            Step::Finished { incident: of, .. } | Step::Interrupted { incident: of, .. } => *of == incident,
+            _ => false,
+        };
+        let mut newest_first = self.journal.iter().rev();
+        let last = newest_first.find(|(sequence, _, step)| *sequence == incident.record || speaks(step));
+        last.map(|(_, time, _)| *time).unwrap_or_default()
+    }
+
+    /// The action is being carried out.
+    pub(crate) fn is_run(&mut self, plan: &Plan, running: &[Name]) {
+        let key = key_of(plan);
+        let is_it = |begun: &&mut Begun| begun.key == key && begun.rung == plan.rung && !begun.is_over;
+        match self.begun.iter_mut().find(is_it) {
+            Some(begun) if !begun.was_run => begun.was_run = true,
+            Some(_) => self.breaks(TWICE, true),
+            None => self.breaks(UNRECORDED, true),
+        }
+        self.breaks(TWO_AT_ONCE, running.contains(&plan.target));
+        if plan.rung > 0 {
+            self.signs.insert("second_rung");
+        }
+    }
+}
+
+impl Hash for World {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        (
+            self.second,
+            self.started,
+            self.left,
+            &self.ill,
+            &self.looked,
+            &self.heard,
+        )
+            .hash(hasher);
+        for (sight, since) in &self.seen {
+            (std::mem::discriminant(sight), since).hash(hasher);
+        }
+        (
+            self.paused,
+            self.frozen,
+            self.cause,
+            &self.begun,
+            &self.broken,
+            self.next,
+        )
+            .hash(hasher);
+    }
+}
+
+fn key_of(plan: &Plan) -> Key {
+    Key {
+        target: plan.target.clone(),
+        entity: plan.entity.clone(),
+        policy: plan.policy.clone(),
+    }
+}
+
+/// What happened, for those properties that say that it does happen.
+fn sign(step: &Step) -> &'static str {
+    match step {
+        Step::Received { .. } => "received",
+        Step::Decided { guard, .. } => guard.label(),
+        Step::Rehearsed { .. } => "rehearsed",
+        Step::Started { .. } => "started",
+        Step::Finished {
+            outcome: Outcome::TimedOut,
+            ..
+        } => "timed_out",
+        Step::Finished { .. } => "finished",
+        Step::Interrupted { .. } => "interrupted",
+        Step::Cured { .. } => "cured",
+        Step::Failed { .. } => "failed",
+        Step::Escalated { .. } => "escalated",
+        Step::Closed { why, .. } => why.label(),
+        Step::Stormed { .. } => "stormed",
+        Step::Approved { .. } => "approved",
+        Step::Paused(_) => "paused",
+        Step::Resumed { .. } => "resumed",
+    }
+}
