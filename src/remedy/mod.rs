@@ -28,7 +28,7 @@ pub use history::{History, Of};
 pub use incident::{After, Approval, Held, Incident, Key, Phase};
 pub use ledger::{Ledger, Record};
 pub use most::Most;
-pub use runner::{Eyes, Hands, Runner};
+pub use runner::{Eyes, Hands, Notes, Runner};
 pub use settings::{Policy, Remedies};
 pub use share::Share;
 pub use state::State;
