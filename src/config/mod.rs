@@ -21,6 +21,7 @@ pub use proposed::proposed;
 use crate::collectors::mounts;
 use crate::collectors::{Link, Sections};
 use crate::remedy::Remedies;
+use crate::remedy::hands;
 use crate::values;
 use crate::yaml::{self, Document, Mistake, Mistakes};
 
@@ -32,6 +33,12 @@ struct Raw {
     collectors: Sections,
     /// Repairs. Without policies nothing is ever changed.
     remedies: Remedies,
+    /// Container engines, and the containers in them that repairs may touch.
+    engines: Vec<hands::settings::Engine>,
+    /// Units of systemd on this machine that repairs may touch.
+    units: hands::settings::Units,
+    /// What is stopped and started together, in order.
+    stacks: Vec<hands::settings::Stack>,
 }
 
 /// What a running farmwarden is made from.
@@ -42,6 +49,8 @@ pub struct Settings {
     pub collectors: Sections,
     /// What is repaired, and how carefully.
     pub remedies: Remedies,
+    /// What repairs may touch.
+    pub hands: hands::Settings,
     /// Which target hangs on which: one link per target.
     pub links: Vec<Link>,
     /// Look for chain nodes on this machine: only without a configuration file.
@@ -82,9 +91,27 @@ impl Settings {
     fn checked(file: &str, text: &str, secrets: Secrets) -> Result<Self, Mistakes> {
         let document = Document::parse(file, text)?;
         let mut read = document.read::<Raw>();
-        let Raw { collectors, remedies } = read.value.take().unwrap_or_default();
+        let Raw {
+            collectors,
+            remedies,
+            engines,
+            units,
+            stacks,
+        } = read.value.take().unwrap_or_default();
+        let hands = hands::Settings {
+            engines,
+            units,
+            stacks,
+            targets: collectors
+                .names()
+                .into_iter()
+                .map(|(kind, name)| (name, kind))
+                .collect(),
+            prbs: collectors.prb.clone(),
+        };
         let mut across = check::mistakes(&document, &read, &collectors, secrets);
         across.extend(check::remedies(&document, &read, &remedies));
+        across.extend(check::hands(&document, &read, &hands, &remedies));
         read.mistakes.extend(across);
         if !read.mistakes.is_empty() {
             return Err(Mistakes::in_order(read.mistakes));
@@ -94,6 +121,7 @@ impl Settings {
             links: links::links(&collectors.check()),
             collectors,
             remedies,
+            hands,
             look_for_local_nodes: false,
         })
     }
@@ -109,6 +137,7 @@ impl Settings {
             links: links::links(&collectors.check()),
             collectors,
             remedies: Remedies::default(),
+            hands: hands::Settings::default(),
             look_for_local_nodes: true,
         }
     }

@@ -6,6 +6,7 @@
 mod check;
 mod decide;
 mod guards;
+pub mod hands;
 mod history;
 mod incident;
 mod ledger;
