@@ -106,11 +106,11 @@ fn part(name: &str) -> Part {
     }
 }
 
-fn node(seconds: u64) -> Option<Node> {
-    Some(Node {
+fn node(seconds: u64) -> Node {
+    Node {
         part: part("node"),
         recovers_within: Duration::from_secs(seconds),
-    })
+    }
 }
 
 fn v2() -> Procedure {
@@ -124,7 +124,7 @@ fn v2() -> Procedure {
             member("trade", None),
             member("lifecycle", None),
         ],
-        node: node(1800),
+        node: Some(node(1800)),
         restarted_last: Vec::new(),
     })
 }
@@ -167,7 +167,7 @@ async fn v0_ends_with_its_fetcher_and_solo_with_pherry() {
     }];
     let v0 = Procedure::cluster(&Cluster {
         group,
-        node: node(60),
+        node: Some(node(60)),
         restarted_last: vec![part("fetch")],
     });
     let farm = Farm::of(&["fetch", "node"]);
@@ -185,7 +185,7 @@ async fn v0_ends_with_its_fetcher_and_solo_with_pherry() {
     let farm = Farm::of(&["node", "pherry"]);
     let solo = Procedure::cluster(&Cluster {
         group: Vec::new(),
-        node: node(60),
+        node: Some(node(60)),
         restarted_last: vec![part("pherry")],
     });
     assert_eq!(taken(&farm, &solo).await.1, Ok(()));

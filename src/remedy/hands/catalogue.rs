@@ -164,7 +164,7 @@ pub(super) fn read(
         return Err(vec![("action".to_owned(), unknown(action))]);
     };
     let mut reading = With {
-        with,
+        given: with,
         settings,
         wrong: Vec::new(),
     };
@@ -190,7 +190,7 @@ fn unknown(action: &Name) -> String {
 
 /// The settings of one rung while they are read.
 struct With<'a> {
-    with: &'a BTreeMap<String, String>,
+    given: &'a BTreeMap<String, String>,
     settings: &'a Settings,
     wrong: Vec<(String, String)>,
 }
@@ -198,7 +198,7 @@ struct With<'a> {
 impl With<'_> {
     fn unknown_keys(&mut self, action: &Action) {
         let known: Vec<&str> = action.keys.iter().map(|key| key.name).collect();
-        for key in self.with.keys().filter(|key| !known.contains(&key.as_str())) {
+        for key in self.given.keys().filter(|key| !known.contains(&key.as_str())) {
             let words = match &known[..] {
                 [] => format!("`{}` has no settings", action.name),
                 known => format!("`{}` has no such setting; it has {}", action.name, known.join(", ")),
@@ -210,7 +210,7 @@ impl With<'_> {
     /// Nothing when its value is wrong, which is noted; nothing inside when it is not there.
     #[expect(clippy::option_option, reason = "wrong and absent are two things")]
     fn optional<T: FromStr<Err = String>>(&mut self, key: &str) -> Option<Option<T>> {
-        let Some(text) = self.with.get(key) else {
+        let Some(text) = self.given.get(key) else {
             return Some(None);
         };
         match text.parse() {
@@ -272,7 +272,7 @@ impl With<'_> {
 
     /// Whether a person gave this word.
     fn said(&mut self, key: &'static str, word: &str) -> bool {
-        let said = self.with.get(key).is_some_and(|said| said == word);
+        let said = self.given.get(key).is_some_and(|said| said == word);
         if !said {
             let is = [KICK_API, RESTART_POLICY].into_iter().find(|known| known.name == key);
             let words = is.map_or_else(String::new, |known| format!("{key} must be {}", known.is));

@@ -10,12 +10,15 @@ mod law;
 mod sections;
 pub mod settings;
 mod stack;
+#[cfg(test)]
+mod tests;
 mod things;
 mod tools;
 mod workers;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -34,12 +37,17 @@ use catalogue::Order;
 use settings::Stack;
 use tools::Tools;
 
+/// Collectors have their own pace, of some seconds.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
 /// What acts.
 pub struct Hands {
     upstream: Upstream,
     store: Arc<Store>,
     clock: Clock,
     tools: Mutex<Arc<Tools>>,
+    /// Between two looks at a picture while something is waited for; they ask nobody.
+    look_every: Duration,
     /// When a PRB was last told something, so that orders do not come in a heap.
     told: Mutex<HashMap<Name, Arc<tokio::sync::Mutex<Option<Instant>>>>>,
 }
@@ -56,6 +64,7 @@ impl Hands {
             store,
             clock,
             tools: Mutex::new(Arc::new(tools)),
+            look_every: LOOK_EVERY,
             told: Mutex::default(),
         })
     }

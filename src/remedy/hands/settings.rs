@@ -202,12 +202,9 @@ impl Settings {
         if let Some(name) = name {
             let stack = self.stacks.iter().find(|stack| stack.name == *name);
             let stack = stack.ok_or_else(|| format!("no stack is called `{name}`; list it in `stacks`"))?;
-            return match stack.is_of(target) {
-                true => Ok(stack),
-                false => Err(format!(
-                    "the stack `{name}` is not that of `{target}`: neither its `node.target` nor its `prb`"
-                )),
-            };
+            let words =
+                || format!("the stack `{name}` is not that of `{target}`: neither its `node.target` nor its `prb`");
+            return Some(stack).filter(|stack| stack.is_of(target)).ok_or_else(words);
         }
         let mut own = self.stacks.iter().filter(|stack| stack.is_of(target));
         match (own.next(), own.next()) {

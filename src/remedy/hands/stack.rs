@@ -25,8 +25,6 @@ use crate::remedy::step::Plan;
 use crate::upstream::Why;
 use crate::values::{self, Name};
 
-/// Between two looks at a picture; they ask nobody.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A data provider that is fewer blocks behind has caught up.
 const PROVIDER_LAG: u64 = 3;
 
@@ -193,7 +191,7 @@ impl<N: Notes> Doing<'_, N> {
                     return;
                 }
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(self.hands.look_every).await;
         }
     }
 
@@ -207,7 +205,7 @@ impl<N: Notes> Doing<'_, N> {
                     return;
                 }
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(self.hands.look_every).await;
         }
     }
 

@@ -18,8 +18,6 @@ use crate::values::{self, Name};
 /// Between two orders to the same PRB: a lifecycle takes a worker apart for each.
 const PAUSE: Duration = Duration::from_secs(2);
 const PACE: Pace = Pace { batch: 1, pause: PAUSE };
-/// Between two looks at the picture of a pRuntime that was kicked; they ask nobody.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A pRuntime that does not say since when it runs, and answers so long after the kick, is a new one: the old one ends at once.
 const ENDED_AFTER: Duration = Duration::from_secs(30);
 /// What the calls before and after a kick may take; the rest of the rung's time is for pRuntime.
@@ -138,7 +136,7 @@ impl Hands {
                         return;
                     }
                 }
-                tokio::time::sleep(LOOK_EVERY).await;
+                tokio::time::sleep(self.look_every).await;
             }
         }
     }
