@@ -286,7 +286,9 @@ impl Order {
     /// The shortest `within` with which it can come to its end; less would leave it half done.
     pub(super) fn needs(&self, stack: Option<&settings::Stack>) -> Duration {
         match self {
-            Self::Notify | Self::RestartWorker => Duration::from_secs(1),
+            Self::Notify => Duration::ZERO,
+            // A look, and the 30s that a monitor tries to reach a lifecycle.
+            Self::RestartWorker => Duration::from_secs(60),
             // The job of a unit has the unit's own timeout, which only systemd knows.
             Self::Thing {
                 thing: Thing::Unit(_), ..

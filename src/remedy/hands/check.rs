@@ -78,19 +78,36 @@ impl<F: Fn(&Name) -> bool> Checked<'_, F> {
                     );
                     self.say("targets", words);
                 }
-                let refused = self.settings.stands_in_the_way(thing);
-                if let Some(words) = refused.filter(|_| *verb != Verb::Start) {
-                    self.say(format!("{place}.with"), words);
+                if *verb != Verb::Start {
+                    if let Some(words) = self.settings.stands_in_the_way(thing) {
+                        self.say(format!("{place}.with"), words);
+                    }
+                    self.no_node(rung, place);
                 }
                 self.time(order, None, rung, place);
             }
             Order::Stack(name) => self.stack(order, name.as_ref(), rung, place),
-            Order::RestartWorker => self.worker(rung),
+            Order::RestartWorker => {
+                self.worker(rung);
+                self.time(order, None, rung, place);
+            }
             Order::KickWorker => {
                 self.worker(rung);
                 self.kick(number, place);
                 self.time(order, None, rung, place);
             }
+        }
+    }
+
+    /// What stops something for a chain node knows neither its order nor its evidence.
+    fn no_node(&mut self, rung: &Rung, place: &str) {
+        let is_node = |target: &&Name| self.settings.targets.get(*target) == Some(&"phala");
+        if let Some(node) = self.policy.targets.iter().find(is_node) {
+            let words = format!(
+                "`{node}` is a chain node: not `{}` but `restart-stack` restarts one, of a stack that has it as its `node`",
+                rung.action
+            );
+            self.say(format!("{place}.action"), words);
         }
     }
 

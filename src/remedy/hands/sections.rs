@@ -17,8 +17,11 @@ pub struct Misplaced {
     pub words: String,
 }
 
-/// A word in the names of containers and units whose restart while it feeds blocks has destroyed checkpoints.
-const LIFECYCLE: &str = "lifecycle";
+/// Whether it is by its name what feeds workers with blocks: a restart of that while it does has destroyed checkpoints.
+fn feeds_workers(thing: &Thing) -> bool {
+    let mut words = thing.word().split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| word.contains("lifecycle") || word == "wm")
+}
 
 impl Settings {
     /// An empty list when all is well. `is_unread` knows targets that are written and could not be read.
@@ -91,7 +94,7 @@ impl Settings {
                     if let Some((_, before)) = before {
                         wrong.push((place.clone(), format!("{thing} is also {before}")));
                     }
-                    if thing.word().contains(LIFECYCLE) && stack.prb.is_none() {
+                    if feeds_workers(&thing) && stack.prb.is_none() {
                         let words = format!(
                             "say by `prb` which target watches {thing}: it is not stopped while it feeds blocks"
                         );
@@ -116,7 +119,7 @@ impl Settings {
     /// Why this must not be stopped by itself, if it must not.
     pub(super) fn stands_in_the_way(&self, thing: &Thing) -> Option<String> {
         let mut stacks = self.stacks_with(thing).peekable();
-        let unguarded = thing.word().contains(LIFECYCLE) && stacks.peek().is_none();
+        let unguarded = feeds_workers(thing) && stacks.peek().is_none();
         if let Some((stack, _)) = stacks.find(|(_, is_node)| *is_node) {
             return Some(format!(
                 "{thing} is the node of the stack `{}`: `restart-stack` keeps the order",
