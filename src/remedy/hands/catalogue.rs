@@ -287,10 +287,10 @@ impl Order {
     pub(super) fn needs(&self, stack: Option<&settings::Stack>) -> Duration {
         match self {
             Self::Notify => Duration::ZERO,
-            // A look, and the 30s that a monitor tries to reach a lifecycle.
-            Self::RestartWorker => Duration::from_secs(60),
-            // The job of a unit has the unit's own timeout, which only systemd knows.
-            Self::Thing {
+            // A look, and the 30s that a monitor tries to reach a lifecycle; or the job of a unit, whose own timeout only
+            // systemd knows.
+            Self::RestartWorker
+            | Self::Thing {
                 thing: Thing::Unit(_), ..
             } => Duration::from_secs(60),
             Self::Thing { patience, .. } => patience.get() + ENGINE_TIME,
