@@ -12,9 +12,11 @@ use tokio::time::MissedTickBehavior;
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::collectors::phala::{self, Chain};
-use crate::collectors::{self, Tools};
+use crate::collectors::{self, Link, Sections, Tools};
 use crate::config::{Secrets, Settings};
 use crate::exposition::Own;
+use crate::journal::JournalSection;
+use crate::remedy::{self, AnyHands, OnlyNotices, Remedies, Repairs};
 use crate::schedule::{Schedule, Swapped};
 use crate::server::{self, ControlSocket, ControlSocketPath, Listeners, Routes};
 use crate::store::Store;
@@ -37,6 +39,7 @@ pub struct App {
     routes: Arc<Routes>,
     listeners: Listeners,
     access: Arc<Access>,
+    repairs: Repairs,
     keeper: Keeper,
     reloads: mpsc::Receiver<server::Reload>,
     ask_reload: mpsc::Sender<server::Reload>,
@@ -47,6 +50,7 @@ struct Keeper {
     /// Where the configuration is read again; none without a file.
     file: Option<PathBuf>,
     schedule: Schedule,
+    repairs: Repairs,
     store: Arc<Store>,
     tools: Tools,
     clock: Clock,
@@ -81,16 +85,25 @@ impl App {
         } else {
             Vec::new()
         };
+        let repairs = Repairs::new(remedy::Parts {
+            store: Arc::clone(&store),
+            clock: clock.clone(),
+            journal: settings.journal.clone(),
+            remedies: settings.remedies.clone(),
+            hands: hands(),
+            tell: Arc::new(()),
+        });
         let mut keeper = Keeper {
             file: settings.file.clone(),
             schedule: Schedule::new(Arc::clone(&store), tools.clone(), clock.clone()),
+            repairs: repairs.clone(),
             store: Arc::clone(&store),
             tools: tools.clone(),
             clock: clock.clone(),
             reading: None,
             missing,
         };
-        keeper.change_to(settings)?;
+        keeper.watch(settings.collectors, settings.links)?;
         if keeper.file.is_some() {
             keeper.tools.own.config_read("config", Some(clock.now().wall));
         }
@@ -108,12 +121,14 @@ impl App {
             web.telemetry_path.clone(),
             &collectors::families(),
             ask_reload.clone(),
+            repairs.clone(),
         );
         Ok(Self {
             listening: listening.map_err(|e| format!("a listening address cannot be read: {e}"))?,
             routes: Arc::new(routes),
             listeners,
             access: Arc::clone(&web.access),
+            repairs,
             keeper,
             reloads,
             ask_reload,
@@ -130,8 +145,9 @@ impl App {
         self.ask_reload.clone()
     }
 
-    /// Serves until `stop` turns true. Nothing that hangs is waited for.
+    /// Serves until `stop` turns true. An upstream that hangs is not waited for; an action that runs gets a few seconds.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let repairing = tokio::spawn(self.repairs.clone().run(stop.clone()));
         let serving = server::serve(
             std::mem::take(&mut self.listeners),
             Arc::clone(&self.routes),
@@ -143,7 +159,15 @@ impl App {
             () = self.keeper.keep(self.reloads) => {}
             () = async { drop(stop.wait_for(|stop| *stop).await); std::future::pending().await } => {}
         }
+        // The journal last: alerts are taken until the listeners are closed, and an action's end is recorded.
+        drop(repairing.await);
+        self.repairs.close().await;
     }
+}
+
+/// What acts.
+fn hands() -> AnyHands {
+    AnyHands::new(OnlyNotices)
 }
 
 impl Keeper {
@@ -206,12 +230,19 @@ impl Keeper {
                 "{shown}: it names no target any more, which could be a file that is half written; if nothing is to be watched, restart farmwarden"
             ));
         }
-        let swapped = self.change_to(settings)?;
-        Ok(format!("{shown} was read again; {swapped}"))
+        let swapped = self.watch(settings.collectors, settings.links)?;
+        let later = self.repair(&settings.journal, settings.remedies);
+        let later = later.map_or_else(String::new, |words| format!("; {words}"));
+        Ok(format!("{shown} was read again; {swapped}{later}"))
     }
 
-    fn change_to(&mut self, settings: Settings) -> Result<Swapped, String> {
-        let plan = self.schedule.plan(settings.collectors, settings.links);
+    /// What repairs do from now on; what takes effect at the next start only is said in words.
+    fn repair(&self, journal: &JournalSection, remedies: Remedies) -> Option<&'static str> {
+        self.repairs.change_to(journal, remedies, hands())
+    }
+
+    fn watch(&mut self, collectors: Sections, links: Vec<Link>) -> Result<Swapped, String> {
+        let plan = self.schedule.plan(collectors, links);
         let plan = plan.map_err(|faults| {
             let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
             words.join("\n")

@@ -5,7 +5,7 @@
 mod rfc3339;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -111,6 +111,19 @@ impl Clock {
     pub fn now(&self) -> Now {
         (self.0)()
     }
+
+    /// The same clock, whose wall time never goes back: it stands still until the machine's has caught up. For what
+    /// compares times that it took itself.
+    #[must_use]
+    pub fn never_back(&self) -> Self {
+        let (clock, latest) = (self.clone(), Mutex::new(UnixTime::default()));
+        Self::from_fn(move || {
+            let now = clock.now();
+            let mut latest = latest.lock().unwrap_or_else(PoisonError::into_inner);
+            *latest = now.wall.max(*latest);
+            Now { wall: *latest, ..now }
+        })
+    }
 }
 
 impl fmt::Debug for Clock {
@@ -131,6 +144,19 @@ fn system_wall() -> UnixTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_never_goes_back_stands_still_instead() {
+        let times = Mutex::new(vec![7_000, 3_000, 5_000]);
+        let start = Instant::now();
+        let clock = Clock::from_fn(move || Now {
+            wall: UnixTime::from_millis(times.lock().unwrap().pop().unwrap()),
+            monotonic: start,
+        });
+        let steady = clock.never_back();
+        let told: Vec<UnixTime> = (0..3).map(|_| steady.now().wall).collect();
+        assert_eq!(told, [5_000, 5_000, 7_000].map(UnixTime::from_millis));
+    }
 
     #[test]
     fn a_time_in_the_future_has_no_age() {

@@ -1,4 +1,4 @@
-//! farmwarden: reads a mining farm into Prometheus metrics and says what is wrong and where. Repairs will stand on that.
+//! farmwarden: reads a mining farm into Prometheus metrics and says what is wrong and where. Repairs stand on that.
 //!
 //! The rooms, lowest first; a room uses only rooms below it (held by `tests/architecture.rs`, drawn in ARCHITECTURE.md).
 

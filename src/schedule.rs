@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixTime};
 use crate::collectors::{Collector, Link, Part, Sections, TargetConfig, TargetView, Tools, Visit};
 use crate::exposition::{Own, Page};
 use crate::relations;
@@ -312,11 +312,11 @@ impl<C: Collector> Rounds<C> {
         });
         // Weak: the store must not keep a target at work that the configuration no longer has.
         let weak = Arc::downgrade(&rounds);
-        slot.on_look(Box::new(move |not_before| {
+        slot.on_look(Box::new(move |not_before, part| {
             let rounds = weak.upgrade();
             Box::pin(async move {
                 if let Some(rounds) = rounds {
-                    rounds.look(not_before).await;
+                    rounds.look(not_before, part).await;
                 }
             })
         }));
@@ -338,9 +338,13 @@ impl<C: Collector> Rounds<C> {
         }
     }
 
-    /// A round of every part, side by side, where none has begun since `not_before`.
-    async fn look(&self, not_before: Instant) {
-        futures_util::future::join_all(self.beats.iter().map(|beat| self.round(beat, not_before))).await;
+    /// A round of the part, or of every part side by side, where none has begun since `not_before`.
+    async fn look(&self, not_before: Instant, part: Option<&'static str>) {
+        let wanted = self
+            .beats
+            .iter()
+            .filter(|beat| part.is_none_or(|part| beat.part.name == part));
+        futures_util::future::join_all(wanted.map(|beat| self.round(beat, not_before))).await;
     }
 
     /// A round, unless one has begun since `not_before` already.
@@ -382,7 +386,7 @@ impl<C: Collector> Rounds<C> {
     }
 
     async fn ask(&self, part: &Part) {
-        let started = Instant::now();
+        let (started, began) = (Instant::now(), self.clock.now().wall);
         let asking = AssertUnwindSafe(self.collector.read(part)).catch_unwind();
         let outcome = self.meanwhile(part, tokio::time::timeout(part.deadline, asking)).await;
         let reading = match outcome {
@@ -394,7 +398,7 @@ impl<C: Collector> Rounds<C> {
                 Why::Timeout(part.deadline),
             )),
         };
-        self.ended(part, reading, started.elapsed());
+        self.ended(part, reading, began, started.elapsed());
     }
 
     /// Waits for something; data that becomes stale meanwhile leaves the page on time, not with the next round.
@@ -422,12 +426,13 @@ impl<C: Collector> Rounds<C> {
         }
     }
 
-    fn ended(&self, part: &Part, reading: Result<C::Reading, Fault>, took: Duration) {
+    fn ended(&self, part: &Part, reading: Result<C::Reading, Fault>, began: UnixTime, took: Duration) {
         self.update(part, |snapshot, status| {
             let now = self.clock.now();
             let outcome = match reading {
                 Ok(reading) => {
                     self.collector.absorb(snapshot, reading, now);
+                    status.last_began = Some(began);
                     Ok(())
                 }
                 Err(fault) => {

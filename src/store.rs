@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::clock::Now;
+use crate::clock::{Now, UnixTime};
 use crate::collectors::{Diagnosis, Link, Part, TargetView};
 use crate::exposition::{Desc, Family, Page, Rendered};
 use crate::upstream::{Fault, Reason};
@@ -51,13 +52,14 @@ pub const FAMILIES: &[&Family] = &[
 ];
 
 /// All targets, in the order of the page.
-#[derive(Default)]
 pub struct Store {
     slots: Mutex<Vec<Arc<Slot>>>,
     links: Mutex<Arc<Vec<Link>>>,
     /// `farmwarden_symptom`, after the relations had their say.
     verdicts: Mutex<Arc<Vec<Verdict>>>,
     symptoms: Mutex<Arc<Rendered>>,
+    /// Goes up with every judgement.
+    judged: watch::Sender<u64>,
     /// What the relations say on the page.
     related: Mutex<Arc<Rendered>>,
     /// Every part had its first round once. Targets that a reload adds do not take it back: whoever routes by readiness
@@ -65,11 +67,35 @@ pub struct Store {
     was_ready: AtomicBool,
 }
 
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            slots: Mutex::default(),
+            links: Mutex::default(),
+            verdicts: Mutex::default(),
+            symptoms: Mutex::default(),
+            judged: watch::Sender::new(0),
+            related: Mutex::default(),
+            was_ready: AtomicBool::default(),
+        }
+    }
+}
+
 /// What is ill with one target, all relations considered.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     pub target: Name,
     pub diagnosis: Diagnosis,
+    /// How fresh the picture was that was judged.
+    pub read: Vec<PartRead>,
+}
+
+/// A part of a target as it was read for a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartRead {
+    pub part: &'static str,
+    /// When its last round began; nothing if that failed, or none has ended.
+    pub began: Option<UnixTime>,
 }
 
 /// One target's place in the store.
@@ -81,8 +107,8 @@ pub struct Slot {
     look: OnceLock<Look>,
 }
 
-/// Asks every part of a target that has had no round begun since the given moment.
-pub type Look = Box<dyn Fn(Instant) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+/// Asks one part of a target, or every one, that has had no round begun since the given moment.
+pub type Look = Box<dyn Fn(Instant, Option<&'static str>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 struct State {
     view: Option<TargetView>,
@@ -98,6 +124,8 @@ pub struct PartStatus {
     /// `None` before the first round has ended.
     pub up: Option<bool>,
     pub last_success: Option<Now>,
+    /// When the last round that succeeded began: what it shows is no older.
+    pub last_began: Option<UnixTime>,
     pub last_duration: Duration,
     /// When the next round begins; `None` while one runs.
     pub next_round: Option<Instant>,
@@ -112,6 +140,7 @@ impl PartStatus {
             part,
             up: None,
             last_success: None,
+            last_began: None,
             last_duration: Duration::ZERO,
             next_round: None,
             last_fault: None,
@@ -137,6 +166,13 @@ impl PartStatus {
                 self.last_fault = Some((fault, now));
                 changed
             }
+        }
+    }
+
+    fn read(&self) -> PartRead {
+        PartRead {
+            part: self.part.name,
+            began: self.last_began.filter(|_| self.up == Some(true)),
         }
     }
 
@@ -196,8 +232,13 @@ impl Slot {
     /// Looks again: returns when every part has had a round that began at `not_before` or later. A round that hangs
     /// is waited for until its deadline, so the caller brings a limit of its own.
     pub async fn look(&self, not_before: Instant) {
+        self.look_at(None, not_before).await;
+    }
+
+    /// The same for one part alone; of one that the target does not have, nothing is asked.
+    pub async fn look_at(&self, part: Option<&'static str>, not_before: Instant) {
         if let Some(look) = self.look.get() {
-            look(not_before).await;
+            look(not_before, part).await;
         }
     }
 
@@ -258,28 +299,37 @@ impl Store {
         locked(&self.slots).clone()
     }
 
-    /// The last picture of every target that has one.
-    pub fn views(&self) -> Vec<TargetView> {
-        self.slots()
-            .iter()
-            .filter_map(|slot| locked(&slot.state).view.clone())
-            .collect()
+    /// The last picture of one target, if it has one.
+    pub fn picture(&self, target: &Name) -> Option<TargetView> {
+        let slot = self.slot(target.as_str())?;
+        locked(&slot.state).view.clone()
     }
 
     /// What is ill, after the relations had their say. `judge` runs under the store's lock, so a later picture is
     /// never overruled by an earlier one.
     pub fn judge(&self, judge: impl FnOnce(&mut [TargetView], &[Link], &mut Page)) {
         let mut verdicts = locked(&self.verdicts);
-        let mut views = self.views();
+        let pictures = self.slots().into_iter().filter_map(|slot| {
+            let state = locked(&slot.state);
+            Some((state.view.clone()?, state.parts.iter().map(PartStatus::read).collect()))
+        });
+        let (mut views, read): (Vec<TargetView>, Vec<_>) = pictures.unzip();
         let mut page = Page::new(&[]);
         judge(&mut views, &self.links(), &mut page);
-        let found = views.into_iter().map(|view| Verdict {
+        let found = views.into_iter().zip(read).map(|(view, read)| Verdict {
             target: view.name,
             diagnosis: view.diagnosis,
+            read,
         });
         *verdicts = Arc::new(found.collect());
         *locked(&self.symptoms) = Arc::new(render_symptoms(verdicts.iter()));
         *locked(&self.related) = Arc::new(page.finish());
+        self.judged.send_modify(|count| *count += 1);
+    }
+
+    /// Changes with every judgement.
+    pub fn judged(&self) -> watch::Receiver<u64> {
+        self.judged.subscribe()
     }
 
     pub fn verdicts(&self) -> Arc<Vec<Verdict>> {
@@ -399,14 +449,17 @@ mod tests {
         let ill = Diagnosis {
             looked_at: vec![&STUCK],
             findings: vec![found],
+            ..Diagnosis::default()
         };
         let well = Diagnosis {
             looked_at: vec![&STUCK],
             findings: Vec::new(),
+            ..Diagnosis::default()
         };
         let verdict = |name: &str, diagnosis| Verdict {
             target: name.parse().unwrap(),
             diagnosis,
+            read: Vec::new(),
         };
         let symptoms = render_symptoms(&[verdict("node-0", well), verdict("node-1", ill)]);
         let mut text = String::new();

@@ -60,6 +60,12 @@ impl FromStr for Status {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(u64);
 
+impl From<u64> for Fingerprint {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 impl FromStr for Fingerprint {
     type Err = String;
 

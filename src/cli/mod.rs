@@ -26,7 +26,7 @@ use crate::values;
 /// Wrong arguments or a wrong configuration; everything else that ends the process is 1.
 const EXIT_USAGE: u8 = 2;
 
-/// Watches a mining farm (Phala, its mounts; Venus and Chia to come) and serves one page of Prometheus metrics.
+/// Watches mining farms (Phala, Venus, Chia and their mounts) and serves one page of Prometheus metrics.
 ///
 /// Without a command it serves. Without a configuration file it serves this machine's mounts and the chain nodes that
 /// it finds on their usual local ports. The options below are those of serving; commands have their own.

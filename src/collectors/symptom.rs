@@ -48,6 +48,8 @@ pub struct Finding {
 pub struct Diagnosis {
     pub looked_at: Vec<&'static Symptom>,
     pub findings: Vec<Finding>,
+    /// How many entities there are that could have a symptom, as far as they were judged or counted.
+    pub amounts: Vec<(&'static Symptom, u64)>,
 }
 
 impl Diagnosis {
@@ -60,18 +62,38 @@ impl Diagnosis {
         evidence: impl FnOnce() -> String,
     ) {
         let Some(ill) = ill else { return };
-        if !self.looked_at.contains(&symptom) {
-            self.looked_at.push(symptom);
-        }
+        self.look_at(symptom);
+        self.among(symptom, 1);
         if ill {
             self.findings.push(Finding {
                 symptom,
                 entity: entity.to_owned(),
-                // It may quote an upstream.
-                evidence: values::clean(&evidence()).into_owned(),
+                // It may quote an upstream, and that a token.
+                evidence: values::clean(&values::redacted(&evidence(), &[])).into_owned(),
                 part: None,
             });
         }
+    }
+
+    /// It could be judged, whoever has it.
+    pub fn look_at(&mut self, symptom: &'static Symptom) {
+        if !self.looked_at.contains(&symptom) {
+            self.looked_at.push(symptom);
+        }
+    }
+
+    /// So many more entities could have it, besides those that were judged by themselves. Whether much of a group is ill
+    /// is judged by that.
+    pub fn among(&mut self, symptom: &'static Symptom, entities: u64) {
+        match self.amounts.iter_mut().find(|(of, _)| *of == symptom) {
+            Some((_, all)) => *all = all.saturating_add(entities),
+            None => self.amounts.push((symptom, entities)),
+        }
+    }
+
+    /// How many entities could have it; nothing where that is not known.
+    pub fn amount(&self, symptom: &'static Symptom) -> Option<u64> {
+        self.amounts.iter().find(|(of, _)| *of == symptom).map(|(_, all)| *all)
     }
 
     /// What was found since the last call is about this part: a chain of links shows it there.
@@ -89,6 +111,14 @@ mod tests {
     static STUCK: Symptom = Symptom::bare("stuck");
 
     #[test]
+    fn a_token_that_an_upstream_quotes_is_no_evidence() {
+        let mut diagnosis = Diagnosis::default();
+        let words = "dial ws://h/?token=eyJhbGciOiJIUzI1NiJ9.eyJuYW1lIjoibGki.Zm9v";
+        diagnosis.judge(&STUCK, "a", Some(true), || words.to_owned());
+        assert_eq!(diagnosis.findings[0].evidence, "dial ws://h/?token=<secret>");
+    }
+
+    #[test]
     fn what_cannot_be_told_is_neither_ill_nor_well() {
         let mut diagnosis = Diagnosis::default();
         diagnosis.judge(&STUCK, "a", None, String::new);
@@ -97,5 +127,16 @@ mod tests {
         diagnosis.judge(&STUCK, "b", Some(true), || "no block for 5m".to_owned());
         assert_eq!(diagnosis.looked_at, [&STUCK]);
         assert_eq!(diagnosis.findings.len(), 1);
+    }
+
+    #[test]
+    fn everybody_who_was_judged_or_counted_could_have_had_it() {
+        let mut diagnosis = Diagnosis::default();
+        assert_eq!(diagnosis.amount(&STUCK), None);
+        diagnosis.judge(&STUCK, "a", Some(false), String::new);
+        diagnosis.judge(&STUCK, "b", Some(true), String::new);
+        diagnosis.judge(&STUCK, "c", None, String::new);
+        diagnosis.among(&STUCK, 98);
+        assert_eq!(diagnosis.amount(&STUCK), Some(100));
     }
 }

@@ -5,8 +5,11 @@ use std::collections::{HashMap, HashSet};
 use super::Secrets;
 use super::links::links;
 use crate::collectors::{Checked, Link, Sections};
-use crate::remedy::{Contradiction, Remedies, hands};
-use crate::values::Name;
+use crate::journal::JournalSection;
+use crate::notify::Way;
+use crate::remedy::settings::Mode;
+use crate::remedy::{Contradiction, OnlyNotices, Remedies, hands};
+use crate::values::{Name, SecretSource};
 use crate::yaml::{Document, Mistake, Read};
 
 /// All of them. A target in which something could not be read is not judged: what is missing there may be what was
@@ -24,7 +27,7 @@ pub(super) fn mistakes<T>(document: &Document, read: &Read<T>, sections: &Sectio
             let own = target.contradictions.iter();
             mistakes.extend(own.map(|(key, words)| document.mistake(&below(path, key), words)));
             if secrets == Secrets::MustBeThere {
-                mistakes.extend(missing_secrets(document, path, target));
+                mistakes.extend(missing_secrets(document, path, &target.secrets));
             }
         }
     }
@@ -74,6 +77,62 @@ pub(super) fn hands<T>(
     mistakes
 }
 
+/// What ways to people say of themselves, and names that stand twice.
+pub(super) fn ways<T>(document: &Document, read: &Read<T>, ways: &[Way], secrets: Secrets) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    let mut seen: HashSet<&Name> = HashSet::new();
+    for (number, way) in ways.iter().enumerate() {
+        let path = read.path_of("notify", number);
+        if read.is_wrong(&path) {
+            continue;
+        }
+        let own = way.contradictions().into_iter();
+        mistakes.extend(own.map(|(key, words)| document.mistake(&below(&path, key), words)));
+        if secrets == Secrets::MustBeThere {
+            mistakes.extend(missing_secrets(document, &path, &way.secrets()));
+        }
+        if !seen.insert(&way.name) {
+            let words = format!(
+                "the name `{}` stands twice; alerts are handed to a way by its name",
+                way.name
+            );
+            mistakes.push(document.mistake(&below(&path, "name"), words));
+        }
+    }
+    mistakes
+}
+
+/// What the journal's own keys contradict, and policies that would act and cannot: nothing is done that is not recorded.
+pub(super) fn journal<T>(
+    document: &Document,
+    read: &Read<T>,
+    journal: &JournalSection,
+    remedies: &Remedies,
+) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    if !read.is_wrong("journal") {
+        let own = journal.contradictions().into_iter();
+        mistakes.extend(own.map(|(key, words)| document.mistake(&below("journal", key), words)));
+    }
+    let is_missing = journal.directory.is_none() && !read.is_wrong("journal");
+    for (number, policy) in remedies.policies.iter().enumerate() {
+        let path = read.path_of("remedies.policies", number);
+        if policy.mode != Mode::Act || read.is_wrong(&path) {
+            continue;
+        }
+        if is_missing {
+            let words = "it may act only with a journal: name `journal.directory`";
+            mistakes.push(document.mistake(&below(&path, "mode"), words));
+        }
+        for (number, rung) in policy.rungs.iter().enumerate() {
+            if let Some(words) = OnlyNotices::refusal(&rung.action) {
+                mistakes.push(document.mistake(&below(&path, &format!("rungs[{number}].action")), words));
+            }
+        }
+    }
+    mistakes
+}
+
 /// Of all targets, also of those that could not be read.
 fn written_names(document: &Document) -> Vec<String> {
     let lists = Sections::KINDS.iter().map(|kind| format!("collectors.{kind}"));
@@ -92,9 +151,8 @@ fn below(path: &str, key: &str) -> String {
     }
 }
 
-fn missing_secrets(document: &Document, path: &str, target: &Checked) -> Vec<Mistake> {
-    let unread = target
-        .secrets
+fn missing_secrets(document: &Document, path: &str, secrets: &[(&'static str, SecretSource)]) -> Vec<Mistake> {
+    let unread = secrets
         .iter()
         .filter_map(|(key, source)| Some((key, source.read().err()?)));
     unread

@@ -20,6 +20,8 @@ pub use proposed::proposed;
 
 use crate::collectors::mounts;
 use crate::collectors::{Link, Sections};
+use crate::journal::JournalSection;
+use crate::notify::Way;
 use crate::remedy::Remedies;
 use crate::remedy::hands;
 use crate::values;
@@ -31,6 +33,8 @@ use crate::yaml::{self, Document, Mistake, Mistakes};
 struct Raw {
     /// The targets that are watched: a list for every kind.
     collectors: Sections,
+    /// The record of what was asked, decided and done. Without a directory there is none, and nothing is repaired.
+    journal: JournalSection,
     /// Repairs. Without policies nothing is ever changed.
     remedies: Remedies,
     /// Container engines, and the containers in them that repairs may touch.
@@ -39,6 +43,8 @@ struct Raw {
     units: hands::settings::Units,
     /// What is stopped and started together, in order.
     stacks: Vec<hands::settings::Stack>,
+    /// Ways to people. Without one, repairs are told in the log and on the status page.
+    notify: Vec<Way>,
 }
 
 /// What a running farmwarden is made from.
@@ -47,10 +53,14 @@ pub struct Settings {
     /// Where they were read, to be read again.
     pub file: Option<PathBuf>,
     pub collectors: Sections,
+    /// Where it is recorded.
+    pub journal: JournalSection,
     /// What is repaired, and how carefully.
     pub remedies: Remedies,
     /// What repairs may touch.
     pub hands: hands::Settings,
+    /// Who is told.
+    pub notify: Vec<Way>,
     /// Which target hangs on which: one link per target.
     pub links: Vec<Link>,
     /// Look for chain nodes on this machine: only without a configuration file.
@@ -93,10 +103,12 @@ impl Settings {
         let mut read = document.read::<Raw>();
         let Raw {
             collectors,
+            journal,
             remedies,
             engines,
             units,
             stacks,
+            notify,
         } = read.value.take().unwrap_or_default();
         let hands = hands::Settings {
             engines,
@@ -112,6 +124,8 @@ impl Settings {
         let mut across = check::mistakes(&document, &read, &collectors, secrets);
         across.extend(check::remedies(&document, &read, &remedies));
         across.extend(check::hands(&document, &read, &hands, &remedies));
+        across.extend(check::journal(&document, &read, &journal, &remedies));
+        across.extend(check::ways(&document, &read, &notify, secrets));
         read.mistakes.extend(across);
         if !read.mistakes.is_empty() {
             return Err(Mistakes::in_order(read.mistakes));
@@ -120,8 +134,10 @@ impl Settings {
             file: None,
             links: links::links(&collectors.check()),
             collectors,
+            journal,
             remedies,
             hands,
+            notify,
             look_for_local_nodes: false,
         })
     }
@@ -136,8 +152,10 @@ impl Settings {
             file: None,
             links: links::links(&collectors.check()),
             collectors,
+            journal: JournalSection::default(),
             remedies: Remedies::default(),
             hands: hands::Settings::default(),
+            notify: Vec::new(),
             look_for_local_nodes: true,
         }
     }

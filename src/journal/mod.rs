@@ -9,6 +9,7 @@ mod error;
 mod files;
 mod queue;
 mod record;
+mod section;
 mod settings;
 mod walk;
 mod writer;
@@ -24,6 +25,7 @@ use serde_json::Value;
 
 pub use error::{AppendError, JournalError};
 pub use record::{Hash, Head, Record, Step};
+pub use section::JournalSection;
 pub use settings::JournalSettings;
 
 use crate::clock::{Clock, UnixTime};
@@ -59,6 +61,8 @@ pub struct Appended {
 pub struct Health {
     /// The end of what is on the disk.
     pub head: Head,
+    /// Of all its files.
+    pub bytes: u64,
     /// Steps that wait for the disk.
     pub waiting: usize,
     /// Steps that were recorded, and that were not, since the start.

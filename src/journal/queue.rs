@@ -46,6 +46,7 @@ impl Queue {
     pub(super) fn start(writer: Writer, clock: Clock) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
         let health = Health {
             head: writer.head(),
+            bytes: writer.bytes(),
             waiting: 0,
             recorded: 0,
             refused: 0,
@@ -119,6 +120,7 @@ impl Queue {
             match outcome {
                 Ok(heads) => {
                     state.health.head = writer.head();
+                    state.health.bytes = writer.bytes();
                     state.health.recorded += count;
                     state.health.failure = None;
                     drop(state);

@@ -100,6 +100,12 @@ impl Writer {
         self.head
     }
 
+    /// Of all files that are kept.
+    pub(super) fn bytes(&self) -> u64 {
+        let active = self.active.as_ref().map(|active| &active.seen);
+        self.ended.iter().chain(active).map(|seen| seen.bytes).sum()
+    }
+
     /// Records all of it or nothing, and says where the chain ended after each step. On the disk when it returns.
     pub(super) fn write(&mut self, batch: &[(UnixTime, Body)]) -> Result<Vec<Head>, JournalError> {
         if !self.sound {

@@ -15,12 +15,11 @@ use url::Url;
 
 use super::message::{Batch, Language, Severity, cut};
 use super::pace::Pace;
-use super::redact::redacted;
 use super::split::{json_len, split};
 use super::{Again, Failure, Notifier, Piece};
 use crate::clock::{Clock, UnixTime};
 use crate::upstream::{Fault, Http, Upstream, Why};
-use crate::values::{Endpoint, Name, Scheme, Secret, SecretSource, Size};
+use crate::values::{Endpoint, Name, Scheme, Secret, SecretSource, Size, redacted};
 
 /// It takes 20 a minute, and is mute for ten when there are more; somebody else may use the robot, too.
 const PACE: Pace = Pace {
@@ -97,7 +96,7 @@ impl DingTalk {
     pub fn new(upstream: &Upstream, settings: DingTalkSettings, clock: Clock) -> Result<Self, Fault> {
         let who = format!("dingtalk {} {}", settings.name, settings.url);
         let wrong = |words: &str| Fault::new(&who, "its settings", Why::Configuration(words.to_owned()));
-        check(&settings).map_err(wrong)?;
+        check(&settings).map_err(|(_, words)| wrong(words))?;
         let keys = Keys::read(&settings).map_err(|words| wrong(&words))?;
         Ok(Self {
             http: Http::new(upstream, who.clone(), DEADLINE, LARGEST_ANSWER),
@@ -171,30 +170,38 @@ impl DingTalk {
     }
 }
 
-fn check(settings: &DingTalkSettings) -> Result<(), &'static str> {
+/// The key that is wrong, and why.
+pub(super) fn check(settings: &DingTalkSettings) -> Result<(), (&'static str, &'static str)> {
     let url = &settings.url;
     let is_near = matches!(url.host(), "127.0.0.1" | "::1" | "localhost");
     match url.scheme() {
         Scheme::Https => {}
         Scheme::Http if is_near => {}
-        _ => return Err("the URL must begin with https://, because the access token travels in it"),
+        _ => {
+            return Err((
+                "url",
+                "the URL must begin with https://, because the access token travels in it",
+            ));
+        }
     }
     if url.url().query().is_some() {
-        return Err("the URL must end before the `?`; the access token belongs into a file or the environment");
+        let words = "the URL must end before the `?`; the access token belongs into a file or the environment";
+        return Err(("url", words));
     }
     if settings
         .keyword
         .as_ref()
         .is_some_and(|keyword| keyword.is_empty() || keyword.len() > 100)
     {
-        return Err("a keyword has 1 to 100 bytes");
+        return Err(("keyword", "a keyword has 1 to 100 bytes"));
     }
     let is_mobile = |mobile: &String| {
         let digits = mobile.trim_start_matches('+');
         (1..=24).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit() || b == b'-')
     };
     if settings.at_mobiles.len() > MOST_MOBILES || !settings.at_mobiles.iter().all(is_mobile) {
-        return Err("up to 50 mobile numbers of digits are expected, like 13800000000 or +852-60000000");
+        let words = "up to 50 mobile numbers of digits are expected, like 13800000000 or +852-60000000";
+        return Err(("at_mobiles", words));
     }
     Ok(())
 }

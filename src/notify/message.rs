@@ -21,7 +21,7 @@ pub struct Message {
     pub time: UnixTime,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     Info,
@@ -120,7 +120,7 @@ impl Batch {
         let lost = self.lost;
         let words = match language {
             Language::English => format!("Messages before this that could not be sent: {lost}"),
-            Language::Chinese => format!("此前未能送达的消息:{lost} 条"),
+            Language::Chinese => format!("此前未能送达的消息：{lost} 条"),
         };
         (lost > 0).then_some(words)
     }
@@ -180,7 +180,7 @@ mod tests {
         );
         batch.lost = 3;
         assert!(batch.text(Language::English).ends_with("could not be sent: 3"));
-        assert!(batch.markdown(Language::Chinese).ends_with("消息:3 条"));
+        assert!(batch.markdown(Language::Chinese).ends_with("消息：3 条"));
     }
 
     #[test]

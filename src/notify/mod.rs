@@ -3,11 +3,13 @@
 //! Nothing here decides what is told or waits for anybody: a notifier that is slow, down or muted costs its own messages,
 //! which are merged, then dropped and counted. Secrets come from files or the environment and are never shown.
 
+pub mod chat;
 mod dingtalk;
 mod message;
 mod outbox;
 mod pace;
-mod redact;
+mod post;
+mod settings;
 mod split;
 #[cfg(test)]
 mod testing;
@@ -19,6 +21,8 @@ pub use dingtalk::{DingTalk, DingTalkSettings, Form};
 pub use message::{Batch, Language, Message, Severity, escaped};
 pub use outbox::{Outbox, OutboxHealth, Told};
 pub use pace::Pace;
+pub use post::{FAMILIES, Post};
+pub use settings::{Kind, Way};
 pub use webhook::{Webhook, WebhookSettings};
 
 use crate::upstream::{Fault, Why};

@@ -11,8 +11,8 @@ use super::view::{Fleet, Sight, View};
 use crate::clock::UnixTime;
 use crate::values::{self, Duration};
 
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 /// All that a decision knows.
 #[derive(Clone, Copy)]

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::state::State;
 use super::step::Step;
+use super::tell::{Tell, Told};
 use crate::clock::UnixTime;
 use crate::journal::{AppendError, Appended, Journal};
 
@@ -31,6 +32,7 @@ struct Books {
     inner: Mutex<Inner>,
     /// The number of the last step that counts.
     applied: watch::Sender<u64>,
+    tell: Arc<dyn Tell>,
 }
 
 struct Inner {
@@ -51,16 +53,33 @@ impl Books {
         while let Some(sequence) = inner.last.checked_add(1)
             && let Some((time, step)) = inner.early.remove(&sequence)
         {
-            inner.state.apply(sequence, time, &step);
+            self.apply(&mut inner.state, sequence, time, &step);
             inner.last = sequence;
         }
         self.applied.send_replace(inner.last);
+    }
+
+    fn apply(&self, state: &mut State, sequence: u64, time: UnixTime, step: &Step) {
+        let before = step.incident().and_then(|id| state.incident(id)).cloned();
+        state.apply(sequence, time, step);
+        self.tell.told(&Told {
+            sequence,
+            time,
+            step,
+            incident: before.as_ref(),
+            opened: &state.opened_by(sequence),
+        });
     }
 }
 
 impl<R: Record> Ledger<R> {
     /// Goes on behind a replay: the state that it gave, and the number of the record's last step.
     pub fn new(record: R, state: State, last: u64) -> Self {
+        Self::telling(record, state, last, Arc::new(()))
+    }
+
+    /// The same, with somebody who hears of every step from now on.
+    pub fn telling(record: R, state: State, last: u64, tell: Arc<dyn Tell>) -> Self {
         let inner = Inner {
             state,
             last,
@@ -69,6 +88,7 @@ impl<R: Record> Ledger<R> {
         let books = Books {
             inner: Mutex::new(inner),
             applied: watch::Sender::new(last),
+            tell,
         };
         Self {
             record,

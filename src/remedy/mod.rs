@@ -5,18 +5,24 @@
 
 mod check;
 mod decide;
+mod eyes;
+mod freeze;
 mod guards;
 pub mod hands;
+mod hands_on;
 mod history;
 mod incident;
 mod ledger;
 mod most;
+mod notices;
+mod repairs;
 mod runner;
 pub mod settings;
 mod share;
 mod state;
 mod step;
 mod symptom_name;
+mod tell;
 #[cfg(test)]
 mod testing;
 mod turn;
@@ -25,16 +31,22 @@ mod window;
 
 pub use check::Contradiction;
 pub use decide::{Decision, Guard, Hold, OLDEST_VIEW, Proof, Why, decide, proof};
+pub use hands_on::{AnyHands, OnlyNotices};
 pub use history::{History, Of};
 pub use incident::{After, Approval, Held, Incident, Key, Phase};
 pub use ledger::{Ledger, Record};
 pub use most::Most;
+pub use notices::Notices;
+pub use repairs::{
+    Declined, FAMILIES, IncidentSeen, JournalSeen, Overview, Parts, PauseSeen, PolicySeen, Repairs, Unheard,
+};
 pub use runner::{Eyes, Hands, Notes, Runner};
 pub use settings::{Policy, Remedies};
 pub use share::Share;
 pub use state::State;
 pub use step::{IncidentId, Outcome, Pause, Plan, Scope, Step};
 pub use symptom_name::SymptomName;
+pub use tell::{Tell, Told};
 pub use turn::{Turn, turn};
 pub use view::{Fleet, Running, Seen, Sight, View};
 pub use window::Window;

@@ -2,15 +2,24 @@
 //! recorded before it begins, and an action that cannot be recorded is not done.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use tokio::sync::watch;
+
+use super::decide::{Decision, Why, decide};
+use super::guards::is_storm;
 use super::incident::{Incident, Key, Phase};
 use super::ledger::{Ledger, Record};
-use super::settings::Remedies;
+use super::settings::{Policy, Remedies};
+use super::state::State;
 use super::step::{IncidentId, Outcome, Plan, Step};
 use super::turn::{Turn, turn};
-use super::view::{Running, View};
+use super::view::{Running, Seen, View};
 use crate::clock::{Clock, UnixTime};
 use crate::collectors::Symptom;
 use crate::values::{self, Name};
@@ -19,13 +28,13 @@ use crate::values::{self, Name};
 pub trait Hands: Send + Sync + 'static {
     /// Carries out the action of a plan once. What it says is for people; whether it helped is seen by looking. An action
     /// of several steps says in `notes` how far it is, and goes on only when that is recorded.
-    fn run(&self, plan: &Plan, notes: &impl Notes) -> impl Future<Output = Result<String, String>> + Send;
+    fn run(&self, plan: &Plan, notes: &dyn Notes) -> impl Future<Output = Result<String, String>> + Send;
 }
 
 /// Where an action that runs says how far it is.
-pub trait Notes: Sync {
+pub trait Notes: Send + Sync {
     /// Comes back when the words are on the disk; with an error nothing more may be done.
-    fn note(&self, words: String) -> impl Future<Output = Result<(), String>> + Send;
+    fn note(&self, words: String) -> BoxFuture<'_, Result<(), String>>;
 }
 
 /// Into the journal, for the incident.
@@ -36,24 +45,34 @@ struct Noting<'a, R> {
 }
 
 impl<R: Record> Notes for Noting<'_, R> {
-    async fn note(&self, words: String) -> Result<(), String> {
+    fn note(&self, words: String) -> BoxFuture<'_, Result<(), String>> {
         let step = Step::Noted {
             incident: self.incident,
             rung: self.rung,
             words: shortened(&words),
         };
-        self.ledger.record(step).await.map(drop).map_err(|e| e.to_string())
+        async move { self.ledger.record(step).await.map(drop).map_err(|e| e.to_string()) }.boxed()
     }
 }
 
 /// What sees.
 pub trait Eyes: Send + Sync + 'static {
-    /// A fresh round of every part of the target; it ends in bounded time.
-    fn look(&self, target: &Name) -> impl Future<Output = ()> + Send;
+    /// A fresh round of what the symptom on the entity rests on; it ends in bounded time.
+    fn look(&self, key: &Key, symptom: Option<&'static Symptom>) -> impl Future<Output = ()> + Send;
 
     /// What is known now, without waiting; how many actions run is filled in by the runner. Without a symptom there is no
     /// such policy.
     fn view(&self, key: &Key, symptom: Option<&'static Symptom>, now: UnixTime) -> View;
+}
+
+impl<E: Eyes> Eyes for Arc<E> {
+    fn look(&self, key: &Key, symptom: Option<&'static Symptom>) -> impl Future<Output = ()> + Send {
+        E::look(self, key, symptom)
+    }
+
+    fn view(&self, key: &Key, symptom: Option<&'static Symptom>, now: UnixTime) -> View {
+        E::view(self, key, symptom, now)
+    }
 }
 
 /// Moves of one incident in one visit; more are for the next one. No incident has so many without an action between.
@@ -69,12 +88,44 @@ pub struct Runner<R, E, H> {
     ledger: Ledger<R>,
     eyes: E,
     hands: H,
-    remedies: Arc<Remedies>,
+    remedies: Mutex<Arc<Remedies>>,
     /// Must not jump back while farmwarden runs; the journal's own.
     clock: Clock,
     /// One action is begun at a time, so that none is counted too late for a budget.
     beginning: tokio::sync::Mutex<()>,
     targets: Mutex<HashMap<Name, Arc<tokio::sync::Mutex<()>>>>,
+    /// When a storm of a policy was last seen in a group, more exactly than the journal tells.
+    storms: Mutex<HashMap<(Name, Name), UnixTime>>,
+    /// It was told that nothing can be recorded.
+    unrecorded: AtomicBool,
+    /// Nothing more is begun.
+    stopping: AtomicBool,
+    /// Actions that run, or are about to.
+    acting: watch::Sender<usize>,
+}
+
+/// Counts an action for as long as it runs.
+struct Acting<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Acting<'a> {
+    fn new(count: &'a watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count)
+    }
+}
+
+impl Drop for Acting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
+/// The next move of an incident as it is known, and as it would be if what is known were fresh.
+struct Outlook {
+    key: Key,
+    symptom: Option<&'static Symptom>,
+    known: Turn,
+    assumed: Turn,
 }
 
 impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
@@ -83,11 +134,49 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
             ledger,
             eyes,
             hands,
-            remedies,
+            remedies: Mutex::new(remedies),
             clock,
             beginning: tokio::sync::Mutex::new(()),
             targets: Mutex::new(HashMap::new()),
+            storms: Mutex::new(HashMap::new()),
+            unrecorded: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            acting: watch::Sender::new(0),
         }
+    }
+
+    /// From now on these hold; what runs goes on.
+    pub fn change_to(&self, remedies: Arc<Remedies>) {
+        *locked(&self.remedies) = remedies;
+    }
+
+    pub fn remedies(&self) -> Arc<Remedies> {
+        Arc::clone(&locked(&self.remedies))
+    }
+
+    /// Nothing more is begun; returns when nothing runs.
+    pub async fn rest(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        let mut acting = self.acting.subscribe();
+        // It fails when the runner is gone, and it is ours.
+        drop(acting.wait_for(|count| *count == 0).await);
+    }
+
+    /// How an entity looks now.
+    pub fn seen(&self, key: &Key, policy: Option<&Policy>, now: UnixTime) -> Seen {
+        self.eyes.view(key, policy.map(|policy| policy.symptom.get()), now).seen
+    }
+
+    /// What would be decided if what is known were fresh; nothing for an incident that is over.
+    pub fn outlook(&self, id: IncidentId) -> Option<Decision> {
+        let now = self.now();
+        let (key, symptom, remedies) = self.asked(id)?;
+        let view = self.eyes.view(&key, symptom, now);
+        self.ledger.with(|state| {
+            let incident = state.incident(id)?;
+            let view = assumed_fresh(&self.complete(state, &key, &remedies, view, now), now);
+            Some(decide(incident, &remedies, &state.history, &view, now))
+        })
     }
 
     pub fn ledger(&self) -> &Ledger<R> {
@@ -100,18 +189,19 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         self.ledger.with(|state| state.incidents().map(target).collect())
     }
 
-    /// Looks at a target and takes every incident of it as far as it goes now; returns when to come again, or nothing when
-    /// all is over. It may be dropped at any time: what was begun then counts as interrupted.
+    /// Takes every incident of a target as far as it goes now; returns when to come again, or nothing when all is over. It
+    /// looks only where something would be begun or judged that must rest on a fresh look: what is held costs no call. It may be dropped at any time: what was begun then counts as interrupted.
     pub async fn visit(&self, target: &Name) -> Option<UnixTime> {
         let lock = self.lock_of(target);
         let alone = lock.lock().await;
-        self.eyes.look(target).await;
         let ids: Vec<IncidentId> = self.ledger.with(|state| {
             let of_target = state.incidents().filter(|incident| incident.key.target == *target);
             of_target.map(|incident| incident.id).collect()
         });
         let mut again = None;
         for id in ids {
+            // Thousands that are held would otherwise be one long piece of work.
+            tokio::task::yield_now().await;
             if let Some(at) = self.take_turns(id).await {
                 again = Some(again.map_or(at, |before: UnixTime| before.min(at)));
             }
@@ -128,16 +218,23 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
     async fn take_turns(&self, id: IncidentId) -> Option<UnixTime> {
         let soon = || self.now().plus(LOOK_AGAIN_AFTER);
         for _ in 0..MOST_TURNS {
-            match self.turn(id)? {
+            match self.next(id).await? {
                 Turn::Wait(until) => return Some(until.map_or_else(soon, |until| until.min(soon()))),
                 Turn::Write(step) => {
                     if let Err(error) = self.ledger.record(step).await {
-                        tracing::error!(%error, "repairs: nothing is done, because nothing can be recorded: {error}");
+                        // Once, and not for every incident every time.
+                        if !self.unrecorded.swap(true, Ordering::Relaxed) {
+                            tracing::error!(%error, "repairs: nothing is done, because nothing can be recorded: {error}");
+                        }
                         return Some(soon());
                     }
+                    self.unrecorded.store(false, Ordering::Relaxed);
                 }
                 Turn::Act(..) => match self.begin(id).await {
-                    Some(plan) => self.act(id, &plan).await,
+                    Some((plan, acting)) => {
+                        self.act(id, &plan).await;
+                        drop(acting);
+                    }
                     None => return Some(soon()),
                 },
             }
@@ -145,23 +242,67 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         Some(soon())
     }
 
-    fn turn(&self, id: IncidentId) -> Option<Turn> {
+    /// The next move, after a look if it needs one.
+    async fn next(&self, id: IncidentId) -> Option<Turn> {
+        let outlook = self.turn(id)?;
+        if outlook.known == outlook.assumed || !needs_a_look(&outlook.assumed) {
+            return Some(outlook.assumed);
+        }
+        self.eyes.look(&outlook.key, outlook.symptom).await;
+        Some(self.turn(id)?.known)
+    }
+
+    fn turn(&self, id: IncidentId) -> Option<Outlook> {
         let now = self.now();
-        let key = self.ledger.with(|state| Some(state.incident(id)?.key.clone()))?;
-        let symptom = self.remedies.policy(&key.policy).map(|policy| policy.symptom.get());
+        let (key, symptom, remedies) = self.asked(id)?;
         let view = self.eyes.view(&key, symptom, now);
         self.ledger.with(|state| {
             let incident = state.incident(id)?;
-            let running = running(state.incidents(), &key.target, &view.group);
-            let view = View { running, ..view };
-            Some(turn(incident, &self.remedies, &state.history, &view, now))
+            let view = self.complete(state, &key, &remedies, view, now);
+            let move_of = |view: &View| turn(incident, &remedies, &state.history, view, now);
+            Some(Outlook {
+                known: move_of(&view),
+                assumed: move_of(&assumed_fresh(&view, now)),
+                key,
+                symptom,
+            })
         })
     }
 
+    /// What an incident is about, and what holds for it.
+    fn asked(&self, id: IncidentId) -> Option<(Key, Option<&'static Symptom>, Arc<Remedies>)> {
+        let key = self.ledger.with(|state| Some(state.incident(id)?.key.clone()))?;
+        let remedies = self.remedies();
+        let symptom = remedies.policy(&key.policy).map(|policy| policy.symptom.get());
+        Some((key, symptom, remedies))
+    }
+
+    /// The view with what only the runner knows.
+    fn complete(&self, state: &State, key: &Key, remedies: &Remedies, view: View, now: UnixTime) -> View {
+        let mut view = View {
+            running: running(state.incidents(), &key.target, &view.group),
+            ..view
+        };
+        if let Some(policy) = remedies.policy(&key.policy) {
+            let mut storms = locked(&self.storms);
+            let of = (policy.name.clone(), view.group.clone());
+            if is_storm(policy, &view) {
+                storms.insert(of, now);
+            } else {
+                view.fleet.stormed = view.fleet.stormed.max(storms.get(&of).copied());
+            }
+        }
+        view
+    }
+
     /// Asks once more while nothing else can be begun, and records the beginning.
-    async fn begin(&self, id: IncidentId) -> Option<Plan> {
+    async fn begin(&self, id: IncidentId) -> Option<(Plan, Acting<'_>)> {
         let only = self.beginning.lock().await;
-        let Some(Turn::Act(plan, words)) = self.turn(id) else {
+        let acting = Acting::new(&self.acting);
+        if self.stopping.load(Ordering::SeqCst) {
+            return None;
+        }
+        let Turn::Act(plan, words) = self.turn(id)?.known else {
             return None;
         };
         let step = Step::Started {
@@ -176,7 +317,7 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
             tracing::error!(%action, %target, %error, "{action} on {target} is not begun, because it cannot be recorded: {error}");
             return None;
         }
-        Some(plan)
+        Some((plan, acting))
     }
 
     async fn act(&self, id: IncidentId, plan: &Plan) {
@@ -204,18 +345,19 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         }
     }
 
-    fn now(&self) -> UnixTime {
+    /// On the journal's clock.
+    pub fn now(&self) -> UnixTime {
         self.clock.now().wall
     }
 
     fn lock_of(&self, target: &Name) -> Arc<tokio::sync::Mutex<()>> {
-        let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut targets = locked(&self.targets);
         Arc::clone(targets.entry(target.clone()).or_default())
     }
 
     /// Drops a lock that nobody has: invented targets would fill the memory.
     fn forget(&self, target: &Name) {
-        let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut targets = locked(&self.targets);
         if targets.get(target).is_some_and(|lock| Arc::strong_count(lock) == 1) {
             targets.remove(target);
         }
@@ -227,6 +369,31 @@ fn shortened(words: &str) -> String {
     let words = values::clean(words);
     let end = words.floor_char_boundary(LONGEST_WORDS);
     words.get(..end).unwrap_or_default().to_owned()
+}
+
+/// Whether a move must rest on a look that was taken for it.
+fn needs_a_look(turn: &Turn) -> bool {
+    match turn {
+        Turn::Act(..) => true,
+        Turn::Write(step) => match step {
+            Step::Rehearsed { .. } | Step::Cured { .. } | Step::Failed { .. } => true,
+            Step::Closed { why, .. } => matches!(why, Why::Well | Why::Cured),
+            _ => false,
+        },
+        Turn::Wait(_) => false,
+    }
+}
+
+/// As if what is known had been looked at now; what could not be read stays so.
+fn assumed_fresh(view: &View, now: UnixTime) -> View {
+    View {
+        looked: view.looked.map(|_| now),
+        ..view.clone()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn running<'a>(incidents: impl Iterator<Item = &'a Incident>, target: &Name, group: &Name) -> Running {

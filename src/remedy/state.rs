@@ -45,6 +45,15 @@ impl State {
         self.incidents.get(&id)
     }
 
+    /// Those that the record with this number opened and that are not over.
+    pub fn opened_by(&self, sequence: u64) -> Vec<Incident> {
+        let of = |nth| IncidentId { record: sequence, nth };
+        self.incidents
+            .range(of(0)..=of(u32::MAX))
+            .map(|(_, incident)| incident.clone())
+            .collect()
+    }
+
     pub fn open_for(&self, key: &Key) -> Option<&Incident> {
         self.incidents.get(self.open.get(key)?)
     }

@@ -114,6 +114,24 @@ impl journal::Step for Step {
 const MOST_BYTES: usize = 256 << 10;
 
 impl Step {
+    /// The one incident that it speaks of.
+    pub const fn incident(&self) -> Option<IncidentId> {
+        match self {
+            Self::Received { .. } | Self::Stormed { .. } | Self::Paused(_) | Self::Resumed { .. } => None,
+            Self::Decided { incident, .. }
+            | Self::Rehearsed { incident, .. }
+            | Self::Started { incident, .. }
+            | Self::Noted { incident, .. }
+            | Self::Finished { incident, .. }
+            | Self::Interrupted { incident, .. }
+            | Self::Cured { incident, .. }
+            | Self::Failed { incident, .. }
+            | Self::Escalated { incident, .. }
+            | Self::Closed { incident, .. }
+            | Self::Approved { incident, .. } => Some(*incident),
+        }
+    }
+
     /// The records of a delivery, in its order.
     pub fn received(from: &str, alerts: &[Alert]) -> Vec<Self> {
         let mut pieces: Vec<Vec<Alert>> = Vec::new();

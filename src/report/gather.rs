@@ -8,7 +8,7 @@ use super::{Fault, Health, Part, Report, Summary, Symptom, verdict};
 use crate::clock::{Now, UnixTime};
 use crate::collectors::{self, Finding};
 use crate::relations::links::{self, Member, Place};
-use crate::store::{PartStatus, Slot, Store};
+use crate::store::{PartStatus, Slot, Store, Verdict};
 use crate::values::Name;
 
 /// A target with all that was gathered of it.
@@ -23,21 +23,7 @@ impl Report {
     /// The farm now. A target that has no link belongs to the farm `default` and hangs on nothing.
     pub fn of(store: &Store, now: Now) -> Self {
         let (verdicts, links) = (store.verdicts(), store.links());
-        let findings: HashMap<&Name, &[Finding]> = verdicts
-            .iter()
-            .map(|verdict| (&verdict.target, verdict.diagnosis.findings.as_slice()))
-            .collect();
-        let links: HashMap<&Name, &collectors::Link> = links.iter().map(|link| (&link.target, link)).collect();
-        let seen: Vec<Seen<'_>> = store
-            .slots()
-            .into_iter()
-            .map(|slot| Seen {
-                link: links.get(&slot.name).copied(),
-                parts: slot.parts(),
-                findings: findings.get(&slot.name).copied().unwrap_or_default(),
-                slot,
-            })
-            .collect();
+        let seen = seen(store, &verdicts, &links);
         let members: Vec<Member> = seen.iter().map(|target| target.member(now)).collect();
         let report = Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -66,6 +52,29 @@ impl Report {
             .sort_by_key(|symptom| !first.contains(symptom.target.as_str()));
         self
     }
+}
+
+/// Every link as it is now, what is hung on before what hangs on it.
+pub fn chain(store: &Store, now: Now) -> Vec<Place> {
+    let (verdicts, links) = (store.verdicts(), store.links());
+    let seen = seen(store, &verdicts, &links);
+    let members: Vec<Member> = seen.iter().map(|target| target.member(now)).collect();
+    links::chain(&members)
+}
+
+fn seen<'a>(store: &Store, verdicts: &'a [Verdict], links: &'a [collectors::Link]) -> Vec<Seen<'a>> {
+    let findings: HashMap<&Name, &[Finding]> = verdicts
+        .iter()
+        .map(|verdict| (&verdict.target, verdict.diagnosis.findings.as_slice()))
+        .collect();
+    let links: HashMap<&Name, &collectors::Link> = links.iter().map(|link| (&link.target, link)).collect();
+    let seen = store.slots().into_iter().map(|slot| Seen {
+        link: links.get(&slot.name).copied(),
+        parts: slot.parts(),
+        findings: findings.get(&slot.name).copied().unwrap_or_default(),
+        slot,
+    });
+    seen.collect()
 }
 
 impl Seen<'_> {

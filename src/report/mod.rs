@@ -9,7 +9,8 @@ mod verdict;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::relations::links::Health;
+pub use crate::relations::links::{Health, Place};
+pub use gather::chain;
 pub use verdict::Summary;
 
 /// Everything that can be said of the farm at one moment.

@@ -70,6 +70,7 @@ fn add(
     let diagnosis = Diagnosis {
         looked_at: vec![&STUCK],
         findings: findings.iter().map(found).collect(),
+        ..Diagnosis::default()
     };
     let view = TargetView::new::<Node>(slot.name.clone(), Snapshot::default(), diagnosis);
     let mut statuses = slot.parts();

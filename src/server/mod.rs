@@ -1,7 +1,9 @@
 //! The HTTP listener: accepts, bounds and stops. One connection is in `connection.rs`, what is answered in `routes.rs`.
 //!
-//! It only reads what the rooms have ready, so no upstream can delay an answer; `/probe` alone waits for one, which is what it is for.
+//! It only reads what the rooms have ready, so no upstream can delay an answer. `/probe` alone waits for one, which is what it
+//! is for, and `/alerts` for the journal's disk.
 
+mod alerts;
 mod answer;
 mod api;
 mod compression;

@@ -9,6 +9,7 @@
 //! | `GET /probe?target=NAME` | scrape | one target, looked at now |
 //! | `GET /-/healthy` | open | 200 while the process runs |
 //! | `GET /-/ready` | scrape | 200 once every part of every target had its first round, else 503 and what is missing |
+//! | `POST /alerts` | alerts | what Alertmanager sends: 200 once it is recorded (`alerts.rs`) |
 //! | `POST /-/reload` | control | reads the configuration again; 500 and the mistakes if it stays as it was |
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::alerts::Inbox;
 use super::answer::{Answer, HTML};
 use super::connection::Client;
 use super::places::{Place, Places, Reader};
@@ -32,6 +34,7 @@ use crate::access::{Access, Need, Scope, Tcp, Via};
 use crate::clock::Clock;
 use crate::exposition::{Family, Format, Own, ProcessUsage, Refused, RequestLabels, write_families};
 use crate::relations;
+use crate::remedy::{self, Repairs};
 use crate::report::Report;
 use crate::store::{self, Store};
 
@@ -43,6 +46,8 @@ struct Route {
     need: Need,
     /// The value of `Allow`.
     methods: &'static str,
+    /// Of what is sent with a request. A larger body is not read.
+    largest_body: u64,
 }
 
 impl Route {
@@ -51,6 +56,7 @@ impl Route {
             path,
             need: Need::scope(scope),
             methods: "GET, HEAD",
+            largest_body: NO_BODY,
         }
     }
 
@@ -70,9 +76,17 @@ const ROUTES: &[Route] = &[
     Route::read("/-/healthy", Scope::Open),
     Route::read("/-/ready", Scope::Scrape),
     Route {
+        path: "/alerts",
+        need: Need::scope(Scope::Alerts),
+        methods: "POST",
+        // Told by the route itself, which counts it.
+        largest_body: u64::MAX,
+    },
+    Route {
         path: "/-/reload",
         need: Need::lifecycle(),
         methods: "POST, PUT",
+        largest_body: NO_BODY,
     },
 ];
 
@@ -98,6 +112,7 @@ pub struct Routes {
     probes: Arc<Semaphore>,
     reports: Arc<Places>,
     reloads: mpsc::Sender<Reload>,
+    inbox: Inbox,
 }
 
 /// Pages that are being sent at once, one more than that for a moment while a slow reader gives way. Without it clients
@@ -109,8 +124,8 @@ const MAX_REPORTS: usize = 16;
 /// Probes wait for upstreams, so many run at once where a Prometheus probes every target of a large farm.
 const MAX_PROBES: usize = 256;
 
-/// A larger body has no business here; it is not read.
-const MAX_BODY_BYTES: u64 = 64 << 10;
+/// Where none is expected; a small one is passed over.
+const NO_BODY: u64 = 64 << 10;
 
 impl Routes {
     /// `families` are those of the collectors, in the order of the page; `reloads` is where a reload is asked for.
@@ -121,6 +136,7 @@ impl Routes {
         telemetry_path: String,
         families: &[&'static Family],
         reloads: mpsc::Sender<Reload>,
+        repairs: Repairs,
     ) -> Self {
         Self {
             store,
@@ -128,12 +144,13 @@ impl Routes {
             own,
             clock,
             telemetry_path,
-            order: [store::FAMILIES, relations::FAMILIES, families].concat(),
+            order: [store::FAMILIES, relations::FAMILIES, remedy::FAMILIES, families].concat(),
             last_size: AtomicUsize::new(0),
             scrapes: Places::new(MAX_SCRAPES),
             probes: Arc::new(Semaphore::new(MAX_PROBES)),
             reports: Places::new(MAX_REPORTS),
             reloads,
+            inbox: Inbox::new(repairs),
         }
     }
 
@@ -202,7 +219,7 @@ impl Routes {
             };
         }
         let headers = request.headers();
-        if announced_length(headers) > MAX_BODY_BYTES {
+        if announced_length(headers) > route.largest_body {
             return Answer::words(StatusCode::PAYLOAD_TOO_LARGE, "no body is expected here");
         }
         match route.path {
@@ -210,6 +227,7 @@ impl Routes {
             "/probe" => self.probe(&request, client).await,
             "/-/ready" => self.ready(),
             "/-/reload" => self.reload().await,
+            "/alerts" => self.inbox.take(request.into_body()).await,
             "/" | "/api/v1/targets" | "/api/v1/sd" => self.report(route, &request, client),
             _ => Answer::words(StatusCode::OK, "farmwarden runs"),
         }
@@ -361,7 +379,8 @@ impl Routes {
 
     /// The whole page.
     pub fn page(&self, format: Format) -> String {
-        let pages = self.store.pages();
+        let mut pages = self.store.pages();
+        pages.push(Arc::new(self.inbox.repairs().page()));
         // A little more than last time covers counters that gained a digit.
         let mut out = String::with_capacity(self.last_size.load(Ordering::Relaxed) + 4096);
         write_families(&self.order, pages.iter().map(AsRef::as_ref), format, &mut out);

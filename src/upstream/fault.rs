@@ -18,7 +18,8 @@ pub struct Fault {
     pub why: Why,
 }
 
-/// Why it went wrong. Text that came from the upstream is shortened and stripped of control characters.
+/// Why it went wrong. Text that came from the upstream is shortened and stripped of control characters and of what looks
+/// like a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     Unreachable(String),
@@ -194,8 +195,12 @@ impl fmt::Display for Why {
 
 /// Long enough to recognise an error page, short enough for a chat message.
 const LONGEST: usize = 160;
+/// So much of a text is looked at: an upstream may send megabytes.
+const LOOKED_AT: usize = 4 * LONGEST;
 
 fn shortened(text: &str) -> String {
+    let begin: String = text.chars().take(LOOKED_AT).collect();
+    let text = values::redacted(&begin, &[]);
     let mut clean = text.chars().map(|c| if values::is_unseen(c) { ' ' } else { c });
     let mut short: String = clean.clone().take(LONGEST).collect();
     if clean.nth(LONGEST).is_some() {
@@ -230,6 +235,16 @@ mod tests {
             text.chars().count() < 200 && !text.contains(values::is_unseen),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_token_that_an_upstream_quotes_does_not_pass() {
+        let token = "eyJhbGciOiJIUzI1NiJ9.eyJuYW1lIjoibGki.Zm9v";
+        for why in [Why::malformed(token), Why::upstream(format!("ws://h/?token={token}"))] {
+            assert!(!why.to_string().contains("eyJ"), "{why}");
+        }
+        let at_the_edge = format!("{} {token}", "x".repeat(LONGEST - 20));
+        assert!(!Why::upstream(at_the_edge).to_string().contains("eyJ"));
     }
 
     #[test]

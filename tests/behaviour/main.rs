@@ -8,6 +8,7 @@
 
 mod access;
 mod chain_node;
+mod chia;
 mod harness;
 mod on_chain;
 mod phala_farm;
@@ -16,6 +17,7 @@ mod prb_doors;
 mod probe;
 mod pruntimes;
 mod reload;
+mod repairs;
 mod secrets;
 mod serving;
 mod status;

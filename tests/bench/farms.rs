@@ -1,5 +1,6 @@
 //! What a round over a whole farm costs: Phala with 2,000 workers in full detail and 30,000 in summary, on ten lifecycles;
-//! a Venus chain service with 10,000 pending messages, 500 senders and 50 miners, and a million messages behind them.
+//! a Venus chain service with 10,000 pending messages, 500 senders and 50 miners, and a million messages behind them; a
+//! Chia farm with 200,000 plots on 20 harvesters, by its counts and plot by plot.
 //!
 //! The upstreams are the simulated farm's, in this process; farmwarden is a process of its own. Ends by itself within five
 //! minutes.
@@ -18,8 +19,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use simfarm::chia::Chia;
 use simfarm::prb_v2::Monitor;
 use simfarm::venus::{Perm, Service, Venus};
+use simfarm::wire::Calls;
 use tempfile::NamedTempFile;
 
 const LIFECYCLES: usize = 10;
@@ -48,19 +51,58 @@ fn main() {
             monitor.addr()
         );
         let what = format!("{} workers, {detail}", workers * LIFECYCLES);
-        measure(&what, &config, "workers", || monitor.calls().total());
+        measure(&what, &config, ("workers", ROUNDS), || sum(&[monitor.calls()]));
     }
     for history in [1000, 1_000_000] {
         let (venus, token) = runtime.block_on(venus(history));
         let config = venus_config(&venus, token.path());
-        let calls = || venus.messager.calls().total();
+        let calls = || sum(&[venus.messager.calls()]);
         measure(
             &format!("10,000 pending messages before {history} old ones"),
             &config,
-            "messager",
+            ("messager", ROUNDS),
             calls,
         );
     }
+    let directory = tempfile::tempdir().unwrap();
+    let chia = runtime.block_on(chia(directory.path()));
+    let services = [&chia.full_node, &chia.farmer, &chia.harvester, &chia.daemon];
+    for (how, detail, of) in [
+        ("counts", "auto", ("farmer", ROUNDS)),
+        ("plot by plot, all that is asked for the first look", "on", ("plots", 1)),
+    ] {
+        let config = chia_config(&chia, detail);
+        let what = format!("200,000 plots on 20 harvesters, {how}");
+        measure(&what, &config, of, || sum(&services.map(simfarm::chia::Service::calls)));
+    }
+}
+
+/// Calls, and bytes of what was answered and pushed.
+fn sum(services: &[Calls]) -> (u64, u64) {
+    // Handshakes of websockets are requests, and what is sent over them is none.
+    let requests = services.iter().map(|calls| calls.total().max(calls.http_requests));
+    (requests.sum(), services.iter().map(|calls| calls.bytes_sent).sum())
+}
+
+/// 10,000 plots on each of 20 harvesters, on the usual number of disks of such a machine.
+async fn chia(root: &Path) -> Chia {
+    let chia = Chia::start("127.0.0.1", root).await.unwrap();
+    let harvesters: Vec<_> = (0..20).map(|_| json!({"plots": 10_000, "disks": 60})).collect();
+    chia.set(&json!({"harvesters": harvesters})).unwrap();
+    chia
+}
+
+/// Everything at its usual pace.
+fn chia_config(chia: &Chia, detail: &str) -> String {
+    format!(
+        "collectors:\n  chia:\n    - name: chia-1\n      root: {}\n      farmer: {}\n      full_node: {}\n      daemon: {}\n      \
+         harvesters: [{{name: here, rpc: '{}'}}]\n      plot_detail: '{detail}'\n",
+        chia.root().display(),
+        chia.farmer.addr(),
+        chia.full_node.addr(),
+        chia.daemon.addr(),
+        chia.harvester.addr()
+    )
 }
 
 async fn monitor(workers: usize) -> Monitor {
@@ -103,18 +145,18 @@ fn venus_config(venus: &Venus, token: &Path) -> String {
     )
 }
 
-/// Looks at some rounds of a part.
-fn measure(what: &str, config: &str, part: &str, calls: impl Fn() -> u64) {
+/// Looks at some rounds of a part. `asked` is how many calls there were, and how many bytes they brought.
+fn measure(what: &str, config: &str, (part, wanted): (&str, usize), asked: impl Fn() -> (u64, u64)) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("farm.yml");
     std::fs::write(&file, config).unwrap();
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let before = calls();
+    let before = asked();
     let running = start(&file, address);
     let mut rounds: Vec<f64> = Vec::new();
     let mut last = String::new();
     let started = Instant::now();
-    while rounds.len() < ROUNDS {
+    while rounds.len() < wanted {
         assert!(started.elapsed() < PATIENCE * 2, "no rounds of {what}: {last}");
         pause();
         let Some(page) = get(address) else { continue };
@@ -125,16 +167,19 @@ fn measure(what: &str, config: &str, part: &str, calls: impl Fn() -> u64) {
             last = success;
         }
     }
-    let calls = calls() - before;
+    let after = asked();
+    let (calls, bytes) = (float(after.0 - before.0), float(after.1 - before.1));
     let page = get(address).unwrap();
     let minutes = started.elapsed().as_secs_f64() / 60.0;
     rounds.sort_by(f64::total_cmp);
     let slowest = rounds.last().unwrap();
     row(&format!("{what}: slowest round"), format!("{slowest:.2} s"));
-    row(
-        "requests a minute",
-        format!("{:.0}", f64::from(u32::try_from(calls).unwrap()) / minutes),
-    );
+    if wanted == 1 {
+        row("requests and bytes of it", format!("{calls:.0}, {:.1} MB", bytes / 1e6));
+    } else {
+        let (calls, bytes) = (calls / minutes, bytes / 1e6 / minutes);
+        row("requests and bytes a minute", format!("{calls:.0}, {bytes:.2} MB"));
+    }
     row(
         "series on the page",
         page.lines().filter(|line| !line.starts_with('#')).count(),
@@ -185,6 +230,10 @@ fn memory(running: &Running, field: &str) -> u64 {
         .lines()
         .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     line.unwrap().split_whitespace().next().unwrap().parse().unwrap()
+}
+
+fn float(number: u64) -> f64 {
+    f64::from(u32::try_from(number).unwrap())
 }
 
 fn row(what: &str, figure: impl std::fmt::Display) {

@@ -85,6 +85,17 @@ fn filled(series: usize) -> Store {
     store
 }
 
+fn without_repairs(store: &Arc<Store>) -> Repairs {
+    Repairs::new(Parts {
+        store: Arc::clone(store),
+        clock: Clock::system(),
+        journal: JournalSection::default(),
+        remedies: Remedies::default(),
+        hands: AnyHands::new(OnlyNotices),
+        tell: Arc::new(()),
+    })
+}
+
 fn main() {
     println!("| what | best | median |\n|---|---|---|");
     for series in [10_000, 100_000] {
@@ -97,6 +108,7 @@ fn main() {
             "/metrics".to_owned(),
             &own,
             tokio::sync::mpsc::channel(1).0,
+            without_repairs(&store),
         );
         let (page, _) = routes.write_page(Format::OpenMetrics, false);
         let count = page

@@ -48,7 +48,7 @@ impl Docker {
             process.running()?;
             std::os::unix::net::UnixStream::connect(place("docker.sock")).map_err(|e| e.to_string())
         });
-        let docker = Self { process, directory };
+        let docker = Self { directory, process };
         let simfarm = handed_over("E2E_SIMFARM");
         docker.import(simfarm.parent().unwrap(), "simfarm", "farm:1");
         docker

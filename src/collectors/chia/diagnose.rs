@@ -2,6 +2,8 @@
 
 use std::time::Duration as Std;
 
+use tokio::time::Instant;
+
 use super::events::{Lookups, Tally, Teller, WINDOW};
 use super::farmer::Pool;
 use super::known::Known;
@@ -15,7 +17,7 @@ use super::symptoms::{
 use super::{EVENTS, FARMER, NODE, WALLET};
 use crate::clock::Now;
 use crate::collectors::Diagnosis;
-use crate::upstream::chia::NodeId;
+use crate::upstream::chia::{NodeId, Service};
 use crate::values::Duration;
 
 /// `hears` is whether a daemon is configured at all.
@@ -255,7 +257,7 @@ fn events(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosi
         format!("no events heard for {silent} (limit {})", limits.events_lost_after)
     });
     let Some(tally) = &snapshot.tally else { return };
-    if tally.teller == Teller::Farmer {
+    if tally.teller == Teller::Farmer && pushes_points(tally, snapshot) {
         points(tally, limits, now, all);
     }
     for (id, known) in &snapshot.harvesters {
@@ -267,9 +269,15 @@ fn events(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosi
         }
     }
     if let Some(own) = &tally.own {
-        own_silence(&snapshot.own_label, own, limits, now, all);
+        own_silence(&snapshot.own_label, (own, tally.connected), limits, now, all);
         lookups(&snapshot.own_label, own, limits, now, all);
     }
+}
+
+/// A farmer before 1.8 tells us of no signage point, and none before 2.4 says which release it is.
+fn pushes_points(tally: &Tally, snapshot: &Snapshot) -> bool {
+    let mut details = snapshot.details.iter();
+    tally.points.last.is_some() || details.any(|details| details.versions.contains_key(&Service::Farmer))
 }
 
 /// In ten minutes.
@@ -322,11 +330,19 @@ fn silence(id: &NodeId, known: &Known, snapshot: &Snapshot, limits: &Thresholds,
 /// Between two signage points, in the mean.
 const POINT_EVERY: Std = Std::from_millis(9_375);
 
-/// Without a farmer nobody tells which signage points there were; they come at a steady pace.
-fn own_silence(name: &str, own: &Lookups, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
+/// Without a farmer nobody tells which signage points there were; they come at a steady pace. What was pushed before the
+/// connection, nobody heard: silence counts from there.
+fn own_silence(
+    name: &str,
+    (own, connected): (&Lookups, Option<Instant>),
+    limits: &Thresholds,
+    now: Now,
+    all: &mut Diagnosis,
+) {
     let points = u32::try_from(limits.silent_points.saturating_add(1)).unwrap_or(u32::MAX);
     let limit = POINT_EVERY.saturating_mul(points);
-    let silent_for = now.monotonic.duration_since(own.last.at);
+    let heard = connected.map_or(own.last.at, |connected| connected.max(own.last.at));
+    let silent_for = now.monotonic.duration_since(heard);
     all.judge(&HARVESTER_SILENT, name, Some(silent_for > limit), || {
         format!(
             "no answer to a signage point for {} (limit {}); its link to the farmer may be gone, too",

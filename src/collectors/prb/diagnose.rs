@@ -14,7 +14,8 @@ use super::peer::Role;
 use super::snapshot::{Listing, PeerView, Row, Snapshot};
 use super::symptoms::{
     PEER_DOWN, PROVIDER_LAG, TARGET_STALE, Thresholds, WORKER_ERROR, WORKER_KICKED, WORKER_LAGGING, WORKER_MISSING,
-    WORKER_STALLED, WORKER_STUCK_SYNCING, WORKERS_CORRELATED,
+    WORKER_NOT_COMPUTING, WORKER_SETTLED_LONG_AGO, WORKER_STALLED, WORKER_STUCK_SYNCING, WORKER_UNRESPONSIVE,
+    WORKER_WRONG_POOL, WORKERS_CORRELATED,
 };
 use super::worker::{Provider, Status};
 use super::worker_samples::lag;
@@ -171,12 +172,34 @@ fn workers(view: &PeerView, snapshot: &Snapshot, thresholds: &Thresholds, now: N
         format!("{} (limit {most_alone})", groups.collect::<Vec<_>>().join(", "))
     });
     let alone = |one: &&Ill<'_>| !one.alike.iter().any(|alike| shared.contains_key(alike));
+    count(&ill, rows.len(), alone, diagnosis);
     for one in ill.iter().filter(alone) {
         let entity = format!("{}/{}", view.label, one.row.label);
         diagnosis.judge(one.symptom, &entity, Some(true), || {
             let message = message(one.row, now).unwrap_or_default();
             format!("{}{message}", one.evidence)
         });
+    }
+}
+
+/// What a worker that is loaded can have.
+const OF_WORKERS: [&Symptom; 9] = [
+    &WORKER_ERROR,
+    &WORKER_KICKED,
+    &WORKER_STUCK_SYNCING,
+    &WORKER_LAGGING,
+    &WORKER_STALLED,
+    &WORKER_UNRESPONSIVE,
+    &WORKER_NOT_COMPUTING,
+    &WORKER_WRONG_POOL,
+    &WORKER_SETTLED_LONG_AGO,
+];
+
+/// Every worker could have what one of them has; whoever has it alone is counted where that is said.
+fn count(ill: &[Ill<'_>], workers: usize, alone: impl Fn(&&Ill<'_>) -> bool, diagnosis: &mut Diagnosis) {
+    for symptom in OF_WORKERS {
+        let told = ill.iter().filter(|one| one.symptom == symptom).filter(&alone).count();
+        diagnosis.among(symptom, u64::try_from(workers.saturating_sub(told)).unwrap_or_default());
     }
 }
 
@@ -270,7 +293,7 @@ impl Looker<'_> {
 
     fn looked_at(&mut self, symptoms: &[&'static Symptom]) {
         for symptom in symptoms {
-            self.diagnosis.judge(symptom, "", Some(false), String::new);
+            self.diagnosis.look_at(symptom);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Addresses of the chain, with one spelling each.
 //!
 //! A process prints `t` or `f` in front as its library has it, whatever the network; so both are read, and `f` is
-//! shown. The checksum is not computed: services never print a wrong one, and a node refuses one that was mistyped.
+//! shown. The checksum is looked at where a person wrote the address (`checksum.rs`): services never print a wrong one.
 //! Source: `filecoin-project/go-address`.
 
 use std::fmt;
 use std::str::FromStr;
 
+use super::checksum;
 use crate::values;
 
 /// An address with the network's letter as `f`.
@@ -79,12 +80,21 @@ impl FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::read(text).ok_or_else(|| {
-            let shown: String = text.escape_debug().take(100).collect();
+        let shown = || text.escape_debug().take(100).collect::<String>();
+        let address = Self::read(text).ok_or_else(|| {
             format!(
-                "`{shown}` is not an address; it begins with f or t and a digit from 0 to 4, like f01000 or f3ttjh…"
+                "`{}` is not an address; it begins with f or t and a digit from 0 to 4, like f01000 or f3ttjh…",
+                shown()
             )
-        })
+        })?;
+        if address.0.strip_prefix('f').is_some_and(checksum::fits) {
+            Ok(address)
+        } else {
+            let shown = shown();
+            Err(format!(
+                "`{shown}` is mistyped: its checksum does not fit; copy the whole address again"
+            ))
+        }
     }
 }
 
@@ -155,6 +165,15 @@ mod tests {
                 .unwrap_err()
                 .contains("`f5abc` is not an address")
         );
+    }
+
+    #[test]
+    fn an_address_that_was_mistyped_is_refused_where_a_person_wrote_it() {
+        assert_eq!(SECP.parse::<Address>().unwrap().as_str(), SECP);
+        let mistyped = SECP.replace("qodu5i", "qodu5j");
+        let words = mistyped.parse::<Address>().unwrap_err();
+        assert!(words.contains(&format!("`{mistyped}` is mistyped")), "{words}");
+        assert!(Address::read(&mistyped).is_some(), "a service is believed");
     }
 
     #[test]

@@ -98,12 +98,13 @@ impl PartialOrd for AttoFil {
 
 impl Ord for AttoFil {
     fn cmp(&self, other: &Self) -> Ordering {
-        let size = |amount: &Self| (amount.digits.len(), amount.digits.clone());
+        let by_length = self.digits.len().cmp(&other.digits.len());
+        let by_size = by_length.then_with(|| self.digits.cmp(&other.digits));
         match (self.negative, other.negative) {
             (false, true) => Ordering::Greater,
             (true, false) => Ordering::Less,
-            (false, false) => size(self).cmp(&size(other)),
-            (true, true) => size(other).cmp(&size(self)),
+            (false, false) => by_size,
+            (true, true) => by_size.reverse(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::address::Address;
 use super::amount::AttoFil;
@@ -16,8 +17,10 @@ pub(super) struct KnownSender {
     pub address: Address,
     /// The next nonce that the messager hands out.
     pub nonce: Option<u64>,
-    /// The lowest nonce of its filled messages.
+    /// The lowest nonce of its filled messages, where all of them are known.
     pub lowest_filled: Option<u64>,
+    /// When that was heard.
+    pub at: Instant,
 }
 
 /// Shared by all parts of a target, and by those who read it after the configuration changed.
@@ -109,6 +112,7 @@ mod tests {
             address: "f01000".parse().unwrap(),
             nonce: Some(1),
             lowest_filled: None,
+            at: Instant::now(),
         };
         known.publish_senders(vec![sender.clone()]);
         assert_eq!(asked.await.unwrap().as_ref(), [sender]);

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod amount;
 pub mod auth;
+mod checksum;
 mod diagnose;
 mod discover;
 mod era;
@@ -137,7 +138,7 @@ impl Collector for Venus {
             Reading::Messagers(said) => snapshot.messagers.absorb(said, self.stale(MESSAGER), now),
             Reading::Miners(said) => snapshot.hear_miners(said, self.stale(MINER), now),
             Reading::Wins(said) => snapshot.tallies.hear(said),
-            Reading::Gateways(said) => snapshot.gateways.absorb(said, self.stale(GATEWAY), now),
+            Reading::Gateways(said) => snapshot.hear_gateways(said, self.stale(GATEWAY), now),
             Reading::Auths(said) => snapshot.hear_auths(said, self.stale(AUTH), now),
             Reading::Wallets(claims) => snapshot.hear_wallets(claims),
             Reading::States(claims) => snapshot.states = Some(Arc::new(claims)),
@@ -152,7 +153,10 @@ impl Collector for Venus {
             NODE => snapshot.heads.lost(said(), stale, now),
             NETWORK => snapshot.networks.lost(said(), stale, now),
             MESSAGER => snapshot.messagers.lost(said(), stale, now),
-            MINER => snapshot.miners.lost(said(), stale, now),
+            MINER => {
+                snapshot.miners.lost(said(), stale, now);
+                snapshot.keep_open(now);
+            }
             GATEWAY => snapshot.gateways.lost(said(), stale, now),
             AUTH => snapshot.auths.lost(said(), stale, now),
             _ => {}
@@ -189,7 +193,7 @@ impl Collector for Venus {
         first.collect()
     }
 
-    fn gist(snapshot: &Snapshot, _target: &Target, part: &Part, now: Now) -> Result<String, String> {
+    fn gist(snapshot: &Snapshot, target: &Target, part: &Part, now: Now) -> Result<String, String> {
         match part.name {
             NODE => gist::heads(snapshot, now),
             NETWORK => gist::networks(snapshot),
@@ -197,9 +201,9 @@ impl Collector for Venus {
             MINER => gist::miners(snapshot),
             GATEWAY => gist::gateways(snapshot),
             AUTH => gist::auths(snapshot),
-            WINS => Ok(gist::wins(snapshot)),
-            WALLETS => Ok(gist::wallets(snapshot)),
-            _ => Ok(gist::states(snapshot)),
+            WINS => Ok(gist::wins(snapshot, target)),
+            WALLETS => Ok(gist::wallets(snapshot, target)),
+            _ => Ok(gist::states(snapshot, target)),
         }
     }
 
@@ -247,6 +251,10 @@ fn advice(fault: &Fault) -> Option<&'static str> {
              is a new one after every start.",
         ),
         (_, Reason::Forbidden) => Some("Issue a token with that permission; docs/venus.md says what each one is for."),
+        (Why::Upstream(words), _) if words.contains("rate-limit") => Some(
+            "auth limits how often the token's user may ask: raise that limit (`sophon-auth user rate-limit`), or lengthen \
+             `interval`.",
+        ),
         (_, Reason::NotFound | Reason::Malformed | Reason::Status) => Some(
             "Another service answers there. Usual ports: node 3453, messager 39812, miner 12308, gateway 45132, auth 8989.",
         ),

@@ -69,9 +69,11 @@ impl Readers {
                 known.clone(),
                 target.most_senders,
                 target.most_messages,
+                // Less than the schedule gives a round, which loses what was answered when it gives up.
+                target.interval.get().mul_f64(0.9),
             ),
-            miners: MinerServices::new(making.servers(VenusService::Miner)?, target.most_miners),
-            gateways: Gateways::new(making.servers(VenusService::Gateway)?, target.most_miners),
+            miners: MinerServices::new(making.servers(VenusService::Miner)?, target.most_miners()),
+            gateways: Gateways::new(making.servers(VenusService::Gateway)?, target.most_miners()),
             auths: Auths::new(auths, making.tokens),
             known,
             target: target.clone(),
@@ -105,7 +107,7 @@ impl Readers {
                 claims.map(Reading::Wallets)
             }
             STATE => {
-                let claims = self.nodes.miners(&self.miners(), self.target.most_miners).await;
+                let claims = self.nodes.miners(&self.miners(), self.target.most_miners()).await;
                 claims.map(Reading::States)
             }
             other => {
@@ -158,8 +160,11 @@ impl Readers {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What rounds of other parts need; senders and heads are told by those who read them.
+    /// What rounds of other parts need; heads are told by those who read them.
     pub(super) fn publish(&self, snapshot: &Snapshot) {
+        if let Some((book, at)) = snapshot.book_with_time() {
+            self.known.publish_senders(book.known(at.monotonic));
+        }
         self.known.publish_miners(
             snapshot.expected().into_iter().cloned().collect(),
             snapshot.tallies.seen(),

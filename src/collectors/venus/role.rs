@@ -31,6 +31,9 @@ pub struct View<T> {
     /// Questions of the last round that were not answered.
     pub missed: Vec<Missed>,
     seen: Option<(Arc<T>, Now)>,
+    /// What it said when it last answered, however long ago: never shown, but what it did not do then it does not do now
+    /// that it is away.
+    last: Option<Arc<T>>,
 }
 
 impl<T> Clone for View<T> {
@@ -41,6 +44,7 @@ impl<T> Clone for View<T> {
             fault: self.fault.clone(),
             missed: self.missed.clone(),
             seen: self.seen.clone(),
+            last: self.last.clone(),
         }
     }
 }
@@ -54,6 +58,13 @@ impl<T> View<T> {
     /// What it said in the last round: only that is judged.
     pub fn current(&self) -> Option<&T> {
         self.seen().filter(|_| self.fault.is_none())
+    }
+
+    /// Whether it says so. One that is away goes on denying what it denied; whether what it affirmed still holds is not
+    /// known.
+    pub(super) fn says(&self, what: impl Fn(&T) -> Option<bool>) -> Option<bool> {
+        let said = what(self.last.as_deref()?)?;
+        (self.current().is_some() || !said).then_some(said)
     }
 
     /// Whether it answered in the last round; `None` while that is not known.
@@ -90,6 +101,16 @@ impl<T> Role<T> {
         !self.views.is_empty() && self.views.iter().all(|view| view.current().is_some())
     }
 
+    /// Whether any process says so; `None` when none does, and one that is away or does not tell may.
+    pub(super) fn any(&self, what: impl Fn(&T) -> Option<bool>) -> Option<bool> {
+        self.current().next()?;
+        let said: Vec<Option<bool>> = self.views.iter().map(|view| view.says(&what)).collect();
+        if said.contains(&Some(true)) {
+            return Some(true);
+        }
+        said.iter().all(Option::is_some).then_some(false)
+    }
+
     /// Takes up a round. What a process said earlier is kept until it is `stale`.
     pub(super) fn absorb(&mut self, said: Vec<Said<T>>, stale: Duration, now: Now) {
         let mut before = std::mem::take(&mut self.views);
@@ -100,13 +121,14 @@ impl<T> Role<T> {
                 Ok(value) => (Some((Arc::new(value), now)), None),
                 Err(fault) => (None, Some(fault)),
             };
-            let (known_about, earlier) = known.map(|view| (view.about, view.seen)).unwrap_or_default();
+            let (known_about, earlier, last) = known.map(|view| (view.about, view.seen, view.last)).unwrap_or_default();
             let fresh = |at: Now| now.monotonic.duration_since(at.monotonic) < stale;
             self.views.push(View {
                 label: one.label,
                 about: one.about.or(known_about),
                 fault,
                 missed: one.missed,
+                last: value.as_ref().map(|(value, _)| Arc::clone(value)).or(last),
                 seen: value.or_else(|| earlier.filter(|(_, at)| fresh(*at))),
             });
         }
@@ -171,5 +193,27 @@ mod tests {
         let refused = said("b", Err("refused")).outcome.unwrap_err();
         role.lost(vec![("b".into(), refused)], stale, at(start, 100));
         assert_eq!((role.current().count(), role.views().len()), (0, 1));
+    }
+
+    #[test]
+    fn one_that_is_away_goes_on_denying_what_it_denied_and_nothing_else() {
+        let start = Instant::now();
+        let stale = Duration::from_secs(90);
+        let is = |number: u32| move |value: &u32| Some(*value == number);
+        let mut role = Role::default();
+        assert_eq!(role.any(is(1)), None);
+        role.absorb(vec![said("a", Ok(1)), said("b", Err("refused"))], stale, at(start, 0));
+        assert_eq!((role.any(is(1)), role.any(is(2))), (Some(true), None));
+        role.absorb(vec![said("a", Ok(1)), said("b", Ok(2))], stale, at(start, 30));
+        role.absorb(
+            vec![said("a", Ok(1)), said("b", Err("refused"))],
+            stale,
+            at(start, 9_000),
+        );
+        assert_eq!((role.any(is(1)), role.any(is(2))), (Some(true), None));
+        assert_eq!(role.any(is(3)), Some(false));
+        assert_eq!(role.any(|_| None), None);
+        role.expire();
+        assert_eq!(role.any(is(3)), None);
     }
 }

@@ -14,7 +14,7 @@ static INFO: Desc<4> = Desc::info(
 );
 static UP: Desc<2> = Desc::gauge(
     "venus_instance_up",
-    "1 if this process answered in the last round of its component; 0 also when it refused our token.",
+    "1 if this process told what it was asked for in the last round of its component; 0 also when it refused our token or answered something else.",
     &["component", "process"],
 );
 static MISSED: Desc<4> = Desc::gauge(
@@ -24,7 +24,7 @@ static MISSED: Desc<4> = Desc::gauge(
 );
 static LEFT_OUT: Desc<1> = Desc::gauge(
     "venus_left_out",
-    "Senders or miners that are neither shown nor judged, because there are more than most_senders or most_miners; those with messages or errors are kept.",
+    "Senders or miners that are neither shown nor judged, because there are more than most_senders or most_miners. Kept are senders with messages or errors first; of miners those of the configuration, all of them, then those that are ill, then those that shall mine. Accounts (of most_senders) and markets (of most_miners) are left out of their families only.",
     &["kind"],
 );
 
@@ -136,9 +136,17 @@ fn left_out(snapshot: &Snapshot, page: &mut Page) {
     if let Some((book, _)) = snapshot.book() {
         page.add(&LEFT_OUT, ["senders"], book.left_out);
     }
-    let of_services = snapshot.miners.seen().map(|(_, seen)| seen.left_out);
+    let of_services = snapshot.miners.seen().map(|_| snapshot.miners_left_out());
     let of_gateways = snapshot.gateways.seen().map(|(_, seen)| seen.left_out);
     let of_state = snapshot.states.iter().map(|claims| claims.left_out);
+    for (index, kind) in ["accounts", "markets"].into_iter().enumerate() {
+        let of_gateways = snapshot
+            .gateways
+            .seen()
+            .filter_map(|(view, _)| snapshot.shown_at(&view.label));
+        let of_kind = of_gateways.filter_map(|shown| shown.left_out().get(index).copied());
+        page.add(&LEFT_OUT, [kind], of_kind.max());
+    }
     page.add(
         &LEFT_OUT,
         ["miners"],

@@ -1,8 +1,10 @@
 //! The processes of one service, and how a round asks each of them: what must be answered and what may be refused.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 use super::era::About;
 use crate::upstream::{Fault, Reason, Refusal, Refused, Venus, VenusCall, Why};
@@ -37,6 +39,10 @@ pub(super) struct Asking<'a> {
     pub(super) server: &'a Server,
     pub(super) about: About,
     missed: Vec<Missed>,
+    /// When answers must have come; `None` leaves that to the deadline of each call.
+    pub(super) until: Option<Instant>,
+    /// Whether any question that may fail was answered, if only with a refusal.
+    pub(super) answered: bool,
 }
 
 impl Server {
@@ -50,16 +56,28 @@ impl Server {
 
     /// Asks; whatever comes, it is told together with what the process says of itself.
     pub(super) async fn ask<T>(&self, ask: impl AsyncFnOnce(&mut Asking<'_>) -> Result<T, Fault>) -> Said<T> {
-        let (outcome, about, missed) = match self.about().await {
+        self.ask_until(None, ask).await
+    }
+
+    /// The same, with a time for answers.
+    pub(super) async fn ask_until<T>(
+        &self,
+        until: Option<Instant>,
+        ask: impl AsyncFnOnce(&mut Asking<'_>) -> Result<T, Fault>,
+    ) -> Said<T> {
+        let (outcome, about, missed) = match self.about(until).await {
             Err(fault) => (Err(fault), None, Vec::new()),
-            Ok(about) => {
+            Ok((about, refused)) => {
+                let is_known = refused.is_none();
                 let mut asking = Asking {
                     server: self,
                     about,
-                    missed: Vec::new(),
+                    missed: refused.into_iter().collect(),
+                    until,
+                    answered: false,
                 };
                 let outcome = ask(&mut asking).await;
-                (outcome, Some(asking.about), asking.missed)
+                (outcome, Some(asking.about).filter(|_| is_known), asking.missed)
             }
         };
         *self.about.lock().unwrap_or_else(PoisonError::into_inner) = about.clone().filter(|_| outcome.is_ok());
@@ -71,22 +89,49 @@ impl Server {
         }
     }
 
-    async fn about(&self) -> Result<About, Fault> {
+    /// What it says of itself. Only that it has no such method means that it is an old one; where it refuses for another
+    /// reason, that is told, the round goes on as with an old one, and it is asked again in the next.
+    async fn about(&self, until: Option<Instant>) -> Result<(About, Option<Missed>), Fault> {
         let known = self.about.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(about) = known {
-            return Ok(about);
+            return Ok((about, None));
         }
         let service = self.client.service();
         let call = VenusCall::version(service);
         let nothing = Value::Array(Vec::new());
         let read = |answer: Option<&[u8]>| About::read(service, answer);
         let asked = self.client.call(call, &nothing, read);
-        match asked.await {
-            Ok(about) => Ok(about),
-            // It answers, but has no such method, or not for this token.
-            Err(refusal) if refusal.kind != Refused::Failed => Ok(About::without_version()),
-            Err(refusal) => Err(refusal.fault),
+        match self.in_time(until, call, asked).await {
+            Ok(about) => Ok((about, None)),
+            Err(refusal) => match refusal.kind {
+                Refused::NoSuchMethod => Ok((About::without_version(), None)),
+                Refused::Failed => Err(refusal.fault),
+                Refused::Forbidden | Refused::Arity(_) | Refused::Said(_) => {
+                    let missed = Missed {
+                        method: call.method(),
+                        fault: refusal.fault,
+                    };
+                    Ok((About::without_version(), Some(missed)))
+                }
+            },
         }
+    }
+
+    async fn in_time<T>(
+        &self,
+        until: Option<Instant>,
+        call: VenusCall,
+        asked: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        let Some(until) = until else { return asked.await };
+        let left = until.saturating_duration_since(Instant::now());
+        timeout_at(until, asked).await.unwrap_or_else(|_| {
+            let left = Duration::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+            Err(Refusal {
+                fault: Fault::new(self.client.who(), call.method(), Why::Timeout(left)),
+                kind: Refused::Failed,
+            })
+        })
     }
 }
 
@@ -98,7 +143,7 @@ impl Asking<'_> {
         params: Value,
         parse: impl FnOnce(Option<&[u8]>) -> Result<T, Why>,
     ) -> Result<T, Fault> {
-        Ok(self.server.client.call(call, &params, parse).await?)
+        Ok(self.call(call, &params, parse).await?)
     }
 
     /// A question that another version may not have and a token may not ask. A process that fails to answer it costs the
@@ -109,7 +154,7 @@ impl Asking<'_> {
         params: Value,
         parse: impl FnOnce(Option<&[u8]>) -> Result<T, Why>,
     ) -> Result<Option<T>, Fault> {
-        match self.server.client.call(call, &params, parse).await {
+        match self.call(call, &params, parse).await {
             Err(refusal) if refusal.kind == Refused::Failed => Err(refusal.fault),
             outcome => self.note(call, outcome),
         }
@@ -122,7 +167,7 @@ impl Asking<'_> {
         params: Value,
         parse: impl FnOnce(Option<&[u8]>) -> Result<T, Why>,
     ) -> Result<Option<T>, Fault> {
-        let outcome = self.server.client.call(call, &params, parse).await;
+        let outcome = self.call(call, &params, parse).await;
         self.note(call, outcome)
     }
 
@@ -133,12 +178,42 @@ impl Asking<'_> {
         params: Value,
         each: impl FnMut(&[u8]) -> bool + Send,
     ) -> Result<Option<bool>, Fault> {
-        let outcome = self.server.client.list(call, &params, each).await;
+        let outcome = self.try_list(call, &params, each).await;
         self.note(call, outcome)
+    }
+
+    /// The same before it is remembered what was refused. A list whose time is over in the middle is one that was cut.
+    pub(super) async fn try_list(
+        &self,
+        call: VenusCall,
+        params: &Value,
+        mut each: impl FnMut(&[u8]) -> bool + Send,
+    ) -> Result<bool, Refusal> {
+        let mut began = false;
+        let list = self.server.client.list(call, params, |element| {
+            began = true;
+            each(element)
+        });
+        match self.server.in_time(self.until, call, list).await {
+            Err(refusal) if began && matches!(refusal.fault.why, Why::Timeout(_)) => Ok(true),
+            outcome => outcome,
+        }
+    }
+
+    async fn call<T>(
+        &self,
+        call: VenusCall,
+        params: &Value,
+        parse: impl FnOnce(Option<&[u8]>) -> Result<T, Why>,
+    ) -> Result<T, Refusal> {
+        let asked = self.server.client.call(call, params, parse);
+        self.server.in_time(self.until, call, asked).await
     }
 
     /// `None` for what was refused, which is remembered.
     pub(super) fn note<T>(&mut self, call: VenusCall, outcome: Result<T, Refusal>) -> Result<Option<T>, Fault> {
+        let silent = |refusal: &Refusal| matches!(refusal.fault.why, Why::Timeout(_));
+        self.answered |= !outcome.as_ref().err().is_some_and(silent);
         let refusal = match outcome {
             Ok(value) => return Ok(Some(value)),
             Err(refusal) => refusal,
@@ -147,12 +222,18 @@ impl Asking<'_> {
             return Err(refusal.fault);
         }
         if refusal.kind != Refused::NoSuchMethod {
-            self.missed.push(Missed {
-                method: call.method(),
-                fault: refusal.fault,
-            });
+            self.miss(call, refusal.fault);
         }
         Ok(None)
+    }
+
+    /// The first of each kind: the same question may be asked of many.
+    fn miss(&mut self, call: VenusCall, fault: Fault) {
+        let method = call.method();
+        let alike = |known: &Missed| known.method == method && known.fault.reason() == fault.reason();
+        if !self.missed.iter().any(alike) {
+            self.missed.push(Missed { method, fault });
+        }
     }
 }
 

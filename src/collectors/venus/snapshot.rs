@@ -9,17 +9,20 @@ use tokio::time::Instant;
 use super::address::Address;
 use super::amount::AttoFil;
 use super::auth::{AuthSeen, Standing};
-use super::gateway::GatewaySeen;
+use super::gateway::{AllShown, GatewaySeen, Shown};
 use super::messager::{Book, MessagerSeen, Shared};
-use super::miner::{MinerSeen, Mining, Tallies};
+use super::miner::{self, MinerSeen, Mining, Tallies};
 use super::node::{Claims, ClaimsSeen, HeadSeen, MinerState, NetworkSeen, WalletSaid};
 use super::role::Role;
 use super::server::Said;
 use super::target::{Target, Wallet};
 use crate::clock::Now;
 
-/// A miner that was open for mining is expected for so long where the configuration names none.
-const EXPECTED_FOR: Duration = Duration::from_secs(3600);
+/// Where the configuration names no miner, one that vanished from every list is missed for so long: whether it was taken
+/// away on purpose cannot be seen there. A day leaves nobody asleep, and ends by itself.
+const MISSED_FOR: Duration = Duration::from_secs(24 * 3600);
+/// Miners that were seen open for mining are remembered up to here; the whole network has some thousands that win.
+const MOST_OPEN: usize = 10_000;
 /// Users that were seen enabled are remembered up to here.
 const MOST_USERS: usize = 10_000;
 
@@ -33,12 +36,16 @@ pub struct Snapshot {
     pub miners: Role<MinerSeen>,
     pub gateways: Role<GatewaySeen>,
     pub auths: Role<AuthSeen>,
+    /// Who was seen at each gateway.
+    shown: AllShown,
     pub wallets: ClaimsSeen<WalletSaid>,
     pub states: ClaimsSeen<MinerState>,
     pub(super) tallies: Tallies,
     nonces: BTreeMap<Address, NonceWatch>,
-    /// When a miner was last seen to be mined for on purpose.
+    /// Miners that were mined for on purpose, and when each was last in a list.
     open: BTreeMap<Address, Instant>,
+    /// Miners of the last round beyond the configured number: nothing is said of them.
+    left_out: Arc<BTreeSet<Address>>,
     enabled: Arc<BTreeSet<String>>,
 }
 
@@ -46,6 +53,9 @@ pub struct Snapshot {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Configured {
     pub(super) miners: Arc<[Address]>,
+    pub(super) most_miners: usize,
+    /// Accounts of wallets at a gateway; each has senders.
+    pub(super) most_accounts: usize,
     pub(super) wallets: Arc<[Wallet]>,
 }
 
@@ -53,6 +63,8 @@ impl Configured {
     pub(super) fn of(target: &Target) -> Self {
         Self {
             miners: target.miners.clone().into(),
+            most_miners: target.most_miners(),
+            most_accounts: target.most_senders,
             wallets: target.wallets.clone().into(),
         }
     }
@@ -63,15 +75,35 @@ impl Configured {
 pub struct NonceWatch {
     pub chain: u64,
     pub lowest: u64,
-    /// In how many looks one after the other.
-    pub looks: u64,
+    /// When the first and the last list that said so were heard.
+    since: Instant,
+    until: Instant,
+}
+
+impl NonceWatch {
+    /// How long it has been so by the messager's lists: the chain may be asked more often than they come.
+    pub fn lasted(&self) -> Duration {
+        self.until.saturating_duration_since(self.since)
+    }
 }
 
 impl Snapshot {
-    /// Senders and messages, with what is shared by them: of the first messager that told.
+    /// Senders and messages, with what is shared by them: of the messager that told them last.
     pub fn book(&self) -> Option<(&Book, Option<&Shared>)> {
-        let mut seen = self.messagers.seen();
-        seen.find_map(|(_, seen)| Some((seen.book.as_ref()?, seen.shared.as_ref())))
+        let (_, seen) = self.last_booked()?;
+        Some((seen.book.as_ref()?, seen.shared.as_ref()))
+    }
+
+    /// The same with the time when it was heard.
+    pub(super) fn book_with_time(&self) -> Option<(&Book, Now)> {
+        let (at, seen) = self.last_booked()?;
+        Some((seen.book.as_ref()?, at))
+    }
+
+    fn last_booked(&self) -> Option<(Now, &MessagerSeen)> {
+        let seen = self.messagers.seen().filter(|(_, seen)| seen.book.is_some());
+        let timed = seen.filter_map(|(view, seen)| Some((view.at()?, seen)));
+        timed.max_by_key(|(at, _)| at.monotonic)
     }
 
     /// The same, if it is of the last round.
@@ -92,29 +124,36 @@ impl Snapshot {
         self.best_head().and_then(|seen| seen.head.base_fee.as_ref())
     }
 
-    /// The miners that shall mine.
+    /// The miners that shall mine, without those that were left out.
     pub fn expected(&self) -> Vec<&Address> {
-        if self.configured.miners.is_empty() {
-            self.open.keys().collect()
-        } else {
-            self.configured.miners.iter().collect()
-        }
+        let all = self.all_expected();
+        all.filter(|miner| !self.left_out.contains(*miner)).collect()
     }
 
-    /// Whether some wallet signs for it; `None` where not every gateway could tell.
+    fn all_expected(&self) -> impl Iterator<Item = &Address> {
+        let named = self.configured.miners.iter();
+        let open = self.open.keys().filter(|_| self.configured.miners.is_empty());
+        named.chain(open)
+    }
+
+    /// How many miners there are beyond the configured number.
+    pub(super) fn miners_left_out(&self) -> usize {
+        self.left_out.len()
+    }
+
+    /// Whether some wallet signs for it; `None` where one of the gateways that might know could not tell.
     pub fn signer_available(&self, address: &Address) -> Option<bool> {
-        let mut told: Vec<Option<bool>> = self
-            .gateways
-            .current()
-            .map(|(_, seen)| seen.signs_for(address))
-            .collect();
-        if !self.gateways.is_whole() {
-            told.push(None);
-        }
-        if told.contains(&Some(true)) {
-            return Some(true);
-        }
-        told.iter().all(Option::is_some).then_some(false)
+        self.gateways.any(|seen| seen.signs_for(address))
+    }
+
+    /// Whether somebody who proves for it is connected to a gateway; `None` where that could not be told.
+    pub fn prover_connected(&self, miner: &Address) -> Option<bool> {
+        self.gateways.any(|seen| seen.proves_for(miner))
+    }
+
+    /// Who is shown of a gateway.
+    pub(super) fn shown_at(&self, gateway: &str) -> Option<&Shown> {
+        self.shown.get(gateway)
     }
 
     pub fn nonce_watch(&self, address: &Address) -> Option<NonceWatch> {
@@ -133,19 +172,56 @@ impl Snapshot {
         own.minimum.as_ref().map(super::amount::Fil::get)
     }
 
-    pub(super) fn hear_miners(&mut self, said: Vec<Said<MinerSeen>>, stale: Duration, now: Now) {
+    pub(super) fn hear_miners(&mut self, mut said: Vec<Said<MinerSeen>>, stale: Duration, now: Now) {
+        self.remember_open(&said, now);
+        let expected: Vec<Address> = self.all_expected().cloned().collect();
+        let configured = &self.configured;
+        self.left_out = miner::cut(
+            &mut said,
+            &configured.miners,
+            expected.into_iter(),
+            configured.most_miners,
+        );
         self.miners.absorb(said, stale, now);
-        for (_, seen) in self.miners.current() {
-            for (miner, mining) in &seen.miners {
-                if is_meant(mining) {
-                    self.open.insert(miner.clone(), now.monotonic);
-                } else if mining.open == Some(false) {
-                    self.open.remove(miner);
-                }
+    }
+
+    /// Of all miners, before any is left out: one that vanishes is missed whatever its number. One that stopped and is
+    /// still listed is missed until it mines again or is closed.
+    fn remember_open(&mut self, said: &[Said<MinerSeen>], now: Now) {
+        let services: Vec<&MinerSeen> = said.iter().filter_map(|one| one.outcome.as_ref().ok()).collect();
+        for (miner, mining) in services.iter().flat_map(|seen| &seen.miners) {
+            if let Some(at) = self.open.get_mut(miner) {
+                *at = now.monotonic;
+            } else if is_meant(mining) && self.open.len() < MOST_OPEN {
+                self.open.insert(miner.clone(), now.monotonic);
             }
         }
-        self.open
-            .retain(|_, at| now.monotonic.saturating_duration_since(*at) < EXPECTED_FOR);
+        self.open.retain(|miner, _| {
+            let of: Vec<&Mining> = services.iter().filter_map(|seen| seen.miners.get(miner)).collect();
+            of.iter().all(|mining| mining.open != Some(false)) || of.iter().any(|mining| is_meant(mining))
+        });
+        if services.len() == said.len() {
+            self.open
+                .retain(|_, at| now.monotonic.saturating_duration_since(*at) < MISSED_FOR);
+        } else {
+            self.keep_open(now);
+        }
+    }
+
+    /// While a service is away nobody can see whether a miner is in its list, so no time passes for it.
+    pub(super) fn keep_open(&mut self, now: Now) {
+        for at in self.open.values_mut() {
+            *at = now.monotonic;
+        }
+    }
+
+    pub(super) fn hear_gateways(&mut self, said: Vec<Said<GatewaySeen>>, stale: Duration, now: Now) {
+        self.gateways.absorb(said, stale, now);
+        let all = Arc::make_mut(&mut self.shown);
+        for (view, seen) in self.gateways.current() {
+            let shown = all.entry(Arc::clone(&view.label)).or_default();
+            shown.hear(seen, self.configured.most_accounts, self.configured.most_miners);
+        }
     }
 
     pub(super) fn hear_auths(&mut self, said: Vec<Said<AuthSeen>>, stale: Duration, now: Now) {
@@ -170,15 +246,20 @@ impl Snapshot {
         let before = std::mem::take(&mut self.nonces);
         for (address, said) in &claims.rows {
             let chain = said.actor.as_ref().and_then(|actor| actor.nonce);
-            let (Some(chain), Some(lowest)) = (chain, said.lowest_filled) else {
+            let (Some(chain), Some(lowest), Some(heard)) = (chain, said.lowest_filled, said.heard) else {
                 continue;
             };
             if lowest > chain {
                 let same = before
                     .get(address)
                     .filter(|watch| (watch.chain, watch.lowest) == (chain, lowest));
-                let looks = same.map_or(0, |watch| watch.looks) + 1;
-                self.nonces.insert(address.clone(), NonceWatch { chain, lowest, looks });
+                let watch = NonceWatch {
+                    chain,
+                    lowest,
+                    since: same.map_or(heard, |watch| watch.since),
+                    until: heard,
+                };
+                self.nonces.insert(address.clone(), watch);
             }
         }
         self.wallets = Some(Arc::new(claims));
@@ -195,5 +276,121 @@ impl WalletSaid {
     pub fn gap(&self) -> Option<u64> {
         let chain = self.actor.as_ref()?.nonce?;
         Some(self.next_nonce?.saturating_sub(chain))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use Service::{Away, Lists, Vanished};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::upstream::{Fault, Why};
+
+    const STALE: Duration = Duration::from_secs(90);
+
+    /// What a service says of the only miner.
+    enum Service {
+        Lists(Mining),
+        Vanished,
+        /// It does not answer.
+        Away,
+    }
+
+    /// Rounds of miner services at chosen times.
+    struct Day {
+        snapshot: Snapshot,
+        start: Now,
+    }
+
+    impl Day {
+        fn new() -> Self {
+            let snapshot = Snapshot {
+                configured: Configured::of(&Target::bare("v".parse().unwrap())),
+                ..Snapshot::default()
+            };
+            let start = Clock::system().now();
+            Self { snapshot, start }
+        }
+
+        fn hear(&mut self, hour: u64, services: &[Service]) {
+            let now = Now {
+                wall: self.start.wall,
+                monotonic: self.start.monotonic + Duration::from_secs(3600 * hour),
+            };
+            let said = services.iter().enumerate().map(|(number, says)| Said {
+                label: number.to_string().into(),
+                about: None,
+                missed: Vec::new(),
+                outcome: match says {
+                    Lists(of) => Ok([(miner(), of.clone())].into()),
+                    Vanished => Ok(BTreeMap::new()),
+                    Away => Err(Fault::new("h", "x", Why::AuthDown)),
+                }
+                .map(|miners| MinerSeen {
+                    miners,
+                    ..MinerSeen::default()
+                }),
+            });
+            self.snapshot.hear_miners(said.collect(), STALE, now);
+        }
+
+        fn is_expected(&self) -> bool {
+            !self.snapshot.expected().is_empty()
+        }
+    }
+
+    fn miner() -> Address {
+        "f01000".parse().unwrap()
+    }
+
+    fn says(mining: bool, open: Option<bool>) -> Service {
+        Lists(Mining {
+            mining: Some(mining),
+            open,
+            errors: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn a_miner_that_stopped_is_missed_until_it_is_closed() {
+        let mut day = Day::new();
+        day.hear(0, &[says(false, None)]);
+        assert!(!day.is_expected(), "it never mined");
+        day.hear(1, &[says(true, None)]);
+        for hour in 2..100 {
+            day.hear(hour, &[says(false, None)]);
+            assert!(day.is_expected(), "{hour}");
+        }
+        day.hear(100, &[says(false, Some(false))]);
+        assert!(!day.is_expected());
+    }
+
+    #[test]
+    fn a_miner_that_vanished_is_missed_for_a_day() {
+        let mut day = Day::new();
+        day.hear(0, &[says(true, Some(true))]);
+        day.hear(23, &[Vanished]);
+        assert!(day.is_expected());
+        day.hear(24, &[Vanished]);
+        assert!(!day.is_expected());
+    }
+
+    #[test]
+    fn no_time_passes_for_a_miner_whose_service_is_away() {
+        let mut day = Day::new();
+        day.hear(0, &[says(true, Some(true)), Vanished]);
+        for hour in 1..50 {
+            day.hear(hour, &[Away, Vanished]);
+        }
+        day.hear(51, &[Vanished, Vanished]);
+        assert!(day.is_expected());
+    }
+
+    #[test]
+    fn a_miner_that_one_service_has_closed_and_another_open_is_expected() {
+        let mut day = Day::new();
+        day.hear(0, &[says(true, Some(true)), says(false, Some(false))]);
+        assert!(day.is_expected());
     }
 }

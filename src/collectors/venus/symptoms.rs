@@ -103,6 +103,13 @@ symptoms! {
         "Is its process running, and what does its log say? Start order is auth, gateway and node, messager, miner. A miner \
          service does not answer until its node is synchronised.",
         [];
+    INSTANCE_UNUSABLE "venus_instance_unusable":
+        "A process of the chain service (component/instance) answers, but not with what it was asked for: it limits how \
+         often a user may ask, it fails itself, or something else listens there. One that gives no answer has another name \
+         (venus_instance_down).",
+        "The evidence has its own words. Limited: raise the limit of the token's user in auth, or ask less often \
+         (`interval`). No JSON-RPC, or another shape: is this the port of that service? Else its own log.",
+        [];
     TOKEN_REFUSED "venus_token_refused":
         "A process (component/instance) refuses our token with 401, and auth answers: the token is wrong, or this process \
          does not reach auth. A dead auth has another name (auth_down).",
@@ -157,8 +164,8 @@ symptoms! {
         "See venus_message_filled_stuck, into which it turns.",
         ["filled_old_after"];
     NONCE_MISSING "venus_nonce_missing" over_time:
-        "The lowest filled message of this sender has a nonce above the one that the chain expects, in two looks one after \
-         the other: a nonce in between is missing, and nothing of this sender gets on chain.",
+        "The lowest filled message of this sender has a nonce above the one that the chain expects, in lists that \
+         are a minute apart: a nonce in between is missing, and nothing of this sender gets on chain.",
         "Was a filled message marked bad, or a nonce used elsewhere? `msg recover-failed-msg` for this sender brings marked \
          ones back. Do not send more.",
         [];

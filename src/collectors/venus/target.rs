@@ -53,7 +53,7 @@ pub struct Target {
     /// Environment variable that holds it, instead of a file.
     #[schemars(example = &"VENUS_TOKEN", extend("x-off" = true))]
     pub token_env: Option<String>,
-    /// Miners that shall mine. None given, those that a miner service had open for mining within the last hour.
+    /// Miners that shall mine. None given, those that a miner service had open for mining, until they are closed or a day after they left every list.
     #[serde(default)]
     #[schemars(example = ["f01000", "f01008"])]
     pub miners: Vec<Address>,
@@ -79,10 +79,10 @@ pub struct Target {
     /// Senders that are shown and judged at most, those with messages first; how many were left out is said.
     #[serde(default = "default_most")]
     pub most_senders: usize,
-    /// Miners that are shown and judged at most; how many were left out is said.
+    /// Miners that are shown and judged at most, those of `miners` all and before the others, then the ill ones; how many were left out is said.
     #[serde(default = "default_most")]
     pub most_miners: usize,
-    /// Messages that are read in a round at most; beyond it counts are marked as cut.
+    /// Messages of one list that are read at most; beyond it counts are marked as cut, and only older ones are asked for.
     #[serde(default = "default_most_messages")]
     pub most_messages: usize,
     /// From where on something counts as ill; more on the grounds is in docs/metrics.md.
@@ -223,6 +223,11 @@ impl Target {
             most_messages: default_most_messages(),
             thresholds: Thresholds::default(),
         }
+    }
+
+    /// Miners that are shown and judged at most: who is named is never left out.
+    pub(super) fn most_miners(&self) -> usize {
+        self.most_miners.max(self.miners.len())
     }
 
     /// The processes of one service, the primary one first.

@@ -2,6 +2,9 @@
 
 mod incidents;
 mod input;
+mod many;
+mod queues;
+mod several;
 
 use std::time::Duration;
 
@@ -98,11 +101,11 @@ impl Room {
         lost
     }
 
-    /// Rounds follow one another every thirty seconds.
+    /// Rounds follow one another every minute, as those of the slower parts do.
     fn now(&self) -> Now {
         Now {
             wall: Clock::system().now().wall,
-            monotonic: self.start + Duration::from_secs(30 * self.rounds),
+            monotonic: self.start + Duration::from_secs(60 * self.rounds),
         }
     }
 

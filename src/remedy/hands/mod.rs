@@ -85,7 +85,7 @@ impl Hands {
 
     /// The last picture of a target.
     fn view(&self, target: &Name) -> Option<TargetView> {
-        self.store.views().into_iter().find(|view| view.name == *target)
+        self.store.picture(target)
     }
 
     /// What is ill there, all relations considered.
@@ -104,7 +104,7 @@ impl Hands {
 }
 
 impl runner::Hands for Hands {
-    async fn run(&self, plan: &Plan, notes: &impl Notes) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, String> {
         let tools = self.tools();
         // It was checked when it was read; the configuration may be another one since.
         let order = catalogue::read(&plan.action, &plan.with, &tools.settings).map_err(|wrong| {

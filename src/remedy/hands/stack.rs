@@ -34,7 +34,7 @@ impl Hands {
         tools: &Tools,
         name: Option<&Name>,
         plan: &Plan,
-        notes: &impl Notes,
+        notes: &dyn Notes,
     ) -> Result<String, String> {
         let left_alone = |words: String| format!("nothing was done: {words}");
         let stack = tools.settings.stack_of(name, &plan.target).map_err(left_alone)?;
@@ -147,16 +147,16 @@ fn steps(stack: &Stack, settings: &Settings) -> Result<(Procedure, Things), Stri
 }
 
 /// One procedure under way.
-struct Doing<'a, N> {
+struct Doing<'a> {
     hands: &'a Hands,
     stack: &'a Stack,
     /// By the names of the parts.
     handles: BTreeMap<String, Handle>,
     procedure: &'a Procedure,
-    notes: &'a N,
+    notes: &'a dyn Notes,
 }
 
-impl<N: Notes> Doing<'_, N> {
+impl Doing<'_> {
     fn handle(&self, part: &str) -> Result<&Handle, Failed> {
         let words = || Why::Internal("a part that the stack does not have".to_owned());
         self.handles
@@ -259,7 +259,7 @@ fn caught_up(snapshot: &prb::Snapshot, since: Instant) -> bool {
     providers.peek().is_some() && providers.all(works)
 }
 
-impl<N: Notes> stack::Hands for Doing<'_, N> {
+impl stack::Hands for Doing<'_> {
     async fn look(&self, part: &str) -> Result<Look, Failed> {
         self.handle(part)?.look().await
     }

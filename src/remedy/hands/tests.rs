@@ -30,13 +30,13 @@ struct Book {
 }
 
 impl Notes for Book {
-    async fn note(&self, words: String) -> Result<(), String> {
+    fn note(&self, words: String) -> futures_util::future::BoxFuture<'_, Result<(), String>> {
         let mut notes = self.notes.lock().unwrap();
         if self.full_after.is_some_and(|after| notes.len() >= after) {
-            return Err("no space left on device".to_owned());
+            return Box::pin(std::future::ready(Err("no space left on device".to_owned())));
         }
         notes.push(words);
-        Ok(())
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 

@@ -90,7 +90,7 @@ impl Record for In {
 }
 
 impl Eyes for In {
-    async fn look(&self, _target: &Name) {}
+    async fn look(&self, _key: &Key, _symptom: Option<&'static Symptom>) {}
 
     fn view(&self, key: &Key, _symptom: Option<&'static Symptom>, now: UnixTime) -> View {
         let well = self.0.well.lock().unwrap().get(&key.entity).copied();
@@ -109,7 +109,7 @@ impl Eyes for In {
 }
 
 impl Hands for In {
-    async fn run(&self, plan: &Plan, notes: &impl Notes) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, String> {
         if self.0.notes.load(Ordering::Relaxed) {
             notes.note("1 of 2 steps done".to_owned()).await?;
         }

@@ -298,3 +298,66 @@ async fn users_of_auth_are_refused_in_words_without_an_admin_token() {
         "{asked:?}"
     );
 }
+
+/// Messages of a list that comes in pieces: how many, with bodies of so many bytes. The rest is sent when the first was read.
+async fn flood(count: usize, body: usize) -> (Endpoint, Arc<tokio::sync::Notify>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let read = Arc::new(tokio::sync::Notify::new());
+    let was_read = Arc::clone(&read);
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        request(&mut stream).await;
+        let head = "HTTP/1.1 200 X\r\nConnection: close\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":[";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let row = format!("{{\"ID\":\"1\",\"Params\":\"{}\"}}", "A".repeat(body));
+        for number in 0..count {
+            let comma = if number == 0 { "" } else { "," };
+            // Whoever has enough hangs up.
+            if stream.write_all(format!("{comma}{row}").as_bytes()).await.is_err() {
+                return;
+            }
+            if number == 1 {
+                was_read.notified().await;
+            }
+        }
+        drop(stream.write_all(b"]}").await);
+    });
+    (endpoint, read)
+}
+
+/// How many messages are handed over of such a list, the largest of them, and whether it was cut.
+async fn taken(count: usize, body: usize) -> (usize, usize, bool) {
+    let (endpoint, read) = flood(count, body).await;
+    let upstream = Upstream::from_system().unwrap();
+    let patient = VenusPlace {
+        deadline: Duration::from_secs(600),
+        ..place(&endpoint, None)
+    };
+    let client = Venus::new(&upstream, VenusService::Messager, patient, Arc::new([]));
+    let (mut rows, mut largest) = (0, 0);
+    let nothing = json!([]);
+    let list = client.list(VenusCall::LIST_BLOCKED, &nothing, |element| {
+        read.notify_one();
+        rows += 1;
+        largest = largest.max(element.len());
+        true
+    });
+    let cut = list.await.unwrap();
+    (rows, largest, cut)
+}
+
+const MEGABYTE: usize = 1 << 20;
+
+#[tokio::test]
+async fn a_list_of_fifty_megabytes_is_taken_as_it_comes_without_its_bodies() {
+    let (rows, largest, cut) = taken(50, MEGABYTE).await;
+    assert_eq!((rows, cut), (50, false));
+    assert!(largest < 100, "{largest}");
+}
+
+#[tokio::test]
+async fn a_list_ends_at_sixty_four_megabytes_and_keeps_what_came_before() {
+    let (rows, _, cut) = taken(80, MEGABYTE).await;
+    assert!(cut && (60..64).contains(&rows), "{rows}");
+}

@@ -1,12 +1,13 @@
 """A Chia farm for tests, out of chia's own code: `prepare DIRECTORY SHARE` makes two installations of one farm and their
-plots, `node DIRECTORY` runs a simulated full node that hands out a signage point every two seconds, and `rpc PORT ROUTE` prints
-what a service says.
+plots, `node DIRECTORY` runs a simulated full node that hands out a signage point every two seconds and says so, and `ask`
+reads lines of PORT ROUTE and prints what a service says, a line for each.
 
 The first installation has node, farmer and a harvester; the second, of a machine of its own, has a harvester whose plots
 lie in SHARE. Nobody outside of this machine is dialled.
 """
 
 import asyncio
+import json
 import os
 import secrets
 import shutil
@@ -22,6 +23,10 @@ GENESIS = "eb8c4d20b322be8d9fddbf9412016bdffe9a2901d7edb0e364e94266d0e095f7"
 SIGNAGE_POINT_EVERY = 2.0
 PLOT_K = 18
 BLOCKS = 4
+# The node farms its blocks with plots of its own, which take longer to make than all else. One will do.
+NODE_PLOTS = 1
+# A machine with other work to do is slow, and a service that does not answer is told by the test.
+ANSWER_WITHIN = 20
 
 
 def chia(root, *arguments):
@@ -140,14 +145,16 @@ async def hand_out_signage_points(service):
                                                 uint8(number), height, height, None, anything())
         message = make_msg(ProtocolMessageTypes.new_signage_point, point)
         await service._server.send_to_all([message], NodeType.FARMER)
+        print("signage point", flush=True)
         service._node._state_changed("signage_point", {"broadcast_farmer": point})
 
 
 async def node(root):
     from chia.server.signal_handlers import SignalHandlers
-    from chia.simulator.start_simulator import async_main
+    from chia.simulator import start_simulator
 
-    service = (await async_main(test_mode=True, root_path=root)).service
+    start_simulator.PLOTS = NODE_PLOTS
+    service = (await start_simulator.async_main(test_mode=True, root_path=root)).service
     async with SignalHandlers.manage() as handlers:
         await service.setup_process_global_state(signal_handlers=handlers)
         async def farm():
@@ -161,26 +168,35 @@ async def node(root):
         points.cancel()
 
 
-async def rpc(port, route):
+async def ask():
     import aiohttp
     import ssl
 
     certificates = Path(os.environ["CHIA_ROOT"]) / "config/ssl"
     context = ssl.create_default_context(cafile=certificates / "ca/private_ca.crt")
     context.load_cert_chain(certificates / "farmer/private_farmer.crt", certificates / "farmer/private_farmer.key")
-    url = f"https://127.0.0.1:{port}/{route}"
-    async with aiohttp.ClientSession() as session:
-        async with session.post(url, json={}, ssl=context, server_hostname="chia.net") as answer:
-            return await answer.text()
+    # A connection for each question: services are stopped and started in between.
+    connector = aiohttp.TCPConnector(force_close=True)
+    within = aiohttp.ClientTimeout(total=ANSWER_WITHIN)
+    async with aiohttp.ClientSession(connector=connector, timeout=within) as session:
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            port, route = line.split()
+            url = f"https://127.0.0.1:{port}/{route}"
+            try:
+                async with session.post(url, json={}, ssl=context, server_hostname="chia.net") as answer:
+                    said = {"answer": await answer.json()}
+            except Exception as fault:
+                said = {"fault": f"{route}: {fault!r}"}
+            print(json.dumps(said), flush=True)
 
 
 if __name__ == "__main__":
-    command, place, *rest = sys.argv[1:]
+    command, *places = sys.argv[1:]
     if command == "prepare":
-        prepare(Path(place), Path(rest[0]))
-    elif command == "rpc":
-        print(asyncio.run(rpc(int(place), rest[0])))
+        prepare(Path(places[0]), Path(places[1]))
+    elif command == "ask":
+        asyncio.run(ask())
     else:
         # chia looks at the command line itself.
         sys.argv[1:] = []
-        asyncio.run(node(Path(place)))
+        asyncio.run(node(Path(places[0])))

@@ -178,7 +178,7 @@ mod tests {
             ("", "no command given"),
             ("sreve", "unknown command sreve"),
             ("serve --lifetime soon", "soon is not seconds"),
-            ("serve --chia a=1", "unknown option --chia"),
+            ("serve --chai a=1", "unknown option --chai"),
             (
                 "serve --substrate 127.0.0.1:0",
                 "--substrate: 127.0.0.1:0 is not NAME=...",

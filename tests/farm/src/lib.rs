@@ -3,6 +3,7 @@
 //! The program `simfarm` serves many of them and takes orders on a control port; tests may also hold one in their
 //! own process, for example a [`substrate::Node`]. A stand-in imitates what is seen on the wire, nothing behind it.
 
+pub mod chia;
 pub mod cli;
 pub mod client;
 pub mod clock;

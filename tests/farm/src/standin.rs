@@ -16,6 +16,7 @@ pub const KINDS: &[Kind] = &[
     crate::prb_v3::KIND,
     crate::pruntime::KIND,
     crate::venus::KIND,
+    crate::chia::KIND,
     crate::fuse::KIND,
 ];
 

@@ -200,7 +200,7 @@ fn lookups_are_slow_or_too_slow_and_few_tell_nothing() {
 #[test]
 fn signage_points_that_do_not_come_are_told_once() {
     let mut farm = Farm::whole();
-    farm.events().after(89).events();
+    farm.recorded_details().events().after(89).events();
     assert!(farm.found().is_empty());
     farm.after(1).events();
     assert_eq!(
@@ -216,6 +216,16 @@ fn signage_points_that_do_not_come_are_told_once() {
         found[0].starts_with("signage_points_missed [] 40 signage points in ten minutes of 64 expected"),
         "{found:?}"
     );
+}
+
+#[test]
+fn a_farmer_that_may_be_too_old_to_push_signage_points_is_not_judged_by_them() {
+    let mut farm = Farm::whole();
+    farm.events().after(1_000).events();
+    assert!(farm.found().is_empty(), "{:?}", farm.found());
+    // Whoever has pushed one pushes them.
+    farm.point().after(90).events();
+    assert!(farm.found()[0].starts_with("signage_points_none"), "{:?}", farm.found());
 }
 
 #[test]
@@ -397,6 +407,12 @@ fn a_harvester_alone_is_silent_when_it_has_not_answered_for_as_long() {
     let words = "harvester_silent [nas-1] no answer to a signage point for 1m44s (limit 1m43s); its link to the farmer \
                  may be gone, too";
     assert_eq!(farm.found(), [words]);
+    // The websocket was cut meanwhile: what it answered then, nobody heard.
+    farm.tally.connected = Some(farm.now().monotonic);
+    farm.events().after(103).events();
+    assert!(farm.found().is_empty(), "{:?}", farm.found());
+    farm.after(1).events();
+    assert_eq!(farm.found().len(), 1);
 }
 
 #[test]

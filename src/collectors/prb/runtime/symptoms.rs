@@ -117,9 +117,11 @@ impl Judge<'_> {
             let Some((is_ill, evidence)) = view.and_then(&look) else {
                 continue;
             };
-            diagnosis.judge(symptom, "", Some(false), String::new);
+            diagnosis.look_at(symptom);
             if is_ill {
                 ill.push((named.worker, evidence));
+            } else {
+                diagnosis.among(symptom, 1);
             }
         }
         let number = u64::try_from(workers.len()).unwrap_or(u64::MAX);

@@ -69,15 +69,22 @@ impl Auths {
         };
         said.outcome = match version(auth).await {
             Ok(about) => {
+                let is_since_9 = about.since(9);
                 said.about = Some(about);
-                self.seen(label, auth, &mut said.missed).await
+                self.seen(label, auth, is_since_9, &mut said.missed).await
             }
             Err(fault) => Err(fault),
         };
         said
     }
 
-    async fn seen(&self, label: &str, auth: &VenusAuth, missed: &mut Vec<Missed>) -> Result<AuthSeen, Fault> {
+    async fn seen(
+        &self,
+        label: &str,
+        auth: &VenusAuth,
+        is_since_9: bool,
+        missed: &mut Vec<Missed>,
+    ) -> Result<AuthSeen, Fault> {
         let mut seen = AuthSeen::default();
         for own in &self.tokens {
             let permission = match auth.verify(&own.token).await {
@@ -92,7 +99,7 @@ impl Auths {
                 permission,
             });
         }
-        seen.users = match users(auth).await {
+        seen.users = match users(auth, is_since_9).await {
             Ok(users) => Some(users),
             Err(fault) if matches!(fault.reason(), Reason::Forbidden | Reason::Unauthorized) => {
                 // To this route a token that does not hold is one without permission.
@@ -130,11 +137,11 @@ async fn version(auth: &VenusAuth) -> Result<About, Fault> {
     About::read(VenusService::Auth, Some(&bytes)).map_err(|why| Fault::new(auth.who(), "/version", why))
 }
 
-async fn users(auth: &VenusAuth) -> Result<Vec<User>, Fault> {
+async fn users(auth: &VenusAuth, is_since_9: bool) -> Result<Vec<User>, Fault> {
     let mut all = Vec::new();
     for page in 0..MOST_PAGES {
         let bytes = auth.users(page * PAGE, PAGE).await?;
-        let users = answers::users(&bytes).map_err(|why| Fault::new(auth.who(), "/user/list", why))?;
+        let users = answers::users(&bytes, is_since_9).map_err(|why| Fault::new(auth.who(), "/user/list", why))?;
         let last = users.len() < PAGE;
         all.extend(users);
         if last {

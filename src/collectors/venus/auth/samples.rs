@@ -7,7 +7,7 @@ use crate::upstream::VenusService;
 
 pub(in crate::collectors::venus) static USERS: Desc<2> = Desc::gauge(
     "venus_auth_users",
-    "Users by state; miners of a disabled one drop out of the miner service (/user/list).",
+    "Users by state, enabled, disabled or unknown; miners of a disabled one drop out of the miner service (/user/list).",
     &["process", "state"],
 );
 pub(in crate::collectors::venus) static TOKEN: Desc<2> = Desc::gauge(
@@ -37,6 +37,7 @@ pub(in crate::collectors::venus) fn samples(snapshot: &Snapshot, page: &mut Page
         };
         page.add(&USERS, [&view.label, "enabled"], count(Standing::Enabled));
         page.add(&USERS, [&view.label, "disabled"], count(Standing::Disabled));
+        page.add(&USERS, [&view.label, "unknown"], count(Standing::Unknown));
     }
     let Some((_, seen)) = snapshot.auths.seen().next() else {
         return;

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use super::Look;
 use crate::collectors::Diagnosis;
 use crate::collectors::venus::address::Address;
-use crate::collectors::venus::error_class::{ErrorClass, Stage};
 use crate::collectors::venus::gateway::samples::kinds;
-use crate::collectors::venus::miner::Mining;
+use crate::collectors::venus::miner::{Cause, Mining};
 use crate::collectors::venus::symptoms::{DOUBLE_MINING, GATEWAY_QUEUE, MINER_ERRORS, NOT_MINING, PROVER_MISSING};
 
 impl Look<'_> {
@@ -23,90 +22,108 @@ impl Look<'_> {
             }
         }
         for miner in self.snapshot.expected() {
-            diagnosis.judge(&PROVER_MISSING, miner.as_str(), self.unproved(miner), || {
+            let connected = self.snapshot.prover_connected(miner);
+            diagnosis.judge(&PROVER_MISSING, miner.as_str(), connected.map(|one| !one), || {
                 "nobody who proves for it is connected to a gateway".to_owned()
             });
         }
     }
 
-    /// Whether no gateway has a prover of the miner; `None` where that could not be asked of all.
-    fn unproved(&self, miner: &Address) -> Option<bool> {
-        let gateways = &self.snapshot.gateways;
-        let mut counts = Vec::new();
-        for (_, seen) in gateways.current() {
-            let of_miner = seen.provers.as_ref().and_then(|provers| provers.get(miner));
-            counts.push(of_miner.map(|connections| connections.count));
+    /// Which errors of a miner only follow from something that is told by itself.
+    fn explained(&self, miner: &Address) -> impl Fn(&str) -> bool {
+        let unproved = self.snapshot.prover_connected(miner) == Some(false);
+        let unsigned = self.unsigned();
+        let no_gateway = self.no_gateway;
+        move |error| match Cause::of(error) {
+            Cause::Signing => no_gateway || unsigned,
+            Cause::Proving => no_gateway || unproved,
+            Cause::Timeout => unproved,
+            Cause::Other => false,
         }
-        if counts.iter().flatten().any(|count| *count > 0) {
-            return Some(false);
-        }
-        let told = gateways.is_whole() && counts.iter().all(Option::is_some);
-        told.then_some(true)
     }
 
-    /// Whether its errors only say that nobody signs, while that is told of a sender.
-    fn is_unsigned(&self, mining: &Mining) -> bool {
-        let of_signing = |error: &String| ErrorClass::of(error).stage == Stage::Sign;
+    /// Whether it is told of a sender that nobody signs for it.
+    fn unsigned(&self) -> bool {
         let senders = self.snapshot.current_book().map_or(&[][..], |(book, _)| &book.senders);
         let mut active = senders.iter().filter(|view| view.is_active() == Some(true));
-        mining.errors.iter().all(of_signing)
-            && active.any(|view| self.snapshot.signer_available(&view.address) == Some(false))
+        active.any(|view| self.snapshot.signer_available(&view.address) == Some(false))
     }
 
     pub(super) fn miners(&self, diagnosis: &mut Diagnosis) {
         let services = &self.snapshot.miners;
+        if services.current().next().is_none() {
+            return;
+        }
         let listed = services.current().flat_map(|(_, seen)| seen.miners.keys());
         let expected: BTreeSet<&Address> = self.snapshot.expected().into_iter().collect();
         let all: BTreeSet<&Address> = listed.chain(expected.iter().copied()).collect();
         for miner in all {
-            let seen: Vec<(&str, Option<&Mining>)> = services
-                .current()
-                .map(|(view, seen)| (&*view.label, seen.miners.get(miner)))
-                .collect();
-            if !seen.is_empty() {
-                self.miner(miner, &seen, expected.contains(miner), diagnosis);
+            self.mined_twice(miner, diagnosis);
+            if expected.contains(miner) {
+                self.not_mining(miner, diagnosis);
             }
+            self.miner_errors(miner, diagnosis);
         }
     }
 
-    fn miner(&self, miner: &Address, seen: &[(&str, Option<&Mining>)], is_expected: bool, diagnosis: &mut Diagnosis) {
-        let is_mining = |mining: &Mining| mining.mining == Some(true);
-        let mining: Vec<&str> = seen
+    fn mined_twice(&self, miner: &Address, diagnosis: &mut Diagnosis) {
+        let views = self.snapshot.miners.views().iter();
+        let told = views.map(|view| (&*view.label, view.says(|seen| seen.mines_for(miner))));
+        let told: Vec<(&str, Option<bool>)> = told.collect();
+        let mining: Vec<&str> = told
             .iter()
-            .filter(|(_, of)| of.is_some_and(is_mining))
+            .filter(|(_, mines)| *mines == Some(true))
             .map(|(label, _)| *label)
             .collect();
-        // A service that does not answer may go on mining: what was seen is not cured by that.
+        // One that mined for it and does not answer may go on mining: what was seen is not cured by that.
         let twice = mining.len() > 1;
-        let twice = (twice || self.snapshot.miners.is_whole()).then_some(twice);
+        let twice = (twice || told.iter().all(|(_, mines)| mines.is_some())).then_some(twice);
         diagnosis.judge(&DOUBLE_MINING, miner.as_str(), twice, || {
             format!("{} mine for it at the same time", mining.join(" and "))
         });
-        // What a service that does not answer does is not known.
-        let told = !mining.is_empty() || self.snapshot.miners.is_whole();
-        let idle = (is_expected && told).then_some(mining.is_empty());
+    }
+
+    /// An idle service that is away hides nothing; one that mined for it may do so still.
+    fn not_mining(&self, miner: &Address, diagnosis: &mut Diagnosis) {
+        let services = &self.snapshot.miners;
+        let idle = services.any(|seen| seen.mines_for(miner)).map(|any| !any);
         diagnosis.judge(&NOT_MINING, miner.as_str(), idle, || {
-            let of_each = seen.iter().map(|(label, of)| format!("{label}: {}", why_idle(*of)));
+            let of_each = services.views().iter().map(|view| {
+                let why = match view.current() {
+                    Some(seen) => why_idle(seen.miners.get(miner)),
+                    None => "does not answer, and did not mine for it when it last did",
+                };
+                format!("{}: {why}", view.label)
+            });
             of_each.collect::<Vec<_>>().join("; ")
         });
+    }
+
+    /// What is not explained by something else; errors that are say neither that it is ill nor that it is well.
+    fn miner_errors(&self, miner: &Address, diagnosis: &mut Diagnosis) {
+        let of_each = self.snapshot.miners.current();
+        let seen: Vec<(&str, &Mining)> = of_each
+            .filter_map(|(view, seen)| Some((&*view.label, seen.miners.get(miner)?)))
+            .collect();
+        let explained = self.explained(miner);
+        let own = |of: &Mining| -> Vec<String> {
+            let errors = of.errors.iter().filter(|error| !explained(error));
+            errors.cloned().collect()
+        };
         let failing = seen
             .iter()
-            .find_map(|(label, of)| Some((*label, of.filter(|of| !of.errors.is_empty())?)));
-        let judged = !self.behind && !self.no_gateway && self.unproved(miner) != Some(true);
-        let judged = judged && !failing.is_some_and(|(_, of)| self.is_unsigned(of));
-        let known = seen.iter().any(|(_, of)| of.is_some());
-        diagnosis.judge(
-            &MINER_ERRORS,
-            miner.as_str(),
-            (judged && known).then_some(failing.is_some()),
-            || {
-                let words = failing.map(|(label, of)| {
-                    let last = of.errors.last().map(String::as_str).unwrap_or_default();
-                    format!("{label}: {} errors, the last: {last}", of.errors.len())
-                });
-                words.unwrap_or_default()
-            },
-        );
+            .map(|(label, of)| (*label, own(of)))
+            .find(|(_, errors)| !errors.is_empty());
+        let well = seen.iter().all(|(_, of)| of.errors.is_empty());
+        let told = failing.is_some() || well;
+        let ill = (told && !self.behind && !seen.is_empty()).then_some(failing.is_some());
+        diagnosis.judge(&MINER_ERRORS, miner.as_str(), ill, || {
+            let words = failing.as_ref().map(|(label, errors)| {
+                let last = errors.last().map(String::as_str).unwrap_or_default();
+                format!("{label}: {} errors, the last: {last}", errors.len())
+            });
+            words.unwrap_or_default()
+        });
     }
 }
 

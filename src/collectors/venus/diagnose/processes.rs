@@ -1,13 +1,18 @@
 //! Processes that do not answer, refuse our token, or hide something from it; and users of auth.
 
+use std::collections::BTreeSet;
+
 use super::Look;
 use crate::collectors::Diagnosis;
 use crate::collectors::venus::auth::Standing;
+use crate::collectors::venus::gateway::GatewaySeen;
 use crate::collectors::venus::role::Role;
 use crate::collectors::venus::server::Missed;
-use crate::collectors::venus::symptoms::{INSTANCE_DOWN, TOKEN_REFUSED, TOKEN_TOO_WEAK, USER_DISABLED};
+use crate::collectors::venus::symptoms::{
+    INSTANCE_DOWN, INSTANCE_UNUSABLE, TOKEN_REFUSED, TOKEN_TOO_WEAK, USER_DISABLED,
+};
 use crate::collectors::venus::{AUTH, GATEWAY, MESSAGER, MINER, NODE};
-use crate::upstream::{Reason, VenusService};
+use crate::upstream::{Reason, VenusService, Why};
 
 /// Named at once; an administrator who disables more has a reason.
 const MOST_USERS: usize = 20;
@@ -15,11 +20,13 @@ const MOST_USERS: usize = 20;
 impl Look<'_> {
     pub(super) fn processes(&self, diagnosis: &mut Diagnosis) {
         let snapshot = self.snapshot;
-        role(VenusService::Node, &snapshot.heads, NODE, diagnosis);
-        role(VenusService::Messager, &snapshot.messagers, MESSAGER, diagnosis);
-        role(VenusService::Miner, &snapshot.miners, MINER, diagnosis);
-        role(VenusService::Gateway, &snapshot.gateways, GATEWAY, diagnosis);
-        role(VenusService::Auth, &snapshot.auths, AUTH, diagnosis);
+        let none = BTreeSet::new();
+        let away = silent(&snapshot.gateways);
+        role(VenusService::Node, &snapshot.heads, NODE, &away, diagnosis);
+        role(VenusService::Messager, &snapshot.messagers, MESSAGER, &away, diagnosis);
+        role(VenusService::Miner, &snapshot.miners, MINER, &away, diagnosis);
+        role(VenusService::Gateway, &snapshot.gateways, GATEWAY, &none, diagnosis);
+        role(VenusService::Auth, &snapshot.auths, AUTH, &away, diagnosis);
     }
 
     pub(super) fn users(&self, diagnosis: &mut Diagnosis) {
@@ -39,19 +46,70 @@ impl Look<'_> {
     }
 }
 
-fn role<T>(service: VenusService, role: &Role<T>, part: &'static str, diagnosis: &mut Diagnosis) {
+/// What it means that a process brought nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// No answer.
+    Silent,
+    /// An answer, but not what was asked for.
+    Useless,
+    /// A dead auth is told of auth itself, a token that may not ask as such; what a service that refuses everybody does is
+    /// not known, nor is it when the mistake is ours.
+    Unknown,
+}
+
+impl Trouble {
+    const fn of(why: &Why) -> Self {
+        match why.reason() {
+            // A balancer or the gateway's proxy says that nobody is behind it.
+            Reason::Status if matches!(why, Why::Status(502..=504, _)) => Self::Silent,
+            Reason::Unreachable | Reason::Timeout | Reason::Tls | Reason::ClientCertRefused => Self::Silent,
+            Reason::NotFound | Reason::Status | Reason::TooLarge | Reason::Malformed | Reason::Upstream => {
+                Self::Useless
+            }
+            Reason::AuthDown | Reason::Unauthorized | Reason::Forbidden | Reason::InProgress | Reason::Internal => {
+                Self::Unknown
+            }
+        }
+    }
+}
+
+/// Endpoints of gateways that do not answer: of what is asked through them nothing is known.
+fn silent(gateways: &Role<GatewaySeen>) -> BTreeSet<&str> {
+    let faults = gateways.views().iter().filter_map(|view| view.fault.as_ref());
+    let silent = faults.filter(|fault| Trouble::of(&fault.why) == Trouble::Silent);
+    silent.map(|fault| fault.who.as_str()).collect()
+}
+
+fn role<T>(
+    service: VenusService,
+    role: &Role<T>,
+    part: &'static str,
+    away: &BTreeSet<&str>,
+    diagnosis: &mut Diagnosis,
+) {
     for view in role.views() {
         let entity = format!("{}/{}", service.label(), view.label);
         let fault = view.fault.as_ref();
         let reason = fault.map(crate::upstream::Fault::reason);
         let words = || fault.map(ToString::to_string).unwrap_or_default();
-        // A dead auth is told of auth itself; what a service that refuses everybody does is not known.
-        let down = match reason {
-            Some(Reason::AuthDown | Reason::Unauthorized) => None,
-            Some(_) => Some(true),
+        let trouble = fault.map(|fault| {
+            if away.contains(fault.who.as_str()) {
+                Trouble::Unknown
+            } else {
+                Trouble::of(&fault.why)
+            }
+        });
+        let is = |of: Trouble| match trouble {
+            Some(Trouble::Unknown) => None,
+            Some(trouble) => Some(trouble == of),
             None => view.up().map(|up| !up),
         };
-        diagnosis.judge(&INSTANCE_DOWN, &entity, down, words);
+        diagnosis.judge(&INSTANCE_DOWN, &entity, is(Trouble::Silent), words);
+        diagnosis.judge(&INSTANCE_UNUSABLE, &entity, is(Trouble::Useless), words);
+        if reason == Some(Reason::Forbidden) {
+            diagnosis.judge(&TOKEN_TOO_WEAK, &entity, Some(true), words);
+        }
         // auth answers some routes whatever the token.
         let missed = view
             .missed

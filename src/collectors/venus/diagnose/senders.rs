@@ -1,19 +1,47 @@
 //! Which sender is blocked, by which message, and why. Of what holds a sender up, the first cause is told.
 
+use std::fmt;
 use std::time::Duration as Std;
 
 use super::{Look, whole_seconds};
 use crate::collectors::Diagnosis;
 use crate::collectors::venus::error_class::{ErrorClass, Stage};
-use crate::collectors::venus::messager::{Book, Message, Pile, SenderState, SenderView, Shared, Waiting};
+use crate::collectors::venus::messager::{Book, Message, Pile, SenderState, SenderView, Shared, Sight, Waiting};
 use crate::collectors::venus::symptoms::{
     FILLED_OLD, FILLED_STUCK, MESSAGE_ERRORS, NONCE_GAP, NONCE_MISSING, SENDER_FORBIDDEN, SIGNER_MISSING, UNDERPRICED,
     UNFILLED_OLD, UNFILLED_STUCK, WINDOW_POST_PENDING,
 };
 use crate::values::Duration;
 
-/// Looks one after the other in which a nonce must be missing: a message that was just filled is not listed yet.
-const LOOKS_TO_BE_SURE: u64 = 2;
+/// The messager's clock may be ahead of ours by so much; what it dates later has no age.
+const MOST_AHEAD: Std = Std::from_secs(600);
+
+/// How long a nonce must be missing by the messager's lists: they leave out what is younger than a minute, and that may
+/// have it. A little less than that, since rounds do not come on the dot.
+const SURE_AFTER: Std = Std::from_secs(50);
+
+/// Messages with a nonce that are off chain, and how many may be.
+#[derive(Clone, Copy)]
+struct Gap {
+    messages: u64,
+    limit: u64,
+}
+
+impl Gap {
+    const fn is_full(self) -> bool {
+        self.messages >= self.limit
+    }
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} messages with a nonce are not on chain (limit {})",
+            self.messages, self.limit
+        )
+    }
+}
 
 /// Judges the symptoms of one sender.
 struct Sender<'a> {
@@ -44,14 +72,15 @@ impl Sender<'_> {
     fn judge(&self, diagnosis: &mut Diagnosis) {
         let address = self.view.address.as_str();
         let forbidden = self.view.listed.as_ref().map(|sender| sender.state);
-        let not_taken = forbidden.map(|state| matches!(state, SenderState::Forbidden | SenderState::Removing));
+        let known = forbidden.filter(|state| *state != SenderState::Unknown);
+        let not_taken = known.map(|state| matches!(state, SenderState::Forbidden | SenderState::Removing));
         diagnosis.judge(&SENDER_FORBIDDEN, address, not_taken, || {
             format!("it is {}", forbidden.map_or("", SenderState::words))
         });
         let unsigned = self.signer(diagnosis);
         let proof = self.window_post(diagnosis);
-        let held_up = self.filled(proof.as_deref(), diagnosis);
-        self.unfilled(unsigned, held_up, proof.as_deref(), diagnosis);
+        let held_up = self.filled(proof, diagnosis);
+        self.unfilled(unsigned, held_up, proof, diagnosis);
     }
 
     /// Whether nobody signs for it.
@@ -69,88 +98,97 @@ impl Sender<'_> {
         signer == Some(false)
     }
 
-    /// The id of a proof that has waited too long: it is not told again as any message.
-    fn window_post(&self, diagnosis: &mut Diagnosis) -> Option<String> {
+    /// Whether a proof has waited too long: it is not told again as any message.
+    fn window_post(&self, diagnosis: &mut Diagnosis) -> bool {
         let address = self.view.address.as_str();
         let posts = &self.view.queue.window_posts;
         let limit = self.look.thresholds.window_post_after;
-        let seen = self.book.sees(Waiting::Filled) && self.book.sees(Waiting::Unfilled);
         let late = self.late(posts, limit);
-        let ill = late.is_some() || seen;
-        diagnosis.judge(&WINDOW_POST_PENDING, address, ill.then_some(late.is_some()), || {
+        let ill = self.told(late.is_some(), posts, self.view.sees.both(), limit);
+        diagnosis.judge(&WINDOW_POST_PENDING, address, ill, || {
             let close = late.as_ref().and_then(|(message, _)| self.deadline(message));
-            self.words(late.as_ref(), limit, posts.count) + &close.unwrap_or_default()
+            self.words(late.as_ref(), limit, posts) + &close.unwrap_or_default()
         });
-        late.map(|(message, _)| message.id.clone())
+        late.is_some()
     }
 
     /// Whether filled messages hold up the rest.
-    fn filled(&self, proof: Option<&str>, diagnosis: &mut Diagnosis) -> bool {
+    fn filled(&self, proof: bool, diagnosis: &mut Diagnosis) -> bool {
         let address = self.view.address.as_str();
-        let (missing, gap_full) = (self.nonce_missing(), self.gap_full());
+        let (missing, gap) = (self.nonce_missing(), self.gap());
         let limits = self.look.thresholds;
         let pile = &self.view.queue.filled;
-        let sees = self.book.sees(Waiting::Filled) && !self.look.behind;
-        let told = |late: &(&Message, Std)| missing.is_none() && proof != Some(late.0.id.as_str());
+        let sight = self.view.sees.filled;
+        let told_now = |found: bool, pile: &Pile, limit: Duration| {
+            let told = self.told(found, pile, sight, limit);
+            told.filter(|_| !self.look.behind)
+        };
+        let told = |late: &(&Message, Std)| missing.is_none() && !(proof && late.0.is_window_post());
         let stuck = self.late(pile, limits.filled_stuck_after).filter(told);
         let old = self.late(pile, limits.filled_old_after).filter(told);
         let old = old.filter(|_| stuck.is_none());
-        diagnosis.judge(&FILLED_STUCK, address, sees.then_some(stuck.is_some()), || {
-            self.words(stuck.as_ref(), limits.filled_stuck_after, pile.count)
+        let is_stuck = told_now(stuck.is_some(), pile, limits.filled_stuck_after);
+        diagnosis.judge(&FILLED_STUCK, address, is_stuck, || {
+            self.words(stuck.as_ref(), limits.filled_stuck_after, pile)
         });
-        diagnosis.judge(&FILLED_OLD, address, sees.then_some(old.is_some()), || {
-            self.words(old.as_ref(), limits.filled_old_after, pile.count)
+        let is_old = told_now(old.is_some(), pile, limits.filled_old_after);
+        diagnosis.judge(&FILLED_OLD, address, is_old, || {
+            self.words(old.as_ref(), limits.filled_old_after, pile)
         });
+        let sees = sight.is_some() && !self.look.behind;
         diagnosis.judge(&NONCE_MISSING, address, sees.then_some(missing.is_some()), || {
             missing.clone().unwrap_or_default()
         });
-        let cause = missing.is_some() || stuck.is_some() || old.is_some() || proof.is_some();
+        let cause = missing.is_some() || stuck.is_some() || old.is_some() || proof;
         let cheap = &self.view.queue.underpriced;
         let late = self.late(cheap, limits.underpriced_after).filter(|_| !cause);
-        let knows_fee = sees && self.book.base_fee_known;
-        diagnosis.judge(&UNDERPRICED, address, knows_fee.then_some(late.is_some()), || {
-            self.words(late.as_ref(), limits.underpriced_after, cheap.count)
+        let is_cheap = told_now(late.is_some(), cheap, limits.underpriced_after).filter(|_| self.book.base_fee_known);
+        diagnosis.judge(&UNDERPRICED, address, is_cheap, || {
+            self.words(late.as_ref(), limits.underpriced_after, cheap)
         });
-        let gap = gap_full.filter(|_| !self.look.behind);
-        let full = gap.is_some_and(|(gap, limit)| gap >= limit);
-        let first = full && !cause && late.is_none();
-        diagnosis.judge(&NONCE_GAP, address, gap.map(|_| first), || {
-            let (gap, limit) = gap.unwrap_or_default();
-            format!("{gap} messages with a nonce are not on chain (limit {limit})")
+        let first = gap.map(|gap| gap.is_full() && !cause && late.is_none());
+        diagnosis.judge(&NONCE_GAP, address, first, || {
+            gap.as_ref().map(Gap::to_string).unwrap_or_default()
         });
-        full || missing.is_some()
+        gap.is_some_and(Gap::is_full) || missing.is_some()
     }
 
-    fn unfilled(&self, unsigned: bool, held_up: bool, proof: Option<&str>, diagnosis: &mut Diagnosis) {
+    fn unfilled(&self, unsigned: bool, held_up: bool, proof: bool, diagnosis: &mut Diagnosis) {
         let address = self.view.address.as_str();
         let limits = self.look.thresholds;
         let queue = &self.view.queue;
         let pile = &queue.unfilled;
-        let sees = self.book.sees(Waiting::Unfilled) && !self.look.behind;
-        let told = |late: &(&Message, Std)| proof != Some(late.0.id.as_str());
+        let sight = self.view.sees.unfilled;
+        let told_now = |found: bool, pile: &Pile, limit: Duration| {
+            let told = self.told(found, pile, sight, limit);
+            told.filter(|_| !self.look.behind)
+        };
+        let caused = unsigned || held_up;
+        let told = |late: &(&Message, Std)| !(caused || (proof && late.0.is_window_post()));
         let stuck = self.late(pile, limits.unfilled_stuck_after).filter(told);
-        diagnosis.judge(&UNFILLED_STUCK, address, sees.then_some(stuck.is_some()), || {
-            self.words(stuck.as_ref(), limits.unfilled_stuck_after, pile.count)
+        let told_elsewhere = stuck.is_some_and(|(message, _)| self.is_consequence(message));
+        let is_stuck = told_now(stuck.is_some(), pile, limits.unfilled_stuck_after).filter(|_| !told_elsewhere);
+        diagnosis.judge(&UNFILLED_STUCK, address, is_stuck, || {
+            self.words(stuck.as_ref(), limits.unfilled_stuck_after, pile)
         });
-        let only_proofs = queue
-            .failing
-            .as_ref()
-            .is_some_and(|failing| proof == Some(failing.id.as_str()));
         let failing = queue
             .failing
             .as_ref()
-            .filter(|message| message.state == Waiting::Unfilled && stuck.is_none() && !unsigned && !only_proofs);
+            .filter(|message| stuck.is_none() && !unsigned && !(proof && message.is_window_post()));
         let told_elsewhere = failing.is_some_and(|message| self.is_consequence(message));
-        let known = self.book.sees_errors && !told_elsewhere;
+        let errors = self.book.sees_errors;
+        let known = failing.is_some() || errors.is_some_and(|sight| sight.holds_all_from(Std::ZERO));
+        let known = known && !told_elsewhere;
         diagnosis.judge(&MESSAGE_ERRORS, address, known.then_some(failing.is_some()), || {
             self.errors(failing)
         });
         let old = self
             .late(pile, limits.unfilled_old_after)
             .filter(told)
-            .filter(|_| stuck.is_none() && failing.is_none() && !unsigned && !held_up);
-        diagnosis.judge(&UNFILLED_OLD, address, sees.then_some(old.is_some()), || {
-            self.words(old.as_ref(), limits.unfilled_old_after, pile.count)
+            .filter(|_| stuck.is_none() && failing.is_none());
+        let is_old = told_now(old.is_some(), pile, limits.unfilled_old_after);
+        diagnosis.judge(&UNFILLED_OLD, address, is_old, || {
+            self.words(old.as_ref(), limits.unfilled_old_after, pile)
         });
     }
 
@@ -163,7 +201,7 @@ impl Sender<'_> {
     /// In words, when the chain waits for a nonce that nobody has sent.
     fn nonce_missing(&self) -> Option<String> {
         let watch = self.look.snapshot.nonce_watch(&self.view.address)?;
-        let sure = watch.looks >= LOOKS_TO_BE_SURE && !self.look.behind;
+        let sure = watch.lasted() >= SURE_AFTER && !self.look.behind;
         sure.then(|| {
             format!(
                 "the chain expects nonce {}, the lowest filled message has {}; {} filled messages wait",
@@ -172,22 +210,38 @@ impl Sender<'_> {
         })
     }
 
-    /// Messages off chain and how many may be.
-    fn gap_full(&self) -> Option<(u64, u64)> {
-        let wallets = self.look.snapshot.wallets.as_ref()?;
-        let gap = wallets.rows.get(&self.view.address)?.gap()?;
-        let limit = self.view.selection_limit(self.shared).filter(|limit| *limit > 0)?;
-        Some((gap, limit))
+    /// Unknown while the nodes are behind: the messages may be on chain.
+    fn gap(&self) -> Option<Gap> {
+        let wallets = self.look.snapshot.wallets.as_ref().filter(|_| !self.look.behind)?;
+        Some(Gap {
+            messages: wallets.rows.get(&self.view.address)?.gap()?,
+            limit: self.view.selection_limit(self.shared).filter(|limit| *limit > 0)?,
+        })
     }
 
     /// The oldest of a pile with its age, if that is beyond the limit.
     fn late<'c>(&self, pile: &'c Pile, limit: Duration) -> Option<(&'c Message, Std)> {
         let oldest = pile.oldest.as_ref()?;
-        let age = oldest.created?.age_at(self.look.now.wall);
+        let age = self.age(oldest)?;
         (age >= limit.get()).then_some((oldest, age))
     }
 
-    fn words(&self, late: Option<&(&Message, Std)>, limit: Duration, count: u64) -> String {
+    /// Unknown where it was created at no time, or in the future.
+    fn age(&self, message: &Message) -> Option<Std> {
+        let (created, now) = (message.created?, self.look.now.wall);
+        (created <= now.plus(MOST_AHEAD)).then(|| created.age_at(now))
+    }
+
+    /// A judgement on the age of a pile. That nothing was found is worth something only where all that is old enough was
+    /// read, and all ages are known.
+    fn told(&self, found: bool, pile: &Pile, sight: Option<Sight>, limit: Duration) -> Option<bool> {
+        let dated = pile.undated == 0 && pile.oldest.as_ref().is_none_or(|oldest| self.age(oldest).is_some());
+        let all = dated && sight.is_some_and(|sight| sight.holds_all_from(limit.get()));
+        let well = all || self.late(pile, limit).is_some();
+        (found || well).then_some(found)
+    }
+
+    fn words(&self, late: Option<&(&Message, Std)>, limit: Duration, pile: &Pile) -> String {
         let Some((message, age)) = late else {
             return String::new();
         };
@@ -195,8 +249,13 @@ impl Sender<'_> {
             .nonce
             .map(|nonce| format!(", nonce {nonce}"))
             .unwrap_or_default();
+        let sight = self.view.sees.of(message.state);
+        let in_all = match sight {
+            Some(Sight::Cut { .. }) => format!("at least {} in all, as the list is truncated", pile.count),
+            _ => format!("{} in all", pile.count),
+        };
         let mut words = format!(
-            "{} waits {} for {} (limit {limit}{nonce}, id {}), {count} in all",
+            "{} waits {} for {} (limit {limit}{nonce}, id {}), {in_all}",
             message.action(),
             message.state.label(),
             whole_seconds(*age),
@@ -213,11 +272,21 @@ impl Sender<'_> {
             );
             words.push_str(&cheap);
         }
-        if let Some(error) = &message.error {
-            let why = format!("; {}: {error}", ErrorClass::of(error).words());
-            words.push_str(&why);
+        let why = match (&message.error, message.state) {
+            (Some(error), _) => format!("; {}: {error}", ErrorClass::of(error).words()),
+            (None, Waiting::Unfilled) => self.before_it(),
+            (None, Waiting::Filled) => String::new(),
+        };
+        words + &why
+    }
+
+    /// What an unfilled message without an error of its own waits for: others that take every place.
+    fn before_it(&self) -> String {
+        match (self.gap(), &self.view.queue.failing) {
+            (Some(gap), _) if gap.is_full() => format!("; nothing more is selected: {gap}"),
+            (_, Some(failing)) => format!("; of this sender {}", self.errors(Some(failing))),
+            (_, None) => String::new(),
         }
-        words
     }
 
     fn errors(&self, failing: Option<&Message>) -> String {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::answers::{self, Account, Connections};
 use crate::collectors::venus::address::Address;
 use crate::collectors::venus::server::{Asking, Said, Server};
-use crate::upstream::{Fault, Refused, VenusCall};
+use crate::upstream::{Fault, Refusal, Refused, VenusCall};
 
 /// Questions about single miners at once.
 const AT_ONCE: usize = 4;
@@ -19,8 +19,9 @@ const AT_ONCE: usize = 4;
 pub struct GatewaySeen {
     /// By account.
     pub wallets: Option<BTreeMap<String, Account>>,
-    /// Miners with somebody who proves for them; those that were asked for have 0 connections when nobody does.
-    pub provers: Option<BTreeMap<Address, Connections>>,
+    /// Miners with somebody who proves for them, and by which connections, where that was told; those that should have
+    /// somebody have 0 connections when nobody does.
+    pub provers: Option<BTreeMap<Address, Option<Connections>>>,
     pub markets: Option<BTreeMap<Address, Connections>>,
     /// Miners beyond the configured number.
     pub left_out: usize,
@@ -31,6 +32,14 @@ impl GatewaySeen {
     pub fn signs_for(&self, address: &Address) -> Option<bool> {
         let mut accounts = self.wallets.as_ref()?.values();
         Some(accounts.any(|account| account.addresses.contains(address)))
+    }
+
+    /// Whether somebody proves for it; `None` where that may not be asked or was left out.
+    pub fn proves_for(&self, miner: &Address) -> Option<bool> {
+        match self.provers.as_ref()?.get(miner) {
+            Some(connections) => Some(connections.is_none_or(|connections| connections.count > 0)),
+            None => (self.left_out == 0).then_some(false),
+        }
     }
 }
 
@@ -60,34 +69,48 @@ impl Gateways {
             ..GatewaySeen::default()
         };
         if let Some(connected) = connected {
-            let mut provers: BTreeMap<Address, Connections> = BTreeMap::new();
+            let mut provers: BTreeMap<Address, Option<Connections>> = BTreeMap::new();
             for miner in miners {
-                provers.insert(miner.clone(), Connections::default());
+                provers.insert(miner.clone(), Some(Connections::default()));
             }
             let connected: BTreeSet<Address> = connected.into_iter().collect();
-            let asked = connected.iter().take(self.most_miners);
-            let asked: Vec<_> = asked.map(|miner| prover(asking.server, miner)).collect();
+            let (asked, left_out) = self.asked(&connected, miners);
+            let asked: Vec<_> = asked.iter().map(|miner| prover(asking.server, miner)).collect();
             let said: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
-            for (miner, connections) in said {
-                provers.insert(miner.clone(), connections?);
+            for (miner, outcome) in said {
+                provers.insert(miner.clone(), asking.note(VenusCall::PROVER_CONNECTIONS, outcome)?);
             }
-            seen.left_out = connected.len().saturating_sub(self.most_miners);
+            seen.left_out = left_out;
             seen.provers = Some(provers);
         }
         Ok(seen)
     }
+
+    /// Miners that are asked about, and how many are not. Those that should have a prover are never left out: they
+    /// would look as if they had none.
+    fn asked<'a>(&self, connected: &'a BTreeSet<Address>, expected: &[Address]) -> (Vec<&'a Address>, usize) {
+        let expected: BTreeSet<&Address> = expected.iter().collect();
+        let (mut asked, others): (Vec<&Address>, Vec<&Address>) =
+            connected.iter().partition(|miner| expected.contains(miner));
+        let room = self.most_miners.saturating_sub(asked.len());
+        let left_out = others.len().saturating_sub(room);
+        asked.extend(others.into_iter().take(room));
+        (asked, left_out)
+    }
 }
 
 /// The connections of a miner that the list has; one that is gone since has none.
-async fn prover<'a>(server: &Server, miner: &'a Address) -> (&'a Address, Result<Connections, Fault>) {
+async fn prover<'a>(server: &Server, miner: &'a Address) -> (&'a Address, Result<Connections, Refusal>) {
     let params = json!([miner.as_str()]);
     let asked = server
         .client
         .call(VenusCall::PROVER_CONNECTIONS, &params, answers::connections);
     let connections = match asked.await {
-        Ok(connections) => Ok(connections),
-        Err(refusal) if matches!(refusal.kind, Refused::Said(_)) => Ok(Connections::default()),
-        Err(refusal) => Err(refusal.fault),
+        Err(Refusal {
+            kind: Refused::Said(words),
+            ..
+        }) if words.contains("not exit") || words.contains("not exist") => Ok(Connections::default()),
+        asked => asked,
     };
     (miner, connections)
 }

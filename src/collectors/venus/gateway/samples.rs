@@ -6,7 +6,7 @@ use crate::exposition::{Desc, Page};
 
 pub(in crate::collectors::venus) static WALLETS: Desc<2> = Desc::gauge(
     "venus_gateway_wallet_connections",
-    "Connections of wallets by account; an account vanishes with its last one (ListWalletInfo).",
+    "Connections of wallets by account; 0 for one that was seen since the start and has none now (ListWalletInfo).",
     &["process", "account"],
 );
 pub(in crate::collectors::venus) static ADDRESSES: Desc<2> = Desc::gauge(
@@ -26,7 +26,7 @@ pub(in crate::collectors::venus) static PROVERS: Desc<2> = Desc::gauge(
 );
 pub(in crate::collectors::venus) static MARKETS: Desc<2> = Desc::gauge(
     "venus_gateway_market_connections",
-    "Connections of a miner's market; from 1.2 (ListMarketConnectionsState).",
+    "Connections of a miner's market; 0 for one that was seen since the start and has none now; from 1.2 (ListMarketConnectionsState).",
     &["process", "miner"],
 );
 pub(in crate::collectors::venus) static PENDING: Desc<2> = Desc::gauge(
@@ -54,7 +54,10 @@ pub(in crate::collectors::venus) fn kinds(seen: &GatewaySeen) -> [(&'static str,
     };
     let wallets = seen.wallets.as_ref();
     let wallets = wallets.map(|all| sum(&mut all.values().map(|account| account.connections)));
-    let miners = seen.provers.as_ref().map(|all| sum(&mut all.values().copied()));
+    let miners = seen
+        .provers
+        .as_ref()
+        .map(|all| sum(&mut all.values().flatten().copied()));
     let markets = seen.markets.as_ref().map(|all| sum(&mut all.values().copied()));
     [("wallet", wallets), ("miner", miners), ("market", markets)]
 }
@@ -62,14 +65,15 @@ pub(in crate::collectors::venus) fn kinds(seen: &GatewaySeen) -> [(&'static str,
 pub(in crate::collectors::venus) fn samples(snapshot: &Snapshot, page: &mut Page) {
     for (view, seen) in snapshot.gateways.seen() {
         let instance = &*view.label;
-        for (account, wallet) in seen.wallets.iter().flatten() {
-            page.add(&WALLETS, [instance, account], wallet.connections.count);
-            page.add(&ADDRESSES, [instance, account], wallet.addresses.len());
+        let shown = snapshot.shown_at(&view.label);
+        for (account, connections, addresses) in shown.iter().flat_map(|shown| shown.accounts(seen)) {
+            page.add(&WALLETS, [instance, account], connections.count);
+            page.add(&ADDRESSES, [instance, account], addresses);
         }
         for (miner, connections) in seen.provers.iter().flatten() {
-            page.add(&PROVERS, [instance, miner.as_str()], connections.count);
+            page.add(&PROVERS, [instance, miner.as_str()], connections.map(|all| all.count));
         }
-        for (miner, connections) in seen.markets.iter().flatten() {
+        for (miner, connections) in shown.iter().flat_map(|shown| shown.markets(seen)) {
             page.add(&MARKETS, [instance, miner.as_str()], connections.count);
         }
         for (kind, connections) in kinds(seen) {

@@ -11,8 +11,8 @@ use crate::collectors::venus::amount::AttoFil;
 use crate::collectors::venus::wire::{Number, Text, from_json, required};
 use crate::upstream::Why;
 
-/// Error texts have at most 2,048 characters; this much of one is shown.
-const LONGEST_ERROR: usize = 300;
+/// Ids have up to 256 characters, all of which tell them apart. Error texts have at most 2,048; this much is shown.
+const LONGEST_SHOWN: usize = 300;
 
 /// A sender as the messager knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,7 +211,7 @@ pub(super) fn message(json: &[u8]) -> Result<Message, Odd> {
     };
     let error = said.error().map(|text| cut(&text));
     Ok(Message {
-        id: said.id.cut(),
+        id: said.id.0.as_deref().map(cut).ok_or(Odd::Malformed)?,
         from: said.from.address().ok_or(Odd::Malformed)?,
         to: said.to.address(),
         state,
@@ -268,7 +268,7 @@ impl Row {
 
 fn cut(text: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(plain).take(LONGEST_ERROR).collect()
+    text.chars().map(plain).take(LONGEST_SHOWN).collect()
 }
 
 #[cfg(test)]
@@ -326,12 +326,18 @@ mod tests {
         };
         assert_eq!(with("State", json!(3)), Err(Odd::NotWaiting));
         assert_eq!(with("From", json!("<empty>")), Err(Odd::Malformed));
+        assert_eq!(with("ID", json!("")), Err(Odd::Malformed));
+        let id = |end: char| format!("{}{end}", "x".repeat(255));
+        assert_ne!(
+            with("ID", json!(id('a'))).unwrap().id,
+            with("ID", json!(id('b'))).unwrap().id
+        );
         assert_eq!(message(b"[]"), Err(Odd::Malformed));
         assert_eq!(with("CreatedAt", json!("0001-01-01T00:00:00Z")).unwrap().created, None);
         assert_eq!(with("GasFeeCap", json!("<nil>")).unwrap().fee_cap, None);
         assert!(!with("To", json!("f05")).unwrap().is_window_post());
         let long = with("ErrorMsg", json!("é\n".repeat(4000))).unwrap().error.unwrap();
-        assert!(long.chars().count() == LONGEST_ERROR && !long.contains('\n'));
+        assert!(long.chars().count() == LONGEST_SHOWN && !long.contains('\n'));
     }
 
     #[test]

@@ -7,6 +7,6 @@ pub(super) mod samples;
 mod tally;
 
 pub use answers::{Message, Sender, SenderState, Shared, Waiting};
-pub use book::{Book, MessagerSeen, SenderView, Sight};
+pub use book::{Book, MessagerSeen, SenderView, Sight, Sights};
 pub(super) use reader::Messagers;
 pub use tally::{Pile, Queue};

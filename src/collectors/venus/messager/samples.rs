@@ -7,12 +7,12 @@ use crate::exposition::{Desc, Page};
 
 pub(in crate::collectors::venus) static MESSAGES: Desc<2> = Desc::gauge(
     "venus_messager_messages",
-    "Messages of a sender that have waited for more than a minute: unfilled without a nonce, filled for a block. At least so many where venus_messager_list_truncated is 1 (ListBlockedMessage, ListFailedMessage; ListMessageByFromState up to 1.10).",
+    "Messages of a sender that have waited for more than a minute (up to 1.10 unfilled ones of any age): unfilled without a nonce, filled for a block. At least so many where venus_messager_list_truncated is 1, and absent there instead of 0. Absent for a sender that is not active and was not asked for by itself (ListBlockedMessage, ListFailedMessage; ListMessageByFromState up to 1.10).",
     &["address", "state"],
 );
 pub(in crate::collectors::venus) static OLDEST: Desc<2> = Desc::gauge(
     "venus_messager_oldest_message_created_timestamp_seconds",
-    "When the oldest waiting message of a sender was created, since 1970; absent when none waits (CreatedAt).",
+    "When the oldest waiting message of a sender that was read was created, since 1970; absent when none waits (CreatedAt).",
     &["address", "state"],
 );
 pub(in crate::collectors::venus) static WITH_ERROR: Desc<1> = Desc::gauge(
@@ -52,12 +52,12 @@ pub(in crate::collectors::venus) static LIMIT: Desc<1> = Desc::gauge(
 );
 pub(in crate::collectors::venus) static ACTIVE: Desc<1> = Desc::gauge(
     "venus_messager_address_active",
-    "1 if messages of a sender are selected; 0 when it is forbidden or being removed (ListAddress).",
+    "1 if messages of a sender are selected; 0 when it is forbidden or being removed; absent in a state that is not known (ListAddress).",
     &["address"],
 );
 pub(in crate::collectors::venus) static CUT: Desc<1> = Desc::gauge(
     "venus_messager_list_truncated",
-    "1 if there were more messages in this state than were read (most_messages, 64 MiB); absent when the token or version does not let us see the state.",
+    "1 if there were more messages of active senders in this state than were read (most_messages, 64 MiB, the time for an answer); absent when the token or version does not let us see the state.",
     &["state"],
 );
 pub(in crate::collectors::venus) static MALFORMED: Desc<0> = Desc::gauge(
@@ -90,8 +90,9 @@ pub(in crate::collectors::venus) fn samples(snapshot: &Snapshot, page: &mut Page
     }
     let Some((book, _)) = snapshot.book() else { return };
     page.add(&MALFORMED, [], book.malformed);
-    for (state, sight) in &book.sees {
-        page.add(&CUT, [state.label()], *sight == Sight::Cut);
+    for state in Waiting::ALL {
+        let sight = book.sees.of(state);
+        page.add(&CUT, [state.label()], sight.map(|sight| sight != Sight::Whole));
     }
     for view in &book.senders {
         sender(book, view, said, page);
@@ -106,25 +107,24 @@ pub(in crate::collectors::venus) fn samples(snapshot: &Snapshot, page: &mut Page
 fn sender(book: &Book, view: &SenderView, shared: Option<&Shared>, page: &mut Page) {
     let address = view.address.as_str();
     let queue = &view.queue;
-    for state in Waiting::ALL.into_iter().filter(|state| book.sees(*state)) {
+    for state in Waiting::ALL {
+        let Some(sight) = view.sees.of(state) else { continue };
         let pile = queue.pile(state);
-        page.add(&MESSAGES, [address, state.label()], pile.count);
+        page.add(&MESSAGES, [address, state.label()], sight.counted(pile.count));
         let created = pile.oldest.as_ref().and_then(|message| message.created);
         page.add(&OLDEST, [address, state.label()], created);
     }
-    if book.sees_errors {
-        page.add(&WITH_ERROR, [address], queue.with_error());
-    }
+    let with_error = book.sees_errors.and_then(|sight| sight.counted(queue.with_error()));
+    page.add(&WITH_ERROR, [address], with_error);
     for (class, count) in &queue.errors {
         page.add(&ERRORS, [address, class.stage.label(), class.exit_code.label()], *count);
     }
-    if book.sees(Waiting::Filled) {
-        let underpriced = book.underpriced(view);
-        page.add(&UNDERPRICED, [address], underpriced);
-        if book.sees(Waiting::Unfilled) {
-            page.add(&WINDOW_POSTS, [address], queue.window_posts.count);
-        }
-    }
+    page.add(&UNDERPRICED, [address], book.underpriced(view));
+    let posts = view
+        .sees
+        .both()
+        .and_then(|sight| sight.counted(queue.window_posts.count));
+    page.add(&WINDOW_POSTS, [address], posts);
     if let Some(listed) = &view.listed {
         page.add(&NONCE, [address], listed.nonce);
         page.add(&LIMIT, [address], view.selection_limit(shared));

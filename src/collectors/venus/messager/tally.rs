@@ -18,12 +18,14 @@ pub struct Queue {
     pub window_posts: Pile,
     /// Messages with an error text, by class.
     pub errors: BTreeMap<ErrorClass, u64>,
-    /// The oldest of them.
+    /// The oldest of them that is unfilled: it takes a place with every selection.
     pub failing: Option<Message>,
     /// Filled ones that pay less than the base fee.
     pub underpriced: Pile,
     /// The filled one with the lowest nonce: those behind it wait for it.
     pub lowest: Option<Message>,
+    /// Whether the list of active senders holds any of it.
+    pub is_active: bool,
 }
 
 /// Messages of a kind.
@@ -31,11 +33,14 @@ pub struct Queue {
 pub struct Pile {
     pub count: u64,
     pub oldest: Option<Message>,
+    /// Messages of which the messager does not say when they were created.
+    pub undated: u64,
 }
 
 impl Pile {
     fn add(&mut self, message: &Message) {
         self.count += 1;
+        self.undated += u64::from(message.created.is_none());
         let older = |known: &Message| match (message.created, known.created) {
             (Some(new), Some(known)) => new < known,
             (new, known) => new.is_some() && known.is_none(),
@@ -64,9 +69,11 @@ impl Queue {
         }
         if let Some(error) = &message.error {
             *self.errors.entry(ErrorClass::of(error)).or_default() += 1;
+        }
+        if message.error.is_some() && message.state == Waiting::Unfilled {
             let mut pile = Pile {
-                count: 0,
                 oldest: self.failing.take(),
+                ..Pile::default()
             };
             pile.add(message);
             self.failing = pile.oldest;
@@ -99,11 +106,14 @@ pub(super) struct Tally {
     seen: HashSet<u64>,
     hasher: RandomState,
     most: usize,
+    /// Messages in all at which this list ends.
+    until: usize,
     malformed: u64,
+    of_active: bool,
 }
 
 impl Tally {
-    /// At most so many messages are taken.
+    /// At most so many messages are taken of each list.
     pub(super) fn new(base_fee: Option<AttoFil>, most: usize) -> Self {
         Self {
             queues: BTreeMap::new(),
@@ -111,23 +121,32 @@ impl Tally {
             seen: HashSet::new(),
             hasher: RandomState::new(),
             most,
+            until: most,
             malformed: 0,
+            of_active: false,
         }
+    }
+
+    /// A list begins: that of active senders, or another one. What a list before it held does not use up its room.
+    pub(super) fn begin(&mut self, of_active: bool) {
+        self.until = self.seen.len().saturating_add(self.most);
+        self.of_active = of_active;
     }
 
     /// One element of a list; false when no more is taken.
     pub(super) fn take(&mut self, element: &[u8]) -> bool {
         match message(element) {
             Ok(message) => {
+                let queue = self.queues.entry(message.from.clone()).or_default();
+                queue.is_active |= self.of_active;
                 if self.seen.insert(self.hasher.hash_one(&message.id)) {
-                    let queue = self.queues.entry(message.from.clone()).or_default();
                     queue.add(&message, self.base_fee.as_ref());
                 }
             }
             Err(Odd::Malformed) => self.malformed += 1,
             Err(Odd::NotWaiting) => {}
         }
-        self.seen.len() < self.most
+        self.seen.len() < self.until
     }
 
     /// The queues, and how many rows could not be read.
@@ -197,6 +216,22 @@ mod tests {
     }
 
     #[test]
+    fn a_filled_message_with_an_error_does_not_hide_an_unfilled_one() {
+        let mut tally = Tally::new(None, 100);
+        for (id, state, minute) in [("pushed", 2, 1), ("failing", 1, 9)] {
+            let row = json!({"ID": id, "From": BLS, "To": "f01000", "Nonce": 7, "State": state, "ErrorMsg": "push: x",
+                "CreatedAt": format!("2024-06-13T19:{minute:02}:00Z")});
+            tally.take(row.to_string().as_bytes());
+        }
+        let (queues, _) = tally.finish();
+        let queue = &queues[&BLS.parse().unwrap()];
+        assert_eq!(
+            (queue.failing.as_ref().unwrap().id.as_str(), queue.with_error()),
+            ("failing", 2)
+        );
+    }
+
+    #[test]
     fn no_more_than_the_limit_is_taken() {
         let mut tally = Tally::new(None, 10);
         let taken = (0..100)
@@ -204,5 +239,17 @@ mod tests {
             .count();
         let (queues, _) = tally.finish();
         assert_eq!((taken, queues[&BLS.parse().unwrap()].unfilled.count), (9, 10));
+    }
+
+    #[test]
+    fn a_list_has_its_room_whatever_came_before_it() {
+        let mut tally = Tally::new(None, 10);
+        for id in 0..10 {
+            tally.take(&row(&id.to_string(), BLS, 1, 0, 1));
+        }
+        tally.begin(true);
+        assert!(tally.take(&row("old", SECP, 2, 7, 1)));
+        let (queues, _) = tally.finish();
+        assert!(queues[&SECP.parse().unwrap()].is_active && !queues[&BLS.parse().unwrap()].is_active);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Section 3 of the contract. Version 1.0 lists tokens beside miners: there is no place for them here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -18,8 +19,8 @@ const LONGEST_ERROR: usize = 300;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MinerSeen {
     pub miners: BTreeMap<Address, Mining>,
-    /// Miners beyond the configured number.
-    pub left_out: usize,
+    /// Miners beyond the configured number, of all services of the round.
+    pub left_out: Arc<BTreeSet<Address>>,
     /// Whether the service says which miners are open for mining; from 1.8.
     pub says_open: bool,
 }
@@ -126,24 +127,23 @@ impl<'de> Deserialize<'de> for Errors {
 }
 
 impl MinerSeen {
-    /// Puts both lists together, at most so many miners.
-    pub(super) fn of(
-        states: Vec<(Address, Mining)>,
-        listed: Option<Vec<(Address, Option<bool>)>>,
-        most: usize,
-    ) -> Self {
+    /// Whether it is mined for; what is in no list is not. `None` for what was left out.
+    pub fn mines_for(&self, miner: &Address) -> Option<bool> {
+        let of = self.miners.get(miner);
+        let is_so = of.is_some_and(|mining| mining.mining == Some(true));
+        (!self.left_out.contains(miner)).then_some(is_so)
+    }
+
+    /// Puts both lists together.
+    pub(super) fn of(states: Vec<(Address, Mining)>, listed: Option<Vec<(Address, Option<bool>)>>) -> Self {
         let says_open = listed.iter().flatten().any(|(_, open)| open.is_some());
         let mut miners: BTreeMap<Address, Mining> = states.into_iter().collect();
         for (address, open) in listed.into_iter().flatten() {
             miners.entry(address).or_default().open = open;
         }
-        let left_out = miners.len().saturating_sub(most);
-        while miners.len() > most {
-            miners.pop_last();
-        }
         Self {
             miners,
-            left_out,
+            left_out: Arc::default(),
             says_open,
         }
     }
@@ -184,16 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn both_lists_come_together_and_are_cut() {
+    fn both_lists_come_together_without_the_tokens_in_them() {
         let listed =
             br#"[{"Addr":"f01000","Id":"x","Name":"li","OpenMining":true},{"Addr":"f01009","OpenMining":false}]"#;
         let listed = miners(Some(listed)).unwrap();
         let mined = states(Some(br#"[{"Addr":"f01000","IsMining":true}]"#)).unwrap();
-        let seen = MinerSeen::of(mined.clone(), Some(listed.clone()), 10);
+        let seen = MinerSeen::of(mined, Some(listed));
         assert_eq!((seen.miners.len(), seen.says_open), (2, true));
         assert_eq!(seen.miners[&address("f01009")].mining, None);
-        let cut = MinerSeen::of(mined, Some(listed), 1);
-        assert_eq!((cut.miners.len(), cut.left_out), (1, 1));
         let tokens = br#"[{"Addr":"f01000","Sealer":{"Token":"s3cret"}}]"#;
         assert!(!format!("{:?}", miners(Some(tokens)).unwrap()).contains("s3cret"));
     }

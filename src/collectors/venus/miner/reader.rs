@@ -25,7 +25,7 @@ impl MinerServices {
                 .must(VenusCall::MINING_STATES, json!([[]]), answers::states)
                 .await?;
             let listed = asking.may(VenusCall::LIST_MINERS, json!([]), answers::miners).await?;
-            Ok(MinerSeen::of(states, listed, self.most_miners))
+            Ok(MinerSeen::of(states, listed))
         };
         join_all(self.servers.iter().map(|server| server.ask(ask))).await
     }

@@ -5,7 +5,7 @@ use crate::exposition::{Desc, Page};
 
 pub(in crate::collectors::venus) static EXPECTED: Desc<1> = Desc::gauge(
     "venus_miner_expected",
-    "1 for a miner that shall mine: named in the configuration or, where it names none, open for mining within the last hour.",
+    "1 for a miner that shall mine: named in the configuration or, where it names none, seen open for mining, until it is closed or a day after it left every list.",
     &["miner"],
 );
 pub(in crate::collectors::venus) static MINING: Desc<2> = Desc::gauge(

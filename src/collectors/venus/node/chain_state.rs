@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::answers::{self, Actor, Deadline, Power, Sectors};
 use crate::collectors::venus::address::Address;
@@ -23,6 +24,8 @@ pub struct WalletSaid {
     /// The messager's next nonce before the chain was asked: the difference is never too large.
     pub next_nonce: Option<u64>,
     pub lowest_filled: Option<u64>,
+    /// When the messager said so.
+    pub heard: Option<Instant>,
 }
 
 /// What a round of either part brought.
@@ -58,6 +61,7 @@ pub(super) async fn wallets(
             actor,
             next_nonce: sender.as_ref().and_then(|sender| sender.nonce),
             lowest_filled: sender.as_ref().and_then(|sender| sender.lowest_filled),
+            heard: sender.as_ref().map(|sender| sender.at),
         };
         Ok((address.clone(), said, missed.into_iter().collect()))
     });

@@ -12,13 +12,15 @@ use super::super::era::About;
 use super::super::error_class::ErrorClass;
 use super::super::gateway::{Account, Connections, GatewaySeen};
 use super::super::messager::{
-    Book, Message, MessagerSeen, Pile, Queue, Sender, SenderState, SenderView, Shared, Sight, Waiting,
+    Book, Message, MessagerSeen, Pile, Queue, Sender, SenderState, SenderView, Shared, Sight, Sights, Waiting,
 };
 use super::super::miner::{Kept, MinerSeen, Mining};
 use super::super::node::{
     Actor, Chain, Claims, Deadline, Head, HeadSeen, MinerState, NetworkSeen, Power, PublishPeers, Sectors, WalletSaid,
 };
 use super::super::server::{Missed, Said};
+use super::super::snapshot::Configured;
+use super::super::target::Target;
 use super::*;
 use crate::clock::{Now, UnixTime};
 use crate::exposition::golden;
@@ -121,12 +123,13 @@ fn messages(snapshot: &mut Snapshot) {
     let pile = |count: u64, oldest: Message| Pile {
         count,
         oldest: Some(oldest),
+        undated: 0,
     };
     let failing = message(Waiting::Unfilled, 3, Some("gas estimate: exit 16"));
     let queue = Queue {
         unfilled: pile(3, failing.clone()),
         filled: pile(2, message(Waiting::Filled, 1, None)),
-        window_posts: Pile::default(),
+        window_posts: pile(1, message(Waiting::Unfilled, 2, None)),
         errors: [
             (ErrorClass::of("gas estimate: exit 16"), 2),
             (ErrorClass::of("sign message failed"), 1),
@@ -135,6 +138,11 @@ fn messages(snapshot: &mut Snapshot) {
         failing: Some(failing),
         underpriced: pile(1, message(Waiting::Filled, 1, None)),
         lowest: Some(message(Waiting::Filled, 1, None)),
+        is_active: true,
+    };
+    let read = Sights {
+        unfilled: Some(Sight::Whole),
+        filled: Some(Sight::Cut { beyond: None }),
     };
     let sender = |text: &str, state: SenderState, queue: Queue| SenderView {
         address: address(text),
@@ -145,6 +153,7 @@ fn messages(snapshot: &mut Snapshot) {
             selection_limit: Some(0),
         }),
         queue,
+        sees: read,
     };
     let book = Book {
         senders: vec![
@@ -152,8 +161,8 @@ fn messages(snapshot: &mut Snapshot) {
             sender(BLS, SenderState::Active, queue),
         ],
         left_out: 7,
-        sees: [(Waiting::Unfilled, Sight::Whole), (Waiting::Filled, Sight::Cut)].into(),
-        sees_errors: true,
+        sees: read,
+        sees_errors: Some(Sight::Whole),
         malformed: 1,
         base_fee_known: true,
     };
@@ -178,6 +187,7 @@ fn chain(snapshot: &mut Snapshot) {
         }),
         next_nonce: Some(43),
         lowest_filled: Some(41),
+        heard: Some(Instant::now()),
     };
     snapshot.hear_wallets(Claims {
         rows: [(address(BLS), wallet)].into(),
@@ -240,7 +250,7 @@ fn people(snapshot: &mut Snapshot) {
             ),
         ]
         .into(),
-        left_out: 0,
+        left_out: Arc::default(),
         says_open: true,
     };
     snapshot.hear_miners(vec![said(VenusService::Miner, "miner", seen)], STALE, now());
@@ -256,8 +266,8 @@ fn people(snapshot: &mut Snapshot) {
         wallets: Some(BTreeMap::from([("li_sealer".to_owned(), account)])),
         provers: Some(
             [
-                (address("f01000"), connections(1)),
-                (address("f01008"), Connections::default()),
+                (address("f01000"), Some(connections(1))),
+                (address("f01008"), Some(Connections::default())),
             ]
             .into(),
         ),
@@ -273,7 +283,7 @@ fn people(snapshot: &mut Snapshot) {
             Why::Forbidden("the token may not".to_owned()),
         ),
     });
-    snapshot.gateways.absorb(vec![gateway], STALE, now());
+    snapshot.hear_gateways(vec![gateway], STALE, now());
     let user = |name: &str, standing: Standing| User {
         name: name.to_owned(),
         standing,
@@ -296,6 +306,7 @@ fn people(snapshot: &mut Snapshot) {
 
 fn whole() -> Snapshot {
     let mut snapshot = Snapshot::default();
+    snapshot.configured = Configured::of(&Target::bare("venus-1".parse().unwrap()));
     heads(&mut snapshot);
     messages(&mut snapshot);
     chain(&mut snapshot);
@@ -339,11 +350,16 @@ fn what_is_stale_is_not_shown_but_who_does_not_answer_is() {
 fn what_may_not_be_seen_is_absent_and_not_zero() {
     let mut snapshot = Snapshot::default();
     messages(&mut snapshot);
+    let mut senders = snapshot.book().unwrap().0.senders.clone();
+    for view in &mut senders {
+        view.sees = Sights::default();
+    }
     let seen = MessagerSeen {
         shared: None,
         book: Some(Book {
-            sees: BTreeMap::new(),
-            sees_errors: false,
+            sees: Sights::default(),
+            sees_errors: None,
+            senders,
             ..snapshot.book().unwrap().0.clone()
         }),
     };

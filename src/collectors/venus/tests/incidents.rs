@@ -4,7 +4,8 @@ use serde_json::json;
 use simfarm::venus::Perm;
 
 use super::{ERAS, Room, one};
-use crate::collectors::venus::Target;
+use crate::collectors::Collector as _;
+use crate::collectors::venus::{Target, WALLETS};
 use crate::upstream::Reason;
 
 #[tokio::test]
@@ -90,6 +91,81 @@ async fn a_blocked_sender_is_named_with_its_cause_in_every_era() {
 }
 
 #[tokio::test]
+async fn one_list_that_is_looked_at_twice_shows_no_missing_nonce() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.farm.sender(&json!({"at": 1, "trouble": "nonce_gap"})).unwrap();
+    room.round().await;
+    let wallets = room
+        .collector
+        .parts()
+        .into_iter()
+        .find(|part| part.name == WALLETS)
+        .unwrap();
+    for _ in 0..3 {
+        room.rounds += 1;
+        let reading = room.collector.read(&wallets).await.unwrap();
+        let now = room.now();
+        room.collector.absorb(&mut room.snapshot, reading, now);
+        let found = room.diagnosis().findings;
+        assert!(
+            found.iter().all(|one| one.symptom.name != "venus_nonce_missing"),
+            "{found:?}"
+        );
+    }
+    let sender = room.sender(1);
+    assert_eq!(room.ill().await, one("venus_nonce_missing", &sender));
+}
+
+#[tokio::test]
+async fn a_stuck_message_is_told_with_the_errors_of_those_that_take_its_place() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.farm.set(&json!({"by_hand": true})).unwrap();
+    room.farm.put(&json!({"sender": 0, "age_s": 2400, "state": 1})).unwrap();
+    let failing = json!({"sender": 0, "count": 2, "age_s": 400, "state": 1, "error": "gas estimate: exit 16"});
+    room.farm.put(&failing).unwrap();
+    let sender = room.sender(0);
+    assert_eq!(room.ill().await, one("venus_message_unfilled_stuck", &sender));
+    let evidence = room.evidence();
+    assert!(
+        evidence.contains("; of this sender 2 with an error (2 gas_estimate, illegal_argument); the oldest is"),
+        "{evidence}"
+    );
+}
+
+#[tokio::test]
+async fn a_full_selection_is_told_and_not_what_waits_for_it() {
+    for (method, symptom) in [(7, "venus_nonce_gap_full"), (5, "venus_window_post_pending")] {
+        let mut room = Room::of("c", Perm::Admin).await;
+        room.farm.set(&json!({"by_hand": true})).unwrap();
+        room.farm.sender(&json!({"at": 0, "nonce": 1020})).unwrap();
+        room.farm
+            .put(&json!({"sender": 0, "age_s": 2400, "state": 1, "method": method}))
+            .unwrap();
+        let sender = room.sender(0);
+        assert_eq!(room.ill().await, one(symptom, &sender));
+        let evidence = room.evidence();
+        let gap = "20 messages with a nonce are not on chain (limit 20)";
+        assert!(evidence.contains(gap), "{evidence}");
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_signs_is_told_with_the_gateway_or_the_wallet_however_old_it_is() {
+    for (incident, symptom) in [("down", "venus_instance_down"), ("lost_wallet", "venus_signer_missing")] {
+        let mut room = Room::of("c", Perm::Admin).await;
+        room.farm.set(&json!({"by_hand": true})).unwrap();
+        let unsigned = json!({"sender": 0, "age_s": 2400, "state": 1, "error": "sign message failed: no connection"});
+        room.farm.put(&unsigned).unwrap();
+        room.farm.gateway.set(json!({"incident": incident})).await.unwrap();
+        let ill = room.ill().await;
+        assert!(
+            ill.iter().all(|(name, _)| *name == symptom) && !ill.is_empty(),
+            "{ill:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn messages_that_are_young_have_errors_and_are_not_stuck_yet() {
     let mut room = Room::of("c", Perm::Admin).await;
     let trouble = json!({"at": 0, "trouble": "failed_estimation", "trouble_age_s": 400, "trouble_count": 3});
@@ -128,6 +204,8 @@ async fn a_lost_wallet_and_a_lost_prover_are_named_by_whom_they_concern() {
         let mut expected = senders.map(|sender| ("venus_signer_missing", sender));
         expected.sort();
         assert_eq!(ill, expected, "{era}");
+        let gone = "venus_gateway_wallet_connections{process=\"gateway\",account=\"li\"} 0\n";
+        assert!(room.page().contains(gone), "{era}\n{}", room.page());
         let lost = json!({"incident": "lost_prover", "lost": ["f01000"]});
         room.farm.gateway.set(lost).await.unwrap();
         assert_eq!(room.ill().await, one("venus_prover_missing", "f01000"), "{era}");
@@ -186,33 +264,40 @@ async fn a_second_miner_service_that_mines_for_one_miner_is_found() {
 }
 
 #[tokio::test]
-async fn a_dead_auth_and_a_wrong_token_are_two_faults() {
-    let mut room = Room::of("c", Perm::Admin).await;
-    room.round().await;
-    room.farm.auth.set(json!({"incident": "down"})).await.unwrap();
-    let lost = room.round().await;
-    let reasons: Vec<_> = lost
-        .iter()
-        .map(|(part, fault)| (*part, fault.reason().label()))
-        .collect();
-    assert!(reasons.contains(&("auth", "unreachable")), "{reasons:?}");
-    assert!(reasons.contains(&("messager", "auth_down")), "{reasons:?}");
-    assert_eq!(room.ill().await, one("venus_instance_down", "auth/auth"));
-    room.farm.auth.set(json!({"incident": "healthy"})).await.unwrap();
-    assert_eq!(room.ill().await, []);
-    room.farm.regenerate(Perm::Admin).unwrap();
-    let lost = room.round().await;
-    assert!(
-        lost.iter()
-            .any(|(part, fault)| *part == "messager" && fault.reason() == Reason::Unauthorized),
-        "{lost:?}"
-    );
-    let ill = room.ill().await;
-    assert!(ill.iter().all(|(name, _)| *name == "venus_token_refused"), "{ill:?}");
-    assert!(
-        ill.contains(&("venus_token_refused", "messager/messager".to_owned())),
-        "{ill:?}"
-    );
-    std::fs::write(room.directory.path().join("token"), room.farm.token(Perm::Admin)).unwrap();
-    assert_eq!(room.ill().await, []);
+async fn a_dead_auth_and_a_wrong_token_are_two_faults_in_every_era() {
+    for era in ERAS {
+        let mut room = Room::of(era, Perm::Admin).await;
+        room.round().await;
+        room.farm.auth.set(json!({"incident": "down"})).await.unwrap();
+        let lost = room.round().await;
+        let reasons: Vec<_> = lost
+            .iter()
+            .map(|(part, fault)| (*part, fault.reason().label()))
+            .collect();
+        assert!(reasons.contains(&("auth", "unreachable")), "{era}: {reasons:?}");
+        assert!(reasons.contains(&("messager", "auth_down")), "{era}: {reasons:?}");
+        assert_eq!(room.ill().await, one("venus_instance_down", "auth/auth"), "{era}");
+        room.farm.auth.set(json!({"incident": "healthy"})).await.unwrap();
+        assert_eq!(room.ill().await, [], "{era}");
+        room.farm.regenerate(Perm::Admin).unwrap();
+        let lost = room.round().await;
+        assert!(
+            lost.iter()
+                .any(|(part, fault)| *part == "messager" && fault.reason() == Reason::Unauthorized),
+            "{era}: {lost:?}"
+        );
+        let ill = room.ill().await;
+        assert!(
+            ill.iter().all(|(name, _)| *name == "venus_token_refused"),
+            "{era}: {ill:?}"
+        );
+        for process in ["node/node", "messager/messager", "gateway/gateway"] {
+            assert!(
+                ill.contains(&("venus_token_refused", process.to_owned())),
+                "{era}: {ill:?}"
+            );
+        }
+        std::fs::write(room.directory.path().join("token"), room.farm.token(Perm::Admin)).unwrap();
+        assert_eq!(room.ill().await, [], "{era}");
+    }
 }

@@ -4,7 +4,9 @@ use serde_json::json;
 use simfarm::venus::Perm;
 
 use super::{ERAS, Room, one};
-use crate::collectors::venus::Target;
+use crate::collectors::Collector as _;
+use crate::collectors::venus::Venus;
+use crate::upstream::Reason;
 
 #[tokio::test]
 async fn what_a_token_may_not_see_is_said_and_not_zero() {
@@ -59,6 +61,73 @@ async fn a_lotus_node_behind_the_same_url_is_read_and_named() {
 }
 
 #[tokio::test]
+async fn a_version_that_is_refused_once_is_asked_for_again() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    let refuses = |method: &str| json!({"errors": {method: "rate-limit,user:li, is limited, cap=1, used=1"}});
+    room.farm.messager.set(refuses("Message.Version")).await.unwrap();
+    assert_eq!(room.round().await, []);
+    let page = room.page();
+    let failed =
+        "venus_call_failed{component=\"messager\",process=\"messager\",method=\"Version\",reason=\"upstream\"} 1\n";
+    assert!(page.contains(failed), "{page}");
+    assert!(
+        !page.contains("venus_instance_info{component=\"messager\""),
+        "a refusal is no version\n{page}"
+    );
+    room.farm.messager.set(json!({"errors": {}})).await.unwrap();
+    assert_eq!(room.round().await, []);
+    let page = room.page();
+    assert!(
+        page.contains("venus_instance_info{component=\"messager\",process=\"messager\",version=\"1."),
+        "{page}"
+    );
+    assert!(!page.contains("method=\"Version\""), "{page}");
+}
+
+/// What a part brought, for people.
+fn gist(room: &Room, part: &str) -> String {
+    let part = room
+        .collector
+        .parts()
+        .into_iter()
+        .find(|known| known.name == part)
+        .unwrap();
+    Venus::gist(&room.snapshot, &room.collector.target, &part, room.now()).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_not_asked_for_is_not_said_to_be_none() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    // As when all parts are asked at once, and nobody has named the miners yet.
+    for part in room
+        .collector
+        .parts()
+        .into_iter()
+        .filter(|part| ["state", "wins"].contains(&part.name))
+    {
+        let reading = room.collector.read(&part).await;
+        let now = room.now();
+        // No node has told its head, so there may be none to be asked.
+        if let Ok(reading) = reading {
+            room.collector.absorb(&mut room.snapshot, reading, now);
+        }
+    }
+    for part in ["state", "wins"] {
+        let words = gist(&room, part);
+        assert!(
+            words.contains("not known until the miner service says it"),
+            "{part}: {words}"
+        );
+    }
+    assert!(gist(&room, "wallets").contains("not known until the messager says it"));
+    room.round().await;
+    assert_eq!(
+        (gist(&room, "state"), gist(&room, "wallets")),
+        ("1 miner".to_owned(), "2 wallets".to_owned())
+    );
+}
+
+#[tokio::test]
 async fn a_user_that_is_disabled_is_named() {
     let mut room = Room::of("c", Perm::Admin).await;
     room.farm.set(&json!({"users": 2})).unwrap();
@@ -78,27 +147,6 @@ async fn a_wallet_that_runs_dry_is_named_and_none_on_chain_has_nothing() {
     assert_eq!(room.evidence(), "1.5 FIL (limit 20 FIL)");
     room.farm.sender(&json!({"at": 0, "balance": null})).unwrap();
     assert_eq!(room.ill().await, one("venus_wallet_low", &sender));
-}
-
-#[tokio::test]
-async fn a_million_messages_cost_what_waits_of_them() {
-    for era in ERAS {
-        let mut room = Room::of(era, Perm::Admin).await;
-        room.farm.sender(&json!({"at": 0, "history": 1_000_000})).unwrap();
-        let waiting =
-            json!({"sender": 0, "count": 400, "age_s": 120, "state": 1, "fails": "exit 16", "params_bytes": 20_000});
-        room.farm.put(&waiting).unwrap();
-        room.round().await;
-        let page = room.page();
-        let sender = room.sender(0);
-        let expected = format!("venus_messager_messages{{address=\"{sender}\",state=\"unfilled\"}} 400\n");
-        assert!(page.contains(&expected), "{era}\n{page}");
-        let calls = room.farm.messager.calls();
-        assert!(
-            calls.of("Message.ListMessage") == 0 && calls.of("Message.ListMessageByAddress") == 0,
-            "{calls:?}"
-        );
-    }
 }
 
 #[tokio::test]
@@ -128,73 +176,6 @@ async fn wins_and_blocks_are_counted_where_they_are_kept() {
 }
 
 #[tokio::test]
-async fn of_five_hundred_senders_those_with_messages_are_shown_and_the_rest_is_counted() {
-    let mut room = Room::of("c", Perm::Admin).await;
-    room.farm.set(&json!({"senders": 500})).unwrap();
-    for sender in [7, 499] {
-        let order = json!({"sender": sender, "count": 5000, "age_s": 120, "state": 1, "fails": "exit 16"});
-        room.farm.put(&order).unwrap();
-    }
-    assert_eq!(room.round().await, []);
-    let page = room.page();
-    let shown = page.matches("venus_messager_address_active{").count();
-    assert_eq!(shown, 200);
-    assert!(page.contains("venus_left_out{kind=\"senders\"} 300\n"), "{page}");
-    for sender in [7, 499] {
-        let expected = format!(
-            "venus_messager_messages{{address=\"{}\",state=\"unfilled\"}} 5000\n",
-            room.sender(sender)
-        );
-        assert!(page.contains(&expected), "{expected}");
-    }
-}
-
-#[tokio::test]
-async fn a_list_that_is_too_long_is_cut_and_says_so() {
-    let few = |target: &mut Target| target.most_messages = 100;
-    for era in ERAS {
-        let mut room = Room::with(era, Perm::Admin, &[], few).await;
-        room.farm
-            .put(&json!({"sender": 0, "count": 5000, "age_s": 120, "state": 1, "fails": "x"}))
-            .unwrap();
-        room.round().await;
-        let page = room.page();
-        assert!(
-            page.contains("venus_messager_list_truncated{state=\"unfilled\"} 1\n"),
-            "{era}\n{page}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn odd_rows_cost_themselves_alone() {
-    let mut room = Room::of("c", Perm::Admin).await;
-    let sender = room.sender(0);
-    let rows = json!([
-        {"ID": "far", "From": sender, "State": 1, "Nonce": "7", "CreatedAt": "9999-01-01T00:00:00Z", "GasFeeCap": "<nil>"},
-        {"ID": "never", "From": sender.replacen('f', "t", 1), "State": "1", "CreatedAt": "0001-01-01T00:00:00Z"},
-        {"ID": "nobody", "From": "<empty>", "State": 2},
-        {"ID": "odd", "From": {"a": 1}, "State": 2},
-        "text", null, 7, [],
-    ]);
-    room.farm
-        .messager
-        .set(json!({"results": {"Message.ListBlockedMessage": rows}}))
-        .await
-        .unwrap();
-    assert_eq!(room.ill().await, []);
-    let page = room.page();
-    assert!(
-        page.contains(&format!(
-            "venus_messager_messages{{address=\"{sender}\",state=\"unfilled\"}} 2\n"
-        )),
-        "{page}"
-    );
-    assert!(!page.contains("venus_messager_oldest_message"), "{page}");
-    assert!(page.contains("venus_messager_malformed_rows 6\n"), "{page}");
-}
-
-#[tokio::test]
 async fn a_service_that_talks_nonsense_costs_its_own_part_alone() {
     for incident in ["garbage", "html", "redirect", "truncated", "refuse", "huge"] {
         let mut room = Room::of("c", Perm::Admin).await;
@@ -207,12 +188,40 @@ async fn a_service_that_talks_nonsense_costs_its_own_part_alone() {
         let lost = room.round().await;
         let parts: Vec<&str> = lost.iter().map(|(part, _)| *part).collect();
         assert_eq!(parts, ["gateway"], "{incident}: {lost:?}");
-        assert_eq!(
-            room.ill().await,
-            one("venus_instance_down", "gateway/gateway"),
-            "{incident}"
-        );
+        let symptom = match lost[0].1.reason() {
+            Reason::Unreachable => "venus_instance_down",
+            _ => "venus_instance_unusable",
+        };
+        assert_eq!(symptom == "venus_instance_down", incident == "refuse", "{lost:?}");
+        assert_eq!(room.ill().await, one(symptom, "gateway/gateway"), "{incident}");
     }
+}
+
+#[tokio::test]
+async fn a_process_that_limits_our_rate_is_not_down() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.round().await;
+    let words = "rate-limit,user:li, host:h, method:StatesForMining is limited, cap=1, used=1,will reset in 0.50(m)";
+    let limited = json!({"errors": {"Filecoin.StatesForMining": words}});
+    room.farm.miner.set(limited).await.unwrap();
+    assert_eq!(room.ill().await, one("venus_instance_unusable", "miner/miner"));
+    assert!(
+        room.evidence().contains("it reports an error: rate-limit,user:li"),
+        "{}",
+        room.evidence()
+    );
+}
+
+#[tokio::test]
+async fn a_prover_that_may_not_be_asked_about_is_not_missing() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    let limited = json!({"errors": {"Gateway.ListMinerConnection": "rate-limit,user:li is limited"}});
+    room.farm.gateway.set(limited).await.unwrap();
+    assert_eq!(room.ill().await, []);
+    let page = room.page();
+    assert!(!page.contains("venus_gateway_miner_connections{"), "{page}");
+    let failed = "venus_call_failed{component=\"gateway\",process=\"gateway\",method=\"ListMinerConnection\",reason=\"upstream\"} 1\n";
+    assert!(page.contains(failed), "{page}");
 }
 
 #[tokio::test]

@@ -163,12 +163,15 @@ impl Shared {
         rpc::serve(world, &self.tally, &at, request)
     }
 
-    /// How long a mining round keeps this call waiting.
+    /// How long a mining round, or an order, keeps this call waiting.
     fn waits(&self, request: &Request<Bytes>) -> u64 {
-        const SLOW: &[u8] = b"StatesForMining";
-        let slow = request.body().windows(SLOW.len()).any(|part| part == SLOW);
-        let instance = self.instance().filter(|_| slow && self.role == Role::Miner);
-        instance.map_or(0, |instance| instance.lock_ms)
+        let call: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let method = call.get("method").and_then(Value::as_str).unwrap_or_default();
+        let locked = self.role == Role::Miner && method.ends_with(".StatesForMining");
+        self.instance().map_or(0, |instance| {
+            let ordered = instance.waits_ms.get(method).copied().unwrap_or_default();
+            ordered.max(if locked { instance.lock_ms } else { 0 })
+        })
     }
 }
 

@@ -164,6 +164,8 @@ pub struct Instance {
     pub token_file: String,
     /// Results by method, in place of the right ones.
     pub results: BTreeMap<String, Value>,
+    /// How long calls of a method wait for their answer, by method, in milliseconds.
+    pub waits_ms: BTreeMap<String, u64>,
     /// Methods that run and fail, with the text they fail with.
     pub errors: BTreeMap<String, String>,
     /// Node: speaks as Lotus does.
@@ -194,6 +196,7 @@ impl Instance {
             drawn: 0,
             token_file: String::new(),
             results: BTreeMap::new(),
+            waits_ms: BTreeMap::new(),
             errors: BTreeMap::new(),
             lotus: false,
             lag: 60,

@@ -3,6 +3,7 @@
 //! A stand-in gives the right answer through [`Upstream`]; this room decides what becomes of it on the wire.
 
 mod bodies;
+mod counted;
 mod http;
 mod server;
 mod tally;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use futures_util::future::{self, BoxFuture, FutureExt as _};
 use hyper::{Request, Response, header};
 use serde::{Deserialize, Serialize, de};
+use tokio_rustls::TlsAcceptor;
 
 pub use server::Server;
 pub use tally::{Calls, Tally};
@@ -171,6 +173,10 @@ pub trait Upstream: Send + Sync + 'static {
     }
     /// How long a connection may rest before it is closed; without end if nothing.
     fn idle(&self) -> Option<Duration> {
+        None
+    }
+    /// What makes TLS of the next connection; it stays plain without.
+    fn tls(&self) -> Option<TlsAcceptor> {
         None
     }
     /// Whether a WebSocket is offered on the path of this request.

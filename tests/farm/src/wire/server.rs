@@ -13,8 +13,9 @@ use tokio::{
     task::{JoinHandle, JoinSet},
     time::{sleep, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 
-use super::{Fault, Upstream, http, websocket};
+use super::{Fault, Upstream, counted::Counted, http, websocket};
 
 /// Without a pause, running out of descriptors would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -153,8 +154,27 @@ async fn connection<U: Upstream>(mut stream: TcpStream, upstream: Arc<U>, fault:
         _ => {
             // Small answers must not wait for each other.
             drop(stream.set_nodelay(true));
-            speak(stream, upstream, fault).await;
+            let stream = Counted::new(stream, upstream.tally().sent());
+            match upstream.tls() {
+                Some(tls) => speak_tls(stream, &tls, upstream, fault).await,
+                None => speak(stream, upstream, fault).await,
+            }
         }
+    }
+}
+
+/// A process that hangs does not get as far as the handshake; a client that is refused has been told so by it.
+async fn speak_tls<U: Upstream>(
+    stream: Counted<TcpStream>,
+    tls: &TlsAcceptor,
+    upstream: Arc<U>,
+    mut fault: watch::Receiver<Fault>,
+) {
+    if fault.wait_for(|fault| *fault != Fault::Silent).await.is_err() {
+        return;
+    }
+    if let Ok(stream) = tls.accept(stream).await {
+        speak(stream, upstream, fault).await;
     }
 }
 

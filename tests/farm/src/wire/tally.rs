@@ -1,6 +1,12 @@
 //! What a stand-in was asked, so that a test can say "no more than" and "never".
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +23,9 @@ pub struct Calls {
     pub websockets: u64,
     /// Calls by name, over either transport, whatever the incident made of the answer.
     pub methods: BTreeMap<String, u64>,
+    /// Bytes sent on all connections, with all that is around an answer.
+    #[serde(default)]
+    pub bytes_sent: u64,
 }
 
 impl Calls {
@@ -33,26 +42,38 @@ impl Calls {
 
 /// The counting end of [`Calls`].
 #[derive(Debug, Default)]
-pub struct Tally(Mutex<Calls>);
+pub struct Tally {
+    calls: Mutex<Calls>,
+    sent: Arc<AtomicU64>,
+}
 
 impl Tally {
     pub fn connection(&self) {
-        locked(&self.0).connections += 1;
+        locked(&self.calls).connections += 1;
     }
 
     pub fn http_request(&self) {
-        locked(&self.0).http_requests += 1;
+        locked(&self.calls).http_requests += 1;
     }
 
     pub fn websocket(&self) {
-        locked(&self.0).websockets += 1;
+        locked(&self.calls).websockets += 1;
     }
 
     pub fn call(&self, method: &str) {
-        *locked(&self.0).methods.entry(method.to_owned()).or_default() += 1;
+        *locked(&self.calls).methods.entry(method.to_owned()).or_default() += 1;
+    }
+
+    /// Where a connection adds what it sends.
+    pub(super) fn sent(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.sent)
     }
 
     pub fn calls(&self) -> Calls {
-        locked(&self.0).clone()
+        let calls = locked(&self.calls).clone();
+        Calls {
+            bytes_sent: self.sent.load(Ordering::Relaxed),
+            ..calls
+        }
     }
 }

@@ -7,6 +7,7 @@
     reason = "a test ends at what it did not expect"
 )]
 
+mod chia;
 mod common;
 mod node_http;
 mod node_websocket;

@@ -111,7 +111,7 @@ async fn the_farm_ends_by_itself_and_a_mistake_is_an_exit_code() -> Result<()> {
         (vec!["serve", "--lifetime", "0"], 0),
         (vec!["serve", "--exit-with-parent"], 0),
         (vec!["--help"], 0),
-        (vec!["serve", "--chia", "a=1"], 2),
+        (vec!["serve", "--chai", "a=1"], 2),
         (
             vec!["serve", "--substrate", "a=127.0.0.1:0", "--substrate", "a=127.0.0.1:0"],
             1,

@@ -1,0 +1,172 @@
+//! Alerts as a message: Alertmanager itself cannot talk to every chat, so it hands them to a way of ours.
+
+use std::fmt::Write as _;
+
+use super::message::{Language, Message, Severity};
+use crate::alerts::{Alert, Delivery, Status};
+use crate::clock::UnixTime;
+
+/// Alerts of one group that are told each by itself; of the others the number is told.
+const MOST_TOLD: usize = 20;
+
+/// One message for a group of alerts.
+pub fn message(delivery: &Delivery, language: Language, time: UnixTime) -> Message {
+    let (firing, resolved): (Vec<&Alert>, Vec<&Alert>) =
+        delivery.alerts.iter().partition(|alert| alert.status == Status::Firing);
+    let mut text = String::new();
+    for alert in firing.iter().chain(&resolved).take(MOST_TOLD) {
+        tell(&mut text, alert, language);
+    }
+    let untold = firing.len() + resolved.len();
+    let missing = delivery.missing.saturating_add(count(untold.saturating_sub(MOST_TOLD)));
+    if missing > 0 {
+        // Writing to a String cannot fail.
+        let _infallible = match language {
+            Language::English => write!(text, "and {missing} more, which stand in Alertmanager"),
+            Language::Chinese => write!(text, "另有 {missing} 条，详见 Alertmanager"),
+        };
+    }
+    Message {
+        title: title(&firing, &resolved, language),
+        text,
+        markdown: None,
+        severity: firing
+            .iter()
+            .map(|alert| severity(alert))
+            .max()
+            .unwrap_or(Severity::Info),
+        thread: delivery.group_key.clone(),
+        time,
+    }
+}
+
+/// `firing: NodeStuck on node-1 (3)`.
+fn title(firing: &[&Alert], resolved: &[&Alert], language: Language) -> String {
+    let (alerts, state) = match (firing.is_empty(), language) {
+        (false, Language::English) => (firing, "firing: "),
+        (false, Language::Chinese) => (firing, "告警："),
+        (true, Language::English) => (resolved, "resolved: "),
+        (true, Language::Chinese) => (resolved, "已恢复："),
+    };
+    let first = alerts.first();
+    let name = first.and_then(|alert| alert.label("alertname")).unwrap_or("?");
+    let mut title = format!("{state}{name}");
+    // Writing to a String cannot fail.
+    if let Some(target) = same(alerts, "target") {
+        let _infallible = match language {
+            Language::English => write!(title, " on {target}"),
+            Language::Chinese => write!(title, "，{target}"),
+        };
+    }
+    if alerts.len() > 1 {
+        let _infallible = write!(title, " ({})", alerts.len());
+    }
+    title
+}
+
+/// The value that a label has in all of them.
+fn same<'a>(alerts: &[&'a Alert], label: &str) -> Option<&'a str> {
+    let value = alerts.first()?.label(label)?;
+    alerts
+        .iter()
+        .all(|alert| alert.label(label) == Some(value))
+        .then_some(value)
+}
+
+fn tell(text: &mut String, alert: &Alert, language: Language) {
+    let state = match (alert.status, language) {
+        (Status::Firing, Language::English) => "since",
+        (Status::Firing, Language::Chinese) => "开始于",
+        (Status::Resolved, Language::English) => "resolved, began",
+        (Status::Resolved, Language::Chinese) => "已恢复，开始于",
+    };
+    let said = |name: &str| alert.annotations.get(name).map(String::as_str);
+    let what = said("summary").or_else(|| alert.label("alertname")).unwrap_or("?");
+    let whom = [alert.label("target"), alert.label("entity")];
+    let whom: Vec<&str> = whom.into_iter().flatten().collect();
+    let whom = if whom.is_empty() {
+        String::new()
+    } else {
+        format!(" [{}]", whom.join(" "))
+    };
+    // Writing to a String cannot fail.
+    let _infallible = writeln!(text, "- {what}{whom}, {state} {}", alert.starts_at);
+    if alert.status == Status::Firing {
+        for more in ["description", "runbook_url"].into_iter().filter_map(said) {
+            let _infallible = writeln!(text, "  {more}");
+        }
+    }
+}
+
+/// An alert that does not say how severe it is wants to be seen.
+fn severity(alert: &Alert) -> Severity {
+    match alert.label("severity") {
+        Some("critical" | "page" | "emergency") => Severity::Critical,
+        Some("info" | "none") => Severity::Info,
+        _ => Severity::Warning,
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerts;
+
+    fn delivery(alerts: &[(&str, &str, &str)]) -> Delivery {
+        let alerts = alerts.iter().enumerate().map(|(number, (status, target, severity))| {
+            let ends = if *status == "firing" { "0001-01-01T00:00:00Z" } else { "2026-11-21T12:30:00Z" };
+            serde_json::json!({
+                "status": status, "startsAt": "2026-11-21T12:00:00Z", "endsAt": ends, "fingerprint": format!("{number:016x}"),
+                "labels": {"alertname": "NodeStuck", "target": target, "severity": severity, "entity": "para"},
+                "annotations": {"summary": "The node stands still", "description": "No new block for 5m", "other": "x"},
+                "generatorURL": "",
+            })
+        });
+        let payload = serde_json::json!({
+            "version": "4", "status": "firing", "groupKey": "{}:{target=\"node-1\"}", "receiver": "chat", "truncatedAlerts": 0,
+            "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "http://am", "alerts": alerts.collect::<Vec<_>>(),
+        });
+        alerts::parse(payload.to_string().as_bytes()).unwrap()
+    }
+
+    fn told(delivery: &Delivery, language: Language) -> Message {
+        message(delivery, language, UnixTime::from_millis(0))
+    }
+
+    #[test]
+    fn a_group_is_one_message() {
+        let group = delivery(&[("firing", "node-1", "warning"), ("resolved", "node-1", "critical")]);
+        let message = told(&group, Language::English);
+        assert_eq!(message.title, "firing: NodeStuck on node-1");
+        assert_eq!(
+            message.text,
+            "- The node stands still [node-1 para], since 2026-11-21T12:00:00Z\n  No new block for 5m\n- The node stands still \
+             [node-1 para], resolved, began 2026-11-21T12:00:00Z\n"
+        );
+        assert_eq!(message.severity, Severity::Warning, "what is over is not severe");
+        assert_eq!(told(&group, Language::Chinese).title, "告警：NodeStuck，node-1");
+    }
+
+    #[test]
+    fn the_end_is_told_as_an_end() {
+        let group = delivery(&[("resolved", "node-1", "critical"), ("resolved", "node-2", "critical")]);
+        let message = told(&group, Language::English);
+        assert_eq!(message.title, "resolved: NodeStuck (2)");
+        assert_eq!(message.severity, Severity::Info);
+        assert!(!message.text.contains("No new block"), "{}", message.text);
+    }
+
+    #[test]
+    fn a_storm_is_cut_and_its_size_told() {
+        let group = delivery(&vec![("firing", "node-1", "page"); 500]);
+        let message = told(&group, Language::English);
+        assert_eq!(message.title, "firing: NodeStuck on node-1 (500)");
+        assert!(message.text.ends_with("and 480 more, which stand in Alertmanager"));
+        assert!(message.text.len() < 4000);
+        assert_eq!(message.severity, Severity::Critical);
+    }
+}

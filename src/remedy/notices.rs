@@ -1,0 +1,398 @@
+//! What people are told of repairs: of each step that somebody may want to know, one message in words of his language.
+//!
+//! Figures and reasons are quoted as `decide` and the actions wrote them; around them stand the words of this file.
+
+use std::fmt::Write as _;
+
+use super::decide::{Guard, Why};
+use super::incident::Key;
+use super::step::{Outcome, Pause, Step};
+use super::tell::{Tell, Told};
+use crate::notify::{Language, Message, Post, Severity};
+use crate::values;
+
+/// Hands the messages to the ways of people.
+pub struct Notices(pub Post);
+
+impl Tell for Notices {
+    fn told(&self, told: &Told<'_>) {
+        self.0.tell(|language| message(told, language));
+    }
+}
+
+/// What a step is to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Notice {
+    /// The rung itself is a message.
+    Look,
+    Held(Guard),
+    Approval,
+    Rehearsed,
+    Begun,
+    Failed,
+    TimedOut,
+    Interrupted,
+    Cured,
+    DidNotHelp,
+    Escalated,
+    Over,
+    Storm,
+    Approved,
+    Paused,
+    Resumed,
+}
+
+/// Nothing for what everybody would get by the hundred or hears of otherwise: alerts come from Alertmanager, a storm is
+/// told once, who suffers is told by the cause, and whether an action helped is told instead of that it ended.
+fn notice(step: &Step) -> Option<Notice> {
+    Some(match step {
+        Step::Decided { guard, .. } => held(*guard)?,
+        Step::Rehearsed { .. } => Notice::Rehearsed,
+        Step::Started { plan, .. } if plan.notice => Notice::Look,
+        Step::Started { .. } => Notice::Begun,
+        Step::Finished { outcome, .. } => match outcome {
+            Outcome::Done => return None,
+            Outcome::Failed => Notice::Failed,
+            Outcome::TimedOut => Notice::TimedOut,
+        },
+        Step::Noted { .. } => return None,
+        Step::Interrupted { .. } => Notice::Interrupted,
+        Step::Cured { .. } => Notice::Cured,
+        Step::Failed { .. } => Notice::DidNotHelp,
+        Step::Escalated { .. } => Notice::Escalated,
+        Step::Closed { why: Why::Well, .. } => Notice::Over,
+        Step::Stormed { begins: true, .. } => Notice::Storm,
+        Step::Approved { .. } => Notice::Approved,
+        Step::Paused(_) => Notice::Paused,
+        Step::Resumed { .. } => Notice::Resumed,
+        Step::Received { .. } | Step::Closed { .. } | Step::Stormed { .. } => return None,
+    })
+}
+
+/// Where a person must or may do something. The others end by themselves, or many have them at once.
+const fn held(guard: Guard) -> Option<Notice> {
+    match guard {
+        Guard::Approval => Some(Notice::Approval),
+        Guard::KnownTarget
+        | Guard::TwoKeys
+        | Guard::Window
+        | Guard::Freeze
+        | Guard::Pause
+        | Guard::Attempts
+        | Guard::Budget
+        | Guard::Flapping => Some(Notice::Held(guard)),
+        Guard::UnderWay
+        | Guard::Enabled
+        | Guard::FreshView
+        | Guard::StillIll
+        | Guard::CauseUpstream
+        | Guard::Fleet
+        | Guard::WarmUp
+        | Guard::CoolDown
+        | Guard::Concurrency
+        | Guard::DryRun => None,
+    }
+}
+
+impl Notice {
+    const fn severity(self) -> Severity {
+        match self {
+            Self::Escalated | Self::Storm => Severity::Critical,
+            Self::Held(Guard::Window | Guard::Freeze | Guard::Pause)
+            | Self::Rehearsed
+            | Self::Begun
+            | Self::Cured
+            | Self::Over
+            | Self::Approved
+            | Self::Paused
+            | Self::Resumed => Severity::Info,
+            Self::Look
+            | Self::Held(_)
+            | Self::Approval
+            | Self::Failed
+            | Self::TimedOut
+            | Self::Interrupted
+            | Self::DidNotHelp => Severity::Warning,
+        }
+    }
+
+    /// Behind the name of what it is about.
+    const fn words(self, language: Language) -> &'static str {
+        let (english, chinese) = match self {
+            Self::Look => ("look at it", "请查看"),
+            Self::Held(guard) => return held_words(guard, language),
+            Self::Approval => ("a repair waits for your approval", "修复等待人工批准"),
+            Self::Rehearsed => ("dry run: this would be done", "演练：本应执行"),
+            Self::Begun => ("a repair begins", "开始修复"),
+            Self::Failed => ("the repair failed", "修复执行失败"),
+            Self::TimedOut => ("the repair took too long", "修复执行超时"),
+            Self::Interrupted => ("a repair was interrupted", "修复被中断"),
+            Self::Cured => ("cured", "已修复"),
+            Self::DidNotHelp => ("the repair did not help", "修复无效"),
+            Self::Escalated => ("a person must act", "需要人工处理"),
+            Self::Over => ("well again without a repair", "已自行恢复"),
+            Self::Storm => (
+                "too much is ill at once: no repairs, look for a common cause",
+                "大面积异常：停止修复，请查找共同原因",
+            ),
+            Self::Approved => ("a repair was approved", "修复已批准"),
+            Self::Paused => ("repairs are paused", "修复已暂停"),
+            Self::Resumed => ("repairs go on", "修复已恢复运行"),
+        };
+        match language {
+            Language::English => english,
+            Language::Chinese => chinese,
+        }
+    }
+}
+
+/// Why nothing is done.
+const fn held_words(guard: Guard, language: Language) -> &'static str {
+    let (english, chinese) = match guard {
+        Guard::KnownTarget => ("nothing is done: the target is not known", "未执行：未知目标"),
+        Guard::TwoKeys => ("nothing is done: it is not allowed here", "未执行：配置未允许"),
+        Guard::Window => ("nothing is done outside of the window", "未执行：不在允许时段"),
+        Guard::Freeze => ("nothing is done: frozen", "未执行：已冻结"),
+        Guard::Pause => ("nothing is done: paused", "未执行：已暂停"),
+        Guard::Attempts => ("left to people: tried often enough", "交由人工：尝试次数已用完"),
+        Guard::Budget => ("left to people: the budget is used up", "交由人工：修复额度已用完"),
+        Guard::Flapping => ("left to people: cures do not last", "交由人工：反复发作"),
+        _ => ("nothing is done for now", "暂不执行"),
+    };
+    match language {
+        Language::English => english,
+        Language::Chinese => chinese,
+    }
+}
+
+/// Nothing where nobody is told.
+fn message(told: &Told<'_>, language: Language) -> Option<Message> {
+    let notice = notice(told.step)?;
+    let text = [
+        said(told.step),
+        action(told, language),
+        Some(place(told, notice, language)),
+    ];
+    let text: Vec<String> = text.into_iter().flatten().filter(|line| !line.is_empty()).collect();
+    Some(Message {
+        title: format!("{}: {}", whom(told), notice.words(language)),
+        text: text.join("\n"),
+        markdown: None,
+        severity: notice.severity(),
+        thread: told.step.incident().map(|id| id.to_string()).unwrap_or_default(),
+        time: told.time,
+    })
+}
+
+/// What the title begins with.
+fn whom(told: &Told<'_>) -> String {
+    if let Some(incident) = told.incident {
+        let Key { target, entity, .. } = &incident.key;
+        let entity = values::clean(entity);
+        return if entity.is_empty() {
+            target.to_string()
+        } else {
+            format!("{target} {entity}")
+        };
+    }
+    match told.step {
+        Step::Stormed { group, .. } => group.to_string(),
+        Step::Paused(Pause { scope, .. }) | Step::Resumed { scope, .. } => scope.to_string(),
+        _ => "farmwarden".to_owned(),
+    }
+}
+
+/// What was written when it was decided or done.
+fn said(step: &Step) -> Option<String> {
+    let words = match step {
+        Step::Decided { words, .. }
+        | Step::Rehearsed { words, .. }
+        | Step::Started { words, .. }
+        | Step::Noted { words, .. }
+        | Step::Finished { words, .. }
+        | Step::Cured { words, .. }
+        | Step::Failed { words, .. }
+        | Step::Escalated { words, .. }
+        | Step::Closed { words, .. }
+        | Step::Stormed { words, .. } => words.clone(),
+        Step::Approved { by, until, .. } => format!("{by}, {until}"),
+        Step::Paused(Pause { by, reason, until, .. }) => format!("{by}: {reason} ({until})"),
+        Step::Resumed { by, .. } => by.clone(),
+        Step::Interrupted { .. } | Step::Received { .. } => return None,
+    };
+    Some(words)
+}
+
+/// What is done, where the step says it.
+fn action(told: &Told<'_>, language: Language) -> Option<String> {
+    let (Step::Rehearsed { plan, .. } | Step::Started { plan, .. } | Step::Approved { plan, .. }) = told.step else {
+        return None;
+    };
+    let with: Vec<String> = plan.with.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let with = with.join(" ");
+    let shown = values::clean(with.as_str());
+    Some(match language {
+        Language::English => format!("action: {} {shown}", plan.action).trim_end().to_owned(),
+        Language::Chinese => format!("操作：{} {shown}", plan.action).trim_end().to_owned(),
+    })
+}
+
+/// Where the whole story is, and what can be done about it.
+fn place(told: &Told<'_>, notice: Notice, language: Language) -> String {
+    let record = told.sequence;
+    let Some(incident) = told.incident else {
+        return match language {
+            Language::English => format!("record {record}"),
+            Language::Chinese => format!("记录 {record}"),
+        };
+    };
+    let (id, policy, rung) = (incident.id, &incident.key.policy, incident.rung + 1);
+    let mut text = match language {
+        Language::English => format!("repair {policy}, rung {rung}, incident {id}, record {record}"),
+        Language::Chinese => format!("修复策略 {policy}，第 {rung} 级，事件 {id}，记录 {record}"),
+    };
+    if notice == Notice::Approval {
+        let how = match language {
+            Language::English => "to approve",
+            Language::Chinese => "批准命令",
+        };
+        // Writing to a String cannot fail.
+        let _infallible = write!(text, "\n{how}: farmwarden approve {id}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::incident::Incident;
+    use super::super::step::{IncidentId, Plan};
+    use super::super::testing::{at, firing, key};
+    use super::*;
+
+    fn incident() -> Incident {
+        let alert = firing("w1", at(0));
+        Incident::open(IncidentId { record: 4, nth: 1 }, key("w1"), &alert, at(0))
+    }
+
+    fn plan(notice: bool) -> Plan {
+        Plan {
+            policy: "restart".parse().unwrap(),
+            target: "prb-1".parse().unwrap(),
+            group: "farm".parse().unwrap(),
+            entity: "w1".to_owned(),
+            rung: 0,
+            action: "restart-worker".parse().unwrap(),
+            with: [("pace".to_owned(), "1s".to_owned())].into(),
+            within: crate::values::Duration::from_secs(60),
+            notice,
+        }
+    }
+
+    fn told(step: &Step, language: Language) -> Option<Message> {
+        let incident = incident();
+        let told = Told {
+            sequence: 9,
+            time: at(5),
+            step,
+            incident: step.incident().map(|_| &incident),
+            opened: &[],
+        };
+        message(&told, language)
+    }
+
+    fn english(step: &Step) -> Message {
+        told(step, Language::English).unwrap()
+    }
+
+    const ID: IncidentId = IncidentId { record: 4, nth: 1 };
+
+    #[test]
+    fn what_begins_is_told_with_its_action_and_where_the_story_is() {
+        let step = Step::Started {
+            incident: ID,
+            plan: plan(false),
+            words: "no header for 20m".to_owned(),
+        };
+        let message = english(&step);
+        assert_eq!(message.title, "prb-1 w1: a repair begins");
+        assert_eq!(
+            message.text,
+            "no header for 20m\naction: restart-worker pace=1s\nrepair restart, rung 1, incident 4.1, record 9"
+        );
+        assert_eq!((message.severity, message.thread.as_str()), (Severity::Info, "4.1"));
+        let chinese = told(&step, Language::Chinese).unwrap();
+        assert_eq!(chinese.title, "prb-1 w1: 开始修复");
+        assert!(chinese.text.contains("操作：restart-worker") && chinese.text.contains("事件 4.1"));
+    }
+
+    #[test]
+    fn a_rung_that_only_tells_wants_somebody_to_look() {
+        let step = Step::Started {
+            incident: ID,
+            plan: plan(true),
+            words: "no header for 20m".to_owned(),
+        };
+        assert_eq!(english(&step).title, "prb-1 w1: look at it");
+        assert_eq!(english(&step).severity, Severity::Warning);
+    }
+
+    #[test]
+    fn an_approval_says_how_it_is_given() {
+        let step = Step::Decided {
+            incident: ID,
+            guard: Guard::Approval,
+            until: None,
+            words: "waits".to_owned(),
+        };
+        assert!(english(&step).text.ends_with("to approve: farmwarden approve 4.1"));
+    }
+
+    #[test]
+    fn a_storm_is_one_message_however_many_it_holds_back() {
+        let stormed = |begins| Step::Stormed {
+            policy: "restart".parse().unwrap(),
+            group: "farm-1".parse().unwrap(),
+            begins,
+            words: "400 of 700 have it".to_owned(),
+        };
+        let message = english(&stormed(true));
+        assert!(message.title.starts_with("farm-1: too much is ill at once"));
+        assert_eq!(message.severity, Severity::Critical);
+        assert_eq!(told(&stormed(false), Language::English), None);
+        let held = Step::Decided {
+            incident: ID,
+            guard: Guard::Fleet,
+            until: None,
+            words: String::new(),
+        };
+        assert_eq!(told(&held, Language::English), None);
+    }
+
+    #[test]
+    fn every_guard_that_is_told_has_words_of_its_own() {
+        let general = held_words(Guard::DryRun, Language::English);
+        for guard in Guard::ALL {
+            let Some(notice) = held(guard) else { continue };
+            for language in [Language::English, Language::Chinese] {
+                assert!(!notice.words(language).is_empty());
+            }
+            assert_ne!(notice.words(Language::English), general, "{guard:?}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_name_cannot_play_with_the_title() {
+        let mut incident = incident();
+        incident.key.entity = "w1\n\u{202e}FIRE".to_owned();
+        let step = Step::Interrupted { incident: ID, rung: 0 };
+        let told = Told {
+            sequence: 9,
+            time: at(5),
+            step: &step,
+            incident: Some(&incident),
+            opened: &[],
+        };
+        let title = message(&told, Language::English).unwrap().title;
+        assert_eq!(title, "prb-1 w1\\n\\u202eFIRE: a repair was interrupted");
+    }
+}

@@ -1,0 +1,77 @@
+//! The journal and the runner that goes on behind it: there, or why not.
+
+use std::sync::Arc;
+
+use super::Inner;
+use crate::journal::{Journal, JournalError, JournalSettings};
+use crate::remedy::eyes::StoreEyes;
+use crate::remedy::hands_on::PresentHands;
+use crate::remedy::ledger::Ledger;
+use crate::remedy::runner::Runner;
+use crate::remedy::state::State;
+use crate::remedy::step::Step;
+use crate::remedy::tell::Tell;
+
+pub(super) enum Desk {
+    /// No directory is configured.
+    NoJournal,
+    /// Not open, and why.
+    Closed(String),
+    Open(Arc<Open>),
+}
+
+pub(super) struct Open {
+    pub(super) journal: Journal<Step>,
+    pub(super) runner: Runner<Journal<Step>, Arc<StoreEyes>, Arc<PresentHands>>,
+}
+
+impl Desk {
+    pub(super) fn open(&self) -> Result<Arc<Open>, String> {
+        match self {
+            Self::NoJournal => Err(
+                "alerts are not taken: nothing can be recorded without `journal.directory` in the configuration"
+                    .to_owned(),
+            ),
+            Self::Closed(words) => Err(words.clone()),
+            Self::Open(open) => Ok(Arc::clone(open)),
+        }
+    }
+}
+
+impl Inner {
+    /// Reads the journal and goes on behind it. Waits for the disk, however long that takes.
+    pub(super) async fn read_journal(&self, settings: JournalSettings) -> Result<Open, String> {
+        let clock = self.clock.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let (mut state, mut last) = (State::default(), 0);
+            let opened = Journal::<Step>::open(settings, clock, |record| {
+                last = record.sequence;
+                state.apply(record.sequence, record.time, &record.step);
+            });
+            let (journal, replayed) = opened?;
+            Ok::<_, JournalError>((journal, replayed, state, last))
+        });
+        let read = reading
+            .await
+            .map_err(|_| "the journal could not be read: a defect of farmwarden, please report it".to_owned())?;
+        let (journal, replayed, state, last) = read.map_err(|error| error.to_string())?;
+        if let Some(torn) = &replayed.torn {
+            tracing::warn!("{torn}");
+        }
+        let incidents = state.incidents().count();
+        tracing::info!(
+            records = replayed.records,
+            incidents,
+            "repairs: the journal was read: {} records, {incidents} open incidents",
+            replayed.records
+        );
+        let told: Vec<Arc<dyn Tell>> = vec![Arc::<super::Counters>::clone(&self.counters), Arc::clone(&self.tell)];
+        let ledger = Ledger::telling(journal.clone(), state, last, Arc::new(told));
+        let (eyes, hands) = (Arc::clone(&self.eyes), Arc::clone(&self.hands));
+        let remedies = Arc::clone(&super::locked(&self.remedies));
+        Ok(Open {
+            journal,
+            runner: Runner::new(ledger, eyes, hands, remedies, self.clock.clone()),
+        })
+    }
+}

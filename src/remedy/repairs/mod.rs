@@ -1,0 +1,190 @@
+//! Repairs at work: the one handle that server, messages and commands hold. It hears alerts, visits targets when there is
+//! something to decide, and takes orders of people. Everything that it remembers is in the journal.
+
+mod counters;
+mod desk;
+mod keep;
+mod orders;
+mod overview;
+mod page;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::eyes::StoreEyes;
+use super::freeze::Freeze;
+use super::hands_on::{AnyHands, PresentHands};
+use super::incident::Key;
+use super::settings::Remedies;
+use super::step::Step;
+use super::tell::Tell;
+use crate::alerts::Delivery;
+use crate::clock::Clock;
+use crate::exposition::Rendered;
+use crate::journal::{JournalSection, JournalSettings};
+use crate::store::Store;
+use crate::values::Name;
+
+use counters::Counters;
+pub use counters::Unheard;
+use desk::{Desk, Open};
+pub use orders::Declined;
+pub use overview::{IncidentSeen, JournalSeen, Overview, PauseSeen, PolicySeen};
+pub use page::FAMILIES;
+
+/// Until a delivery must be on the disk. Alertmanager asks again after an error, and waits for at least its group
+/// interval; without it a disk that hangs would hold its connections.
+const RECORD_WITHIN: Duration = Duration::from_secs(5);
+
+/// What repairs are made from.
+pub struct Parts {
+    pub store: Arc<Store>,
+    pub clock: Clock,
+    pub journal: JournalSection,
+    pub remedies: Remedies,
+    pub hands: AnyHands,
+    /// Who hears of every step, besides the counters.
+    pub tell: Arc<dyn Tell>,
+}
+
+/// A handle; cloning gives another one.
+#[derive(Clone)]
+pub struct Repairs(Arc<Inner>);
+
+struct Inner {
+    /// Nothing where no directory is configured.
+    journal: Option<JournalSettings>,
+    clock: Clock,
+    eyes: Arc<StoreEyes>,
+    hands: Arc<PresentHands>,
+    remedies: Mutex<Arc<Remedies>>,
+    counters: Arc<Counters>,
+    tell: Arc<dyn Tell>,
+    desk: Mutex<Desk>,
+    store: Arc<Store>,
+    woken: Mutex<Woken>,
+    wake: Notify,
+}
+
+/// Whom to visit at once.
+#[derive(Default)]
+struct Woken {
+    all: bool,
+    targets: BTreeSet<Name>,
+}
+
+impl Repairs {
+    /// Nothing happens before [`Repairs::run`].
+    pub fn new(parts: Parts) -> Self {
+        let clock = parts.clock.never_back();
+        let journal = parts.journal.settings();
+        let desk = match &journal {
+            None => Desk::NoJournal,
+            Some(settings) => Desk::Closed(format!("the journal {} is not read yet", settings.directory.display())),
+        };
+        let freeze = Freeze::new(parts.remedies.freeze_file.clone());
+        let remedies = Arc::new(parts.remedies);
+        Self(Arc::new(Inner {
+            eyes: Arc::new(StoreEyes::new(Arc::clone(&parts.store), clock.clone(), freeze)),
+            hands: Arc::new(PresentHands::new(parts.hands)),
+            counters: Arc::new(Counters::new(&remedies)),
+            remedies: Mutex::new(remedies),
+            tell: parts.tell,
+            desk: Mutex::new(desk),
+            store: parts.store,
+            woken: Mutex::default(),
+            wake: Notify::new(),
+            journal,
+            clock,
+        }))
+    }
+
+    /// Records a delivery and returns when it is on the disk; what follows from it is done later. After an error
+    /// it should be handed in again.
+    pub async fn hear(&self, delivery: &Delivery) -> Result<(), String> {
+        let heard = self.record_delivery(delivery).await;
+        self.0.counters.heard(delivery, heard.is_ok());
+        heard
+    }
+
+    /// A delivery could not even be read.
+    pub fn not_heard(&self, why: Unheard) {
+        self.0.counters.not_heard(why);
+    }
+
+    async fn record_delivery(&self, delivery: &Delivery) -> Result<(), String> {
+        let open = self.open()?;
+        let steps = Step::received(&delivery.external_url, &delivery.alerts);
+        let recording = steps.into_iter().map(|step| open.runner.ledger().record(step));
+        let recorded = tokio::time::timeout(RECORD_WITHIN, futures_util::future::try_join_all(recording)).await;
+        match recorded {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return Err(error.to_string()),
+            Err(_) => return Err(format!("the journal's disk has not answered within {RECORD_WITHIN:?}")),
+        }
+        let asked = delivery.alerts.iter().filter_map(Key::asked_by);
+        let concerned: Vec<Name> = open.runner.ledger().with(|state| {
+            let open = asked.filter(|key| state.open_for(key).is_some());
+            open.map(|key| key.target).collect()
+        });
+        self.wake(concerned);
+        Ok(())
+    }
+
+    /// Other policies and hands, from now on; incidents stay. A change of the journal waits for the next start, and the
+    /// words say so.
+    pub fn change_to(&self, journal: &JournalSection, remedies: Remedies, hands: AnyHands) -> Option<&'static str> {
+        self.0.eyes.freeze.change_to(remedies.freeze_file.clone());
+        let remedies = Arc::new(remedies);
+        self.0.counters.know(&remedies);
+        self.0.hands.change_to(hands);
+        *locked(&self.0.remedies) = Arc::clone(&remedies);
+        if let Ok(open) = self.open() {
+            open.runner.change_to(remedies);
+        }
+        self.wake_all();
+        (journal.settings() != self.0.journal).then_some("the change of `journal` takes effect at the next start")
+    }
+
+    /// What is known and done, for the page of metrics.
+    pub fn page(&self) -> Rendered {
+        page::page(self)
+    }
+
+    /// Visits these targets as soon as it can be.
+    fn wake(&self, targets: impl IntoIterator<Item = Name>) {
+        locked(&self.0.woken).targets.extend(targets);
+        self.0.wake.notify_one();
+    }
+
+    fn wake_all(&self) {
+        locked(&self.0.woken).all = true;
+        self.0.wake.notify_one();
+    }
+
+    /// What there is while the journal can be written; else why not, in words.
+    fn open(&self) -> Result<Arc<Open>, String> {
+        locked(&self.0.desk).open()
+    }
+
+    fn remedies(&self) -> Arc<Remedies> {
+        Arc::clone(&locked(&self.0.remedies))
+    }
+}
+
+impl fmt::Debug for Repairs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Repairs")
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

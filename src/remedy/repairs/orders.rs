@@ -1,0 +1,201 @@
+//! What people order: pauses, approvals, repairs without an alert. Each is recorded with who did it, and goes through the
+//! same guards.
+
+use std::fmt;
+use std::time::Duration;
+
+use xxhash_rust::xxh64::xxh64;
+
+use super::Repairs;
+use crate::alerts::{Alert, Status};
+use crate::clock::UnixTime;
+use crate::remedy::decide::{Decision, Guard};
+use crate::remedy::incident::Key;
+use crate::remedy::step::{IncidentId, Pause, Plan, Scope, Step};
+use crate::values;
+
+/// For so long an approval holds; what is not begun by then needs another one.
+const APPROVED_FOR: Duration = Duration::from_secs(3600);
+/// A pause that nobody remembers ends by itself.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 86_400);
+/// Of names and reasons; they stand in every message.
+const LONGEST_WORDS: usize = 300;
+
+/// Why an order is not followed, in words for whoever gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Declined {
+    /// There is no such thing.
+    Unknown(String),
+    /// Not as it is now.
+    NotNow(String),
+    /// It cannot be recorded.
+    Unrecorded(String),
+}
+
+impl fmt::Display for Declined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Unknown(words) | Self::NotNow(words) | Self::Unrecorded(words)) = self;
+        f.write_str(words)
+    }
+}
+
+impl Repairs {
+    /// Holds back what changes something, there and until then. The newest word on a scope counts.
+    pub async fn pause(&self, scope: Scope, by: &str, reason: &str, until: UnixTime) -> Result<Pause, Declined> {
+        self.knows(&scope)?;
+        let now = self.0.clock.now().wall;
+        let longest = now.plus(LONGEST_PAUSE);
+        if until <= now || until > longest {
+            return Err(Declined::NotNow(format!(
+                "a pause ends between now and {longest}, and not at {until}"
+            )));
+        }
+        if reason.trim().is_empty() {
+            return Err(Declined::NotNow(
+                "a pause needs a reason, for whoever finds it".to_owned(),
+            ));
+        }
+        let pause = Pause {
+            scope,
+            by: short(by),
+            reason: short(reason),
+            until,
+        };
+        self.record(Step::Paused(pause.clone())).await?;
+        Ok(pause)
+    }
+
+    /// Ends the pause of just this scope.
+    pub async fn resume(&self, scope: Scope, by: &str) -> Result<(), Declined> {
+        let open = self.open().map_err(Declined::Unrecorded)?;
+        let now = self.0.clock.now().wall;
+        let is_paused = |scope: &Scope| {
+            let ledger = open.runner.ledger();
+            ledger.with(|state| state.history.pauses(now).any(|pause| pause.scope == *scope))
+        };
+        if !is_paused(&scope) {
+            return Err(Declined::Unknown(format!("{scope} is not paused")));
+        }
+        self.record(Step::Resumed { scope, by: short(by) }).await
+    }
+
+    /// Allows what an incident waits to do, and nothing else. `rung` is the one that whoever approves has seen.
+    pub async fn approve(&self, id: IncidentId, rung: Option<usize>, by: &str) -> Result<Plan, Declined> {
+        let open = self.open().map_err(Declined::Unrecorded)?;
+        let plan = match open.runner.outlook(id) {
+            None => {
+                return Err(Declined::Unknown(format!(
+                    "there is no open incident {id}: it is over, or never was"
+                )));
+            }
+            Some(Decision::Hold(hold)) if hold.guard == Guard::Approval => hold.plan,
+            Some(Decision::Hold(hold)) => {
+                return Err(Declined::NotNow(format!(
+                    "nothing waits for an approval: {}",
+                    hold.words
+                )));
+            }
+            Some(Decision::Done(_, words)) => {
+                return Err(Declined::NotNow(format!("nothing waits for an approval: {words}")));
+            }
+            Some(Decision::Act(plan)) => {
+                return Err(Declined::NotNow(format!("{} needs no approval", plan.action)));
+            }
+        };
+        let of_rung = |plan: &Plan| rung.is_none_or(|rung| rung == plan.rung);
+        let Some(plan) = plan.filter(of_rung) else {
+            return Err(Declined::NotNow(format!(
+                "incident {id} waits for another rung than the one that was to be approved; look again"
+            )));
+        };
+        let step = Step::Approved {
+            incident: id,
+            plan: plan.clone(),
+            by: short(by),
+            until: self.0.clock.now().wall.plus(APPROVED_FOR),
+        };
+        self.record(step).await?;
+        Ok(plan)
+    }
+
+    /// Asks for a repair as an alert would; all guards hold. Gives the incident.
+    pub async fn order(&self, key: &Key, by: &str) -> Result<IncidentId, Declined> {
+        let remedies = self.remedies();
+        let Some(policy) = remedies.policy(&key.policy) else {
+            return Err(Declined::Unknown(format!("no policy is called {}", key.policy)));
+        };
+        if !policy.targets.contains(&key.target) {
+            return Err(Declined::Unknown(format!(
+                "policy {} is not allowed for {}: add it to its `targets` if it should be",
+                key.policy, key.target
+            )));
+        }
+        let alert = self.alert_of(key, policy.symptom.get().name);
+        let step = Step::Received {
+            from: format!("run by {}", short(by)),
+            alerts: vec![alert],
+        };
+        self.record(step).await?;
+        let open = self.open().map_err(Declined::Unrecorded)?;
+        let id = open
+            .runner
+            .ledger()
+            .with(|state| state.open_for(key).map(|incident| incident.id));
+        id.ok_or_else(|| Declined::NotNow("too many incidents are open; see them first".to_owned()))
+    }
+
+    /// One that no Alertmanager sent. Each is an alert of its own, so that what was ended a moment ago can be asked for again.
+    fn alert_of(&self, key: &Key, symptom: &str) -> Alert {
+        let now = self.0.clock.now().wall;
+        let labels = [
+            ("alertname", "farmwarden run"),
+            ("remedy", key.policy.as_str()),
+            ("target", key.target.as_str()),
+            ("entity", key.entity.as_str()),
+            ("symptom", symptom),
+        ];
+        let number = xxh64(format!("{key:?} {now}").as_bytes(), 0);
+        Alert {
+            status: Status::Firing,
+            fingerprint: number.into(),
+            starts_at: now,
+            ends_at: None,
+            labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            annotations: [].into(),
+            generator_url: String::new(),
+        }
+    }
+
+    async fn record(&self, step: Step) -> Result<(), Declined> {
+        let open = self.open().map_err(Declined::Unrecorded)?;
+        let recording = tokio::time::timeout(super::RECORD_WITHIN, open.runner.ledger().record(step));
+        match recording.await {
+            Ok(Ok(_)) => {
+                self.wake_all();
+                Ok(())
+            }
+            Ok(Err(error)) => Err(Declined::Unrecorded(error.to_string())),
+            Err(_) => Err(Declined::Unrecorded("the journal's disk does not answer".to_owned())),
+        }
+    }
+
+    fn knows(&self, scope: &Scope) -> Result<(), Declined> {
+        let links = self.0.store.links();
+        let known = match scope {
+            Scope::All => true,
+            Scope::Group(name) => links.iter().any(|link| link.farm == *name),
+            Scope::Target(name) => links.iter().any(|link| link.target == *name),
+        };
+        if known {
+            return Ok(());
+        }
+        Err(Declined::Unknown(format!("there is no {scope} in the configuration")))
+    }
+}
+
+/// In one line, and not longer than people read.
+fn short(words: &str) -> String {
+    let words = values::clean(words.trim());
+    let end = words.floor_char_boundary(LONGEST_WORDS);
+    words.get(..end).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,296 @@
+//! What repairs are about now, as one plain value for page, API and commands. What is not known is left out.
+
+use serde::{Deserialize, Serialize};
+
+use super::Repairs;
+use super::desk::{Desk, Open};
+use crate::clock::UnixTime;
+use crate::remedy::decide::Guard;
+use crate::remedy::guards::{DAY, HOUR};
+use crate::remedy::history::{History, Of};
+use crate::remedy::incident::{After, Incident, Phase};
+use crate::remedy::most::Most;
+use crate::remedy::settings::{Mode, Policy, Remedies};
+use crate::remedy::step::{IncidentId, Pause, Scope};
+use crate::remedy::view::Sight;
+
+/// All of it. Fields are public API: new ones may come, none may go or change its meaning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Overview {
+    pub generated: UnixTime,
+    /// `remedies.enabled`
+    pub enabled: bool,
+    pub journal: JournalSeen,
+    /// Nothing is done before; left out when that is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warms_up_until: Option<UnixTime>,
+    /// What the freeze file says, while there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
+    pub pauses: Vec<PauseSeen>,
+    pub policies: Vec<PolicySeen>,
+    /// Those that are not over, oldest first.
+    pub incidents: Vec<IncidentSeen>,
+    /// Alerts that found no room among the open incidents.
+    pub crowded_out: u64,
+}
+
+/// How the record is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JournalSeen {
+    /// It takes records.
+    pub up: bool,
+    /// Why it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// The number of its last record, and the SHA-256 of that line: the head of the chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<u64>,
+}
+
+/// A pause that holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PauseSeen {
+    pub scope: Scope,
+    pub by: String,
+    pub reason: String,
+    pub until: UnixTime,
+}
+
+/// A policy of the configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PolicySeen {
+    pub name: String,
+    pub symptom: String,
+    pub enabled: bool,
+    pub mode: Mode,
+    pub targets: Vec<String>,
+    /// The actions of its rungs.
+    pub rungs: Vec<String>,
+    /// Actions that its budget for all targets still allows, in this hour and these 24 hours.
+    pub left_this_hour: u64,
+    pub left_today: u64,
+}
+
+/// An incident that is not over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IncidentSeen {
+    pub id: IncidentId,
+    pub target: String,
+    /// Left out for the target as a whole.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub entity: String,
+    pub policy: String,
+    pub group: String,
+    /// `open`, `running`, `proving` or `escalated`.
+    pub phase: String,
+    /// Counted from 1, and how many there are; 0 of a policy that is not there.
+    pub rung: usize,
+    pub rungs: usize,
+    /// The action of the rung that runs, is being proven or comes next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// Nothing was done so far, and would have been.
+    pub rehearsed: bool,
+    pub opened: UnixTime,
+    /// When its alerts were last heard to fire, and whether they still do.
+    pub heard: UnixTime,
+    pub fires: bool,
+    /// `ill`, `well` or `unknown`, since when, and on what evidence.
+    pub seen: String,
+    pub seen_since: UnixTime,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub evidence: String,
+    /// Which guard holds it, since when, until when at the earliest, and in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_since: Option<UnixTime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<UnixTime>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub words: String,
+}
+
+impl Repairs {
+    /// What there is to see now. It waits for nothing.
+    pub fn overview(&self) -> Overview {
+        let (now, remedies) = (self.0.clock.now().wall, self.remedies());
+        let warm = self.0.eyes.started().plus(remedies.warm_up.get());
+        let mut overview = Overview {
+            generated: now,
+            enabled: remedies.enabled,
+            journal: self.journal_seen(),
+            warms_up_until: (now < warm).then_some(warm),
+            frozen: self.0.eyes.freeze.words(),
+            pauses: Vec::new(),
+            policies: Vec::new(),
+            incidents: Vec::new(),
+            crowded_out: 0,
+        };
+        match self.open() {
+            Ok(open) => {
+                // A copy: what is seen of each takes longer than others may wait for the state.
+                let incidents: Vec<Incident> = open.runner.ledger().with(|state| {
+                    overview.crowded_out = state.crowded_out;
+                    overview.pauses = state.history.pauses(now).map(pause).collect();
+                    overview.policies = policies(&remedies, &state.history, now);
+                    state.incidents().cloned().collect()
+                });
+                overview.incidents = self.incidents(&open, incidents, &remedies, now);
+            }
+            Err(_) => overview.policies = policies(&remedies, &History::default(), now),
+        }
+        overview
+    }
+
+    pub(super) fn journal_seen(&self) -> JournalSeen {
+        let directory = self
+            .0
+            .journal
+            .as_ref()
+            .map(|settings| settings.directory.display().to_string());
+        let closed = |words: String| JournalSeen {
+            up: false,
+            words: Some(words),
+            directory: directory.clone(),
+            sequence: None,
+            head: None,
+            bytes: None,
+            waiting: None,
+            recorded: None,
+            refused: None,
+        };
+        let open = match &*super::locked(&self.0.desk) {
+            Desk::Open(open) => std::sync::Arc::clone(open),
+            Desk::NoJournal => return closed("no `journal.directory` is configured".to_owned()),
+            Desk::Closed(words) => return closed(words.clone()),
+        };
+        let health = open.journal.health();
+        JournalSeen {
+            up: health.failure.is_none(),
+            words: health.failure.as_ref().map(ToString::to_string),
+            sequence: Some(health.head.sequence),
+            head: Some(health.head.hash.to_string()),
+            bytes: Some(health.bytes),
+            waiting: Some(health.waiting),
+            recorded: Some(health.recorded),
+            refused: Some(health.refused),
+            ..closed(String::new())
+        }
+    }
+
+    fn incidents(
+        &self,
+        open: &Open,
+        incidents: Vec<Incident>,
+        remedies: &Remedies,
+        now: UnixTime,
+    ) -> Vec<IncidentSeen> {
+        let seen = incidents.into_iter().map(|incident| {
+            let policy = remedies.policy(&incident.key.policy);
+            let seen = open.runner.seen(&incident.key, policy, now);
+            let held = incident.held.as_ref();
+            IncidentSeen {
+                id: incident.id,
+                target: incident.key.target.to_string(),
+                entity: incident.key.entity.clone(),
+                policy: incident.key.policy.to_string(),
+                group: self.0.eyes.group(&incident.key.target).to_string(),
+                phase: phase(&incident).to_owned(),
+                rung: policy.map_or(0, |policy| incident.rung.saturating_add(1).min(policy.rungs.len())),
+                rungs: policy.map_or(0, |policy| policy.rungs.len()),
+                action: policy
+                    .and_then(|policy| policy.rungs.get(incident.rung))
+                    .map(|rung| rung.action.to_string()),
+                rehearsed: incident.rehearsed || is_rehearsal(&incident),
+                opened: incident.opened,
+                heard: incident.heard,
+                fires: incident.fires(),
+                seen: sight(seen.state).to_owned(),
+                seen_since: seen.since,
+                evidence: seen.evidence,
+                guard: held.map(|held| held.guard),
+                held_since: held.map(|held| held.since),
+                until: held.and_then(|held| held.until),
+                words: held.map(|held| held.words.clone()).unwrap_or_default(),
+            }
+        });
+        seen.collect()
+    }
+}
+
+fn pause(pause: &Pause) -> PauseSeen {
+    PauseSeen {
+        scope: pause.scope.clone(),
+        by: pause.by.clone(),
+        reason: pause.reason.clone(),
+        until: pause.until,
+    }
+}
+
+pub(super) fn policies(remedies: &Remedies, history: &History, now: UnixTime) -> Vec<PolicySeen> {
+    let seen = remedies.policies.iter().map(|policy| {
+        let (hour, day) = left(history, Of::Policy(&policy.name), policy, policy.budgets.farm, now);
+        PolicySeen {
+            name: policy.name.to_string(),
+            symptom: policy.symptom.to_string(),
+            enabled: policy.enabled && remedies.enabled,
+            mode: policy.mode,
+            targets: policy.targets.iter().map(ToString::to_string).collect(),
+            rungs: policy.rungs.iter().map(|rung| rung.action.to_string()).collect(),
+            left_this_hour: hour,
+            left_today: day,
+        }
+    });
+    seen.collect()
+}
+
+/// What is left of a budget in this hour and these 24 hours.
+fn left(history: &History, of: Of<'_>, policy: &Policy, most: Most, now: UnixTime) -> (u64, u64) {
+    let left = |most: u32, within: std::time::Duration| {
+        let used = u64::try_from(history.count(of, policy.mode, within, now)).unwrap_or(u64::MAX);
+        u64::from(most).saturating_sub(used)
+    };
+    (left(most.hour.get(), HOUR.get()), left(most.day.get(), DAY.get()))
+}
+
+fn is_rehearsal(incident: &Incident) -> bool {
+    matches!(
+        incident.phase,
+        Phase::Proving {
+            after: After::Rehearsal,
+            ..
+        }
+    )
+}
+
+/// The label value `phase`.
+pub(super) const fn phase(incident: &Incident) -> &'static str {
+    match incident.phase {
+        Phase::Open => "open",
+        Phase::Running { .. } => "running",
+        Phase::Proving { .. } => "proving",
+        Phase::Escalated { .. } => "escalated",
+    }
+}
+
+const fn sight(sight: Sight) -> &'static str {
+    match sight {
+        Sight::Ill => "ill",
+        Sight::Well => "well",
+        Sight::CannotTell => "unknown",
+    }
+}

@@ -1,0 +1,369 @@
+//! The handle over a real journal: what is heard, ordered and done, with hands and a target of the tests.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::collectors::phala::{NODE_STUCK, Node, Snapshot};
+use crate::collectors::{Diagnosis, Link, Part, TargetView};
+use crate::exposition::{Format, Page, write_families};
+use crate::remedy::Notes;
+use crate::remedy::decide::Guard;
+use crate::remedy::runner::Hands;
+use crate::remedy::step::{Plan, Scope};
+use crate::remedy::testing::minutes;
+use crate::store::Slot;
+
+const PARA: Part = Part {
+    name: "para",
+    every: Duration::from_secs(3600),
+    deadline: Duration::from_secs(10),
+    hangs_on: &[],
+};
+
+/// Hands that only count.
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+impl Hands for Counting {
+    async fn run(&self, _plan: &Plan, _notes: &dyn Notes) -> Result<String, String> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok("done".to_owned())
+    }
+}
+
+/// A store with one node that is stuck whenever it is looked at.
+fn stuck_node() -> Arc<Store> {
+    let store = Arc::new(Store::default());
+    let slot = Arc::new(Slot::new("node-1".parse().unwrap(), "phala", &[PARA]));
+    let link = Link {
+        target: slot.name.clone(),
+        collector: "phala",
+        farm: "east".parse().unwrap(),
+        depends_on: Vec::new(),
+    };
+    let weak = Arc::downgrade(&slot);
+    slot.on_look(Box::new(move |_, _| {
+        if let Some(slot) = weak.upgrade() {
+            look(&slot);
+        }
+        Box::pin(async {})
+    }));
+    look(&slot);
+    store.replace(vec![slot], vec![link]);
+    store.judge(|_, _, _| {});
+    store
+}
+
+fn look(slot: &Slot) {
+    let now = Clock::system().now();
+    let mut diagnosis = Diagnosis::default();
+    diagnosis.judge(&NODE_STUCK, "para", Some(true), || "no block for 9m".to_owned());
+    diagnosis.belongs_to("para");
+    let view = TargetView::new::<Node>(slot.name.clone(), Snapshot::default(), diagnosis);
+    let mut parts = slot.parts();
+    for status in &mut parts {
+        status.ended(Ok(()), Duration::ZERO, now);
+        status.last_began = Some(now.wall);
+    }
+    slot.put(view, Page::new(&[]).finish(), parts);
+}
+
+fn remedies(rung: &str) -> Remedies {
+    let text = format!(
+        r#"{{"warm_up": "1ms", "policies": [{{
+            "name": "restart_node", "symptom": "node_stuck", "targets": ["node-1"], "mode": "act", "ill_for": "1ms",
+            "rungs": [{rung}]
+        }}]}}"#
+    );
+    serde_json::from_str(&text).unwrap()
+}
+
+const RESTART: &str = r#"{"action": "restart-node"}"#;
+const APPROVED: &str = r#"{"action": "restart-node", "approval": true}"#;
+
+struct Running {
+    repairs: Repairs,
+    stop: watch::Sender<bool>,
+    working: JoinHandle<()>,
+    acted: Counting,
+}
+
+impl Running {
+    async fn start(directory: &std::path::Path, rung: &str) -> Self {
+        let acted = Counting::default();
+        let journal = JournalSection {
+            directory: Some(directory.join("journal")),
+            ..JournalSection::default()
+        };
+        let repairs = Repairs::new(Parts {
+            store: stuck_node(),
+            clock: Clock::system(),
+            journal,
+            remedies: remedies(rung),
+            hands: AnyHands::new(acted.clone()),
+            tell: Arc::new(()),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let working = tokio::spawn(repairs.clone().run(stopped));
+        let running = Self {
+            repairs,
+            stop,
+            working,
+            acted,
+        };
+        running.until("the journal", |overview| overview.journal.up).await;
+        running
+    }
+
+    /// What is to be seen, once it is as a test wants it.
+    async fn until(&self, what: &str, fits: impl Fn(&Overview) -> bool) -> Overview {
+        let started = tokio::time::Instant::now();
+        loop {
+            let overview = self.repairs.overview();
+            if fits(&overview) {
+                return overview;
+            }
+            assert!(started.elapsed() < Duration::from_secs(20), "{what}: {overview:#?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        self.working.await.unwrap();
+        self.repairs.close().await;
+    }
+}
+
+fn key(target: &str) -> Key {
+    Key {
+        target: target.parse().unwrap(),
+        entity: "para".to_owned(),
+        policy: "restart_node".parse().unwrap(),
+    }
+}
+
+fn held_by(overview: &Overview, guard: Guard) -> bool {
+    overview.incidents.iter().any(|incident| incident.guard == Some(guard))
+}
+
+#[tokio::test]
+async fn an_order_is_carried_out_once_and_recorded() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), RESTART).await;
+    let id = running.repairs.order(&key("node-1"), "ada").await.unwrap();
+    let overview = running
+        .until("proving", |overview| {
+            overview.incidents.iter().any(|one| one.phase == "proving")
+        })
+        .await;
+    let incident = overview.incidents.first().unwrap();
+    assert_eq!(
+        (incident.id, incident.group.as_str(), incident.seen.as_str()),
+        (id, "east", "ill")
+    );
+    assert_eq!(
+        (incident.rung, incident.rungs, incident.evidence.as_str()),
+        (1, 1, "no block for 9m")
+    );
+    let policy = overview.policies.first().unwrap();
+    assert_eq!((policy.left_this_hour, policy.left_today), (9, 39));
+    assert_eq!(running.acted.0.load(Ordering::Relaxed), 1);
+    let head = overview.journal.head.unwrap();
+    running.stop().await;
+    let verified = crate::journal::verify(&directory.path().join("journal"), Some(head.parse().unwrap())).unwrap();
+    assert!(verified.found.is_some() && verified.records >= 3, "{verified:?}");
+}
+
+#[tokio::test]
+async fn what_needs_an_approval_waits_for_it_and_goes_on_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), APPROVED).await;
+    let id = running.repairs.order(&key("node-1"), "ada").await.unwrap();
+    running
+        .until("the hold", |overview| held_by(overview, Guard::Approval))
+        .await;
+    assert_eq!(running.acted.0.load(Ordering::Relaxed), 0);
+    let repairs = &running.repairs;
+    let other = "99.0".parse().unwrap();
+    assert!(matches!(
+        repairs.approve(other, None, "ada").await,
+        Err(Declined::Unknown(_))
+    ));
+    let wrong = repairs.approve(id, Some(1), "ada").await.unwrap_err();
+    assert!(wrong.to_string().contains("another rung"), "{wrong}");
+    let plan = repairs.approve(id, Some(0), "ada").await.unwrap();
+    assert_eq!(plan.action.as_str(), "restart-node");
+    running
+        .until("the action", |_| running.acted.0.load(Ordering::Relaxed) == 1)
+        .await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_pause_holds_until_it_is_ended_and_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), RESTART).await;
+    let (repairs, now) = (&running.repairs, Clock::system().now().wall);
+    let target = || Scope::Target("node-1".parse().unwrap());
+    let until = now.plus(minutes(60));
+    for (scope, reason, until, words) in [
+        (
+            Scope::Target("node-7".parse().unwrap()),
+            "why",
+            until,
+            "there is no target node-7",
+        ),
+        (target(), " ", until, "needs a reason"),
+        (target(), "why", now.minus(minutes(1)), "a pause ends between"),
+        (target(), "why", now.plus(minutes(60 * 24 * 40)), "a pause ends between"),
+    ] {
+        let declined = repairs.pause(scope, "ada", reason, until).await.unwrap_err();
+        assert!(declined.to_string().contains(words), "{declined}");
+    }
+    assert!(matches!(
+        repairs.resume(target(), "ada").await,
+        Err(Declined::Unknown(_))
+    ));
+    repairs
+        .pause(target(), "ada", "moving the rack\n", until)
+        .await
+        .unwrap();
+    repairs.order(&key("node-1"), "ada").await.unwrap();
+    let overview = running
+        .until("the hold", |overview| held_by(overview, Guard::Pause))
+        .await;
+    let words = &overview.incidents.first().unwrap().words;
+    assert!(
+        words.contains("paused by ada") && words.contains("moving the rack"),
+        "{words}"
+    );
+    assert_eq!(overview.pauses.first().unwrap().reason, "moving the rack");
+    repairs.resume(target(), "ada").await.unwrap();
+    running
+        .until("the action", |_| running.acted.0.load(Ordering::Relaxed) == 1)
+        .await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_order_for_what_no_policy_allows_is_declined() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), RESTART).await;
+    let not_there = running.repairs.order(&key("node-7"), "ada").await.unwrap_err();
+    assert!(not_there.to_string().contains("not allowed for node-7"), "{not_there}");
+    let unknown = Key {
+        policy: "reboot".parse().unwrap(),
+        ..key("node-1")
+    };
+    assert!(matches!(
+        running.repairs.order(&unknown, "ada").await,
+        Err(Declined::Unknown(_))
+    ));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn other_policies_hold_from_the_next_decision_on_and_incidents_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), APPROVED).await;
+    let id = running.repairs.order(&key("node-1"), "ada").await.unwrap();
+    running
+        .until("the hold", |overview| held_by(overview, Guard::Approval))
+        .await;
+    let journal = JournalSection {
+        directory: Some(directory.path().join("journal")),
+        ..JournalSection::default()
+    };
+    let hands = || AnyHands::new(running.acted.clone());
+    let later = running.repairs.change_to(&journal, remedies(RESTART), hands());
+    assert_eq!(later, None);
+    let overview = running
+        .until("the action", |_| running.acted.0.load(Ordering::Relaxed) == 1)
+        .await;
+    assert_eq!(overview.incidents.first().unwrap().id, id);
+    let elsewhere = JournalSection::default();
+    let later = running.repairs.change_to(&elsewhere, remedies(RESTART), hands());
+    assert_eq!(later, Some("the change of `journal` takes effect at the next start"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_heard_without_a_journal_and_it_says_so() {
+    let repairs = Repairs::new(Parts {
+        store: Arc::new(Store::default()),
+        clock: Clock::system(),
+        journal: JournalSection::default(),
+        remedies: remedies(RESTART),
+        hands: AnyHands::new(Counting::default()),
+        tell: Arc::new(()),
+    });
+    let delivery = crate::alerts::parse(br#"{"version": "4", "status": "firing", "groupKey": "{}", "alerts": []}"#);
+    let words = repairs.hear(&delivery.unwrap()).await.unwrap_err();
+    assert!(words.contains("journal.directory"), "{words}");
+    let declined = repairs.order(&key("node-1"), "ada").await.unwrap_err();
+    assert!(matches!(declined, Declined::Unrecorded(_)), "{declined}");
+    assert!(!repairs.overview().journal.up);
+}
+
+#[tokio::test]
+async fn a_journal_that_is_back_is_found_without_an_alert() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), APPROVED).await;
+    running.repairs.order(&key("node-1"), "ada").await.unwrap();
+    let (journal, away) = (directory.path().join("journal"), directory.path().join("away"));
+    std::fs::rename(&journal, &away).unwrap();
+    let until = Clock::system().now().wall.plus(minutes(60));
+    let declined = running
+        .repairs
+        .pause(Scope::All, "ada", "why", until)
+        .await
+        .unwrap_err();
+    assert!(matches!(declined, Declined::Unrecorded(_)), "{declined}");
+    running.repairs.try_the_journal().await;
+    let seen = running.repairs.overview().journal;
+    assert!(!seen.up && seen.words.unwrap().contains("journal"));
+    std::fs::rename(&away, &journal).unwrap();
+    running.repairs.try_the_journal().await;
+    assert!(running.repairs.overview().journal.up);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn every_family_and_label_value_is_there_from_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), RESTART).await;
+    let mut text = String::new();
+    let page = running.repairs.page();
+    write_families(FAMILIES, [&page], Format::Text, &mut text);
+    for family in FAMILIES {
+        assert!(
+            text.contains(&format!("# TYPE {} ", family.name)),
+            "{}: {text}",
+            family.name
+        );
+    }
+    for guard in Guard::ALL {
+        let line = format!(
+            "farmwarden_remediation_decisions_total{{guard=\"{}\"}} 0\n",
+            guard.label()
+        );
+        assert!(text.contains(&line), "{line}");
+    }
+    for line in [
+        "farmwarden_remediation_actions_total{action=\"restart-node\",outcome=\"timed_out\"} 0\n",
+        "farmwarden_remediation_action_duration_seconds_count{action=\"restart-node\"} 0\n",
+        "farmwarden_remediation_incidents{phase=\"escalated\"} 0\n",
+        "farmwarden_remediation_incidents_closed_total{why=\"forgotten\"} 0\n",
+        "farmwarden_remediation_deliveries_total{result=\"not_recorded\"} 0\n",
+        "farmwarden_remediation_alerts_total{result=\"refused\"} 0\n",
+        "farmwarden_remediation_budget_left{policy=\"restart_node\",within=\"24h\"} 40\n",
+        "farmwarden_journal_up 1\n",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    running.stop().await;
+}

@@ -1,0 +1,40 @@
+//! Who hears of every step that counts: counters, messages to people.
+
+use std::sync::Arc;
+
+use super::incident::Incident;
+use super::step::Step;
+use crate::clock::UnixTime;
+
+/// Told of each step when it is on the disk and counts, in the order of the journal; not of those of a replay.
+pub trait Tell: Send + Sync + 'static {
+    /// Must neither wait nor ask anything of repairs: everybody waits for it.
+    fn told(&self, told: &Told<'_>);
+}
+
+/// One step that counts now.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// The number of its record.
+    pub sequence: u64,
+    pub time: UnixTime,
+    pub step: &'a Step,
+    /// The incident that it speaks of, as it was before; nothing for steps that speak of none, and of one that is over.
+    pub incident: Option<&'a Incident>,
+    /// The incidents that it opened.
+    pub opened: &'a [Incident],
+}
+
+/// Several, one after the other.
+impl Tell for Vec<Arc<dyn Tell>> {
+    fn told(&self, told: &Told<'_>) {
+        for one in self {
+            one.told(told);
+        }
+    }
+}
+
+/// Nobody.
+impl Tell for () {
+    fn told(&self, _told: &Told<'_>) {}
+}

@@ -1,0 +1,118 @@
+//! `POST /alerts`: what Alertmanager sends. It is answered when it is on the disk, and worked on afterwards.
+//!
+//! | answer | when | Alertmanager then |
+//! |---|---|---|
+//! | 200 | recorded | is done |
+//! | 400 | it is no payload of its webhook | drops it |
+//! | 413 | it is larger than 8 MiB | drops it |
+//! | 503 | it did not arrive in time, or cannot be recorded | asks again |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::StatusCode;
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::Semaphore;
+
+use super::answer::Answer;
+use crate::alerts::{self, Delivery, LARGEST_BODY};
+use crate::remedy::{Repairs, Unheard};
+
+/// For a body to arrive, and before that for room. An Alertmanager sends its few kilobytes at once.
+const RECEIVE_WITHIN: Duration = Duration::from_secs(10);
+/// Bodies that are received and read at once, in KiB: eight of the largest. Without it many large ones together would
+/// fill the memory.
+const MOST_KIB: u32 = 64 << 10;
+
+/// Takes deliveries in.
+pub(super) struct Inbox {
+    repairs: Repairs,
+    room: Arc<Semaphore>,
+}
+
+enum Wrong {
+    TooLarge,
+    NotReceived(String),
+    Malformed(String),
+}
+
+impl Inbox {
+    pub(super) fn new(repairs: Repairs) -> Self {
+        let room = usize::try_from(MOST_KIB).unwrap_or(usize::MAX);
+        Self {
+            repairs,
+            room: Arc::new(Semaphore::new(room)),
+        }
+    }
+
+    pub(super) fn repairs(&self) -> &Repairs {
+        &self.repairs
+    }
+
+    pub(super) async fn take(&self, body: Incoming) -> Answer {
+        let received = tokio::time::timeout(RECEIVE_WITHIN, self.receive(body)).await;
+        let late = || {
+            Wrong::NotReceived(format!(
+                "it did not arrive, or found no room, within {RECEIVE_WITHIN:?}"
+            ))
+        };
+        match received.unwrap_or_else(|_| Err(late())) {
+            Ok(delivery) => self.hear(&delivery).await,
+            Err(wrong) => self.refuse(wrong),
+        }
+    }
+
+    async fn hear(&self, delivery: &Delivery) -> Answer {
+        if let Some(first) = delivery.refused.first() {
+            tracing::warn!(
+                "{} alerts of a delivery cannot be used, the others are; the first is alerts[{}].{}",
+                delivery.refused.len(),
+                first.index,
+                first.words
+            );
+        }
+        match self.repairs.hear(delivery).await {
+            Ok(()) => Answer::words(StatusCode::OK, format!("{} alerts recorded", delivery.alerts.len())),
+            Err(words) => Answer::words(StatusCode::SERVICE_UNAVAILABLE, words),
+        }
+    }
+
+    fn refuse(&self, wrong: Wrong) -> Answer {
+        let (why, status, words) = match wrong {
+            Wrong::TooLarge => {
+                let words =
+                    format!("a delivery of at most {LARGEST_BODY} is taken; is max_alerts set for this receiver?");
+                (Unheard::TooLarge, StatusCode::PAYLOAD_TOO_LARGE, words)
+            }
+            Wrong::NotReceived(words) => (Unheard::NotReceived, StatusCode::SERVICE_UNAVAILABLE, words),
+            Wrong::Malformed(words) => (Unheard::Malformed, StatusCode::BAD_REQUEST, words),
+        };
+        tracing::warn!("a delivery of alerts was not taken ({status}): {words}");
+        self.repairs.not_heard(why);
+        Answer::words(status, words)
+    }
+
+    async fn receive(&self, body: Incoming) -> Result<Delivery, Wrong> {
+        let limit = usize::try_from(LARGEST_BODY.bytes()).unwrap_or(usize::MAX);
+        // One that does not say how large it is may be as large as any.
+        let size = body.size_hint().exact().unwrap_or(LARGEST_BODY.bytes());
+        if size > LARGEST_BODY.bytes() {
+            return Err(Wrong::TooLarge);
+        }
+        let kib = u32::try_from(size / 1024 + 1).unwrap_or(MOST_KIB).min(MOST_KIB);
+        let room = self.room.acquire_many(kib).await;
+        let _room = room.map_err(|_| Wrong::NotReceived("farmwarden is stopping".to_owned()))?;
+        let bytes = collect(Limited::new(body, limit)).await?;
+        alerts::parse(&bytes).map_err(|error| Wrong::Malformed(error.to_string()))
+    }
+}
+
+async fn collect(body: Limited<Incoming>) -> Result<Bytes, Wrong> {
+    match body.collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Wrong::TooLarge),
+        Err(error) => Err(Wrong::NotReceived(format!("it broke off: {error}"))),
+    }
+}

@@ -1,0 +1,431 @@
+//! A Chia farm behind the whole program: read, at full size, with what nobody expects, and with wrong certificates.
+
+use std::path::Path;
+
+use serde_json::json;
+use simfarm::chia::Chia;
+
+use crate::harness::{PATIENCE, Warden};
+
+/// A farm in a directory of its own, in which time stands still.
+async fn farm() -> (Chia, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let chia = Chia::start("127.0.0.1", directory.path()).await.unwrap();
+    chia.set(&json!({"point_ms": 0, "block_ms": 0})).unwrap();
+    (chia, directory)
+}
+
+/// An entry that asks everything often; `more` are further keys, each on a line of its own.
+fn entry(name: &str, chia: &Chia, more: &str) -> String {
+    let at = |service: &simfarm::chia::Service| service.addr();
+    format!(
+        "    - name: {name}\n      root: {}\n      farmer: {}\n      full_node: {}\n      wallet: {}\n      daemon: {}\n      \
+         harvesters: [{{name: here, rpc: '{}'}}]\n      interval: 1s\n      timeout: 900ms\n      events_interval: 1s\n      \
+         details_interval: 1s\n      plots_interval: 1s\n{more}",
+        chia.root().display(),
+        at(&chia.farmer),
+        at(&chia.full_node),
+        at(&chia.wallet),
+        at(&chia.daemon),
+        at(&chia.harvester)
+    )
+}
+
+fn config(entries: &[String]) -> String {
+    format!("collectors:\n  chia:\n{}", entries.concat())
+}
+
+fn up(target: &str, part: &str, up: u8) -> String {
+    format!("farmwarden_target_up{{collector=\"chia\",target=\"{target}\",part=\"{part}\"}} {up}\n")
+}
+
+const PARTS: [&str; 6] = ["full_node", "farmer", "wallet", "events", "details", "plots"];
+
+fn all_up(page: &str, target: &str) -> bool {
+    PARTS.iter().all(|part| page.contains(&up(target, part, 1)))
+}
+
+/// The sample of a family that has this among its labels.
+fn value(page: &str, family: &str, label: &str) -> Option<f64> {
+    let mut lines = page
+        .lines()
+        .filter(|line| line.strip_prefix(family).is_some_and(|rest| rest.starts_with('{')));
+    let line = lines.find(|line| line.contains(label))?;
+    line.rsplit_once(' ')?.1.parse().ok()
+}
+
+fn failed(page: &str, part: &str, reason: &str) -> bool {
+    let labels = format!("part=\"{part}\",reason=\"{reason}\"");
+    value(page, "farmwarden_target_failures_total", &labels).is_some_and(|count| count > 0.0)
+}
+
+/// So many lookups of both harvesters were counted. Answers are heard after their signage point, so this is waited for.
+fn both_answered(page: &str, times: f64) -> bool {
+    let count = |label| value(page, "chia_harvester_lookup_seconds_count", label);
+    count("harvester=\"here\"") == Some(times) && count("harvester=\"c0de0001\"") == Some(times)
+}
+
+/// Every service was asked nothing that is not on the list in `docs/chia.md`.
+fn asked_for_nothing_else(chia: &Chia) {
+    let any = ["get_version", "get_network_info", "get_connections"];
+    let lists: [(&simfarm::chia::Service, &[&str]); 5] = [
+        (&chia.full_node, &["get_blockchain_state"]),
+        (
+            &chia.farmer,
+            &["get_harvesters_summary", "get_pool_state", "get_harvester_plots_valid"],
+        ),
+        (&chia.harvester, &["get_plot_directories", "get_harvester_config"]),
+        (
+            &chia.wallet,
+            &["get_sync_status", "get_height_info", "get_farmed_amount"],
+        ),
+        (&chia.daemon, &["register_service"]),
+    ];
+    for (service, own) in lists {
+        let methods = service.calls().methods;
+        let strange = methods
+            .keys()
+            .find(|method| !any.contains(&method.as_str()) && !own.contains(&method.as_str()));
+        assert_eq!(strange, None, "{methods:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_farm_is_read_and_each_answer_to_a_signage_point_is_counted_once() {
+    let (chia, _directory) = farm().await;
+    let warden = Warden::start(&config(&[entry("chia-1", &chia, "")])).await;
+    warden.page_where("all parts", |page| all_up(page, "chia-1")).await;
+    chia.point(5);
+    let page = warden
+        .page_where("five answers of both", |page| both_answered(page, 5.0))
+        .await;
+    assert_eq!(
+        value(&page, "chia_farmer_signage_points_total", ""),
+        Some(5.0),
+        "{page}"
+    );
+    for harvester in ["harvester=\"here\"", "harvester=\"c0de0001\""] {
+        let of = |family: &str| value(&page, family, harvester);
+        assert_eq!(of("chia_harvester_eligible_plots_total"), Some(20.0), "{page}");
+        assert_eq!(of("chia_harvester_unanswered_signage_points"), Some(0.0), "{page}");
+        assert_eq!(of("chia_harvester_plots"), Some(1000.0), "{page}");
+        assert_eq!(of("chia_harvester_plots_by_kind"), Some(1000.0), "{page}");
+    }
+    // More than 64 bits have.
+    assert_eq!(value(&page, "chia_network_space_bytes", ""), Some(2e19), "{page}");
+    assert!(page.contains(
+        "chia_pool_partials_total{target=\"chia-1\",launcher=\"5c8d18cf\",pool=\"pool.example\",result=\"valid\"}"
+    ));
+    let status = warden.get("/api/v1/targets").await;
+    for marker in ["SIMFARM-", "BEGIN", "mnt/plots/d00/plot"] {
+        assert!(!page.contains(marker) && !status.text().contains(marker), "{marker}");
+    }
+    asked_for_nothing_else(&chia);
+}
+
+#[tokio::test]
+async fn a_websocket_that_is_cut_is_told_and_what_was_counted_stays() {
+    let (chia, _directory) = farm().await;
+    let warden = Warden::start(&config(&[entry("chia-1", &chia, "")])).await;
+    warden.page_with(&up("chia-1", "events", 1)).await;
+    chia.point(3);
+    warden
+        .page_where("three answers", |page| both_answered(page, 3.0))
+        .await;
+    chia.daemon.set(json!({"incident": "down"})).await.unwrap();
+    warden.page_with(&up("chia-1", "events", 0)).await;
+    // Nobody hears of these, and they are no silence of a harvester.
+    chia.point(40);
+    chia.daemon.set(json!({"incident": "healthy"})).await.unwrap();
+    warden.page_with(&up("chia-1", "events", 1)).await;
+    chia.point(2);
+    let page = warden.page_where("five answers", |page| both_answered(page, 5.0)).await;
+    assert_eq!(
+        value(&page, "chia_farmer_signage_points_total", ""),
+        Some(5.0),
+        "{page}"
+    );
+    let unanswered = value(&page, "chia_harvester_unanswered_signage_points", "harvester=\"here\"");
+    assert_eq!(unanswered, Some(0.0), "{page}");
+}
+
+#[tokio::test]
+async fn a_silent_harvester_is_ill_and_one_that_is_gone_is_not_forgotten() {
+    let (chia, _directory) = farm().await;
+    let limits = "      thresholds: {silent_points: 3, harvester_down_after: 1s}\n";
+    let warden = Warden::start(&config(&[entry("chia-1", &chia, limits)])).await;
+    warden.page_where("all parts", |page| all_up(page, "chia-1")).await;
+    chia.one_harvester(&json!({"at": 1, "silent": true})).unwrap();
+    chia.point(4);
+    let ill = |name: &str, entity: &str| {
+        format!("farmwarden_symptom{{target=\"chia-1\",symptom=\"{name}\",entity=\"{entity}\"}} 1\n")
+    };
+    let page = warden.page_with(&ill("harvester_silent", "c0de0001")).await;
+    assert!(!page.contains(&ill("harvester_silent", "here")), "{page}");
+    chia.one_harvester(&json!({"at": 1, "connected": false})).unwrap();
+    let page = warden.page_with(&ill("harvester_down", "c0de0001")).await;
+    let of = |family: &str| value(&page, family, "harvester=\"c0de0001\"");
+    assert_eq!(of("chia_harvester_connected"), Some(0.0), "{page}");
+    assert_eq!(of("chia_harvester_plots"), None, "{page}");
+    chia.one_harvester(&json!({"at": 1, "connected": true, "silent": false}))
+        .unwrap();
+    let back = |page: &str| value(page, "chia_harvester_plots", "harvester=\"c0de0001\"") == Some(1000.0);
+    warden.page_where("it is back", back).await;
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_plots_on_twenty_harvesters_are_counted() {
+    let (chia, _directory) = farm().await;
+    let twenty: Vec<_> = (0..20).map(|_| json!({"plots": 5000})).collect();
+    chia.set(&json!({"harvesters": twenty})).unwrap();
+    let warden = Warden::start(&config(&[
+        entry("chia-1", &chia, "      plot_detail: 'on'\n").replace("plots_interval: 1s", "plots_interval: 60s")
+    ]))
+    .await;
+    let counted = |page: &str| {
+        let lines = page
+            .lines()
+            .filter(|line| line.starts_with("chia_harvester_plots_by_kind{"));
+        let plots: f64 = lines
+            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
+            .sum();
+        (plots - 100_000.0).abs() < 0.5
+    };
+    let page = warden.page_where("all plots", counted).await;
+    assert!(page.lines().count() < 2_000, "nothing on the page grows with the plots");
+    assert_eq!(chia.farmer.calls().of("get_harvester_plots_valid"), 20);
+}
+
+#[tokio::test]
+async fn one_answer_of_58_mb_is_counted_while_it_is_read() {
+    let (chia, _directory) = farm().await;
+    chia.set(&json!({"harvesters": [{"plots": 100_000}]})).unwrap();
+    let warden = Warden::start(&config(&[
+        entry("chia-1", &chia, "      plot_detail: 'on'\n").replace("plots_interval: 1s", "plots_interval: 60s")
+    ]))
+    .await;
+    let page = warden
+        .page_where("all plots", |page| {
+            value(page, "chia_harvester_plots_by_kind", "harvester=\"here\"") == Some(100_000.0)
+        })
+        .await;
+    // The other parts of the same farmer came meanwhile, or right after.
+    assert!(page.contains(&up("chia-1", "full_node", 1)), "{page}");
+}
+
+#[tokio::test]
+async fn what_nobody_has_heard_of_is_counted_and_costs_nothing() {
+    let (chia, _directory) = farm().await;
+    let unknown = json!({"results": {
+        "get_harvesters_summary": {"harvesters_of_the_future": [{"deep": [1, 2, {"x": null}]}]},
+        "get_pool_state": {"pool_state_v2": {}}}});
+    chia.farmer.set(unknown).await.unwrap();
+    let state =
+        json!({"results": {"get_blockchain_state": {"blockchain_state": {"difficulty": "many", "peak": {"new": 1}}}}});
+    chia.full_node.set(state).await.unwrap();
+    let warden = Warden::start(&config(&[entry("chia-1", &chia, "")])).await;
+    warden.page_where("all parts", |page| all_up(page, "chia-1")).await;
+    chia.push(("chia_new_service", "unheard_of"), &json!({"anything": [1, 2, 3]}), 3);
+    chia.push(
+        ("chia_farmer", "new_farming_info"),
+        &json!({"farming_info": "another form"}),
+        2,
+    );
+    chia.push(("chia_farmer", "new_signage_point"), &json!(null), 1);
+    chia.point(1);
+    let page = warden
+        .page_where("the signage point", |page| {
+            value(page, "chia_farmer_signage_points_total", "") == Some(1.0)
+        })
+        .await;
+    assert_eq!(
+        value(&page, "chia_events_received_total", "origin=\"other\""),
+        Some(3.0),
+        "{page}"
+    );
+    assert_eq!(value(&page, "chia_events_unreadable_total", ""), Some(3.0), "{page}");
+    assert_eq!(value(&page, "chia_full_node_difficulty", ""), None, "{page}");
+}
+
+#[tokio::test]
+async fn a_flood_of_events_is_read_to_its_end_and_the_rest_of_the_program_goes_on() {
+    let (chia, _directory) = farm().await;
+    let warden = Warden::start(&config(&[entry("chia-1", &chia, "")])).await;
+    warden.page_where("all parts", |page| all_up(page, "chia-1")).await;
+    chia.push(
+        ("chia_new_service", "unheard_of"),
+        &json!({"text": "x".repeat(200)}),
+        30_000,
+    );
+    let page = warden
+        .page_where("every event is counted", |page| {
+            let looked = value(page, "chia_events_received_total", "origin=\"other\"");
+            let dropped = value(page, "chia_events_dropped_total", "");
+            looked
+                .zip(dropped)
+                .is_some_and(|(looked, dropped)| looked + dropped > 29_999.5)
+        })
+        .await;
+    assert!(all_up(&page, "chia-1"), "{page}");
+    // Another second, and everything is looked at again.
+    let looked_at = async {
+        let mut points = 0;
+        loop {
+            chia.point(1);
+            points += 1;
+            let seen = value(&warden.page().await, "chia_farmer_signage_points_total", "");
+            if seen.is_some_and(|seen| seen > 0.0) || points > 1_000 {
+                return seen;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    let seen = tokio::time::timeout(PATIENCE, looked_at).await.unwrap();
+    assert!(seen.is_some_and(|seen| seen > 0.0));
+}
+
+#[tokio::test]
+async fn a_farm_whose_clock_is_wrong_is_not_ill_for_it() {
+    for skew in [-40_000_000_i64, 40_000_000] {
+        let (chia, _directory) = farm().await;
+        chia.set(&json!({"skew_s": skew})).unwrap();
+        let warden = Warden::start(&config(&[entry("chia-1", &chia, "")])).await;
+        warden.page_where("all parts", |page| all_up(page, "chia-1")).await;
+        chia.point(2);
+        let page = warden
+            .page_where("both signage points", |page| {
+                value(page, "chia_farmer_signage_points_total", "") == Some(2.0)
+            })
+            .await;
+        let ill = page
+            .lines()
+            .filter(|line| line.starts_with("farmwarden_symptom{") && line.ends_with(" 1"));
+        // How long ago the last win was is told by the farm's clock alone.
+        let ill: Vec<&str> = ill.filter(|line| !line.contains("no_win_for_long")).collect();
+        assert!(ill.is_empty(), "{ill:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_farms_have_their_own_certificates_and_their_own_figures() {
+    let ((east, _one), (west, _other)) = (farm().await, farm().await);
+    west.set(&json!({"harvesters": [{"plots": 77}], "height": 5})).unwrap();
+    let both = [
+        entry("east", &east, "      farm: east\n"),
+        entry("west", &west, "      farm: west\n"),
+    ];
+    let warden = Warden::start(&config(&both)).await;
+    let page = warden
+        .page_where("both farms", |page| all_up(page, "east") && all_up(page, "west"))
+        .await;
+    let here = |target: &str| {
+        value(
+            &page,
+            "chia_harvester_plots",
+            &format!("target=\"{target}\",harvester=\"here\""),
+        )
+    };
+    assert_eq!((here("east"), here("west")), (Some(1000.0), Some(77.0)), "{page}");
+    assert_eq!(value(&page, "chia_full_node_peak_height", "target=\"west\""), Some(5.0));
+}
+
+#[tokio::test]
+async fn a_farm_behind_another_or_an_expired_certificate_is_a_fault_of_tls() {
+    for shown in ["strange", "expired"] {
+        let (chia, _directory) = farm().await;
+        chia.set(&json!({"certificate": shown})).unwrap();
+        let warden = Warden::start(&config(&[entry("chia-1", &chia, "")])).await;
+        let page = warden
+            .page_where("the fault", |page| {
+                ["farmer", "events"].iter().all(|part| failed(page, part, "tls"))
+            })
+            .await;
+        assert!(!page.contains("chia_harvester_plots{"), "{page}");
+        assert!(chia.farmer.calls().methods.is_empty(), "nothing was sent");
+        chia.set(&json!({"certificate": "own"})).unwrap();
+        warden.page_with(&up("chia-1", "farmer", 1)).await;
+    }
+}
+
+/// Files of its own in place of the installation's.
+fn presenting(root: &Path, authorities: &[&str], own: &str) -> String {
+    let bundle = root.join("bundle.crt");
+    let read = |path: &&str| std::fs::read_to_string(root.join(path)).unwrap();
+    std::fs::write(&bundle, authorities.iter().map(read).collect::<String>()).unwrap();
+    let file = |end: &str| root.join(format!("{own}/private_daemon.{end}")).display().to_string();
+    format!(
+        "      ca_file: {}\n      cert_file: {}\n      key_file: {}\n",
+        bundle.display(),
+        file("crt"),
+        file("key")
+    )
+}
+
+#[tokio::test]
+async fn a_client_certificate_that_the_farm_refuses_is_told_as_that() {
+    let own = "config/ssl/ca/private_ca.crt";
+    for (authorities, shown) in [(&[own, "strange/private_ca.crt"][..], "strange"), (&[own], "expired")] {
+        let (chia, directory) = farm().await;
+        let files = presenting(directory.path(), authorities, shown);
+        let warden = Warden::start(&config(&[entry("chia-1", &chia, &files)])).await;
+        let refused = |page: &str| {
+            ["farmer", "full_node", "events"]
+                .iter()
+                .all(|part| failed(page, part, "client_cert_refused"))
+        };
+        let page = warden.page_where("refused", refused).await;
+        assert!(!page.contains("chia_harvester_plots{"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_frozen_farmer_costs_its_own_part_and_its_harvesters_are_unknown() {
+    let (chia, _directory) = farm().await;
+    let warden = Warden::start(&config(&[entry("chia-1", &chia, "")])).await;
+    warden.page_where("all parts", |page| all_up(page, "chia-1")).await;
+    chia.farmer.set(json!({"incident": "silent"})).await.unwrap();
+    let page = warden
+        .page_where("unknown", |page| {
+            failed(page, "farmer", "timeout") && !page.contains("chia_harvester_connected{")
+        })
+        .await;
+    for part in ["full_node", "wallet", "events"] {
+        assert!(page.contains(&up("chia-1", part, 1)), "{part}: {page}");
+    }
+    chia.farmer.set(json!({"incident": "healthy"})).await.unwrap();
+    warden.page_with("chia_harvester_connected{").await;
+}
+
+#[tokio::test]
+async fn an_answer_larger_than_all_plots_is_given_up() {
+    let (chia, _directory) = farm().await;
+    chia.farmer
+        .set(json!({"incident": "huge", "huge_bytes": 20_000_000}))
+        .await
+        .unwrap();
+    let warden = Warden::start(&config(&[entry("chia-1", &chia, "")
+        .replace("900ms", "19s")
+        .replace(" 1s", " 20s")]))
+    .await;
+    warden
+        .page_where("too large", |page| failed(page, "farmer", "too_large"))
+        .await;
+}
+
+#[tokio::test]
+async fn a_release_before_1_6_is_read_as_far_as_it_tells() {
+    let (chia, _directory) = farm().await;
+    let old = json!({"missing": ["get_harvesters_summary", "get_version", "get_network_info", "get_pool_state"]});
+    chia.farmer.set(old).await.unwrap();
+    let warden = Warden::start(&config(&[entry("chia-1", &chia, "")])).await;
+    let page = warden
+        .page_where("who is connected", |page| {
+            value(page, "chia_harvester_connected", "harvester=\"here\"") == Some(1.0)
+        })
+        .await;
+    assert!(page.contains(&up("chia-1", "farmer", 1)), "{page}");
+    assert!(
+        !page.contains("chia_harvester_plots{") && !page.contains("chia_pool_plots{"),
+        "{page}"
+    );
+}

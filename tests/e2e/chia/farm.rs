@@ -1,0 +1,146 @@
+//! The services of a real farm, and what they say of themselves.
+
+use std::cell::RefCell;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+use super::PATIENCE;
+use crate::support::{Process, handed_over, own, wait_for};
+
+/// A farm in a directory, with its services.
+pub(super) struct Farm {
+    pub(super) directory: PathBuf,
+    asker: RefCell<Asker>,
+    pub(super) daemon: Option<Process>,
+    pub(super) nas: Option<Process>,
+    node: Process,
+    pub(super) farmer: Process,
+    _harvester: Process,
+}
+
+/// Asks the services by chia's own means. One for all questions: each new one costs a second of a processor.
+struct Asker {
+    child: Child,
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Asker {
+    fn start(directory: &Path) -> Self {
+        let mut command = farm_py(directory, &[Path::new("ask")]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        Self {
+            questions: child.stdin.take().unwrap(),
+            answers: BufReader::new(child.stdout.take().unwrap()),
+            child,
+        }
+    }
+
+    fn ask(&mut self, port: u16, route: &str) -> Result<Value, String> {
+        writeln!(self.questions, "{port} {route}").unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        let mut said: Value = serde_json::from_str(&line).map_err(|e| format!("{route}: {e}: {line}"))?;
+        match said.get_mut("answer") {
+            Some(answer) => Ok(answer.take()),
+            None => Err(said.to_string()),
+        }
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A program of chia's.
+pub(super) fn program(directory: &Path, installation: &str, name: &str) -> Command {
+    let python = handed_over("E2E_CHIA");
+    let mut command = Command::new(python.with_file_name(name));
+    command.env("CHIA_ROOT", directory.join(installation));
+    command.env("CHIA_KEYS_ROOT", directory.join("keys"));
+    command
+}
+
+fn farm_py(directory: &Path, arguments: &[&Path]) -> Command {
+    let mut command = program(directory, "farm", "python");
+    command.arg(own("chia/farm.py")).args(arguments);
+    command
+}
+
+impl Farm {
+    /// With the plots of the second harvester in `share`.
+    pub(super) fn start(directory: &Path, share: &Path) -> Self {
+        let output = farm_py(directory, &[Path::new("prepare"), directory, share])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let start = |installation, name| Process::start(name, &mut program(directory, installation, name));
+        let daemon = Some(start("farm", "chia_daemon"));
+        let installation = directory.join("farm");
+        let node = Process::start("node", &mut farm_py(directory, &[Path::new("node"), &installation]));
+        let farm = Self {
+            farmer: start("farm", "chia_farmer"),
+            _harvester: start("farm", "chia_harvester"),
+            nas: Some(start("nas", "chia_harvester")),
+            asker: RefCell::new(Asker::start(directory)),
+            daemon,
+            node,
+            directory: directory.to_owned(),
+        };
+        wait_for(
+            "both harvesters have loaded their plots, and the node hands out signage points",
+            PATIENCE,
+            || farm.is_whole(),
+        );
+        farm
+    }
+
+    pub(super) fn is_whole(&self) -> Result<(), String> {
+        let summary = self.rpc(8559, "get_harvesters_summary")?;
+        let harvesters = summary["harvesters"].as_array().ok_or("no harvesters")?;
+        let loaded = harvesters
+            .iter()
+            .filter(|one| one["plots"].as_u64() > Some(0) && !one["last_sync_time"].is_null());
+        if loaded.count() != 2 {
+            return Err(summary.to_string());
+        }
+        match self.handed_out() {
+            0 => Err("the node has handed out no signage point".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a service says.
+    pub(super) fn rpc(&self, port: u16, route: &str) -> Result<Value, String> {
+        self.asker.borrow_mut().ask(port, route)
+    }
+
+    /// How many signage points the node has handed out.
+    pub(super) fn handed_out(&self) -> usize {
+        self.node.log().matches("signage point\n").count()
+    }
+
+    /// By which certificate the farmer knows the second harvester.
+    pub(super) fn nas_id(&self) -> String {
+        let summary = self.rpc(8559, "get_harvesters_summary").unwrap();
+        let harvesters = summary["harvesters"].as_array().unwrap();
+        let nas = harvesters.iter().find(|one| one["plots"] == 2).unwrap();
+        nas["connection"]["node_id"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) fn start_nas(&mut self) {
+        let mut command = program(&self.directory, "nas", "chia_harvester");
+        self.nas = Some(Process::start("chia_harvester", &mut command));
+    }
+
+    pub(super) fn start_daemon(&mut self) {
+        let mut command = program(&self.directory, "farm", "chia_daemon");
+        self.daemon = Some(Process::start("chia_daemon", &mut command));
+    }
+}
