@@ -299,6 +299,12 @@ impl Store {
         locked(&self.slots).clone()
     }
 
+    /// The last picture of one target, if it has one.
+    pub fn picture(&self, target: &Name) -> Option<TargetView> {
+        let slot = self.slot(target.as_str())?;
+        locked(&slot.state).view.clone()
+    }
+
     /// What is ill, after the relations had their say. `judge` runs under the store's lock, so a later picture is
     /// never overruled by an earlier one.
     pub fn judge(&self, judge: impl FnOnce(&mut [TargetView], &[Link], &mut Page)) {

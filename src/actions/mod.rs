@@ -9,7 +9,7 @@ pub mod handle;
 pub mod prb_workers;
 pub mod stack;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod units;
 mod wire;
 

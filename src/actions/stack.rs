@@ -43,16 +43,23 @@ pub enum What {
     Start,
 }
 
-/// A stack of several parts on one node.
+/// Parts that are stopped and started together, on a node or without one. A node on its own machine with the `pherry`
+/// that feeds one worker has no group, and pherry is restarted at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
     /// In the order in which they are started; they are stopped in the opposite one.
     pub group: Vec<Member>,
-    pub node: Part,
-    /// What the node is given to follow the chain again.
+    pub node: Option<Node>,
+    /// At the end; `fetch` of PRB v0, or `pherry`.
+    pub restarted_last: Vec<Part>,
+}
+
+/// What the group stands on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    pub part: Part,
+    /// What it is given to follow the chain again.
     pub recovers_within: Duration,
-    /// At the end; `fetch` of PRB v0.
-    pub restarted_last: Option<Part>,
 }
 
 /// One of the group.
@@ -93,25 +100,16 @@ impl Procedure {
             .rev()
             .map(|one| step(What::Stop, &one.part))
             .collect();
-        steps.push(step(What::Restart, &cluster.node));
-        steps.push(awaiting(&cluster.node, cluster.recovers_within));
+        if let Some(Node { part, recovers_within }) = &cluster.node {
+            steps.push(step(What::Restart, part));
+            steps.push(awaiting(part, *recovers_within));
+        }
         for Member { part, works_within } in &cluster.group {
             steps.push(step(What::Start, part));
             steps.extend(works_within.map(|within| awaiting(part, within)));
         }
         steps.extend(cluster.restarted_last.iter().map(|part| step(What::Restart, part)));
         Self { steps }
-    }
-
-    /// A node on its own machine with the `pherry` that feeds one worker.
-    pub fn solo(node: &Part, recovers_within: Duration, pherry: &Part) -> Self {
-        Self {
-            steps: vec![
-                step(What::Restart, node),
-                awaiting(node, recovers_within),
-                step(What::Restart, pherry),
-            ],
-        }
     }
 
     /// For people: `2 of 6 steps done; restart node is under way; lifecycle and trade are stopped`.

@@ -1,4 +1,4 @@
-//! For the tests of this room: an HTTP server on a unix socket that remembers what was asked.
+//! For tests: an HTTP server on a unix socket that remembers what was asked.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::net::UnixListener;
 
 /// What a request is answered with.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Status(u16, String),
     /// The connection is closed instead.
     Hangup,
@@ -25,14 +25,14 @@ pub(super) enum Answer {
 /// Gives the answer to a method and a path with its query.
 type Script = Box<dyn FnMut(&str, &str) -> Answer + Send>;
 
-pub(super) struct Socket {
-    pub(super) path: PathBuf,
+pub(crate) struct Socket {
+    pub(crate) path: PathBuf,
     _directory: TempDir,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Socket {
-    pub(super) fn serve(script: impl FnMut(&str, &str) -> Answer + Send + 'static) -> Self {
+    pub(crate) fn serve(script: impl FnMut(&str, &str) -> Answer + Send + 'static) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("engine.sock");
         let listener = UnixListener::bind(&path).unwrap();
@@ -57,12 +57,12 @@ impl Socket {
     }
 
     /// `POST /v1.41/containers/…`, in order.
-    pub(super) fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 
     /// Those that change something.
-    pub(super) fn posted(&self) -> Vec<String> {
+    pub(crate) fn posted(&self) -> Vec<String> {
         let asked = self.asked();
         asked.into_iter().filter(|line| line.starts_with("POST")).collect()
     }

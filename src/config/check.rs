@@ -8,7 +8,7 @@ use crate::collectors::{Checked, Link, Sections};
 use crate::journal::JournalSection;
 use crate::notify::Way;
 use crate::remedy::settings::Mode;
-use crate::remedy::{OnlyNotices, Remedies};
+use crate::remedy::{Contradiction, OnlyNotices, Remedies, hands};
 use crate::values::{Name, SecretSource};
 use crate::yaml::{Document, Mistake, Read};
 
@@ -40,11 +40,41 @@ pub(super) fn mistakes<T>(document: &Document, read: &Read<T>, sections: &Sectio
 pub(super) fn remedies<T>(document: &Document, read: &Read<T>, remedies: &Remedies) -> Vec<Mistake> {
     let known = written_names(document);
     let contradictions = remedies.contradictions(|name| known.iter().any(|known| known == name.as_str()));
-    let placed = contradictions.into_iter().filter_map(|wrong| {
+    of_policies(document, read, contradictions)
+}
+
+fn of_policies<T>(document: &Document, read: &Read<T>, wrong: Vec<Contradiction>) -> Vec<Mistake> {
+    let placed = wrong.into_iter().filter_map(|wrong| {
         let path = read.path_of("remedies.policies", wrong.policy);
         (!read.is_wrong(&path)).then(|| document.mistake(&below(&path, &wrong.key), wrong.words))
     });
     placed.collect()
+}
+
+/// What may be touched, and what policies want to do with it. Policies are not held against lists that could not be read.
+pub(super) fn hands<T>(
+    document: &Document,
+    read: &Read<T>,
+    hands: &hands::Settings,
+    remedies: &Remedies,
+) -> Vec<Mistake> {
+    let written = written_names(document);
+    let is_unread =
+        |name: &Name| !hands.targets.contains_key(name) && written.iter().any(|written| written == name.as_str());
+    let mut mistakes = Vec::new();
+    for wrong in hands.misplaced(is_unread) {
+        let path = match wrong.number {
+            Some(number) => read.path_of(wrong.list, number),
+            None => wrong.list.to_owned(),
+        };
+        if !read.is_wrong(&path) {
+            mistakes.push(document.mistake(&below(&path, &wrong.key), wrong.words));
+        }
+    }
+    if !["engines", "units", "stacks"].iter().any(|list| read.is_wrong(list)) {
+        mistakes.extend(of_policies(document, read, hands.contradictions(remedies, is_unread)));
+    }
+    mistakes
 }
 
 /// What ways to people say of themselves, and names that stand twice.

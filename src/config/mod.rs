@@ -23,6 +23,7 @@ use crate::collectors::{Link, Sections};
 use crate::journal::JournalSection;
 use crate::notify::Way;
 use crate::remedy::Remedies;
+use crate::remedy::hands;
 use crate::values;
 use crate::yaml::{self, Document, Mistake, Mistakes};
 
@@ -36,6 +37,12 @@ struct Raw {
     journal: JournalSection,
     /// Repairs. Without policies nothing is ever changed.
     remedies: Remedies,
+    /// Container engines, and the containers in them that repairs may touch.
+    engines: Vec<hands::settings::Engine>,
+    /// Units of systemd on this machine that repairs may touch.
+    units: hands::settings::Units,
+    /// What is stopped and started together, in order.
+    stacks: Vec<hands::settings::Stack>,
     /// Ways to people. Without one, repairs are told in the log and on the status page.
     notify: Vec<Way>,
 }
@@ -50,6 +57,8 @@ pub struct Settings {
     pub journal: JournalSection,
     /// What is repaired, and how carefully.
     pub remedies: Remedies,
+    /// What repairs may touch.
+    pub hands: hands::Settings,
     /// Who is told.
     pub notify: Vec<Way>,
     /// Which target hangs on which: one link per target.
@@ -96,10 +105,25 @@ impl Settings {
             collectors,
             journal,
             remedies,
+            engines,
+            units,
+            stacks,
             notify,
         } = read.value.take().unwrap_or_default();
+        let hands = hands::Settings {
+            engines,
+            units,
+            stacks,
+            targets: collectors
+                .names()
+                .into_iter()
+                .map(|(kind, name)| (name, kind))
+                .collect(),
+            prbs: collectors.prb.clone(),
+        };
         let mut across = check::mistakes(&document, &read, &collectors, secrets);
         across.extend(check::remedies(&document, &read, &remedies));
+        across.extend(check::hands(&document, &read, &hands, &remedies));
         across.extend(check::journal(&document, &read, &journal, &remedies));
         across.extend(check::ways(&document, &read, &notify, secrets));
         read.mistakes.extend(across);
@@ -112,6 +136,7 @@ impl Settings {
             collectors,
             journal,
             remedies,
+            hands,
             notify,
             look_for_local_nodes: false,
         })
@@ -129,6 +154,7 @@ impl Settings {
             collectors,
             journal: JournalSection::default(),
             remedies: Remedies::default(),
+            hands: hands::Settings::default(),
             notify: Vec::new(),
             look_for_local_nodes: true,
         }

@@ -243,7 +243,10 @@ pub fn proof(incident: &Incident, policy: Option<&Policy>, view: &View, now: Uni
     let proven = well.map(|well| well.plus(rung.gone_for.get()));
     let doing = match after {
         After::Action => rung.action.to_string(),
-        After::Interruption => format!("{} (interrupted)", rung.action),
+        After::Interruption => match &incident.noted {
+            Some(noted) => format!("{} (interrupted: {noted})", rung.action),
+            None => format!("{} (interrupted)", rung.action),
+        },
         After::Rehearsal => format!("{} (only rehearsed)", rung.action),
     };
     match proven {

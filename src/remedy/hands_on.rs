@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::runner::Hands;
+use super::runner::{Hands, Notes};
 use super::settings::NOTIFY;
 use super::step::Plan;
 use crate::values::Name;
@@ -15,12 +15,12 @@ use crate::values::Name;
 pub struct AnyHands(Arc<dyn Boxed>);
 
 trait Boxed: Send + Sync {
-    fn run_boxed<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<String, String>>;
+    fn run_boxed<'a>(&'a self, plan: &'a Plan, notes: &'a dyn Notes) -> BoxFuture<'a, Result<String, String>>;
 }
 
 impl<H: Hands> Boxed for H {
-    fn run_boxed<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<String, String>> {
-        self.run(plan).boxed()
+    fn run_boxed<'a>(&'a self, plan: &'a Plan, notes: &'a dyn Notes) -> BoxFuture<'a, Result<String, String>> {
+        self.run(plan, notes).boxed()
     }
 }
 
@@ -48,9 +48,9 @@ impl PresentHands {
 }
 
 impl Hands for Arc<PresentHands> {
-    async fn run(&self, plan: &Plan) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, String> {
         let hands = self.now();
-        hands.0.run_boxed(plan).await
+        hands.0.run_boxed(plan, notes).await
     }
 }
 
@@ -68,7 +68,7 @@ impl OnlyNotices {
 }
 
 impl Hands for OnlyNotices {
-    async fn run(&self, plan: &Plan) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, _notes: &dyn Notes) -> Result<String, String> {
         match Self::refusal(&plan.action) {
             Some(words) => Err(words),
             // That it was begun was recorded, and whoever hears of steps tells people.

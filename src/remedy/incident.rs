@@ -51,6 +51,8 @@ pub struct Incident {
     pub group: Option<Name>,
     /// It was a rehearsal until now.
     pub rehearsed: bool,
+    /// How far the action that runs, or ran last, said that it was.
+    pub noted: Option<String>,
     /// What was last told of why nothing is done.
     pub held: Option<Held>,
     pub approval: Option<Approval>,
@@ -104,6 +106,7 @@ impl Incident {
             phase: Phase::Open,
             group: None,
             rehearsed: false,
+            noted: None,
             held: None,
             approval: None,
         }
@@ -136,7 +139,15 @@ impl Incident {
     pub(super) fn running(&mut self, time: UnixTime, plan: &Plan) {
         self.phase = Phase::Running { since: time };
         self.group = Some(plan.group.clone());
+        self.noted = None;
         self.held = None;
+    }
+
+    /// Of what runs.
+    pub(super) fn noted(&mut self, words: &str) {
+        if matches!(self.phase, Phase::Running { .. }) {
+            self.noted = Some(words.to_owned());
+        }
     }
 
     pub(super) fn proving(&mut self, time: UnixTime, after: After) {

@@ -8,6 +8,7 @@ mod decide;
 mod eyes;
 mod freeze;
 mod guards;
+pub mod hands;
 mod hands_on;
 mod history;
 mod incident;
@@ -39,7 +40,7 @@ pub use notices::Notices;
 pub use repairs::{
     Declined, FAMILIES, IncidentSeen, JournalSeen, Overview, Parts, PauseSeen, PolicySeen, Repairs, Unheard,
 };
-pub use runner::{Eyes, Hands, Runner};
+pub use runner::{Eyes, Hands, Notes, Runner};
 pub use settings::{Policy, Remedies};
 pub use share::Share;
 pub use state::State;

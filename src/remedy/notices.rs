@@ -55,6 +55,7 @@ fn notice(step: &Step) -> Option<Notice> {
             Outcome::Failed => Notice::Failed,
             Outcome::TimedOut => Notice::TimedOut,
         },
+        Step::Noted { .. } => return None,
         Step::Interrupted { .. } => Notice::Interrupted,
         Step::Cured { .. } => Notice::Cured,
         Step::Failed { .. } => Notice::DidNotHelp,
@@ -207,6 +208,7 @@ fn said(step: &Step) -> Option<String> {
         Step::Decided { words, .. }
         | Step::Rehearsed { words, .. }
         | Step::Started { words, .. }
+        | Step::Noted { words, .. }
         | Step::Finished { words, .. }
         | Step::Cured { words, .. }
         | Step::Failed { words, .. }

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
 use tokio::sync::watch;
 
 use super::decide::{Decision, Why, decide};
@@ -23,8 +26,33 @@ use crate::values::{self, Name};
 
 /// What acts. Nothing else here changes anything outside.
 pub trait Hands: Send + Sync + 'static {
-    /// Carries out the action of a plan once. What it says is for people; whether it helped is seen by looking.
-    fn run(&self, plan: &Plan) -> impl Future<Output = Result<String, String>> + Send;
+    /// Carries out the action of a plan once. What it says is for people; whether it helped is seen by looking. An action
+    /// of several steps says in `notes` how far it is, and goes on only when that is recorded.
+    fn run(&self, plan: &Plan, notes: &dyn Notes) -> impl Future<Output = Result<String, String>> + Send;
+}
+
+/// Where an action that runs says how far it is.
+pub trait Notes: Send + Sync {
+    /// Comes back when the words are on the disk; with an error nothing more may be done.
+    fn note(&self, words: String) -> BoxFuture<'_, Result<(), String>>;
+}
+
+/// Into the journal, for the incident.
+struct Noting<'a, R> {
+    ledger: &'a Ledger<R>,
+    incident: IncidentId,
+    rung: usize,
+}
+
+impl<R: Record> Notes for Noting<'_, R> {
+    fn note(&self, words: String) -> BoxFuture<'_, Result<(), String>> {
+        let step = Step::Noted {
+            incident: self.incident,
+            rung: self.rung,
+            words: shortened(&words),
+        };
+        async move { self.ledger.record(step).await.map(drop).map_err(|e| e.to_string()) }.boxed()
+    }
 }
 
 /// What sees.
@@ -293,18 +321,21 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
     }
 
     async fn act(&self, id: IncidentId, plan: &Plan) {
-        let (outcome, words) = match tokio::time::timeout(plan.within.get(), self.hands.run(plan)).await {
+        let notes = Noting {
+            ledger: &self.ledger,
+            incident: id,
+            rung: plan.rung,
+        };
+        let (outcome, words) = match tokio::time::timeout(plan.within.get(), self.hands.run(plan, &notes)).await {
             Ok(Ok(words)) => (Outcome::Done, words),
             Ok(Err(words)) => (Outcome::Failed, words),
             Err(_) => (Outcome::TimedOut, format!("not done within {}", plan.within)),
         };
-        let words = values::clean(&words).into_owned();
-        let end = words.floor_char_boundary(LONGEST_WORDS);
         let step = Step::Finished {
             incident: id,
             rung: plan.rung,
             outcome,
-            words: words.get(..end).unwrap_or_default().to_owned(),
+            words: shortened(&words),
         };
         // Without an end it would count as running, and after a restart as interrupted: nothing is repeated either way.
         while let Err(error) = self.ledger.record(step.clone()).await {
@@ -331,6 +362,13 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
             targets.remove(target);
         }
     }
+}
+
+/// As it is recorded.
+fn shortened(words: &str) -> String {
+    let words = values::clean(words);
+    let end = words.floor_char_boundary(LONGEST_WORDS);
+    words.get(..end).unwrap_or_default().to_owned()
 }
 
 /// Whether a move must rest on a look that was taken for it.

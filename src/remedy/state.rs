@@ -89,6 +89,7 @@ impl State {
                 self.history.acted(time, plan, false);
                 self.with(*incident, |incident| incident.running(time, plan));
             }
+            Step::Noted { incident, words, .. } => self.with(*incident, |incident| incident.noted(words)),
             Step::Finished { incident, .. } => self.ended(*incident, time, After::Action),
             Step::Interrupted { incident, .. } => self.ended(*incident, time, After::Interruption),
             Step::Failed { incident, .. } => self.with(*incident, Incident::next_rung),

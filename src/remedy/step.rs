@@ -44,6 +44,12 @@ pub enum Step {
         plan: Plan,
         words: String,
     },
+    /// How far an action of several steps has come; what was interrupted is told from the last of these.
+    Noted {
+        incident: IncidentId,
+        rung: usize,
+        words: String,
+    },
     Finished {
         incident: IncidentId,
         rung: usize,
@@ -115,6 +121,7 @@ impl Step {
             Self::Decided { incident, .. }
             | Self::Rehearsed { incident, .. }
             | Self::Started { incident, .. }
+            | Self::Noted { incident, .. }
             | Self::Finished { incident, .. }
             | Self::Interrupted { incident, .. }
             | Self::Cured { incident, .. }

@@ -33,6 +33,22 @@ impl Selector {
         })
     }
 
+    /// As the configuration has it: a name, or Compose's `project/service`; `*` stands for any project.
+    fn read(text: &str) -> Result<Self, String> {
+        match text.split_once('/') {
+            None => Self::name(text),
+            Some(("*", service)) => Self::service(None, service),
+            Some((project, service)) => Self::service(Some(project), service),
+        }
+    }
+
+    /// What it is called, without its project.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Name(word) | Self::Service { service: word, .. } => word.as_str(),
+        }
+    }
+
     /// As a filter takes them.
     pub(super) fn labels(&self) -> Vec<String> {
         match self {
@@ -77,6 +93,16 @@ impl fmt::Display for Word {
 }
 
 values::deserialize_from_str!(Word, "a name of letters, digits, `.`, `_` and `-`");
+
+impl FromStr for Selector {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::read(text)
+    }
+}
+
+values::deserialize_from_str!(Selector, "a container's name, or `project/service` as Compose has it");
 
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

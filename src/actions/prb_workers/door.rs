@@ -42,15 +42,11 @@ const LOOK_WITHIN: Duration = Duration::from_secs(15);
 const LOOK_CAP: Size = Size::from_bytes(32 << 20);
 
 impl Door {
-    /// `reads` is what reads the same PRB all the time. Calls to one peer that begin at about the same time lose one
-    /// another, so whoever calls takes turns with it; without it, only with itself.
-    pub fn v2(upstream: &Upstream, monitor: &Endpoint, peer: PeerId, reads: Option<&v2::Reader>) -> Self {
+    /// Calls to one peer that begin at about the same time lose one another, so whoever calls takes turns with what reads
+    /// the same PRB all the time (`prb::Snapshot::turns`).
+    pub fn v2(upstream: &Upstream, monitor: &Endpoint, peer: PeerId, turns: Turns) -> Self {
         let client = PrbMonitor::new(upstream, monitor, LOOK_WITHIN, LOOK_CAP);
-        let reader = match reads {
-            Some(other) => v2::Reader::beside(client, other),
-            None => v2::Reader::new(client, None),
-        };
-        let turns = reader.turns();
+        let reader = v2::Reader::beside(client, turns.clone());
         let version = Version::V2 {
             reader: Box::new(reader),
             turns,

@@ -8,6 +8,7 @@ use simfarm::{prb_v0, prb_v2, prb_v3};
 use super::*;
 use crate::actions::Effect;
 use crate::collectors::prb::peer::PeerId;
+use crate::collectors::prb::v2::Turns;
 use crate::collectors::prb::worker::Status;
 use crate::upstream::Upstream;
 use crate::values::Endpoint;
@@ -31,7 +32,7 @@ async fn v2_with(fleet: serde_json::Value) -> (prb_v2::Monitor, PrbWorkers) {
     let name = lifecycle(&monitor).name;
     monitor.peer(&name, &fleet).unwrap();
     let peer = PeerId::read(&lifecycle(&monitor).id()).unwrap();
-    let door = Door::v2(&upstream(), &endpoint(monitor.addr()), peer, None);
+    let door = Door::v2(&upstream(), &endpoint(monitor.addr()), peer, Turns::default());
     (monitor, PrbWorkers::new(door, PACE))
 }
 

@@ -122,6 +122,7 @@ async fn one(index: usize, step: &Step, progress: &mut Progress, hands: &impl Ha
         None if step.what == What::Await => nothing_seen(),
         None => hands.look(&step.part.name).await?,
     };
+    let before_it = progress.clone();
     progress.under_way = Some(before);
     let touched = progress.node_touched;
     match step.what {
@@ -129,7 +130,11 @@ async fn one(index: usize, step: &Step, progress: &mut Progress, hands: &impl Ha
         What::Restart => progress.node_touched = true,
         _ => {}
     }
-    record(hands, index, step, Note::Began, progress).await?;
+    if let Err(halt) = record(hands, index, step, Note::Began, progress).await {
+        // It was not begun, and so it is told.
+        *progress = before_it;
+        return Err(halt);
+    }
     let began = Instant::now();
     let outcome = act(step, hands).await;
     let took = began.elapsed();

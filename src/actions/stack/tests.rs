@@ -106,6 +106,13 @@ fn part(name: &str) -> Part {
     }
 }
 
+fn node(seconds: u64) -> Node {
+    Node {
+        part: part("node"),
+        recovers_within: Duration::from_secs(seconds),
+    }
+}
+
 fn v2() -> Procedure {
     let member = |name, works_within| Member {
         part: part(name),
@@ -117,9 +124,8 @@ fn v2() -> Procedure {
             member("trade", None),
             member("lifecycle", None),
         ],
-        node: part("node"),
-        recovers_within: Duration::from_secs(1800),
-        restarted_last: None,
+        node: Some(node(1800)),
+        restarted_last: Vec::new(),
     })
 }
 
@@ -161,9 +167,8 @@ async fn v0_ends_with_its_fetcher_and_solo_with_pherry() {
     }];
     let v0 = Procedure::cluster(&Cluster {
         group,
-        node: part("node"),
-        recovers_within: Duration::from_secs(60),
-        restarted_last: Some(part("fetch")),
+        node: Some(node(60)),
+        restarted_last: vec![part("fetch")],
     });
     let farm = Farm::of(&["fetch", "node"]);
     assert_eq!(taken(&farm, &v0).await.1, Ok(()));
@@ -178,9 +183,37 @@ async fn v0_ends_with_its_fetcher_and_solo_with_pherry() {
         ]
     );
     let farm = Farm::of(&["node", "pherry"]);
-    let solo = Procedure::solo(&part("node"), Duration::from_secs(60), &part("pherry"));
+    let solo = Procedure::cluster(&Cluster {
+        group: Vec::new(),
+        node: Some(node(60)),
+        restarted_last: vec![part("pherry")],
+    });
     assert_eq!(taken(&farm, &solo).await.1, Ok(()));
     assert_eq!(farm.log(), ["restart node", "wait for node", "restart pherry"]);
+}
+
+#[tokio::test]
+async fn a_group_without_a_node_is_stopped_and_started_together() {
+    let group = ["redis-q", "trade", "lifecycle"].map(|name| Member {
+        part: part(name),
+        works_within: None,
+    });
+    let together = Procedure::cluster(&Cluster {
+        group: group.to_vec(),
+        node: None,
+        restarted_last: Vec::new(),
+    });
+    let farm = Farm::of(&["redis-q", "trade", "lifecycle"]);
+    assert_eq!(taken(&farm, &together).await.1, Ok(()));
+    let log = [
+        "stop lifecycle",
+        "stop trade",
+        "stop redis-q",
+        "start redis-q",
+        "start trade",
+        "start lifecycle",
+    ];
+    assert_eq!(farm.log(), log);
 }
 
 #[tokio::test]

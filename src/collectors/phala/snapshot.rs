@@ -46,6 +46,22 @@ impl Snapshot {
         self.chain_mut(chain).absorb(head, now);
     }
 
+    /// The same with what a node says of its health and of the time of its best block.
+    #[cfg(test)]
+    pub(crate) fn see_health(&mut self, chain: Chain, best: u64, health: (u64, bool), made: UnixTime, now: Now) {
+        let (peers, is_syncing) = health;
+        let head = Head {
+            timestamp: Some(made),
+            health: Some(Health {
+                peers,
+                is_syncing,
+                should_have_peers: true,
+            }),
+            ..Head::bare(best)
+        };
+        self.chain_mut(chain).absorb(head, now);
+    }
+
     pub(super) fn chain_mut(&mut self, chain: Chain) -> &mut View {
         match chain {
             Chain::Para => &mut self.para,

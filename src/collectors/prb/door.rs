@@ -59,6 +59,14 @@ impl Door {
         }
     }
 
+    /// Whose turn it is to call a peer, where that matters.
+    pub(super) fn turns(&self) -> Option<v2::Turns> {
+        match self {
+            Self::V2 { reader, .. } => Some(reader.turns()),
+            Self::V3(_) | Self::V0(_) | Self::Solo => None,
+        }
+    }
+
     /// Data providers, or whether the worker manager is there. Who has not answered `within` that is given up; the others
     /// are not lost with it.
     pub(super) async fn providers(&self, within: Duration) -> Result<Heard, Fault> {

@@ -112,6 +112,7 @@ impl Prb {
     fn hear(&self, snapshot: &mut Snapshot, heard: Heard, now: Now) {
         snapshot.list(heard.peers, &self.target.lifecycles, &heard.gone, now);
         snapshot.version = Some(self.door.version());
+        snapshot.turns = self.door.turns();
         match heard.said {
             Said::Revision(revision) => snapshot.revision = Some(revision),
             Said::Providers(said) => snapshot.hear_providers(said, self.stale(PEERS), now),

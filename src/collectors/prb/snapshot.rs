@@ -19,6 +19,7 @@ use super::runtime;
 use super::solo;
 use super::symptoms::TargetLimits;
 use super::target::{Detail, Pick};
+use super::v2::Turns;
 use super::v3::transactions::Transactions;
 use super::watch::{Watch, furthest, watched};
 use super::worker::{Identity, Pool, Provider, Worker};
@@ -49,6 +50,8 @@ pub struct Snapshot {
     pub(super) solo: Arc<[solo::Entry]>,
     /// `v2` and the like; `None` before the first answer.
     pub(super) version: Option<&'static str>,
+    /// Whose turn it is to call a peer of v2, for those who call the same ones for another reason.
+    pub turns: Option<Turns>,
     /// What a worker manager was built from.
     pub(super) revision: Option<String>,
     /// Of a worker manager.

@@ -186,7 +186,11 @@ impl Tell for Counters {
             Step::Failed { .. } => counts.failed += 1,
             Step::Escalated { .. } => counts.escalated += 1,
             Step::Stormed { begins, .. } => counts.storms += u64::from(*begins),
-            Step::Received { .. } | Step::Approved { .. } | Step::Paused(_) | Step::Resumed { .. } => {}
+            Step::Noted { .. }
+            | Step::Received { .. }
+            | Step::Approved { .. }
+            | Step::Paused(_)
+            | Step::Resumed { .. } => {}
         }
     }
 }

@@ -9,6 +9,7 @@ use super::*;
 use crate::collectors::phala::{NODE_STUCK, Node, Snapshot};
 use crate::collectors::{Diagnosis, Link, Part, TargetView};
 use crate::exposition::{Format, Page, write_families};
+use crate::remedy::Notes;
 use crate::remedy::decide::Guard;
 use crate::remedy::runner::Hands;
 use crate::remedy::step::{Plan, Scope};
@@ -27,7 +28,7 @@ const PARA: Part = Part {
 struct Counting(Arc<AtomicUsize>);
 
 impl Hands for Counting {
-    async fn run(&self, _plan: &Plan) -> Result<String, String> {
+    async fn run(&self, _plan: &Plan, _notes: &dyn Notes) -> Result<String, String> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok("done".to_owned())
     }

@@ -25,6 +25,8 @@ struct World {
     ill_in_group: AtomicU64,
     /// Actions that cure.
     cures: AtomicBool,
+    /// Actions say how far they are.
+    notes: AtomicBool,
     /// Actions wait for this.
     slow: AtomicBool,
     go_on: Notify,
@@ -119,7 +121,10 @@ impl Eyes for In {
 }
 
 impl Hands for In {
-    async fn run(&self, plan: &Plan) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, String> {
+        if self.0.notes.load(Ordering::Relaxed) {
+            notes.note("1 of 2 steps done".to_owned()).await?;
+        }
         self.0.plans.lock().unwrap().push(plan.clone());
         if self.0.slow.load(Ordering::Relaxed) {
             self.0.go_on.notified().await;
@@ -175,6 +180,20 @@ async fn an_action_is_recorded_done_once_and_proven_by_looking() {
     assert_eq!(world.kinds().last().unwrap(), "cured");
     assert_eq!(world.actions(), ["soft prb-1 w1"]);
     assert!(runner.targets().is_empty());
+}
+
+#[tokio::test]
+async fn how_far_an_action_is_stands_in_the_record_while_it_runs() {
+    let world = Arc::new(World::default());
+    world.notes.store(true, Ordering::Relaxed);
+    let runner = runner(&world, remedies());
+    hears(&runner, "w1").await;
+    visit(&runner).await;
+    assert_eq!(world.kinds(), ["received", "started", "noted", "finished"]);
+    let noted = runner
+        .ledger()
+        .with(|state| state.open_for(&key("w1")).unwrap().noted.clone());
+    assert_eq!(noted.as_deref(), Some("1 of 2 steps done"));
 }
 
 #[tokio::test]

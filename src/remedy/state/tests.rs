@@ -235,6 +235,11 @@ fn steps() -> impl Strategy<Value = Step> {
         incident
             .clone()
             .prop_map(|incident| Step::Interrupted { incident, rung: 0 }),
+        (incident.clone(), words).prop_map(|(incident, words)| Step::Noted {
+            incident,
+            rung: 0,
+            words
+        }),
         (incident.clone(), words).prop_map(|(incident, words)| Step::Failed {
             incident,
             rung: 0,

@@ -33,8 +33,7 @@ impl Reader {
     }
 
     /// Reads beside another one, in turns with it.
-    pub fn beside(monitor: PrbMonitor, other: &Self) -> Self {
-        let turns = other.turns.clone();
+    pub const fn beside(monitor: PrbMonitor, turns: Turns) -> Self {
         Self { monitor, turns }
     }
 

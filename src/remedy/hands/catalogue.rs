@@ -1,0 +1,320 @@
+//! Every action by its name, with the keys that its `with` may have, and how they are read.
+//!
+//! There is no action that is not here, and none that runs a command.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::settings::{self, Settings, Thing, Written, Wrong};
+use crate::remedy::settings::NOTIFY;
+use crate::values::{self, Name};
+
+/// One action.
+pub struct Action {
+    /// As a rung has it, and the label value `action`.
+    pub name: &'static str,
+    pub does: &'static str,
+    pub keys: &'static [Key],
+    read: fn(&mut With<'_>) -> Option<Order>,
+}
+
+/// A key of `with`.
+pub struct Key {
+    pub name: &'static str,
+    pub is: &'static str,
+}
+
+/// What an action is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Nothing: those who tell people hear of the rung itself.
+    Notify,
+    Thing {
+        verb: Verb,
+        thing: Thing,
+        patience: values::Duration,
+    },
+    /// The one of the target where none is named.
+    Stack(Option<Name>),
+    RestartWorker,
+    KickWorker,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Restart,
+    Stop,
+    Start,
+}
+
+const ENGINE: Key = Key {
+    name: "engine",
+    is: "the engine, by its name in `engines`; left out, the only one",
+};
+const CONTAINER: Key = Key {
+    name: "container",
+    is: "a container that this engine lists",
+};
+const PATIENCE: Key = Key {
+    name: "patience",
+    is: "what it is given to stop by itself before it is killed; 1m",
+};
+const UNIT: Key = Key {
+    name: "unit",
+    is: "a unit that `units.allowed` lists",
+};
+const STACK: Key = Key {
+    name: "stack",
+    is: "the stack, by its name in `stacks`; left out, the one of the target",
+};
+const KICK_API: Key = Key {
+    name: "kick_api",
+    is: "`enabled`: your word that pRuntime runs with `--enable-kick-api`; without it a kick does nothing",
+};
+const RESTART_POLICY: Key = Key {
+    name: "restart_policy",
+    is: "`always`: your word that whatever runs pRuntime starts it again after an exit with code 0",
+};
+
+/// All of them, in the order of the documents.
+pub static ACTIONS: [Action; 10] = [
+    Action {
+        name: NOTIFY,
+        does: "tells people and changes nothing",
+        keys: &[],
+        read: |_| Some(Order::Notify),
+    },
+    Action {
+        name: "restart-container",
+        does: "stops a container and starts it again",
+        keys: &[ENGINE, CONTAINER, PATIENCE],
+        read: |with| with.container(Verb::Restart),
+    },
+    Action {
+        name: "stop-container",
+        does: "stops a container; a restart policy does not start it again",
+        keys: &[ENGINE, CONTAINER, PATIENCE],
+        read: |with| with.container(Verb::Stop),
+    },
+    Action {
+        name: "start-container",
+        does: "starts a container that is stopped",
+        keys: &[ENGINE, CONTAINER],
+        read: |with| with.container(Verb::Start),
+    },
+    Action {
+        name: "restart-unit",
+        does: "restarts a unit of systemd and waits for its job",
+        keys: &[UNIT],
+        read: |with| with.unit(Verb::Restart),
+    },
+    Action {
+        name: "stop-unit",
+        does: "stops a unit of systemd and waits for its job",
+        keys: &[UNIT],
+        read: |with| with.unit(Verb::Stop),
+    },
+    Action {
+        name: "start-unit",
+        does: "starts a unit of systemd and waits for its job",
+        keys: &[UNIT],
+        read: |with| with.unit(Verb::Start),
+    },
+    Action {
+        name: "restart-stack",
+        does: "stops a group, restarts its node and waits until that follows the chain, starts the group again",
+        keys: &[STACK],
+        read: |with| Some(Order::Stack(with.optional("stack")?)),
+    },
+    Action {
+        name: "restart-worker",
+        does: "has PRB restart the worker that is ill; its pRuntime is not touched",
+        keys: &[],
+        read: |_| Some(Order::RestartWorker),
+    },
+    Action {
+        name: "kick-worker",
+        does: "has PRB end the worker's pRuntime, waits until a new one answers, and has PRB restart the worker",
+        keys: &[KICK_API, RESTART_POLICY],
+        read: |with| {
+            let words = [with.said("kick_api", "enabled"), with.said("restart_policy", "always")];
+            words.iter().all(|said| *said).then_some(Order::KickWorker)
+        },
+    },
+];
+
+/// The label values `action`.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ACTIONS.iter().map(|action| action.name)
+}
+
+/// More is another word.
+const MOST_EDITS: usize = 4;
+/// What an engine itself needs beside the patience with the container.
+const ENGINE_TIME: Duration = Duration::from_secs(60);
+
+/// Reads a rung: what is to be done, or everything that is wrong, by its key below the rung.
+pub(super) fn read(
+    action: &Name,
+    with: &BTreeMap<String, String>,
+    settings: &Settings,
+) -> Result<Order, Vec<(String, String)>> {
+    let Some(known) = ACTIONS.iter().find(|known| known.name == action.as_str()) else {
+        return Err(vec![("action".to_owned(), unknown(action))]);
+    };
+    let mut reading = With {
+        given: with,
+        settings,
+        wrong: Vec::new(),
+    };
+    reading.unknown_keys(known);
+    let order = (known.read)(&mut reading);
+    match order {
+        Some(order) if reading.wrong.is_empty() => Ok(order),
+        _ => Err(reading.wrong),
+    }
+}
+
+fn unknown(action: &Name) -> String {
+    let near = names()
+        .map(|name| (strsim::damerau_levenshtein(name, action.as_str()), name))
+        .min()
+        .filter(|(distance, _)| *distance <= MOST_EDITS);
+    let hint = near.map_or_else(
+        || names().collect::<Vec<_>>().join(", "),
+        |(_, name)| format!("did you mean `{name}`?"),
+    );
+    format!("no action is called `{action}`; {hint}")
+}
+
+/// The settings of one rung while they are read.
+struct With<'a> {
+    given: &'a BTreeMap<String, String>,
+    settings: &'a Settings,
+    wrong: Vec<(String, String)>,
+}
+
+impl With<'_> {
+    fn unknown_keys(&mut self, action: &Action) {
+        let known: Vec<&str> = action.keys.iter().map(|key| key.name).collect();
+        for key in self.given.keys().filter(|key| !known.contains(&key.as_str())) {
+            let words = match &known[..] {
+                [] => format!("`{}` has no settings", action.name),
+                known => format!("`{}` has no such setting; it has {}", action.name, known.join(", ")),
+            };
+            self.wrong.push((format!("with.{key}"), words));
+        }
+    }
+
+    /// Nothing when its value is wrong, which is noted; nothing inside when it is not there.
+    #[expect(clippy::option_option, reason = "wrong and absent are two things")]
+    fn optional<T: FromStr<Err = String>>(&mut self, key: &str) -> Option<Option<T>> {
+        let Some(text) = self.given.get(key) else {
+            return Some(None);
+        };
+        match text.parse() {
+            Ok(value) => Some(Some(value)),
+            Err(words) => {
+                self.wrong.push((format!("with.{key}"), words));
+                None
+            }
+        }
+    }
+
+    fn container(&mut self, verb: Verb) -> Option<Order> {
+        let engine = self.optional::<Name>("engine");
+        let container = self.optional("container");
+        let patience = self.optional("patience");
+        let (engine, container) = (engine?, container?);
+        if container.is_none() {
+            let words = "name the `container`, as `engines` lists it".to_owned();
+            self.wrong.push(("with".to_owned(), words));
+            return None;
+        }
+        let thing = self.listed(Written {
+            engine: engine.as_ref(),
+            container: container.as_ref(),
+            unit: None,
+        })?;
+        Some(Order::Thing {
+            verb,
+            thing,
+            patience: patience?.unwrap_or_else(settings::patience),
+        })
+    }
+
+    fn unit(&mut self, verb: Verb) -> Option<Order> {
+        let unit = self.optional("unit")?;
+        if unit.is_none() {
+            let words = "name the `unit`, as `units.allowed` lists it".to_owned();
+            self.wrong.push(("with".to_owned(), words));
+            return None;
+        }
+        let thing = self.listed(Written {
+            engine: None,
+            container: None,
+            unit: unit.as_ref(),
+        })?;
+        Some(Order::Thing {
+            verb,
+            thing,
+            patience: settings::patience(),
+        })
+    }
+
+    fn listed(&mut self, written: Written<'_>) -> Option<Thing> {
+        let found = self.settings.thing(written);
+        found
+            .map_err(|(key, words): Wrong| self.wrong.push((format!("with.{key}"), words)))
+            .ok()
+    }
+
+    /// Whether a person gave this word.
+    fn said(&mut self, key: &'static str, word: &str) -> bool {
+        let said = self.given.get(key).is_some_and(|said| said == word);
+        if !said {
+            let is = [KICK_API, RESTART_POLICY].into_iter().find(|known| known.name == key);
+            let words = is.map_or_else(String::new, |known| format!("{key} must be {}", known.is));
+            self.wrong.push((format!("with.{key}"), words));
+        }
+        said
+    }
+}
+
+impl Order {
+    /// The shortest `within` with which it can come to its end; less would leave it half done.
+    pub(super) fn needs(&self, stack: Option<&settings::Stack>) -> Duration {
+        match self {
+            Self::Notify => Duration::ZERO,
+            // A look, and the 30s that a monitor tries to reach a lifecycle; or the job of a unit, whose own timeout only
+            // systemd knows.
+            Self::RestartWorker
+            | Self::Thing {
+                thing: Thing::Unit(_), ..
+            } => Duration::from_secs(60),
+            Self::Thing { patience, .. } => patience.get() + ENGINE_TIME,
+            Self::Stack(_) => stack.map(stack_needs).unwrap_or_default(),
+            Self::KickWorker => Duration::from_secs(180),
+        }
+    }
+}
+
+/// Every step at its longest.
+fn stack_needs(stack: &settings::Stack) -> Duration {
+    let node = stack.node.iter().map(|node| {
+        let stops = node.patience.get() + ENGINE_TIME;
+        stops + node.recovers_within.get()
+    });
+    let members = stack.others().map(|(key, member)| {
+        let stops = member.patience.get() + ENGINE_TIME;
+        let starts = if key.starts_with("group") {
+            ENGINE_TIME
+        } else {
+            Duration::ZERO
+        };
+        let waits = member.works_within.map(values::Duration::get).unwrap_or_default();
+        stops + starts + waits
+    });
+    node.chain(members).sum()
+}

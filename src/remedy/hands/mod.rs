@@ -1,0 +1,125 @@
+//! Carries a plan out: the one way from what is decided to the calls that change something.
+//!
+//! Everything that may be touched is listed in the configuration; a payload brings names only, and what is done under
+//! them stands in [`catalogue`]. What must never be repaired like that is refused here once more ([`law`]), whatever the
+//! policy says.
+
+mod catalogue;
+mod check;
+mod law;
+mod sections;
+pub mod settings;
+mod stack;
+#[cfg(test)]
+mod tests;
+mod things;
+mod tools;
+mod workers;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use catalogue::{ACTIONS, Action, Key, names};
+pub use sections::Misplaced;
+pub use settings::Settings;
+
+use super::runner::{self, Notes};
+use super::step::Plan;
+use crate::clock::Clock;
+use crate::collectors::{Finding, TargetView};
+use crate::store::Store;
+use crate::upstream::Upstream;
+use crate::values::Name;
+use catalogue::Order;
+use settings::Stack;
+use tools::Tools;
+
+/// Collectors have their own pace, of some seconds.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What acts.
+pub struct Hands {
+    upstream: Upstream,
+    store: Arc<Store>,
+    clock: Clock,
+    tools: Mutex<Arc<Tools>>,
+    /// Between two looks at a picture while something is waited for; they ask nobody.
+    look_every: Duration,
+    /// When a PRB was last told something, so that orders do not come in a heap.
+    told: Mutex<HashMap<Name, Arc<tokio::sync::Mutex<Option<Instant>>>>>,
+}
+
+/// What a new configuration needs, made beside what is in use. Dropping it changes nothing.
+pub struct Prepared(Tools);
+
+impl Hands {
+    /// Reads the certificates of engines; nothing is asked yet. The error has a line for everything that is wrong.
+    pub fn new(settings: &Settings, upstream: &Upstream, store: Arc<Store>, clock: Clock) -> Result<Self, String> {
+        let tools = Tools::new(settings, upstream)?;
+        Ok(Self {
+            upstream: upstream.clone(),
+            store,
+            clock,
+            tools: Mutex::new(Arc::new(tools)),
+            look_every: LOOK_EVERY,
+            told: Mutex::default(),
+        })
+    }
+
+    /// The same for another configuration, to be put in place when all of it is whole.
+    pub fn prepare(&self, settings: &Settings) -> Result<Prepared, String> {
+        Tools::new(settings, &self.upstream).map(Prepared)
+    }
+
+    /// From now on. What runs keeps what it began with.
+    pub fn replace(&self, prepared: Prepared) {
+        *self.tools.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(prepared.0);
+    }
+
+    fn tools(&self) -> Arc<Tools> {
+        Arc::clone(&self.tools.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The last picture of a target.
+    fn view(&self, target: &Name) -> Option<TargetView> {
+        self.store.picture(target)
+    }
+
+    /// What is ill there, all relations considered.
+    fn findings(&self, target: &Name) -> Vec<Finding> {
+        let verdicts = self.store.verdicts();
+        let own = verdicts.iter().filter(|verdict| verdict.target == *target);
+        own.flat_map(|verdict| verdict.diagnosis.findings.clone()).collect()
+    }
+
+    /// Why nothing of a stack is stopped now, if its PRB feeds blocks.
+    fn feeds_well(&self, stack: &Stack) -> Option<String> {
+        let view = self.view(stack.prb.as_ref()?)?;
+        let snapshot = view.snapshot::<crate::collectors::prb::Prb>()?;
+        law::feeds_well(snapshot, stack.lifecycle.as_deref(), self.clock.now())
+    }
+}
+
+impl runner::Hands for Hands {
+    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, String> {
+        let tools = self.tools();
+        // It was checked when it was read; the configuration may be another one since.
+        let order = catalogue::read(&plan.action, &plan.with, &tools.settings).map_err(|wrong| {
+            let words: Vec<String> = wrong.into_iter().map(|(_, words)| words).collect();
+            format!("nothing was done: {}", words.join("; "))
+        })?;
+        match order {
+            Order::Notify => Ok("told; nothing was changed".to_owned()),
+            Order::Thing { verb, thing, patience } => {
+                self.thing(&tools, verb, &thing, patience.get(), plan.within.get())
+                    .await
+            }
+            Order::Stack(name) => self.stack(&tools, name.as_ref(), plan, notes).await,
+            Order::RestartWorker => self.restart_worker(&tools, plan).await,
+            Order::KickWorker => self.kick_worker(&tools, plan).await,
+        }
+    }
+}
