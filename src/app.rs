@@ -15,9 +15,10 @@ use crate::collectors::phala::{self, Chain};
 use crate::collectors::{self, Link, Sections, Tools};
 use crate::config::{Secrets, Settings};
 use crate::exposition::Own;
-use crate::journal::JournalSection;
-use crate::remedy::{self, AnyHands, OnlyNotices, Remedies, Repairs};
-use crate::schedule::{Schedule, Swapped};
+use crate::notify::Post;
+use crate::remedy::hands::Hands;
+use crate::remedy::{self, AnyHands, Notices, Repairs};
+use crate::schedule::{Plan, Schedule};
 use crate::server::{self, ControlSocket, ControlSocketPath, Listeners, Routes};
 use crate::store::Store;
 use crate::upstream::Upstream;
@@ -40,6 +41,7 @@ pub struct App {
     listeners: Listeners,
     access: Arc<Access>,
     repairs: Repairs,
+    post: Post,
     keeper: Keeper,
     reloads: mpsc::Receiver<server::Reload>,
     ask_reload: mpsc::Sender<server::Reload>,
@@ -51,6 +53,8 @@ struct Keeper {
     file: Option<PathBuf>,
     schedule: Schedule,
     repairs: Repairs,
+    hands: Arc<Hands>,
+    post: Post,
     store: Arc<Store>,
     tools: Tools,
     clock: Clock,
@@ -64,6 +68,8 @@ struct Keeper {
 const RELOADS_WAITING: usize = 4;
 /// A file that is there is read within milliseconds.
 const READ_WITHIN: Duration = Duration::from_secs(10);
+/// At the end, for messages that wait.
+const TELL_WITHIN: Duration = Duration::from_secs(2);
 /// How often local nodes are looked for, until all usual ports have one.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
@@ -85,25 +91,32 @@ impl App {
         } else {
             Vec::new()
         };
+        let post = Post::new(tools.upstream.clone(), clock.clone());
+        post.change_to(&settings.notify).map_err(|fault| fault.to_string())?;
+        let hands = Hands::new(&settings.hands, &tools.upstream, Arc::clone(&store), clock.clone())?;
+        let hands = Arc::new(hands);
         let repairs = Repairs::new(remedy::Parts {
             store: Arc::clone(&store),
             clock: clock.clone(),
             journal: settings.journal.clone(),
             remedies: settings.remedies.clone(),
-            hands: hands(),
-            tell: Arc::new(()),
+            hands: AnyHands::new(Arc::clone(&hands)),
+            tell: Arc::new(Notices(post.clone())),
         });
         let mut keeper = Keeper {
             file: settings.file.clone(),
             schedule: Schedule::new(Arc::clone(&store), tools.clone(), clock.clone()),
             repairs: repairs.clone(),
+            hands,
+            post: post.clone(),
             store: Arc::clone(&store),
             tools: tools.clone(),
             clock: clock.clone(),
             reading: None,
             missing,
         };
-        keeper.watch(settings.collectors, settings.links)?;
+        let plan = keeper.plan(settings.collectors, settings.links)?;
+        keeper.schedule.swap(plan);
         if keeper.file.is_some() {
             keeper.tools.own.config_read("config", Some(clock.now().wall));
         }
@@ -122,6 +135,7 @@ impl App {
             &collectors::families(),
             ask_reload.clone(),
             repairs.clone(),
+            post.clone(),
         );
         Ok(Self {
             listening: listening.map_err(|e| format!("a listening address cannot be read: {e}"))?,
@@ -129,6 +143,7 @@ impl App {
             listeners,
             access: Arc::clone(&web.access),
             repairs,
+            post,
             keeper,
             reloads,
             ask_reload,
@@ -162,12 +177,8 @@ impl App {
         // The journal last: alerts are taken until the listeners are closed, and an action's end is recorded.
         drop(repairing.await);
         self.repairs.close().await;
+        self.post.close(TELL_WITHIN).await;
     }
-}
-
-/// What acts.
-fn hands() -> AnyHands {
-    AnyHands::new(OnlyNotices)
 }
 
 impl Keeper {
@@ -230,24 +241,24 @@ impl Keeper {
                 "{shown}: it names no target any more, which could be a file that is half written; if nothing is to be watched, restart farmwarden"
             ));
         }
-        let swapped = self.watch(settings.collectors, settings.links)?;
-        let later = self.repair(&settings.journal, settings.remedies);
+        // Everything that can be refused is, before anything changes.
+        let hands = self.hands.prepare(&settings.hands)?;
+        let plan = self.plan(settings.collectors, settings.links)?;
+        self.post
+            .change_to(&settings.notify)
+            .map_err(|fault| fault.to_string())?;
+        let swapped = self.schedule.swap(plan);
+        self.hands.replace(hands);
+        let later = self.repairs.change_to(&settings.journal, settings.remedies);
         let later = later.map_or_else(String::new, |words| format!("; {words}"));
         Ok(format!("{shown} was read again; {swapped}{later}"))
     }
 
-    /// What repairs do from now on; what takes effect at the next start only is said in words.
-    fn repair(&self, journal: &JournalSection, remedies: Remedies) -> Option<&'static str> {
-        self.repairs.change_to(journal, remedies, hands())
-    }
-
-    fn watch(&mut self, collectors: Sections, links: Vec<Link>) -> Result<Swapped, String> {
-        let plan = self.schedule.plan(collectors, links);
-        let plan = plan.map_err(|faults| {
+    fn plan(&self, collectors: Sections, links: Vec<Link>) -> Result<Plan, String> {
+        self.schedule.plan(collectors, links).map_err(|faults| {
             let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
             words.join("\n")
-        })?;
-        Ok(self.schedule.swap(plan))
+        })
     }
 
     /// Nodes that start later are found later.

@@ -8,7 +8,7 @@ use crate::clock::UnixTime;
 use crate::collectors::{self, Symptom};
 use crate::exposition::{Family, Format, Kind, Own, ProcessUsage, RequestLabels};
 use crate::server::probe;
-use crate::{relations, remedy, store};
+use crate::{notify, relations, remedy, store};
 
 pub(super) const EXAMPLES: &str = "Examples:
   farmwarden metrics
@@ -32,6 +32,7 @@ pub(super) fn text() -> String {
     table("About every target", store::FAMILIES, &mut out);
     table("About several targets together", relations::FAMILIES, &mut out);
     table("Repairs and their journal", remedy::FAMILIES, &mut out);
+    table("Messages to people", notify::FAMILIES, &mut out);
     table("Collectors", &collectors::families(), &mut out);
     table("Answers of /probe", probe::FAMILIES, &mut out);
     own(&mut out);

@@ -8,7 +8,7 @@ use crate::collectors::{Checked, Link, Sections};
 use crate::journal::JournalSection;
 use crate::notify::Way;
 use crate::remedy::settings::Mode;
-use crate::remedy::{Contradiction, OnlyNotices, Remedies, hands};
+use crate::remedy::{Contradiction, Remedies, hands};
 use crate::values::{Name, SecretSource};
 use crate::yaml::{Document, Mistake, Read};
 
@@ -123,11 +123,6 @@ pub(super) fn journal<T>(
         if is_missing {
             let words = "it may act only with a journal: name `journal.directory`";
             mistakes.push(document.mistake(&below(&path, "mode"), words));
-        }
-        for (number, rung) in policy.rungs.iter().enumerate() {
-            if let Some(words) = OnlyNotices::refusal(&rung.action) {
-                mistakes.push(document.mistake(&below(&path, &format!("rungs[{number}].action")), words));
-            }
         }
     }
     mistakes

@@ -55,8 +55,14 @@ impl Writer {
             self.text.push('\n');
             let items = items(schema);
             self.comment(text(items.get("description")), indent);
-            self.line(indent, &format!("{key}:"));
-            self.entry(items, None, indent + 2);
+            let mut inner = Self { text: String::new() };
+            inner.line(indent, &format!("{key}:"));
+            inner.entry(items, None, indent + 2);
+            if is_off(schema) {
+                self.off(&inner.text);
+            } else {
+                self.text.push_str(&inner.text);
+            }
             return;
         }
         self.comment(&explanation(schema), indent);

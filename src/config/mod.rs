@@ -44,6 +44,7 @@ struct Raw {
     /// What is stopped and started together, in order.
     stacks: Vec<hands::settings::Stack>,
     /// Ways to people. Without one, repairs are told in the log and on the status page.
+    #[schemars(extend("x-off" = true))]
     notify: Vec<Way>,
 }
 

@@ -7,7 +7,7 @@ use super::message::{Language, Message};
 use super::outbox::{Outbox, OutboxHealth, Told};
 use super::settings::Way;
 use crate::clock::Clock;
-use crate::exposition::{Desc, Family, Page};
+use crate::exposition::{Desc, Family, Page, Rendered};
 use crate::upstream::{Fault, Upstream};
 
 static SENT: Desc<1> = Desc::counter(
@@ -36,7 +36,7 @@ static UP: Desc<1> = Desc::gauge(
     &["way"],
 );
 
-/// The families of [`Post::samples`].
+/// The families of [`Post::page`].
 pub const FAMILIES: &[&Family] = &[
     SENT.family(),
     LOST.family(),
@@ -117,7 +117,9 @@ impl Post {
         futures_util::future::join_all(closing).await;
     }
 
-    pub fn samples(&self, page: &mut Page) {
+    /// How every way does, for the page of metrics.
+    pub fn page(&self) -> Rendered {
+        let mut page = Page::new(&[]);
         for Open { way, outbox } in self.open().iter() {
             let labels = [way.name.as_str()];
             let OutboxHealth {
@@ -134,6 +136,7 @@ impl Post {
             page.add(&WAITING, labels, waiting);
             page.add(&UP, labels, (requests > 0 || failures > 0).then_some(fault.is_none()));
         }
+        page.finish()
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<Open>> {

@@ -46,6 +46,8 @@ pub struct Incident {
     pub alerts: BTreeMap<Fingerprint, bool>,
     /// The rung that runs, is being proven, or comes next; from 0.
     pub rung: usize,
+    /// When the rung before was given up, or it was opened.
+    pub rung_since: UnixTime,
     pub phase: Phase,
     /// The group of its target when something was last begun.
     pub group: Option<Name>,
@@ -103,6 +105,7 @@ impl Incident {
             heard: time,
             alerts: BTreeMap::from([(alert.fingerprint, true)]),
             rung: 0,
+            rung_since: time,
             phase: Phase::Open,
             group: None,
             rehearsed: false,
@@ -126,10 +129,10 @@ impl Incident {
         self.alerts.values().any(|fires| *fires)
     }
 
-    /// Only what was seen after this counts: it was opened, or something was done.
+    /// Only what was seen after this counts: it was opened, or something was done or given up.
     pub fn changed(&self) -> UnixTime {
         match self.phase {
-            Phase::Open => self.opened,
+            Phase::Open => self.rung_since.max(self.opened),
             Phase::Running { since } | Phase::Proving { since, .. } | Phase::Escalated { since } => {
                 since.max(self.opened)
             }
@@ -157,8 +160,9 @@ impl Incident {
     }
 
     /// Up the ladder.
-    pub(super) fn next_rung(&mut self) {
+    pub(super) fn next_rung(&mut self, time: UnixTime) {
         self.rung = self.rung.saturating_add(1);
+        self.rung_since = time;
         self.phase = Phase::Open;
         self.held = None;
         self.approval = None;

@@ -3,13 +3,13 @@
 //! Nothing here changes anything outside: what acts is handed in ([`Hands`]). `decide` is pure, and all that is remembered is
 //! made from the journal ([`State::apply`]).
 
+mod any_hands;
 mod check;
 mod decide;
 mod eyes;
 mod freeze;
 mod guards;
 pub mod hands;
-mod hands_on;
 mod history;
 mod incident;
 mod ledger;
@@ -29,9 +29,9 @@ mod turn;
 mod view;
 mod window;
 
+pub use any_hands::AnyHands;
 pub use check::Contradiction;
 pub use decide::{Decision, Guard, Hold, OLDEST_VIEW, Proof, Why, decide, proof};
-pub use hands_on::{AnyHands, OnlyNotices};
 pub use history::{History, Of};
 pub use incident::{After, Approval, Held, Incident, Key, Phase};
 pub use ledger::{Ledger, Record};

@@ -92,7 +92,7 @@ impl State {
             Step::Noted { incident, words, .. } => self.with(*incident, |incident| incident.noted(words)),
             Step::Finished { incident, .. } => self.ended(*incident, time, After::Action),
             Step::Interrupted { incident, .. } => self.ended(*incident, time, After::Interruption),
-            Step::Failed { incident, .. } => self.with(*incident, Incident::next_rung),
+            Step::Failed { incident, .. } => self.with(*incident, |incident| incident.next_rung(time)),
             Step::Escalated { incident, .. } => self.with(*incident, |incident| {
                 incident.phase = Phase::Escalated { since: time };
                 incident.held = None;

@@ -33,6 +33,7 @@ use super::{Reload, api, compression, probe};
 use crate::access::{Access, Need, Scope, Tcp, Via};
 use crate::clock::Clock;
 use crate::exposition::{Family, Format, Own, ProcessUsage, Refused, RequestLabels, write_families};
+use crate::notify::{self, Post};
 use crate::relations;
 use crate::remedy::{self, Repairs};
 use crate::report::Report;
@@ -113,6 +114,7 @@ pub struct Routes {
     reports: Arc<Places>,
     reloads: mpsc::Sender<Reload>,
     inbox: Inbox,
+    post: Post,
 }
 
 /// Pages that are being sent at once, one more than that for a moment while a slow reader gives way. Without it clients
@@ -137,6 +139,7 @@ impl Routes {
         families: &[&'static Family],
         reloads: mpsc::Sender<Reload>,
         repairs: Repairs,
+        post: Post,
     ) -> Self {
         Self {
             store,
@@ -144,13 +147,21 @@ impl Routes {
             own,
             clock,
             telemetry_path,
-            order: [store::FAMILIES, relations::FAMILIES, remedy::FAMILIES, families].concat(),
+            order: [
+                store::FAMILIES,
+                relations::FAMILIES,
+                remedy::FAMILIES,
+                notify::FAMILIES,
+                families,
+            ]
+            .concat(),
             last_size: AtomicUsize::new(0),
             scrapes: Places::new(MAX_SCRAPES),
             probes: Arc::new(Semaphore::new(MAX_PROBES)),
             reports: Places::new(MAX_REPORTS),
             reloads,
             inbox: Inbox::new(repairs),
+            post,
         }
     }
 
@@ -381,6 +392,7 @@ impl Routes {
     pub fn page(&self, format: Format) -> String {
         let mut pages = self.store.pages();
         pages.push(Arc::new(self.inbox.repairs().page()));
+        pages.push(Arc::new(self.post.page()));
         // A little more than last time covers counters that gained a digit.
         let mut out = String::with_capacity(self.last_size.load(Ordering::Relaxed) + 4096);
         write_families(&self.order, pages.iter().map(AsRef::as_ref), format, &mut out);

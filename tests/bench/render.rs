@@ -16,9 +16,12 @@ use farmwarden::collectors::phala::{Node, Snapshot};
 use farmwarden::collectors::{Collector, Diagnosis, Part, TargetView};
 use farmwarden::exposition::{Desc, Family, Format, Own, Page, Rendered};
 use farmwarden::journal::JournalSection;
-use farmwarden::remedy::{AnyHands, OnlyNotices, Parts, Remedies, Repairs};
+use farmwarden::notify::Post;
+use farmwarden::remedy::hands::{self, Hands};
+use farmwarden::remedy::{AnyHands, Parts, Remedies, Repairs};
 use farmwarden::server::{Listeners, Routes, bind, serve};
 use farmwarden::store::{Slot, Store};
+use farmwarden::upstream::Upstream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const RUNS: usize = 40;
@@ -88,12 +91,20 @@ fn filled(series: usize) -> Store {
 }
 
 fn without_repairs(store: &Arc<Store>) -> Repairs {
+    let upstream = Upstream::from_system().unwrap();
+    let hands = Hands::new(
+        &hands::Settings::default(),
+        &upstream,
+        Arc::clone(store),
+        Clock::system(),
+    )
+    .unwrap();
     Repairs::new(Parts {
         store: Arc::clone(store),
         clock: Clock::system(),
         journal: JournalSection::default(),
         remedies: Remedies::default(),
-        hands: AnyHands::new(OnlyNotices),
+        hands: AnyHands::new(Arc::new(hands)),
         tell: Arc::new(()),
     })
 }
@@ -111,6 +122,7 @@ fn main() {
             &own,
             tokio::sync::mpsc::channel(1).0,
             without_repairs(&store),
+            Post::new(Upstream::from_system().unwrap(), Clock::system()),
         );
         let (page, _) = routes.write_page(Format::OpenMetrics, false);
         let count = page

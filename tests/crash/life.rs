@@ -13,7 +13,7 @@ use farmwarden::clock::{Clock, UnixTime};
 use farmwarden::collectors::Symptom;
 use farmwarden::journal::{Journal, JournalSettings};
 use farmwarden::remedy::{
-    Eyes, Fleet, Hands, Key, Ledger, Phase, Plan, Policy, Remedies, Runner, Running, Seen, Sight, State, Step, View,
+    Eyes, Fleet, Hands, Key, Ledger, Notes, Phase, Plan, Policy, Remedies, Runner, Running, Seen, Sight, State, Step, View,
 };
 
 pub(crate) const LIVE: &str = "live";
@@ -112,7 +112,7 @@ impl Eyes for Around {
 }
 
 impl Hands for Around {
-    async fn run(&self, plan: &Plan) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, _notes: &dyn Notes) -> Result<String, String> {
         sign();
         self.0.done.add(&format!("{} {}", plan.entity, plan.rung));
         sign();

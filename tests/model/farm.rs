@@ -6,7 +6,7 @@ use std::time::Duration;
 use farmwarden::clock::UnixTime;
 use farmwarden::collectors::Symptom;
 use farmwarden::journal::{AppendError, Appended, Hash as LineHash, Head};
-use farmwarden::remedy::{Eyes, Fleet, Hands, Key, Plan, Record, Running, Seen, Sight, Step, View};
+use farmwarden::remedy::{Eyes, Fleet, Hands, Key, Notes, Plan, Record, Running, Seen, Sight, Step, View};
 use farmwarden::values::Name;
 use tokio::sync::oneshot;
 
@@ -147,7 +147,7 @@ impl Drop for Busy {
 }
 
 impl Hands for Around {
-    async fn run(&self, plan: &Plan) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, _notes: &dyn Notes) -> Result<String, String> {
         let (told, ended) = oneshot::channel();
         let busy = {
             let mut outside = self.locked();

@@ -346,6 +346,7 @@ fn sign(step: &Step) -> &'static str {
             ..
         } => "timed_out",
         Step::Finished { .. } => "finished",
+        Step::Noted { .. } => "noted",
         Step::Interrupted { .. } => "interrupted",
         Step::Cured { .. } => "cured",
         Step::Failed { .. } => "failed",

@@ -125,6 +125,18 @@ fn a_look_from_before_the_incident_does_not_count() {
 }
 
 #[test]
+fn a_look_from_before_the_last_rung_was_given_up_does_not_count() {
+    let mut next = incident();
+    next.next_rung(at(100));
+    let looked = |at| {
+        let view = at_view(|view| view.looked = Some(at));
+        decide(&next, &remedies(), &History::default(), &view, now())
+    };
+    acts(&looked(at(100)));
+    holds(looked(at(99)), Guard::FreshView, "too long ago");
+}
+
+#[test]
 fn what_cannot_be_told_holds() {
     let decision = with_view(|view| view.seen = seen(Sight::CannotTell, at(0)));
     holds(decision, Guard::FreshView, "nothing is done blindly");
@@ -630,7 +642,7 @@ fn what_is_neither_heard_of_nor_ill_is_forgotten() {
 fn what_was_rehearsed_begins_anew_when_the_policy_acts() {
     let mut rehearsed = incident();
     rehearsed.proving(at(60), After::Rehearsal);
-    rehearsed.next_rung();
+    rehearsed.next_rung(at(100));
     let decision = decide(&rehearsed, &remedies(), &History::default(), &view(now()), now());
     assert!(matches!(decision, Decision::Done(Why::OnlyRehearsed, _)));
 }

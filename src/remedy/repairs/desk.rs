@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Inner;
 use crate::journal::{Journal, JournalError, JournalSettings};
+use crate::remedy::any_hands::AnyHands;
 use crate::remedy::eyes::StoreEyes;
-use crate::remedy::hands_on::PresentHands;
 use crate::remedy::ledger::Ledger;
 use crate::remedy::runner::Runner;
 use crate::remedy::state::State;
@@ -22,7 +22,7 @@ pub(super) enum Desk {
 
 pub(super) struct Open {
     pub(super) journal: Journal<Step>,
-    pub(super) runner: Runner<Journal<Step>, Arc<StoreEyes>, Arc<PresentHands>>,
+    pub(super) runner: Runner<Journal<Step>, Arc<StoreEyes>, AnyHands>,
 }
 
 impl Desk {
@@ -67,7 +67,7 @@ impl Inner {
         );
         let told: Vec<Arc<dyn Tell>> = vec![Arc::<super::Counters>::clone(&self.counters), Arc::clone(&self.tell)];
         let ledger = Ledger::telling(journal.clone(), state, last, Arc::new(told));
-        let (eyes, hands) = (Arc::clone(&self.eyes), Arc::clone(&self.hands));
+        let (eyes, hands) = (Arc::clone(&self.eyes), self.hands.clone());
         let remedies = Arc::clone(&super::locked(&self.remedies));
         Ok(Open {
             journal,

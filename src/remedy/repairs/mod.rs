@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::any_hands::AnyHands;
 use super::eyes::StoreEyes;
 use super::freeze::Freeze;
-use super::hands_on::{AnyHands, PresentHands};
 use super::incident::Key;
 use super::settings::Remedies;
 use super::step::Step;
@@ -60,7 +60,7 @@ struct Inner {
     journal: Option<JournalSettings>,
     clock: Clock,
     eyes: Arc<StoreEyes>,
-    hands: Arc<PresentHands>,
+    hands: AnyHands,
     remedies: Mutex<Arc<Remedies>>,
     counters: Arc<Counters>,
     tell: Arc<dyn Tell>,
@@ -90,7 +90,7 @@ impl Repairs {
         let remedies = Arc::new(parts.remedies);
         Self(Arc::new(Inner {
             eyes: Arc::new(StoreEyes::new(Arc::clone(&parts.store), clock.clone(), freeze)),
-            hands: Arc::new(PresentHands::new(parts.hands)),
+            hands: parts.hands,
             counters: Arc::new(Counters::new(&remedies)),
             remedies: Mutex::new(remedies),
             tell: parts.tell,
@@ -135,13 +135,12 @@ impl Repairs {
         Ok(())
     }
 
-    /// Other policies and hands, from now on; incidents stay. A change of the journal waits for the next start, and the
+    /// Other policies from now on; incidents stay. A change of the journal waits for the next start, and the
     /// words say so.
-    pub fn change_to(&self, journal: &JournalSection, remedies: Remedies, hands: AnyHands) -> Option<&'static str> {
+    pub fn change_to(&self, journal: &JournalSection, remedies: Remedies) -> Option<&'static str> {
         self.0.eyes.freeze.change_to(remedies.freeze_file.clone());
         let remedies = Arc::new(remedies);
         self.0.counters.know(&remedies);
-        self.0.hands.change_to(hands);
         *locked(&self.0.remedies) = Arc::clone(&remedies);
         if let Ok(open) = self.open() {
             open.runner.change_to(remedies);

@@ -103,7 +103,7 @@ impl Running {
             clock: Clock::system(),
             journal,
             remedies: remedies(rung),
-            hands: AnyHands::new(acted.clone()),
+            hands: AnyHands::new(Arc::new(acted.clone())),
             tell: Arc::new(()),
         });
         let (stop, stopped) = watch::channel(false);
@@ -278,15 +278,14 @@ async fn other_policies_hold_from_the_next_decision_on_and_incidents_stay() {
         directory: Some(directory.path().join("journal")),
         ..JournalSection::default()
     };
-    let hands = || AnyHands::new(running.acted.clone());
-    let later = running.repairs.change_to(&journal, remedies(RESTART), hands());
+    let later = running.repairs.change_to(&journal, remedies(RESTART));
     assert_eq!(later, None);
     let overview = running
         .until("the action", |_| running.acted.0.load(Ordering::Relaxed) == 1)
         .await;
     assert_eq!(overview.incidents.first().unwrap().id, id);
     let elsewhere = JournalSection::default();
-    let later = running.repairs.change_to(&elsewhere, remedies(RESTART), hands());
+    let later = running.repairs.change_to(&elsewhere, remedies(RESTART));
     assert_eq!(later, Some("the change of `journal` takes effect at the next start"));
     running.stop().await;
 }
@@ -298,7 +297,7 @@ async fn nothing_is_heard_without_a_journal_and_it_says_so() {
         clock: Clock::system(),
         journal: JournalSection::default(),
         remedies: remedies(RESTART),
-        hands: AnyHands::new(Counting::default()),
+        hands: AnyHands::new(Arc::new(Counting::default())),
         tell: Arc::new(()),
     });
     let delivery = crate::alerts::parse(br#"{"version": "4", "status": "firing", "groupKey": "{}", "alerts": []}"#);

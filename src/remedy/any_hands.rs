@@ -1,0 +1,35 @@
+//! Hands of whatever kind: the configured ones, or those of a test.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use super::runner::{Hands, Notes};
+use super::step::Plan;
+
+/// Cloning gives the same ones.
+#[derive(Clone)]
+pub struct AnyHands(Arc<dyn Boxed>);
+
+trait Boxed: Send + Sync {
+    fn run_boxed<'a>(&'a self, plan: &'a Plan, notes: &'a dyn Notes) -> BoxFuture<'a, Result<String, String>>;
+}
+
+impl<H: Hands> Boxed for H {
+    fn run_boxed<'a>(&'a self, plan: &'a Plan, notes: &'a dyn Notes) -> BoxFuture<'a, Result<String, String>> {
+        self.run(plan, notes).boxed()
+    }
+}
+
+impl AnyHands {
+    pub fn new<H: Hands>(hands: Arc<H>) -> Self {
+        Self(hands)
+    }
+}
+
+impl Hands for AnyHands {
+    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, String> {
+        self.0.run_boxed(plan, notes).await
+    }
+}
