@@ -13,7 +13,8 @@ use farmwarden::clock::{Clock, UnixTime};
 use farmwarden::collectors::Symptom;
 use farmwarden::journal::{Journal, JournalSettings};
 use farmwarden::remedy::{
-    Eyes, Fleet, Hands, Key, Ledger, Notes, Phase, Plan, Policy, Remedies, Runner, Running, Seen, Sight, State, Step, View,
+    Eyes, Fleet, Hands, Key, Ledger, Notes, Phase, Plan, Policy, Remedies, Runner, Running, Seen, Sight, State, Step,
+    View,
 };
 
 pub(crate) const LIVE: &str = "live";

@@ -18,6 +18,9 @@ pub(crate) enum Move {
     Leap,
     /// One of the messages of the case comes in, and is on the disk.
     Deliver(usize),
+    /// A target's own round, at its own pace: it could not be read before, or an entity has turned. One that shows what
+    /// was known is no move.
+    Round(usize, Sees),
     /// Somebody visits a target.
     Visit(usize),
     /// The look at a target ends.

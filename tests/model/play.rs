@@ -80,6 +80,11 @@ impl Process {
         match step {
             Move::Pass => self.passes(PASS).await,
             Move::Leap => self.passes(LEAP).await,
+            Move::Round(target, sees) => {
+                let world = &mut self.around.locked().world;
+                let began = world.second;
+                world.reads(*target, began, *sees);
+            }
             Move::Visit(target) => self.visits_target(*target),
             Move::Looked(target, sees) => self.looked(*target, *sees),
             Move::Ended(target, is_well) => self.ended(*target, *is_well),
@@ -161,17 +166,7 @@ impl Process {
         let mut outside = self.around.locked();
         let place = outside.looks.iter().position(|(of, ..)| *of == target).unwrap();
         let (_, began, told) = outside.looks.remove(place);
-        let world = &mut outside.world;
-        if let Sees::Turned(entity) = sees {
-            world.left.flips -= 1;
-            world.ill[entity] = !world.ill[entity];
-        }
-        if sees == Sees::Nothing {
-            world.left.blind_looks -= 1;
-            world.looked[target] = None;
-        } else {
-            world.sees(target, began);
-        }
+        outside.world.reads(target, began, sees);
         told.send(()).unwrap_or_default();
     }
 

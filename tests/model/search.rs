@@ -91,6 +91,12 @@ impl Model for Search {
         for (target, name) in case.targets().iter().enumerate() {
             let has_incidents = moment.state.incidents().any(|incident| incident.key.target == *name);
             may(has_incidents && moment.visits() < case.visits, Move::Visit(target));
+            let is_unread = world.looked[target].is_none();
+            let is_quiet = !is_looking && is_written;
+            may(is_unread && is_quiet, Move::Round(target, Sees::AsBefore));
+            for entity in (0..case.entities.len()).filter(|entity| case.entities[*entity].0 == *name) {
+                may(left.flips > 0 && is_quiet, Move::Round(target, Sees::Turned(entity)));
+            }
             if moment.looks.iter().any(|(of, _)| *of == target) {
                 may(true, Move::Looked(target, Sees::AsBefore));
                 may(left.blind_looks > 0, Move::Looked(target, Sees::Nothing));

@@ -10,6 +10,7 @@ use farmwarden::remedy::{IncidentId, Key, Outcome, Plan, Sight, Step};
 use farmwarden::values::Name;
 
 use super::case::{Case, FRESH_FOR, HOUR};
+use super::moment::Sees;
 
 /// What must never be; each is a property of the model.
 pub(crate) const TWO_AT_ONCE: &str = "never two actions on one target at a time";
@@ -134,7 +135,8 @@ impl World {
     pub(crate) fn new(case: &Arc<Case>) -> Self {
         Self {
             case: Arc::clone(case),
-            second: 0,
+            // The rounds before are over.
+            second: 1,
             started: 0,
             left: Left {
                 deliveries: case.left.deliveries + u8::try_from(case.opens.len()).unwrap(),
@@ -142,7 +144,7 @@ impl World {
             },
             ill: vec![true; case.entities.len()],
             seen: vec![(Sight::Ill, 0); case.entities.len()],
-            looked: vec![None; case.targets().len()],
+            looked: vec![Some(0); case.targets().len()],
             heard: vec![Heard::default(); case.alerts()],
             paused: false,
             frozen: false,
@@ -160,7 +162,20 @@ impl World {
     }
 
     /// A round of the target that began at this time is over.
-    pub(crate) fn sees(&mut self, target: usize, began: u64) {
+    pub(crate) fn reads(&mut self, target: usize, began: u64, sees: Sees) {
+        if let Sees::Turned(entity) = sees {
+            self.left.flips -= 1;
+            self.ill[entity] = !self.ill[entity];
+        }
+        if sees == Sees::Nothing {
+            self.left.blind_looks -= 1;
+            self.looked[target] = None;
+        } else {
+            self.sees(target, began);
+        }
+    }
+
+    fn sees(&mut self, target: usize, began: u64) {
         self.looked[target] = Some(began);
         let name = &self.case.targets()[target];
         for (entity, (of, _)) in self.case.entities.iter().enumerate() {
