@@ -127,16 +127,16 @@ impl App {
         // Last, so that a start that fails leaves no file behind.
         let control = web.control_socket.as_ref().map(ControlSocket::bind).transpose()?;
         listeners.control = control.flatten();
-        let routes = Routes::new(
+        let routes = Routes::new(server::Parts {
             store,
-            tools.own.clone(),
+            own: tools.own.clone(),
             clock,
-            web.telemetry_path.clone(),
-            &collectors::families(),
-            ask_reload.clone(),
-            repairs.clone(),
-            post.clone(),
-        );
+            telemetry_path: web.telemetry_path.clone(),
+            families: &collectors::families(),
+            reloads: ask_reload.clone(),
+            repairs: repairs.clone(),
+            post: post.clone(),
+        });
         Ok(Self {
             listening: listening.map_err(|e| format!("a listening address cannot be read: {e}"))?,
             routes: Arc::new(routes),

@@ -55,7 +55,6 @@ fn notice(step: &Step) -> Option<Notice> {
             Outcome::Failed => Notice::Failed,
             Outcome::TimedOut => Notice::TimedOut,
         },
-        Step::Noted { .. } => return None,
         Step::Interrupted { .. } => Notice::Interrupted,
         Step::Cured { .. } => Notice::Cured,
         Step::Failed { .. } => Notice::DidNotHelp,
@@ -65,7 +64,7 @@ fn notice(step: &Step) -> Option<Notice> {
         Step::Approved { .. } => Notice::Approved,
         Step::Paused(_) => Notice::Paused,
         Step::Resumed { .. } => Notice::Resumed,
-        Step::Received { .. } | Step::Closed { .. } | Step::Stormed { .. } => return None,
+        Step::Received { .. } | Step::Noted { .. } | Step::Closed { .. } | Step::Stormed { .. } => return None,
     })
 }
 

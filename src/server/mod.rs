@@ -26,7 +26,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use control_socket::{ControlSocket, ControlSocketPath};
-pub use routes::{Routes, is_taken};
+pub use routes::{Parts, Routes, is_taken};
 
 use connection::{Accepted, Served};
 

@@ -99,6 +99,20 @@ pub fn is_taken(path: &str) -> bool {
     path != "/metrics" && ROUTES.iter().any(|route| route.path == path)
 }
 
+/// What routes are made from.
+pub struct Parts<'a> {
+    pub store: Arc<Store>,
+    pub own: Own,
+    pub clock: Clock,
+    pub telemetry_path: String,
+    /// Of the collectors, in the order of the page.
+    pub families: &'a [&'static Family],
+    /// Where a reload is asked for.
+    pub reloads: mpsc::Sender<Reload>,
+    pub repairs: Repairs,
+    pub post: Post,
+}
+
 /// What the answers are made from.
 pub struct Routes {
     store: Arc<Store>,
@@ -130,17 +144,17 @@ const MAX_PROBES: usize = 256;
 const NO_BODY: u64 = 64 << 10;
 
 impl Routes {
-    /// `families` are those of the collectors, in the order of the page; `reloads` is where a reload is asked for.
-    pub fn new(
-        store: Arc<Store>,
-        own: Own,
-        clock: Clock,
-        telemetry_path: String,
-        families: &[&'static Family],
-        reloads: mpsc::Sender<Reload>,
-        repairs: Repairs,
-        post: Post,
-    ) -> Self {
+    pub fn new(parts: Parts<'_>) -> Self {
+        let Parts {
+            store,
+            own,
+            clock,
+            telemetry_path,
+            families,
+            reloads,
+            repairs,
+            post,
+        } = parts;
         Self {
             store,
             refusals: Refusals::new(own.clone()),

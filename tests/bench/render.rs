@@ -19,7 +19,7 @@ use farmwarden::journal::JournalSection;
 use farmwarden::notify::Post;
 use farmwarden::remedy::hands::{self, Hands};
 use farmwarden::remedy::{AnyHands, Parts, Remedies, Repairs};
-use farmwarden::server::{Listeners, Routes, bind, serve};
+use farmwarden::server::{self, Listeners, Routes, bind, serve};
 use farmwarden::store::{Slot, Store};
 use farmwarden::upstream::Upstream;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -114,16 +114,16 @@ fn main() {
     for series in [10_000, 100_000] {
         let store = Arc::new(filled(series));
         let own: Vec<&'static Family> = FAMILIES.iter().map(Desc::family).collect();
-        let routes = Routes::new(
-            Arc::clone(&store),
-            Own::default(),
-            Clock::system(),
-            "/metrics".to_owned(),
-            &own,
-            tokio::sync::mpsc::channel(1).0,
-            without_repairs(&store),
-            Post::new(Upstream::from_system().unwrap(), Clock::system()),
-        );
+        let routes = Routes::new(server::Parts {
+            store: Arc::clone(&store),
+            own: Own::default(),
+            clock: Clock::system(),
+            telemetry_path: "/metrics".to_owned(),
+            families: &own,
+            reloads: tokio::sync::mpsc::channel(1).0,
+            repairs: without_repairs(&store),
+            post: Post::new(Upstream::from_system().unwrap(), Clock::system()),
+        });
         let (page, _) = routes.write_page(Format::OpenMetrics, false);
         let count = page
             .split(|byte| *byte == b'\n')

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use farmwarden::actions::containers::{Engine, EngineSettings, Place, Policy, Selector, Status};
 use farmwarden::actions::handle::{Handle, Look};
-use farmwarden::actions::stack::{self, Cluster, Event, Hands, Member, Part, Procedure, Progress};
+use farmwarden::actions::stack::{self, Cluster, Event, Hands, Member, Node, Part, Procedure, Progress};
 use farmwarden::actions::{Done, Effect, Failed};
 use farmwarden::upstream::Upstream;
 
@@ -233,9 +233,11 @@ fn a_stack_of_real_containers_is_restarted_in_its_order() {
     };
     let procedure = Procedure::cluster(&Cluster {
         group: vec![member("data_provider"), member("lifecycle")],
-        node: part("node"),
-        recovers_within: LONG,
-        restarted_last: None,
+        node: Some(Node {
+            part: part("node"),
+            recovers_within: LONG,
+        }),
+        restarted_last: Vec::new(),
     });
     runtime().block_on(async {
         stack::run(&procedure, &mut Progress::default(), &farm).await.unwrap();
