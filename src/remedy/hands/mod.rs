@@ -1,7 +1,7 @@
 //! Carries a plan out: the one way from what is decided to the calls that change something.
 //!
 //! Everything that may be touched is listed in the configuration; a payload brings names only, and what is done under
-//! them stands in [`catalogue`]. What must never be repaired like that is refused here once more ([`law`]), whatever the
+//! them stands in `catalogue.rs`. What must never be repaired like that is refused here once more (`law.rs`), whatever the
 //! policy says.
 
 mod catalogue;
