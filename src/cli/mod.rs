@@ -1,11 +1,13 @@
 //! The command line: one file per command, each thin.
 
+mod audit;
 mod check_config;
 mod collect;
 mod discover;
 mod doctor;
 mod example_config;
 mod explain;
+mod journal;
 mod manual;
 mod metrics;
 mod near;
@@ -56,6 +58,8 @@ const EXAMPLES: &str = "Examples:
       Is everything reached, and if not, what to do?
   farmwarden explain mount_stuck
       What a symptom means, and where it is seen.
+  farmwarden audit show --last 6h
+      What was repaired in this night, and why nothing more was.
   farmwarden help doctor
       More about a command.";
 
@@ -76,6 +80,9 @@ enum Command {
     /// Say what a symptom means and where it is seen now.
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::Args),
+    /// Read the journal of repairs: what was heard, decided and done, and whether nobody changed it.
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(audit::Args),
     /// Look around on this machine and propose a configuration.
     #[command(after_help = discover::EXAMPLES)]
     Discover(discover::Args),
@@ -112,6 +119,7 @@ pub fn main() -> ExitCode {
             Command::Doctor(args) => doctor::run(&args),
             Command::Collect(args) => collect::run(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Audit(args) => audit::run(&args),
             Command::Discover(args) => discover::run(&args),
             Command::CheckConfig(args) => check_config::run(&args),
             Command::ExampleConfig(args) => example_config::run(&args),

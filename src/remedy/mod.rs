@@ -21,6 +21,7 @@ pub mod settings;
 mod share;
 mod state;
 mod step;
+mod story;
 mod symptom_name;
 mod tell;
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub use settings::{Policy, Remedies};
 pub use share::Share;
 pub use state::State;
 pub use step::{IncidentId, Outcome, Pause, Plan, Scope, Step};
+pub use story::{Account, Mark, Of as Story, Recounted, replay};
 pub use symptom_name::SymptomName;
 pub use tell::{Tell, Told};
 pub use turn::{Turn, turn};
