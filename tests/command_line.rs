@@ -289,3 +289,40 @@ fn a_changed_journal_is_refused_with_file_and_line() {
         "{out}"
     );
 }
+
+#[test]
+fn a_report_says_what_a_dry_run_would_have_done_and_what_to_do_next() {
+    let (guard, place) = journal();
+    let file = guard.path().join("farm.yml");
+    let config = format!(
+        "collectors: {{phala: [{{name: node-1, para: 'http://127.0.0.1:1'}}]}}\njournal: {{directory: {place}}}\n\
+         remedies:\n  policies:\n    - {{name: restart_node, symptom: node_stuck, targets: [node-1], rungs: [{{action: notify}}]}}\n"
+    );
+    std::fs::write(&file, config).unwrap();
+    let (code, out, err) = said(&["report", "--last", "1h", "--config.file", file.to_str().unwrap()]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let (first, rest) = out.split_once('\n').unwrap();
+    assert!(first.starts_with("4 records from 20"), "{out}");
+    let expected = "
+restart_node  dry run, cures node_stuck
+  incidents   1 opened, 1 well by themselves
+  would do    restart-node on node-1: 1
+  held back   1 times by warm_up, 0s in all
+  budget      at most 1 of 3 an hour and 1 of 10 a day on one target, 1 of 6 an
+              hour and 1 of 20 a day in one group, 1 of 10 an hour and 1 of 40 a
+              day in all
+  next        it would have acted once on 1 target, never more than its budget;
+              set `mode: act` if that is what you want
+  next        1 of 1 incidents were well again by themselves; a longer `ill_for`
+              waits for that
+";
+    assert_eq!(rest, expected);
+    let (_, out, _) = said(&["report", "--json", "--journal.directory", &place]);
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let policy = &report["policies"][0];
+    assert_eq!(
+        (&policy["rehearsed"][0]["count"], policy.get("mode")),
+        (&1.into(), None),
+        "{out}"
+    );
+}

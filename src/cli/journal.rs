@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::source::{CONFIG_VARIABLE, Refused};
 use crate::config::{Secrets, Settings};
 use crate::journal::JournalError;
+use crate::remedy::Remedies;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Place {
@@ -35,7 +36,11 @@ impl Place {
         })
     }
 
-    /// Nothing without a file.
+    /// What the configuration says of repairs; nothing without a file.
+    pub(super) fn remedies(&self) -> Result<Option<Remedies>, Refused> {
+        Ok(self.settings()?.map(|settings| settings.remedies))
+    }
+
     fn settings(&self) -> Result<Option<Settings>, Refused> {
         let read = |file| Settings::read(file, Secrets::Ignored).map_err(|mistakes| mistakes.to_string());
         self.config_file.as_deref().map(read).transpose()

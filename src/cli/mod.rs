@@ -12,6 +12,7 @@ mod manual;
 mod metrics;
 mod near;
 pub mod probe_mount;
+mod report;
 mod running;
 mod serve;
 mod source;
@@ -83,6 +84,9 @@ enum Command {
     /// Read the journal of repairs: what was heard, decided and done, and whether nobody changed it.
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Args),
+    /// Look back at repairs: what was done, what a dry run would have done, and what to do next.
+    #[command(after_help = report::EXAMPLES)]
+    Report(report::Args),
     /// Look around on this machine and propose a configuration.
     #[command(after_help = discover::EXAMPLES)]
     Discover(discover::Args),
@@ -120,6 +124,7 @@ pub fn main() -> ExitCode {
             Command::Collect(args) => collect::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Audit(args) => audit::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Discover(args) => discover::run(&args),
             Command::CheckConfig(args) => check_config::run(&args),
             Command::ExampleConfig(args) => example_config::run(&args),
