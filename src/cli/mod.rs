@@ -7,6 +7,7 @@ mod discover;
 mod doctor;
 mod example_config;
 mod explain;
+mod incidents;
 mod journal;
 mod manual;
 mod metrics;
@@ -81,6 +82,9 @@ enum Command {
     /// Say what a symptom means and where it is seen now.
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::Args),
+    /// Say what is being repaired, or not, and why.
+    #[command(after_help = incidents::EXAMPLES)]
+    Incidents(incidents::Args),
     /// Read the journal of repairs: what was heard, decided and done, and whether nobody changed it.
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Args),
@@ -123,6 +127,7 @@ pub fn main() -> ExitCode {
             Command::Doctor(args) => doctor::run(&args),
             Command::Collect(args) => collect::run(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Incidents(args) => incidents::run(&args),
             Command::Audit(args) => audit::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Discover(args) => discover::run(&args),

@@ -14,6 +14,7 @@ pub mod probe;
 mod refusals;
 mod routes;
 mod status_page;
+mod table;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,7 +27,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use control_socket::{ControlSocket, ControlSocketPath};
-pub use routes::{Parts, Routes, is_taken};
+pub use routes::{Parts, Routes};
+pub use table::is_taken;
 
 use connection::{Accepted, Served};
 

@@ -1,9 +1,10 @@
-//! Every route, in one table ([`ROUTES`]) and one match:
+//! Every route, in one table (`table.rs`) and one match:
 //!
 //! | route | scope | answers |
 //! |---|---|---|
 //! | `GET /` | scrape | the status page; `?target=NAME`, `?all`, `?refresh=SECONDS` |
 //! | `GET /api/v1/targets` | scrape | the same as JSON; `?target=NAME` |
+//! | `GET /api/v1/incidents` | scrape | repairs: what is open, what holds it, what comes next |
 //! | `GET /api/v1/sd` | scrape | Prometheus' HTTP service discovery: every target by itself |
 //! | `GET /metrics` (`--web.telemetry-path`) | scrape | the scrape |
 //! | `GET /probe?target=NAME` | scrape | one target, looked at now |
@@ -29,8 +30,9 @@ use super::connection::Client;
 use super::places::{Place, Places, Reader};
 use super::refusals::Refusals;
 use super::status_page::{self, View};
+use super::table::{OTHER, ROUTES, Route};
 use super::{Reload, api, compression, probe};
-use crate::access::{Access, Need, Scope, Tcp, Via};
+use crate::access::{Access, Tcp, Via};
 use crate::clock::Clock;
 use crate::exposition::{Family, Format, Own, ProcessUsage, Refused, RequestLabels, write_families};
 use crate::notify::{self, Post};
@@ -38,66 +40,6 @@ use crate::relations;
 use crate::remedy::{self, Repairs};
 use crate::report::Report;
 use crate::store::{self, Store};
-
-/// A path that is answered: also the value of the label `route`.
-#[derive(Debug)]
-struct Route {
-    /// `/metrics` stands for whatever `--web.telemetry-path` says.
-    path: &'static str,
-    need: Need,
-    /// The value of `Allow`.
-    methods: &'static str,
-    /// Of what is sent with a request. A larger body is not read.
-    largest_body: u64,
-}
-
-impl Route {
-    const fn read(path: &'static str, scope: Scope) -> Self {
-        Self {
-            path,
-            need: Need::scope(scope),
-            methods: "GET, HEAD",
-            largest_body: NO_BODY,
-        }
-    }
-
-    fn takes(&self, method: &Method) -> bool {
-        self.methods.split(", ").any(|known| known == method.as_str())
-    }
-}
-
-/// Every route and what it needs.
-const ROUTES: &[Route] = &[
-    Route::read("/", Scope::Scrape),
-    Route::read("/api/v1/targets", Scope::Scrape),
-    Route::read("/api/v1/sd", Scope::Scrape),
-    Route::read("/metrics", Scope::Scrape),
-    Route::read("/probe", Scope::Scrape),
-    // A container's health check has no password.
-    Route::read("/-/healthy", Scope::Open),
-    Route::read("/-/ready", Scope::Scrape),
-    Route {
-        path: "/alerts",
-        need: Need::scope(Scope::Alerts),
-        methods: "POST",
-        // Told by the route itself, which counts it.
-        largest_body: u64::MAX,
-    },
-    Route {
-        path: "/-/reload",
-        need: Need::lifecycle(),
-        methods: "POST, PUT",
-        largest_body: NO_BODY,
-    },
-];
-
-/// Everything else: who may not read may not search either.
-const OTHER: &Route = &Route::read("other", Scope::Scrape);
-
-/// Whether a path is already answered by something else than the metrics.
-pub fn is_taken(path: &str) -> bool {
-    path != "/metrics" && ROUTES.iter().any(|route| route.path == path)
-}
 
 /// What routes are made from.
 pub struct Parts<'a> {
@@ -139,9 +81,6 @@ const MAX_SCRAPES: usize = 16;
 const MAX_REPORTS: usize = 16;
 /// Probes wait for upstreams, so many run at once where a Prometheus probes every target of a large farm.
 const MAX_PROBES: usize = 256;
-
-/// Where none is expected; a small one is passed over.
-const NO_BODY: u64 = 64 << 10;
 
 impl Routes {
     pub fn new(parts: Parts<'_>) -> Self {
@@ -245,7 +184,10 @@ impl Routes {
         }
         let headers = request.headers();
         if announced_length(headers) > route.largest_body {
-            return Answer::words(StatusCode::PAYLOAD_TOO_LARGE, "no body is expected here");
+            return Answer::words(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "no body is expected here",
+            );
         }
         match route.path {
             "/metrics" => self.metrics(headers, client),
@@ -253,7 +195,7 @@ impl Routes {
             "/-/ready" => self.ready(),
             "/-/reload" => self.reload().await,
             "/alerts" => self.inbox.take(request.into_body()).await,
-            "/" | "/api/v1/targets" | "/api/v1/sd" => self.report(route, &request, client),
+            "/" | "/api/v1/targets" | "/api/v1/incidents" | "/api/v1/sd" => self.report(route, &request, client),
             _ => Answer::words(StatusCode::OK, "farmwarden runs"),
         }
     }
@@ -283,6 +225,7 @@ impl Routes {
                     ..Answer::page(api::JSON, text, place)
                 }
             }
+            "/api/v1/incidents" => Answer::page(api::JSON, api::incidents(&self.inbox.repairs().overview()), place),
             "/api/v1/sd" => {
                 let tls = matches!(client.via, Via::Tcp(Tcp { tls: true, .. }));
                 match host(request) {

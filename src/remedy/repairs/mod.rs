@@ -7,6 +7,7 @@ mod keep;
 mod orders;
 mod overview;
 mod page;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fmt;
