@@ -12,6 +12,7 @@ mod journal;
 mod manual;
 mod metrics;
 mod near;
+mod orders;
 pub mod probe_mount;
 mod report;
 mod running;
@@ -85,6 +86,18 @@ enum Command {
     /// Say what is being repaired, or not, and why.
     #[command(after_help = incidents::EXAMPLES)]
     Incidents(incidents::Args),
+    /// Hold back all repairs, or those of a group or a target, for some time.
+    #[command(after_help = orders::PAUSE_EXAMPLES)]
+    Pause(orders::Pause),
+    /// End a pause.
+    #[command(after_help = orders::RESUME_EXAMPLES)]
+    Resume(orders::Resume),
+    /// Allow what an incident waits to do.
+    #[command(after_help = orders::APPROVE_EXAMPLES)]
+    Approve(orders::Approve),
+    /// Ask for a repair without an alert; all guards hold.
+    #[command(after_help = orders::RUN_EXAMPLES)]
+    Run(orders::Run),
     /// Read the journal of repairs: what was heard, decided and done, and whether nobody changed it.
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::Args),
@@ -128,6 +141,10 @@ pub fn main() -> ExitCode {
             Command::Collect(args) => collect::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Incidents(args) => incidents::run(&args),
+            Command::Pause(args) => orders::pause(&args),
+            Command::Resume(args) => orders::resume(&args),
+            Command::Approve(args) => orders::approve(&args),
+            Command::Run(args) => orders::run(&args),
             Command::Audit(args) => audit::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Discover(args) => discover::run(&args),

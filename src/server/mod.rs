@@ -1,7 +1,7 @@
 //! The HTTP listener: accepts, bounds and stops. One connection is in `connection.rs`, what is answered in `routes.rs`.
 //!
 //! It only reads what the rooms have ready, so no upstream can delay an answer. `/probe` alone waits for one, which is what it
-//! is for, and `/alerts` for the journal's disk.
+//! is for, and `/alerts` and orders for the journal's disk.
 
 mod alerts;
 mod answer;
@@ -9,6 +9,7 @@ mod api;
 mod compression;
 mod connection;
 mod control_socket;
+mod orders;
 mod places;
 pub mod probe;
 mod refusals;

@@ -11,6 +11,7 @@
 //! | `GET /-/healthy` | open | 200 while the process runs |
 //! | `GET /-/ready` | scrape | 200 once every part of every target had its first round, else 503 and what is missing |
 //! | `POST /alerts` | alerts | what Alertmanager sends: 200 once it is recorded (`alerts.rs`) |
+//! | `POST /-/repairs/...` | control | pauses, approvals, repairs that people ask for (`orders.rs`) |
 //! | `POST /-/reload` | control | reads the configuration again; 500 and the mistakes if it stays as it was |
 
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use super::places::{Place, Places, Reader};
 use super::refusals::Refusals;
 use super::status_page::{self, View};
 use super::table::{OTHER, ROUTES, Route};
-use super::{Reload, api, compression, probe};
+use super::{Reload, api, compression, orders, probe};
 use crate::access::{Access, Tcp, Via};
 use crate::clock::Clock;
 use crate::exposition::{Family, Format, Own, ProcessUsage, Refused, RequestLabels, write_families};
@@ -186,7 +187,7 @@ impl Routes {
         if announced_length(headers) > route.largest_body {
             return Answer::words(
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "no body is expected here",
+                "a body of this size is not expected here",
             );
         }
         match route.path {
@@ -194,6 +195,13 @@ impl Routes {
             "/probe" => self.probe(&request, client).await,
             "/-/ready" => self.ready(),
             "/-/reload" => self.reload().await,
+            "/-/repairs/pause" | "/-/repairs/resume" | "/-/repairs/approve" | "/-/repairs/run" => {
+                let from = orders::From {
+                    by: client.name(headers),
+                    now: self.clock.now().wall,
+                };
+                orders::take(self.inbox.repairs(), route.path, &from, request.into_body()).await
+            }
             "/alerts" => self.inbox.take(request.into_body()).await,
             "/" | "/api/v1/targets" | "/api/v1/incidents" | "/api/v1/sd" => self.report(route, &request, client),
             _ => Answer::words(StatusCode::OK, "farmwarden runs"),

@@ -4,7 +4,7 @@ use hyper::Method;
 
 use crate::access::{Need, Scope};
 
-/// Where none is expected; a small one is passed over.
+/// Where none is expected, or a line; a small one is passed over.
 const NO_BODY: u64 = 64 << 10;
 
 /// A path that is answered: also the value of the label `route`.
@@ -26,6 +26,14 @@ impl Route {
             need: Need::scope(scope),
             methods: "GET, HEAD",
             largest_body: NO_BODY,
+        }
+    }
+
+    const fn order(path: &'static str) -> Self {
+        Self {
+            need: Need::scope(Scope::Control),
+            methods: "POST",
+            ..Self::read(path, Scope::Control)
         }
     }
 
@@ -52,6 +60,10 @@ pub(super) const ROUTES: &[Route] = &[
         // Told by the route itself, which counts it.
         largest_body: u64::MAX,
     },
+    Route::order("/-/repairs/pause"),
+    Route::order("/-/repairs/resume"),
+    Route::order("/-/repairs/approve"),
+    Route::order("/-/repairs/run"),
     Route {
         path: "/-/reload",
         need: Need::lifecycle(),
