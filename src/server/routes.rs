@@ -241,7 +241,7 @@ impl Routes {
                     None => Answer::words(StatusCode::BAD_REQUEST, "the request needs a Host header"),
                 }
             }
-            _ => match status_page::render(report, &self.telemetry_path, &view) {
+            _ => match status_page::render(report, &self.inbox.repairs().overview(), &self.telemetry_path, &view) {
                 Some(page) => Answer::page(HTML, page, place),
                 None => Answer {
                     status: StatusCode::NOT_FOUND,
