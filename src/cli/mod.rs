@@ -3,6 +3,7 @@
 mod audit;
 mod check_config;
 mod collect;
+mod decide;
 mod discover;
 mod doctor;
 mod example_config;
@@ -86,6 +87,9 @@ enum Command {
     /// Say what is being repaired, or not, and why.
     #[command(after_help = incidents::EXAMPLES)]
     Incidents(incidents::Args),
+    /// Say what would be done about a payload of Alertmanager now.
+    #[command(after_help = decide::EXAMPLES)]
+    Decide(decide::Args),
     /// Hold back all repairs, or those of a group or a target, for some time.
     #[command(after_help = orders::PAUSE_EXAMPLES)]
     Pause(orders::Pause),
@@ -141,6 +145,7 @@ pub fn main() -> ExitCode {
             Command::Collect(args) => collect::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Incidents(args) => incidents::run(&args),
+            Command::Decide(args) => decide::run(&args),
             Command::Pause(args) => orders::pause(&args),
             Command::Resume(args) => orders::resume(&args),
             Command::Approve(args) => orders::approve(&args),

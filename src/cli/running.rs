@@ -163,9 +163,20 @@ fn refusal(status: StatusCode) -> Option<String> {
     })
 }
 
-/// Hands in an order at the first place that can be reached, and at no other: what was sent may have been followed. What
-/// was answered is the words of the farmwarden there, also where it declines.
+/// Hands in an order. What is answered is the words of the farmwarden there, also where it declines.
 pub(super) async fn order(places: &[Place], path: &'static str, body: Bytes) -> Result<(StatusCode, String), String> {
+    post(places, path, body).await.map_err(|failed| {
+        let all_the_same = if failed.sent {
+            "; the order may have been followed all the same: farmwarden incidents says"
+        } else {
+            ""
+        };
+        format!("{}{all_the_same}", failed.words)
+    })
+}
+
+/// Sends something to the first place that can be reached, and to no other: what was sent may have been followed.
+pub(super) async fn post(places: &[Place], path: &'static str, body: Bytes) -> Result<(StatusCode, String), Failed> {
     let mut faults = Vec::new();
     for place in places {
         match exchange(place, Method::POST, path, body.clone(), FOLLOWED_WITHIN).await {
@@ -173,21 +184,33 @@ pub(super) async fn order(places: &[Place], path: &'static str, body: Bytes) -> 
                 let words = String::from_utf8_lossy(&body).trim_end().to_owned();
                 return Ok((status, words));
             }
-            Err(failed) if failed.sent => {
-                let words = failed.words;
-                return Err(format!(
-                    "{place}: {words}; the order may have been followed all the same: farmwarden incidents says"
-                ));
+            Err(Failed { words, sent }) => {
+                let words = format!("{place}: {words}");
+                if sent {
+                    return Err(Failed { words, sent });
+                }
+                faults.push(words);
             }
-            Err(failed) => faults.push(format!("{place}: {}", failed.words)),
         }
     }
-    Err(faults.join("; "))
+    Err(Failed {
+        words: faults.join("; "),
+        sent: false,
+    })
+}
+
+/// The words of an error of the API, which stand in an object.
+pub(super) fn error_words(answer: &str) -> String {
+    #[derive(Deserialize)]
+    struct InJson {
+        error: String,
+    }
+    serde_json::from_str(answer).map_or_else(|_| answer.to_owned(), |in_json: InJson| in_json.error)
 }
 
 /// No answer came.
-struct Failed {
-    words: String,
+pub(super) struct Failed {
+    pub(super) words: String,
     /// Something was sent.
     sent: bool,
 }

@@ -41,7 +41,8 @@ pub use ledger::{Ledger, Record};
 pub use most::Most;
 pub use notices::Notices;
 pub use repairs::{
-    Declined, FAMILIES, IncidentSeen, JournalSeen, Overview, Parts, PauseSeen, PolicySeen, Repairs, Unheard,
+    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, Overview, Parts, PauseSeen, PolicySeen,
+    Repairs, Unheard,
 };
 pub use runner::{Eyes, Hands, Notes, Runner};
 pub use settings::{Policy, Remedies};

@@ -17,6 +17,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
 use super::answer::Answer;
+use super::api;
 use crate::alerts::{self, Delivery, LARGEST_BODY};
 use crate::remedy::{Repairs, Unheard};
 
@@ -61,6 +62,30 @@ impl Inbox {
         match received.unwrap_or_else(|_| Err(late())) {
             Ok(delivery) => self.hear(&delivery).await,
             Err(wrong) => self.refuse(wrong),
+        }
+    }
+
+    /// What would be decided about a delivery: nothing of it is recorded or counted.
+    pub(super) async fn foresee(&self, body: Incoming) -> Answer {
+        let received = tokio::time::timeout(RECEIVE_WITHIN, self.receive(body)).await;
+        let foreseen = match received {
+            Ok(Ok(delivery)) => self.repairs.foresee(&delivery),
+            Ok(Err(Wrong::Malformed(words))) => return Answer::words(StatusCode::BAD_REQUEST, words),
+            Ok(Err(Wrong::TooLarge)) => {
+                let words = format!("a delivery of at most {LARGEST_BODY} is taken");
+                return Answer::words(StatusCode::PAYLOAD_TOO_LARGE, words);
+            }
+            Ok(Err(Wrong::NotReceived(words))) => return Answer::words(StatusCode::REQUEST_TIMEOUT, words),
+            Err(_) => {
+                return Answer::words(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "it did not arrive, or found no room, in time",
+                );
+            }
+        };
+        match foreseen {
+            Ok(foresight) => Answer::page(api::JSON, api::foresight(&foresight), ()),
+            Err(words) => Answer::words(StatusCode::SERVICE_UNAVAILABLE, words),
         }
     }
 

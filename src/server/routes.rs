@@ -12,6 +12,7 @@
 //! | `GET /-/ready` | scrape | 200 once every part of every target had its first round, else 503 and what is missing |
 //! | `POST /alerts` | alerts | what Alertmanager sends: 200 once it is recorded (`alerts.rs`) |
 //! | `POST /-/repairs/...` | control | pauses, approvals, repairs that people ask for (`orders.rs`) |
+//! | `POST /api/v1/decide` | control | what would be done about a delivery of alerts now |
 //! | `POST /-/reload` | control | reads the configuration again; 500 and the mistakes if it stays as it was |
 
 use std::sync::Arc;
@@ -202,6 +203,7 @@ impl Routes {
                 };
                 orders::take(self.inbox.repairs(), route.path, &from, request.into_body()).await
             }
+            "/api/v1/decide" => self.inbox.foresee(request.into_body()).await,
             "/alerts" => self.inbox.take(request.into_body()).await,
             "/" | "/api/v1/targets" | "/api/v1/incidents" | "/api/v1/sd" => self.report(route, &request, client),
             _ => Answer::words(StatusCode::OK, "farmwarden runs"),

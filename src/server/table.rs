@@ -3,6 +3,7 @@
 use hyper::Method;
 
 use crate::access::{Need, Scope};
+use crate::alerts::LARGEST_BODY;
 
 /// Where none is expected, or a line; a small one is passed over.
 const NO_BODY: u64 = 64 << 10;
@@ -64,6 +65,10 @@ pub(super) const ROUTES: &[Route] = &[
     Route::order("/-/repairs/resume"),
     Route::order("/-/repairs/approve"),
     Route::order("/-/repairs/run"),
+    Route {
+        largest_body: LARGEST_BODY.bytes(),
+        ..Route::order("/api/v1/decide")
+    },
     Route {
         path: "/-/reload",
         need: Need::lifecycle(),

@@ -6,7 +6,7 @@ use farmwarden::remedy::Overview;
 use serde_json::{Value, json};
 
 use crate::harness::{PATIENCE, Reply, Warden};
-use crate::repairs::{Farm, NO_WARM_UP, STUCK, alert, hands_in};
+use crate::repairs::{Farm, NO_WARM_UP, STUCK, alert, delivery, hands_in};
 
 /// What a command said.
 struct Said {
@@ -233,4 +233,55 @@ async fn without_a_journal_an_order_is_503_and_the_overview_says_why() {
     assert!(said.err.contains("journal.directory"), "{}", said.err);
     let seen = overview(&warden).await;
     assert!(!seen.journal.up && seen.incidents.is_empty());
+}
+
+#[tokio::test]
+async fn what_would_be_decided_is_told_and_nothing_of_it_is_recorded() {
+    let farm = Farm::new().await;
+    let warden = farm.start(&farm.config(NO_WARM_UP)).await;
+    warden.page_with(STUCK).await;
+    let mut asks_nothing = alert(9, "node-1", "firing");
+    asks_nothing["labels"].as_object_mut().unwrap().remove("remedy");
+    let alerts = [
+        alert(7, "node-1", "firing"),
+        alert(8, "node-7", "firing"),
+        asks_nothing,
+        json!({"status": "firing"}),
+    ];
+    let payload = farm.path("payload.json");
+    std::fs::write(&payload, delivery("http://am", "firing", &alerts)).unwrap();
+    let payload = payload.display().to_string();
+    let decided = |said: &Said, words: &str| said.out.contains(words);
+    let mut said = command(&farm, &["decide", &payload]).await;
+    // The symptom must have been seen for a moment.
+    while decided(&said, "hold by still_ill") {
+        said = command(&farm, &["decide", &payload]).await;
+    }
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    for words in [
+        "NodeStuck (firing) asks for restart_node for para of node-1 seen ill since ",
+        "decision hold by dry_run restart_node for para of node-1: restart-node would be done now",
+        "asks for restart_node for para of node-7 seen it cannot be told whether it is ill decision hold by known_target",
+        "decision nothing it asks for no repair",
+        "cannot be used alerts[3].",
+    ] {
+        assert!(decided(&said, words), "{words}: {}", said.out);
+    }
+    assert!(farm.journal().is_empty() && overview(&warden).await.incidents.is_empty());
+    let page = warden.page().await;
+    assert!(page.contains("farmwarden_remediation_deliveries_total{result=\"recorded\"} 0\n"));
+    std::fs::write(farm.path("payload.json"), "{}").unwrap();
+    let said = command(&farm, &["decide", &payload]).await;
+    assert_eq!(said.code, Some(2), "{}", said.out);
+    assert!(
+        said.err.contains("no payload of an Alertmanager webhook"),
+        "{}",
+        said.err
+    );
+    std::fs::write(farm.path("payload.json"), delivery("http://am", "firing", &[])).unwrap();
+    assert_eq!(post(&warden, None, "/api/v1/decide", "{}").await.status, 404);
+    warden.stop().await;
+    let said = command(&farm, &["decide", &payload]).await;
+    assert_eq!(said.code, Some(1), "{}", said.out);
+    assert!(said.err.contains("only a running farmwarden can tell"), "{}", said.err);
 }
