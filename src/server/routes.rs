@@ -11,6 +11,7 @@
 //! | `GET /-/healthy` | open | 200 while the process runs |
 //! | `GET /-/ready` | scrape | 200 once every part of every target had its first round, else 503 and what is missing |
 //! | `POST /alerts` | alerts | what Alertmanager sends: 200 once it is recorded (`alerts.rs`) |
+//! | `POST /chat/NAME` | alerts | alerts as a message to people: 200 once it waits to be sent (`alerts.rs`) |
 //! | `POST /-/repairs/...` | control | pauses, approvals, repairs that people ask for (`orders.rs`) |
 //! | `POST /api/v1/decide` | control | what would be done about a delivery of alerts now |
 //! | `POST /-/reload` | control | reads the configuration again; 500 and the mistakes if it stays as it was |
@@ -32,7 +33,7 @@ use super::connection::Client;
 use super::places::{Place, Places, Reader};
 use super::refusals::Refusals;
 use super::status_page::{self, View};
-use super::table::{OTHER, ROUTES, Route};
+use super::table::{CHAT, OTHER, ROUTES, Route};
 use super::{Reload, api, compression, orders, probe};
 use crate::access::{Access, Tcp, Via};
 use crate::clock::Clock;
@@ -168,7 +169,7 @@ impl Routes {
     fn find(&self, path: &str) -> &'static Route {
         let is_asked = |route: &&Route| match route.path {
             "/metrics" => path == self.telemetry_path,
-            own => path == own,
+            _ => route.is_of(path),
         };
         ROUTES.iter().find(is_asked).unwrap_or(OTHER)
     }
@@ -204,6 +205,12 @@ impl Routes {
                 orders::take(self.inbox.repairs(), route.path, &from, request.into_body()).await
             }
             "/api/v1/decide" => self.inbox.foresee(request.into_body()).await,
+            CHAT => {
+                let way = request.uri().path().strip_prefix(CHAT).unwrap_or_default().to_owned();
+                self.inbox
+                    .tell(&self.post, &way, request.into_body(), self.clock.now().wall)
+                    .await
+            }
             "/alerts" => self.inbox.take(request.into_body()).await,
             "/" | "/api/v1/targets" | "/api/v1/incidents" | "/api/v1/sd" => self.report(route, &request, client),
             _ => Answer::words(StatusCode::OK, "farmwarden runs"),

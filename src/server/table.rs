@@ -8,6 +8,9 @@ use crate::alerts::LARGEST_BODY;
 /// Where none is expected, or a line; a small one is passed over.
 const NO_BODY: u64 = 64 << 10;
 
+/// A name follows.
+pub(super) const CHAT: &str = "/chat/";
+
 /// A path that is answered: also the value of the label `route`.
 #[derive(Debug)]
 pub(super) struct Route {
@@ -38,6 +41,14 @@ impl Route {
         }
     }
 
+    /// Whether it is the route of a path, where `/metrics` is where it always is.
+    pub(super) fn is_of(&self, path: &str) -> bool {
+        match self.path {
+            CHAT => path.starts_with(CHAT),
+            own => path == own,
+        }
+    }
+
     pub(super) fn takes(&self, method: &Method) -> bool {
         self.methods.split(", ").any(|known| known == method.as_str())
     }
@@ -61,6 +72,12 @@ pub(super) const ROUTES: &[Route] = &[
         // Told by the route itself, which counts it.
         largest_body: u64::MAX,
     },
+    Route {
+        path: CHAT,
+        need: Need::scope(Scope::Alerts),
+        methods: "POST",
+        largest_body: LARGEST_BODY.bytes(),
+    },
     Route::order("/-/repairs/pause"),
     Route::order("/-/repairs/resume"),
     Route::order("/-/repairs/approve"),
@@ -82,5 +99,5 @@ pub(super) const OTHER: &Route = &Route::read("other", Scope::Scrape);
 
 /// Whether a path is already answered by something else than the metrics.
 pub fn is_taken(path: &str) -> bool {
-    path != "/metrics" && ROUTES.iter().any(|route| route.path == path)
+    path != "/metrics" && ROUTES.iter().any(|route| route.is_of(path))
 }

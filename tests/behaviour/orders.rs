@@ -1,12 +1,15 @@
 //! What people see of repairs and order, with the commands they use and over HTTP.
 
 use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
 
 use farmwarden::remedy::Overview;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::harness::{PATIENCE, Reply, Warden};
-use crate::repairs::{Farm, NO_WARM_UP, STUCK, alert, delivery, hands_in};
+use crate::repairs::{Farm, NO_WARM_UP, STUCK, TOKEN, alert, delivery, hands_in};
 
 /// What a command said.
 struct Said {
@@ -252,11 +255,16 @@ async fn what_would_be_decided_is_told_and_nothing_of_it_is_recorded() {
     std::fs::write(&payload, delivery("http://am", "firing", &alerts)).unwrap();
     let payload = payload.display().to_string();
     let decided = |said: &Said, words: &str| said.out.contains(words);
-    let mut said = command(&farm, &["decide", &payload]).await;
     // The symptom must have been seen for a moment.
-    while decided(&said, "hold by still_ill") {
-        said = command(&farm, &["decide", &payload]).await;
-    }
+    let deciding = async {
+        loop {
+            let said = command(&farm, &["decide", &payload]).await;
+            if !decided(&said, "hold by still_ill") {
+                return said;
+            }
+        }
+    };
+    let said = tokio::time::timeout(PATIENCE, deciding).await.unwrap();
     assert_eq!(said.code, Some(0), "{}", said.err);
     for words in [
         "NodeStuck (firing) asks for restart_node for para of node-1 seen ill since ",
@@ -284,4 +292,81 @@ async fn what_would_be_decided_is_told_and_nothing_of_it_is_recorded() {
     let said = command(&farm, &["decide", &payload]).await;
     assert_eq!(said.code, Some(1), "{}", said.out);
     assert!(said.err.contains("only a running farmwarden can tell"), "{}", said.err);
+}
+
+/// A program that takes messages and keeps what it was told.
+struct Listener {
+    url: String,
+    heard: Arc<Mutex<String>>,
+}
+
+impl Listener {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let heard = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&heard);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let kept = Arc::clone(&kept);
+                tokio::spawn(async move {
+                    let mut bytes = vec![0; 64 << 10];
+                    while let Ok(read @ 1..) = stream.read(&mut bytes).await {
+                        kept.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..read]));
+                        // Bodies end with a brace, heads never.
+                        if bytes[..read].trim_ascii_end().ends_with(b"}") {
+                            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                            stream.write_all(answer).await.unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        Self { url, heard }
+    }
+
+    async fn hears(&self, words: &str) {
+        let waiting = async {
+            while !self.heard.lock().unwrap().contains(words) {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let heard = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(heard.is_ok(), "{words}: {}", self.heard.lock().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn people_are_told_of_repairs_and_of_alerts_that_alertmanager_hands_on() {
+    let farm = Farm::new().await;
+    let people = Listener::start().await;
+    let config = farm.config(NO_WARM_UP);
+    let with_people = format!(
+        "{config}notify: [{{name: operators, kind: webhook, url: '{}'}}]\n",
+        people.url
+    );
+    let warden = farm.start(&with_people).await;
+    warden.page_with(STUCK).await;
+    let group = delivery("http://am", "firing", &[alert(7, "node-1", "firing")]);
+    for (way, body, status) in [
+        ("operators", group.as_str(), 200),
+        ("operators", "{}", 400),
+        ("nobody", group.as_str(), 404),
+        ("", group.as_str(), 404),
+    ] {
+        let reply = post(&warden, Some(TOKEN), &format!("/chat/{way}"), body).await;
+        assert_eq!(reply.status, status, "{way}: {}", reply.text());
+    }
+    assert_eq!(post(&warden, None, "/chat/operators", &group).await.status, 401);
+    people.hears("firing: NodeStuck on node-1").await;
+    warden
+        .page_with("farmwarden_notifications_sent_total{way=\"operators\"} 1\n")
+        .await;
+    assert!(farm.journal().is_empty(), "a message is no order");
+    hands_in(&warden, "http://am", &alert(7, "node-1", "firing")).await;
+    people.hears("node-1 para: dry run: this would be done").await;
+    warden.reload(&config).await.unwrap();
+    let reply = post(&warden, Some(TOKEN), "/chat/operators", &group).await;
+    assert_eq!(reply.status, 404, "{}", reply.text());
+    assert!(!warden.page().await.contains("farmwarden_notifications_sent_total{"));
 }
