@@ -95,7 +95,7 @@ async fn a_pause_holds_until_it_is_ended_and_everybody_is_told_why() {
         "restart_node for para of node-1",
         "its alert fires",
         "seen ill since ",
-        "next rung 1 of 1, restart-node, is next; held back by pause until ",
+        "next rung 1 of 1, start-unit, is next; held back by pause until ",
         "moving the rack",
     ] {
         assert!(said.out.contains(words), "{words}: {}", said.out);
@@ -245,11 +245,13 @@ async fn what_would_be_decided_is_told_and_nothing_of_it_is_recorded() {
     warden.page_with(STUCK).await;
     let mut asks_nothing = alert(9, "node-1", "firing");
     asks_nothing["labels"].as_object_mut().unwrap().remove("remedy");
+    let mut unusable = alert(10, "node-1", "firing");
+    unusable["fingerprint"] = "x".into();
     let alerts = [
         alert(7, "node-1", "firing"),
         alert(8, "node-7", "firing"),
         asks_nothing,
-        json!({"status": "firing"}),
+        unusable,
     ];
     let payload = farm.path("payload.json");
     std::fs::write(&payload, delivery("http://am", "firing", &alerts)).unwrap();
@@ -268,7 +270,7 @@ async fn what_would_be_decided_is_told_and_nothing_of_it_is_recorded() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     for words in [
         "NodeStuck (firing) asks for restart_node for para of node-1 seen ill since ",
-        "decision hold by dry_run restart_node for para of node-1: restart-node would be done now",
+        "decision hold by dry_run restart_node for para of node-1: start-unit would be done now",
         "asks for restart_node for para of node-7 seen it cannot be told whether it is ill decision hold by known_target",
         "decision nothing it asks for no repair",
         "cannot be used alerts[3].",

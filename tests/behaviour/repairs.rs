@@ -45,7 +45,8 @@ impl Farm {
         write!(
             text,
             "remedies:\n  {more}\n  policies:\n    - name: restart_node\n      symptom: node_stuck\n      targets: [node-1]\n      \
-             ill_for: 1ms\n      rungs: [{{action: restart-node, timeout: 1h, gone_for: 1s}}]\n"
+             ill_for: 1ms\n      rungs: [{{action: start-unit, with: {{unit: node.service}}, timeout: 1h, gone_for: 1s}}]\n\
+             units: {{allowed: [node.service]}}\n"
         )
         .unwrap();
         text
@@ -154,7 +155,7 @@ async fn a_stuck_node_is_heard_of_four_times_rehearsed_once_and_over_when_it_is_
     for line in [
         "farmwarden_remediation_deliveries_total{result=\"recorded\"} 4\n",
         "farmwarden_remediation_alerts_total{result=\"asks\"} 4\n",
-        "farmwarden_remediation_actions_begun_total{action=\"restart-node\"} 0\n",
+        "farmwarden_remediation_actions_begun_total{action=\"start-unit\"} 0\n",
         "farmwarden_remediation_budget_left{policy=\"restart_node\",within=\"1h\"} 9\n",
         "farmwarden_remediation_incidents{phase=\"proving\"} 1\n",
     ] {
@@ -176,7 +177,7 @@ async fn a_stuck_node_is_heard_of_four_times_rehearsed_once_and_over_when_it_is_
     let rehearsed = records.iter().find(|record| record["kind"] == "rehearsed").unwrap();
     let words = rehearsed["data"]["words"].as_str().unwrap();
     assert!(
-        words.contains("restart-node would be done now") && words.contains("has not risen"),
+        words.contains("start-unit would be done now") && words.contains("has not risen"),
         "{words}"
     );
     let last = records.last().unwrap();
