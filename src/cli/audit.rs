@@ -142,17 +142,13 @@ fn nothing(args: &Show, first: Option<u64>) -> ExitCode {
         || "the journal is empty".to_owned(),
         |first| format!("the first record that is kept is {first}"),
     );
-    match args.incident {
-        Some(id) => {
-            complain(&format!("nothing is recorded of incident {id}; {kept}"));
-            ExitCode::FAILURE
-        }
-        None => {
-            let last = args.last.unwrap_or(A_DAY);
-            complain(&format!("nothing was recorded in the last {last}; {kept}"));
-            ExitCode::SUCCESS
-        }
+    if let Some(id) = args.incident {
+        complain(&format!("nothing is recorded of incident {id}; {kept}"));
+        return ExitCode::FAILURE;
     }
+    let last = args.last.unwrap_or(A_DAY);
+    complain(&format!("nothing was recorded in the last {last}; {kept}"));
+    ExitCode::SUCCESS
 }
 
 fn line(told: &Told<'_>) -> Result<(), ExitCode> {

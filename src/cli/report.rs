@@ -134,11 +134,9 @@ fn counts(policy: &Retrospect, text: &mut Text) {
         (policy.forgotten, "not heard of again"),
         (policy.open, "open now"),
     ];
-    row(
-        "incidents",
-        &format!("{} opened{}", policy.incidents, listed(&ends)),
-        text,
-    );
+    let ends = listed(&ends);
+    let comma = if ends.is_empty() { "" } else { ", " };
+    row("incidents", &format!("{} opened{comma}{ends}", policy.incidents), text);
     tried("would do", &policy.rehearsed, text);
     tried("did", &policy.begun, text);
     let went = [
@@ -149,8 +147,9 @@ fn counts(policy: &Retrospect, text: &mut Text) {
         (policy.escalated, "times a person was called"),
         (policy.storms, "storms"),
     ];
-    if let Some(words) = listed(&went).strip_prefix(", ") {
-        row("went wrong", words, text);
+    let went = listed(&went);
+    if !went.is_empty() {
+        row("went wrong", &went, text);
     }
     for held in policy.held.iter().take(MOST_SHOWN) {
         let lasted = Duration::from_secs(held.seconds);
@@ -168,10 +167,11 @@ fn counts(policy: &Retrospect, text: &mut Text) {
     }
 }
 
-/// `, 1 cured, 2 open now`: those that are not zero.
+/// `1 cured, 2 open now`: those that are not zero.
 fn listed(counts: &[(u64, &str)]) -> String {
     let seen = counts.iter().filter(|(count, _)| *count > 0);
-    seen.map(|(count, what)| format!(", {count} {what}")).collect()
+    let seen: Vec<String> = seen.map(|(count, what)| format!("{count} {what}")).collect();
+    seen.join(", ")
 }
 
 fn tried(title: &str, all: &[Tried], text: &mut Text) {

@@ -25,6 +25,8 @@ use crate::values::{self, Name};
 
 /// An order is a line; a larger body is somebody else's.
 const LARGEST: usize = 64 << 10;
+/// As long as a label of an alert may be.
+const LONGEST_ENTITY: usize = 512;
 /// For it to arrive.
 const RECEIVE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -87,7 +89,10 @@ async fn follow(repairs: &Repairs, path: &str, from: &From, body: &[u8]) -> Resu
         "/-/repairs/pause" => {
             let Pause { scope, lasting, reason } = read(body)?;
             let until = from.now.in_millis().plus(lasting.get());
-            let pause = repairs.pause(scope, by, &reason, until).await.map_err(declined)?;
+            let pause = repairs
+                .pause(scope, by, &reason, until)
+                .await
+                .map_err(|why| declined(&why))?;
             Ok(format!(
                 "{} is paused by {} until {}: {}",
                 pause.scope, pause.by, pause.until, pause.reason
@@ -95,13 +100,16 @@ async fn follow(repairs: &Repairs, path: &str, from: &From, body: &[u8]) -> Resu
         }
         "/-/repairs/resume" => {
             let Resume { scope } = read(body)?;
-            repairs.resume(scope.clone(), by).await.map_err(declined)?;
+            repairs.resume(scope.clone(), by).await.map_err(|why| declined(&why))?;
             Ok(format!("{scope} is no longer paused, says {by}"))
         }
         "/-/repairs/approve" => {
             let Approve { incident, rung } = read(body)?;
             let rung = rung.map(|rung| rung.get() - 1);
-            let plan = repairs.approve(incident, rung, by).await.map_err(declined)?;
+            let plan = repairs
+                .approve(incident, rung, by)
+                .await
+                .map_err(|why| declined(&why))?;
             let (action, target) = (&plan.action, &plan.target);
             Ok(format!(
                 "{action} on {target} (incident {incident}, rung {}) is approved by {by} for an hour",
@@ -110,8 +118,12 @@ async fn follow(repairs: &Repairs, path: &str, from: &From, body: &[u8]) -> Resu
         }
         _ => {
             let Run { policy, target, entity } = read(body)?;
+            if entity.len() > LONGEST_ENTITY {
+                let words = format!("no order: an entity has at most {LONGEST_ENTITY} bytes");
+                return Err(Answer::words(StatusCode::BAD_REQUEST, words));
+            }
             let key = Key { target, entity, policy };
-            let id = repairs.order(&key, by).await.map_err(declined)?;
+            let id = repairs.order(&key, by).await.map_err(|why| declined(&why))?;
             Ok(format!(
                 "incident {id}: {} for {} is asked for by {by}; all guards hold for it: farmwarden incidents says how it goes on",
                 key.policy, key.target
@@ -144,7 +156,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Answer> {
     })
 }
 
-fn declined(declined: Declined) -> Answer {
+fn declined(declined: &Declined) -> Answer {
     let status = match declined {
         Declined::Unknown(_) => StatusCode::NOT_FOUND,
         Declined::NotNow(_) => StatusCode::CONFLICT,

@@ -108,6 +108,9 @@ async fn a_pause_holds_until_it_is_ended_and_everybody_is_told_why() {
         overview.pauses.is_empty() && overview.incidents[0].rehearsed,
         "{overview:?}"
     );
+    let said = command(&farm, &["incidents"]).await;
+    let words = "start-unit, is over (dry run: nothing was done); it is watched until 20";
+    assert!(said.out.contains(words), "{}", said.out);
     // How often it was decided is a matter of when it was looked.
     let mut kinds: Vec<Value> = farm.journal().iter().map(|record| record["kind"].clone()).collect();
     kinds.retain(|kind| kind != "decided");
@@ -215,6 +218,9 @@ async fn orders_over_http_need_the_scope_control_and_say_who_gave_them() {
         let reply = post(&warden, Some(CONTROL), path, body).await;
         assert_eq!(reply.status, status, "{path} {body}: {}", reply.text());
     }
+    let long = json!({"policy": "restart_node", "target": "node-1", "entity": "x".repeat(513)}).to_string();
+    let reply = post(&warden, Some(CONTROL), "/-/repairs/run", &long).await;
+    assert_eq!(reply.status, 400, "{}", reply.text());
     let large = format!("{{\"scope\": \"{}\"}}", "x".repeat(70_000));
     assert_eq!(
         post(&warden, Some(CONTROL), "/-/repairs/resume", &large).await.status,

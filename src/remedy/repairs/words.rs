@@ -109,7 +109,10 @@ impl IncidentSeen {
         match self.phase.as_str() {
             "running" => format!("{rung}, runs now; then it is watched whether it helps"),
             "proving" => {
-                format!("{rung}, is over{dry}; it is watched whether the symptom goes, and else the next rung follows")
+                let until = self.until.map_or_else(String::new, |until| format!(" until {until}"));
+                format!(
+                    "{rung}, is over{dry}; it is watched{until} whether the symptom goes, and else the next rung follows"
+                )
             }
             "escalated" => format!("nothing is left to try{dry}: a person must act"),
             _ => match self.guard {
