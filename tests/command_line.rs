@@ -6,6 +6,10 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Output, Stdio};
 
+use farmwarden::clock::Clock;
+use farmwarden::journal::{Journal, JournalSettings};
+use farmwarden::remedy::Step;
+
 fn farmwarden(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_farmwarden"));
     command.args(arguments);
@@ -172,5 +176,150 @@ fn logfmt_lines_name_target_and_reason() {
     assert!(
         fault.contains("target=dead") && fault.contains("reason=unreachable"),
         "{fault}"
+    );
+}
+
+/// A journal with one incident that was rehearsed, and the directory that it lives in.
+fn journal() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().join("journal");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let steps = [
+        r#"{"kind": "received", "data": {"from": "http://am:9093", "alerts": [{"status": "firing",
+            "fingerprint": "0000000000000007", "starts_at": "2026-11-21T09:00:00Z", "labels":
+            {"alertname": "NodeStuck", "remedy": "restart_node", "target": "node-1", "entity": "para"}}]}}"#,
+        r#"{"kind": "decided", "data": {"incident": "1.0", "guard": "warm_up", "words": "it only watches"}}"#,
+        r#"{"kind": "rehearsed", "data": {"incident": "1.0", "words": "restart_node for para of node-1: no block for 4m",
+            "plan": {"policy": "restart_node", "target": "node-1", "group": "default", "entity": "para", "rung": 0,
+            "action": "restart-node", "within": "2m"}}}"#,
+        r#"{"kind": "closed", "data": {"incident": "1.0", "why": "well", "words": "its alerts have ended"}}"#,
+    ];
+    let settings = JournalSettings::in_directory(place.clone());
+    let (journal, _) = Journal::<Step>::open(settings, Clock::system(), drop).unwrap();
+    for step in steps {
+        let step: Step = serde_json::from_str(step).unwrap();
+        runtime.block_on(journal.append(&step)).unwrap();
+    }
+    journal.close();
+    (directory, place.display().to_string())
+}
+
+/// What a command without a configuration in its environment says, on both ways.
+fn said(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = farmwarden(arguments)
+        .env_remove("FARMWARDEN_CONFIG_FILE")
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+/// Without the times of this run.
+fn without_times(text: &str) -> String {
+    let lines = text.lines().map(|line| match line.split_once("  record ") {
+        Some((_, rest)) => format!("record {rest}"),
+        None => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_journal_is_told_in_words_without_a_running_farmwarden() {
+    let (_guard, place) = journal();
+    let at = ["--journal.directory", &place];
+    let (code, out, err) = said(&[&["audit", "show", "--incident", "1.0"], &at[..]].concat());
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let expected = "record 1\n  1 alert from http://am:9093\n    firing NodeStuck: restart_node for para of node-1; opens incident 1.0\n\
+        record 2  incident 1.0\n  held back by warm_up\n    restart_node for para of node-1\n    it only watches\n\
+        record 3  incident 1.0\n  dry run: would do restart-node (rung 1)\n    restart_node for para of node-1\n    no block for 4m\n\
+        record 4  incident 1.0\n  over: well again without a repair\n    restart_node for para of node-1\n    its alerts have ended";
+    assert_eq!(without_times(&out), expected);
+    let (code, out, _) = said(&[&["audit", "show", "--json"], &at[..]].concat());
+    let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    assert_eq!((code, out.lines().count()), (Some(0), 4), "{out}");
+    assert_eq!(
+        (&last["kind"], &last["about"]["target"]),
+        (&"closed".into(), &"node-1".into())
+    );
+    let (code, _, err) = said(&[&["audit", "show", "--incident", "9.9"], &at[..]].concat());
+    assert_eq!(code, Some(1), "{err}");
+    assert!(
+        err.contains("nothing is recorded of incident 9.9; the first record that is kept is 1"),
+        "{err}"
+    );
+    let (code, _, err) = said(&["audit", "show"]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("--journal.directory"), "{err}");
+}
+
+#[test]
+fn a_changed_journal_is_refused_with_file_and_line() {
+    let (_guard, place) = journal();
+    let verify = |more: &[&str]| said(&[&["audit", "verify", "--journal.directory", &place], more].concat());
+    let (code, out, _) = verify(&[]);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(
+        out.starts_with("ok    4 records, 1 to 4, in 1 file: every line fits the line before\nhead  "),
+        "{out}"
+    );
+    let head = out.lines().find_map(|line| line.strip_prefix("head  ")).unwrap();
+    let (code, out, _) = verify(&["--head", head]);
+    assert_eq!(code, Some(0), "{out}");
+    assert!(out.contains("the noted head is record 4"), "{out}");
+    let (code, out, _) = verify(&["--head", &"0".repeat(64)]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("FAIL  no record that is kept has the SHA-256"), "{out}");
+    let file = std::path::Path::new(&place).join("journal-00000000000000000001.jsonl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("it only watches", "it only sleeps!")).unwrap();
+    let (code, out, _) = verify(&[]);
+    assert_eq!(code, Some(1), "{out}");
+    let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("journal-00000000000000000001.jsonl: line 3: expected prev ") && words.contains("Keep a copy"),
+        "{out}"
+    );
+    let (code, out, err) = said(&["audit", "show", "--journal.directory", &place]);
+    assert_eq!((code, out.matches("record ").count()), (Some(1), 2), "{out}");
+    assert!(err.contains("line 3: expected prev"), "{err}");
+    let (code, out, _) = said(&["audit", "verify", "--journal.directory", "/no/such/place"]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("the directory cannot be read: no such file or\n"), "{out}");
+}
+
+#[test]
+fn a_report_says_what_a_dry_run_would_have_done_and_what_to_do_next() {
+    let (guard, place) = journal();
+    let file = guard.path().join("farm.yml");
+    let config = format!(
+        "collectors: {{phala: [{{name: node-1, para: 'http://127.0.0.1:1'}}]}}\njournal: {{directory: {place}}}\n\
+         remedies:\n  policies:\n    - {{name: restart_node, symptom: node_stuck, targets: [node-1], rungs: [{{action: notify}}]}}\n"
+    );
+    std::fs::write(&file, config).unwrap();
+    let (code, out, err) = said(&["report", "--last", "1h", "--config.file", file.to_str().unwrap()]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let (first, rest) = out.split_once('\n').unwrap();
+    assert!(first.starts_with("4 records from 20"), "{out}");
+    let expected = "
+restart_node  dry run, cures node_stuck
+  incidents   1 opened, 1 well by themselves
+  would do    restart-node on node-1: 1
+  held back   1 times by warm_up, 0s in all
+  budget      at most 1 of 3 an hour and 1 of 10 a day on one target, 1 of 6 an
+              hour and 1 of 20 a day in one group, 1 of 10 an hour and 1 of 40 a
+              day in all
+  next        it would have acted once on 1 target, never more than its budget;
+              set `mode: act` if that is what you want
+  next        1 of 1 incidents were well again by themselves; a longer `ill_for`
+              waits for that
+";
+    assert_eq!(rest, expected);
+    let (_, out, _) = said(&["report", "--json", "--journal.directory", &place]);
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let policy = &report["policies"][0];
+    assert_eq!(
+        (&policy["rehearsed"][0]["count"], policy.get("mode")),
+        (&1.into(), None),
+        "{out}"
     );
 }

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hyper::Request;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use rustls::ServerConfig;
 use tokio::time::Instant;
 
@@ -209,6 +209,14 @@ impl Access {
     fn replace(&self, current: Current) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
         self.passwords.forget();
+    }
+}
+
+/// The user that a request names, proven only by [`Access::admit`]; nothing with a token, or without credentials.
+pub fn user(headers: &HeaderMap) -> Option<String> {
+    match Presented::of(headers)? {
+        Presented::Basic { user, .. } => Some(user),
+        Presented::Bearer(_) => None,
     }
 }
 

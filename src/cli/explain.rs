@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::running::{self, Seen, Told};
+use super::running::{self, At, Seen, Told};
 use super::source::{CONFIG_VARIABLE, Refused};
 use super::terminal::{Text, Tone};
 use super::{EXIT_USAGE, complain, near, runtime};
 use crate::collectors::{self, Sections, Symptom};
 use crate::config::{Secrets, Settings};
 use crate::relations;
-use crate::values::{self, Endpoint, Name, Scheme};
+use crate::values::{self, Name};
 
 pub(super) const EXAMPLES: &str = "Examples:
   farmwarden explain
@@ -30,20 +30,8 @@ pub(super) struct Args {
     /// Configuration file whose thresholds are shown beside the defaults.
     #[arg(long = "config.file", value_name = "FILE", env = CONFIG_VARIABLE, hide_env_values = true)]
     config_file: Option<PathBuf>,
-    /// Ask the running farmwarden at this control socket. Without it: at the usual sockets, then at `--url`.
-    #[arg(long = "web.control-socket", value_name = "PATH")]
-    control_socket: Option<PathBuf>,
-    /// Ask the running farmwarden at this address.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:19977", value_parser = plain_http)]
-    url: Endpoint,
-}
-
-fn plain_http(text: &str) -> Result<Endpoint, String> {
-    let url: Endpoint = text.parse()?;
-    match url.scheme() {
-        Scheme::Http => Ok(url),
-        _ => Err("only http is spoken here; ask through the control socket".to_owned()),
-    }
+    #[command(flatten)]
+    at: At,
 }
 
 /// Farms have hundreds of targets; a list of them all would hide the rest.
@@ -85,8 +73,7 @@ fn write(args: &Args, text: &mut Text) -> Result<(), Refused> {
     };
     definition(symptom, configured.as_ref(), text);
     runtime(async {
-        let places = running::places(args.control_socket.clone(), &args.url);
-        evidence(symptom, running::symptoms(&places).await, text);
+        evidence(symptom, running::symptoms(&args.at.places()).await, text);
         Ok(ExitCode::SUCCESS)
     });
     Ok(())

@@ -86,12 +86,16 @@ fn for_people(command: &Command) -> Command {
     shown.subcommands(visible)
 }
 
-/// The page of the program, then one for each command, by file name.
+/// The page of the program, then one for each command, by file name; those of a command's own commands follow it.
 fn pages(mut command: Command) -> Vec<(String, Vec<u8>)> {
     command.build();
+    let mut commands = vec![command.clone()];
+    for part in parts(&command) {
+        let own = parts(&part);
+        commands.push(part);
+        commands.extend(own);
+    }
     let mut pages = Vec::new();
-    let parts: Vec<Command> = command.get_subcommands().cloned().collect();
-    let commands = std::iter::once(command).chain(parts.into_iter().filter(|part| part.get_name() != "help"));
     for command in commands {
         let man = Man::new(command)
             .source(concat!("farmwarden ", env!("CARGO_PKG_VERSION")))
@@ -103,6 +107,11 @@ fn pages(mut command: Command) -> Vec<(String, Vec<u8>)> {
         }
     }
     pages
+}
+
+fn parts(command: &Command) -> Vec<Command> {
+    let parts = command.get_subcommands().filter(|part| part.get_name() != "help");
+    parts.cloned().collect()
 }
 
 fn write(pages: &[(String, Vec<u8>)], directory: &Path) -> Result<(), String> {
@@ -145,7 +154,12 @@ mod tests {
     fn every_command_for_people_has_a_page_with_examples() {
         let pages = pages(for_people(&Cli::command()).disable_help_subcommand(true));
         let mut expected = vec!["farmwarden.1".to_owned()];
-        expected.extend(visible().iter().map(|name| format!("farmwarden-{name}.1")));
+        for name in visible() {
+            expected.push(format!("farmwarden-{name}.1"));
+            if name == "audit" {
+                expected.extend(["show", "verify"].map(|own| format!("farmwarden-audit-{own}.1")));
+            }
+        }
         assert_eq!(pages.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>(), expected);
         for (name, page) in &pages {
             let page = String::from_utf8_lossy(page);

@@ -1,15 +1,21 @@
 //! The command line: one file per command, each thin.
 
+mod audit;
 mod check_config;
 mod collect;
+mod decide;
 mod discover;
 mod doctor;
 mod example_config;
 mod explain;
+mod incidents;
+mod journal;
 mod manual;
 mod metrics;
 mod near;
+mod orders;
 pub mod probe_mount;
+mod report;
 mod running;
 mod serve;
 mod source;
@@ -56,6 +62,8 @@ const EXAMPLES: &str = "Examples:
       Is everything reached, and if not, what to do?
   farmwarden explain mount_stuck
       What a symptom means, and where it is seen.
+  farmwarden audit show --last 6h
+      What was repaired in this night, and why nothing more was.
   farmwarden help doctor
       More about a command.";
 
@@ -76,6 +84,30 @@ enum Command {
     /// Say what a symptom means and where it is seen now.
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::Args),
+    /// Say what is being repaired, or not, and why.
+    #[command(after_help = incidents::EXAMPLES)]
+    Incidents(incidents::Args),
+    /// Say what would be done about a payload of Alertmanager now.
+    #[command(after_help = decide::EXAMPLES)]
+    Decide(decide::Args),
+    /// Hold back all repairs, or those of a group or a target, for some time.
+    #[command(after_help = orders::PAUSE_EXAMPLES)]
+    Pause(orders::Pause),
+    /// End a pause.
+    #[command(after_help = orders::RESUME_EXAMPLES)]
+    Resume(orders::Resume),
+    /// Allow what an incident waits to do.
+    #[command(after_help = orders::APPROVE_EXAMPLES)]
+    Approve(orders::Approve),
+    /// Ask for a repair without an alert; all guards hold.
+    #[command(after_help = orders::RUN_EXAMPLES)]
+    Run(orders::Run),
+    /// Read the journal of repairs: what was heard, decided and done, and whether nobody changed it.
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(audit::Args),
+    /// Look back at repairs: what was done, what a dry run would have done, and what to do next.
+    #[command(after_help = report::EXAMPLES)]
+    Report(report::Args),
     /// Look around on this machine and propose a configuration.
     #[command(after_help = discover::EXAMPLES)]
     Discover(discover::Args),
@@ -112,6 +144,14 @@ pub fn main() -> ExitCode {
             Command::Doctor(args) => doctor::run(&args),
             Command::Collect(args) => collect::run(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Incidents(args) => incidents::run(&args),
+            Command::Decide(args) => decide::run(&args),
+            Command::Pause(args) => orders::pause(&args),
+            Command::Resume(args) => orders::resume(&args),
+            Command::Approve(args) => orders::approve(&args),
+            Command::Run(args) => orders::run(&args),
+            Command::Audit(args) => audit::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Discover(args) => discover::run(&args),
             Command::CheckConfig(args) => check_config::run(&args),
             Command::ExampleConfig(args) => example_config::run(&args),

@@ -1,19 +1,21 @@
-//! What the farmwarden that runs on this machine says: a question over its control socket or its port.
+//! What the farmwarden that runs on this machine says: a question or an order over its control socket or its port.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header::HOST;
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::values::{self, Endpoint};
+use crate::values::{self, Endpoint, Scheme};
 
 /// Where a farmwarden may answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,83 +61,215 @@ struct Part {
 const ROUTE: &str = "/api/v1/targets";
 /// It answers from memory.
 const WITHIN: Duration = Duration::from_secs(3);
+/// An order waits for the journal's disk, which the running one gives 5 seconds.
+const FOLLOWED_WITHIN: Duration = Duration::from_secs(15);
 /// Beyond the report of the largest farm known.
 const LARGEST: usize = 64 << 20;
 
-/// In the order in which they are tried: what was said explicitly, else the usual sockets, then the address.
-pub(super) fn places(socket: Option<PathBuf>, url: &Endpoint) -> Vec<Place> {
-    if let Some(path) = socket {
-        return vec![Place::Socket(path)];
+/// Where to ask, as commands take it.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct At {
+    /// Ask the running farmwarden at this control socket. Without it: at the usual sockets, then at `--url`.
+    #[arg(long = "web.control-socket", value_name = "PATH")]
+    control_socket: Option<PathBuf>,
+    /// Ask the running farmwarden at this address.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:19977", value_parser = plain_http)]
+    url: Endpoint,
+}
+
+fn plain_http(text: &str) -> Result<Endpoint, String> {
+    let url: Endpoint = text.parse()?;
+    match url.scheme() {
+        Scheme::Http => Ok(url),
+        _ => Err("only http is spoken here; ask through the control socket".to_owned()),
     }
-    let mut directories = vec![PathBuf::from("/run/farmwarden")];
-    directories.extend(std::env::var_os("XDG_RUNTIME_DIR").map(|path| PathBuf::from(path).join("farmwarden")));
-    let sockets = directories.into_iter().map(|path| path.join("control.sock"));
-    // A socket that is not there is nobody's fault and would only lengthen the words.
-    let mut places: Vec<Place> = sockets.filter(|path| path.exists()).map(Place::Socket).collect();
-    places.push(Place::Address(url.clone()));
-    places
+}
+
+impl At {
+    /// In the order in which they are tried: what was said explicitly, else the usual sockets, then the address.
+    pub(super) fn places(&self) -> Vec<Place> {
+        if let Some(path) = &self.control_socket {
+            return vec![Place::Socket(path.clone())];
+        }
+        let mut directories = vec![PathBuf::from("/run/farmwarden")];
+        directories.extend(std::env::var_os("XDG_RUNTIME_DIR").map(|path| PathBuf::from(path).join("farmwarden")));
+        let sockets = directories.into_iter().map(|path| path.join("control.sock"));
+        // A socket that is not there is nobody's fault and would only lengthen the words.
+        let mut places: Vec<Place> = sockets.filter(|path| path.exists()).map(Place::Socket).collect();
+        places.push(Place::Address(self.url.clone()));
+        places
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => path.display().fmt(f),
+            Self::Address(endpoint) => endpoint.fmt(f),
+        }
+    }
 }
 
 /// What is ill, and who said so. Nobody answering is an error in words, one line.
 pub(super) async fn symptoms(places: &[Place]) -> Result<(String, Told), String> {
+    let read = |body: &Bytes| {
+        let report: Report = serde_json::from_slice(body).ok()?;
+        let dark = report
+            .targets
+            .into_iter()
+            .filter(|target| target.parts.iter().any(|part| !part.has_data));
+        Some(Told {
+            in_the_dark: dark.map(|target| target.name).collect(),
+            seen: report.symptoms,
+        })
+    };
+    read_as(places, ROUTE, read).await
+}
+
+/// What can be read at a path, from the first place that answers as a farmwarden does, and which that is.
+pub(super) async fn read<T: DeserializeOwned>(places: &[Place], path: &'static str) -> Result<(String, T), String> {
+    read_as(places, path, |body| serde_json::from_slice(body).ok()).await
+}
+
+async fn read_as<T>(
+    places: &[Place],
+    path: &'static str,
+    read: impl Fn(&Bytes) -> Option<T>,
+) -> Result<(String, T), String> {
     let mut faults = Vec::new();
     for place in places {
-        let shown = match place {
-            Place::Socket(path) => path.display().to_string(),
-            Place::Address(endpoint) => endpoint.to_string(),
-        };
-        match tokio::time::timeout(WITHIN, ask(place)).await {
-            Ok(Ok(told)) => return Ok((shown, told)),
-            Ok(Err(words)) => faults.push(format!("{shown}: {words}")),
-            Err(_) => faults.push(format!("{shown}: no answer within {WITHIN:?}")),
+        let answered = exchange(place, Method::GET, path, Bytes::new(), WITHIN).await;
+        let outcome = answered.map_err(|failed| failed.words).and_then(|(status, body)| {
+            refusal(status).map_or(Ok(()), Err)?;
+            read(&body).ok_or_else(|| "it answers, but not like a farmwarden".to_owned())
+        });
+        match outcome {
+            Ok(told) => return Ok((place.to_string(), told)),
+            Err(words) => faults.push(format!("{place}: {words}")),
         }
     }
     Err(faults.join("; "))
 }
 
-async fn ask(place: &Place) -> Result<Told, String> {
-    let body = match place {
-        Place::Socket(path) => {
-            let stream = UnixStream::connect(path).await.map_err(|e| values::io_words(&e))?;
-            exchange(stream, "localhost").await?
+/// Why nothing could be read; nothing if it could.
+fn refusal(status: StatusCode) -> Option<String> {
+    Some(match status {
+        StatusCode::OK => return None,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            "it wants credentials; ask through its control socket".to_owned()
         }
-        Place::Address(endpoint) => {
-            let address = (endpoint.host(), endpoint.port());
-            let stream = TcpStream::connect(address).await.map_err(|e| values::io_words(&e))?;
-            let host = endpoint.to_string();
-            exchange(stream, host.trim_start_matches("http://")).await?
-        }
-    };
-    let report: Report =
-        serde_json::from_slice(&body).map_err(|_| "it answers, but not like a farmwarden".to_owned())?;
-    let dark = report
-        .targets
-        .into_iter()
-        .filter(|target| target.parts.iter().any(|part| !part.has_data));
-    Ok(Told {
-        in_the_dark: dark.map(|target| target.name).collect(),
-        seen: report.symptoms,
+        StatusCode::NOT_FOUND => "it has no such list; is it an older farmwarden?".to_owned(),
+        status => format!("it answers HTTP {}", status.as_u16()),
     })
 }
 
-async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, host: &str) -> Result<Bytes, String> {
+/// Hands in an order. What is answered is the words of the farmwarden there, also where it declines.
+pub(super) async fn order(places: &[Place], path: &'static str, body: Bytes) -> Result<(StatusCode, String), String> {
+    post(places, path, body).await.map_err(|failed| {
+        let all_the_same = if failed.sent {
+            "; the order may have been followed all the same: farmwarden incidents says"
+        } else {
+            ""
+        };
+        format!("{}{all_the_same}", failed.words)
+    })
+}
+
+/// Sends something to the first place that can be reached, and to no other: what was sent may have been followed.
+pub(super) async fn post(places: &[Place], path: &'static str, body: Bytes) -> Result<(StatusCode, String), Failed> {
+    let mut faults = Vec::new();
+    for place in places {
+        match exchange(place, Method::POST, path, body.clone(), FOLLOWED_WITHIN).await {
+            Ok((status, body)) => {
+                let words = String::from_utf8_lossy(&body).trim_end().to_owned();
+                return Ok((status, words));
+            }
+            Err(Failed { words, sent }) => {
+                let words = format!("{place}: {words}");
+                if sent {
+                    return Err(Failed { words, sent });
+                }
+                faults.push(words);
+            }
+        }
+    }
+    Err(Failed {
+        words: faults.join("; "),
+        sent: false,
+    })
+}
+
+/// The words of an error of the API, which stand in an object.
+pub(super) fn error_words(answer: &str) -> String {
+    #[derive(Deserialize)]
+    struct InJson {
+        error: String,
+    }
+    serde_json::from_str(answer).map_or_else(|_| answer.to_owned(), |in_json: InJson| in_json.error)
+}
+
+/// No answer came.
+pub(super) struct Failed {
+    pub(super) words: String,
+    /// Something was sent.
+    sent: bool,
+}
+
+async fn exchange(
+    place: &Place,
+    method: Method,
+    path: &'static str,
+    body: Bytes,
+    within: Duration,
+) -> Result<(StatusCode, Bytes), Failed> {
+    let unreachable = |words: String| Failed { words, sent: false };
+    let late = |sent| Failed {
+        words: format!("no answer within {within:?}"),
+        sent,
+    };
+    let connecting = async {
+        Ok::<_, std::io::Error>(match place {
+            Place::Socket(path) => (Stream::Unix(UnixStream::connect(path).await?), "localhost".to_owned()),
+            Place::Address(endpoint) => {
+                let stream = TcpStream::connect((endpoint.host(), endpoint.port())).await?;
+                let host = endpoint.to_string();
+                (Stream::Tcp(stream), host.trim_start_matches("http://").to_owned())
+            }
+        })
+    };
+    let connected = tokio::time::timeout(within, connecting).await;
+    let connected = connected.map_err(|_| late(false))?;
+    let (stream, host) = connected.map_err(|e| unreachable(values::io_words(&e)))?;
+    let request = Request::builder().method(method).uri(path).header(HOST, host);
+    let request = request.body(Full::new(body));
+    let request = request.map_err(|e| unreachable(format!("no request can be made: {e}")))?;
+    let asking = async {
+        match stream {
+            Stream::Unix(stream) => ask(stream, request).await,
+            Stream::Tcp(stream) => ask(stream, request).await,
+        }
+    };
+    let answered = tokio::time::timeout(within, asking).await.map_err(|_| late(true))?;
+    answered.map_err(|words| Failed { words, sent: true })
+}
+
+enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+async fn ask<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), String> {
     let no_http = |_| "it does not speak HTTP".to_owned();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(no_http)?;
     // It ends with the exchange, and says nothing that the exchange does not say.
     tokio::spawn(async move { drop(connection.await) });
-    let request = Request::get(ROUTE).header(HOST, host).body(Empty::<Bytes>::new());
-    let request = request.map_err(|e| format!("no request can be made: {e}"))?;
     let answer = sender.send_request(request).await.map_err(no_http)?;
-    match answer.status() {
-        StatusCode::OK => {}
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            return Err("it wants credentials; ask through its control socket".to_owned());
-        }
-        StatusCode::NOT_FOUND => return Err("it has no such list; is it an older farmwarden?".to_owned()),
-        status => return Err(format!("it answers HTTP {}", status.as_u16())),
-    }
+    let status = answer.status();
     let body = Limited::new(answer.into_body(), LARGEST).collect().await;
-    Ok(body.map_err(|_| "its answer broke off".to_owned())?.to_bytes())
+    Ok((status, body.map_err(|_| "its answer broke off".to_owned())?.to_bytes()))
 }
 
 #[cfg(test)]

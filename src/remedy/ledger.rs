@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::state::State;
 use super::step::Step;
-use super::tell::{Tell, Told};
+use super::tell::{self, Tell};
 use crate::clock::UnixTime;
 use crate::journal::{AppendError, Appended, Journal};
 
@@ -60,15 +60,7 @@ impl Books {
     }
 
     fn apply(&self, state: &mut State, sequence: u64, time: UnixTime, step: &Step) {
-        let before = step.incident().and_then(|id| state.incident(id)).cloned();
-        state.apply(sequence, time, step);
-        self.tell.told(&Told {
-            sequence,
-            time,
-            step,
-            incident: before.as_ref(),
-            opened: &state.opened_by(sequence),
-        });
+        tell::take(state, sequence, time, step, |told| self.tell.told(told));
     }
 }
 

@@ -10,6 +10,7 @@ mod eyes;
 mod freeze;
 mod guards;
 pub mod hands;
+mod hindsight;
 mod history;
 mod incident;
 mod ledger;
@@ -21,6 +22,7 @@ pub mod settings;
 mod share;
 mod state;
 mod step;
+mod story;
 mod symptom_name;
 mod tell;
 #[cfg(test)]
@@ -32,19 +34,22 @@ mod window;
 pub use any_hands::AnyHands;
 pub use check::Contradiction;
 pub use decide::{Decision, Guard, Hold, OLDEST_VIEW, Proof, Why, decide, proof};
+pub use hindsight::{AtMost, HeldBack, Hindsight, Looking, Retrospect, Tried, Used};
 pub use history::{History, Of};
 pub use incident::{After, Approval, Held, Incident, Key, Phase};
 pub use ledger::{Ledger, Record};
 pub use most::Most;
 pub use notices::Notices;
 pub use repairs::{
-    Declined, FAMILIES, IncidentSeen, JournalSeen, Overview, Parts, PauseSeen, PolicySeen, Repairs, Unheard,
+    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, Overview, Parts, PauseSeen, PolicySeen,
+    Repairs, Unheard,
 };
 pub use runner::{Eyes, Hands, Notes, Runner};
 pub use settings::{Policy, Remedies};
 pub use share::Share;
 pub use state::State;
 pub use step::{IncidentId, Outcome, Pause, Plan, Scope, Step};
+pub use story::{Account, Mark, Of as Story, Recounted, replay};
 pub use symptom_name::SymptomName;
 pub use tell::{Tell, Told};
 pub use turn::{Turn, turn};

@@ -179,6 +179,16 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         })
     }
 
+    /// What is seen, and what would be decided about an incident of a state that is not ours, if what is known were fresh.
+    pub fn foresee(&self, state: &State, incident: &Incident) -> (Seen, Decision) {
+        let (now, remedies, key) = (self.now(), self.remedies(), &incident.key);
+        let symptom = remedies.policy(&key.policy).map(|policy| policy.symptom.get());
+        let view = self.eyes.view(key, symptom, now);
+        let seen = view.seen.clone();
+        let view = assumed_fresh(&self.complete(state, key, &remedies, view, now), now);
+        (seen, decide(incident, &remedies, &state.history, &view, now))
+    }
+
     pub fn ledger(&self) -> &Ledger<R> {
         &self.ledger
     }

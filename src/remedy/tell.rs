@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::incident::Incident;
+use super::state::State;
 use super::step::Step;
 use crate::clock::UnixTime;
 
@@ -23,6 +24,25 @@ pub struct Told<'a> {
     pub incident: Option<&'a Incident>,
     /// The incidents that it opened.
     pub opened: &'a [Incident],
+}
+
+/// Takes a record into the state, and tells what it meant there.
+pub(super) fn take<T>(
+    state: &mut State,
+    sequence: u64,
+    time: UnixTime,
+    step: &Step,
+    tell: impl FnOnce(&Told<'_>) -> T,
+) -> T {
+    let before = step.incident().and_then(|id| state.incident(id)).cloned();
+    state.apply(sequence, time, step);
+    tell(&Told {
+        sequence,
+        time,
+        step,
+        incident: before.as_ref(),
+        opened: &state.opened_by(sequence),
+    })
 }
 
 /// Several, one after the other.

@@ -6,6 +6,8 @@
 //! | 400 | it is no payload of its webhook | drops it |
 //! | 413 | it is larger than 8 MiB | drops it |
 //! | 503 | it did not arrive in time, or cannot be recorded | asks again |
+//!
+//! `POST /chat/NAME` is answered alike: 200 it waits to be sent, 404 there is no such way to people, 503 it found no place.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +19,10 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
 use super::answer::Answer;
+use super::api;
 use crate::alerts::{self, Delivery, LARGEST_BODY};
+use crate::clock::UnixTime;
+use crate::notify::{Post, Told, chat};
 use crate::remedy::{Repairs, Unheard};
 
 /// For a body to arrive, and before that for room. An Alertmanager sends its few kilobytes at once.
@@ -38,6 +43,27 @@ enum Wrong {
     Malformed(String),
 }
 
+impl Wrong {
+    /// How it is counted and answered.
+    fn told(self) -> (Unheard, StatusCode, String) {
+        match self {
+            Self::TooLarge => {
+                let words =
+                    format!("a delivery of at most {LARGEST_BODY} is taken; is max_alerts set for this receiver?");
+                (Unheard::TooLarge, StatusCode::PAYLOAD_TOO_LARGE, words)
+            }
+            Self::NotReceived(words) => (Unheard::NotReceived, StatusCode::SERVICE_UNAVAILABLE, words),
+            Self::Malformed(words) => (Unheard::Malformed, StatusCode::BAD_REQUEST, words),
+        }
+    }
+}
+
+fn late() -> Wrong {
+    Wrong::NotReceived(format!(
+        "it did not arrive, or found no room, within {RECEIVE_WITHIN:?}"
+    ))
+}
+
 impl Inbox {
     pub(super) fn new(repairs: Repairs) -> Self {
         let room = usize::try_from(MOST_KIB).unwrap_or(usize::MAX);
@@ -53,15 +79,52 @@ impl Inbox {
 
     pub(super) async fn take(&self, body: Incoming) -> Answer {
         let received = tokio::time::timeout(RECEIVE_WITHIN, self.receive(body)).await;
-        let late = || {
-            Wrong::NotReceived(format!(
-                "it did not arrive, or found no room, within {RECEIVE_WITHIN:?}"
-            ))
-        };
         match received.unwrap_or_else(|_| Err(late())) {
             Ok(delivery) => self.hear(&delivery).await,
             Err(wrong) => self.refuse(wrong),
         }
+    }
+
+    /// What would be decided about a delivery: nothing of it is recorded or counted.
+    pub(super) async fn foresee(&self, body: Incoming) -> Answer {
+        let foreseen = match self.received(body).await {
+            Ok(delivery) => self.repairs.foresee(&delivery),
+            Err(answer) => return answer,
+        };
+        match foreseen {
+            Ok(foresight) => Answer::page(api::JSON, api::foresight(&foresight), ()),
+            Err(words) => Answer::words(StatusCode::SERVICE_UNAVAILABLE, words),
+        }
+    }
+
+    /// Alerts as a message to people: Alertmanager itself cannot talk to every chat. It waits for nobody.
+    pub(super) async fn tell(&self, post: &Post, way: &str, body: Incoming, now: UnixTime) -> Answer {
+        let delivery = match self.received(body).await {
+            Ok(delivery) => delivery,
+            Err(answer) => return answer,
+        };
+        let message = |language| chat::message(&delivery, language, now);
+        match post.tell_one(way, message) {
+            Some(Told::Queued) => Answer::words(StatusCode::OK, "queued"),
+            Some(Told::Dropped) => {
+                let words = "it found no place among the messages that wait; ask again";
+                Answer::words(StatusCode::SERVICE_UNAVAILABLE, words)
+            }
+            None => {
+                let words = "there is no such way to people: the section `notify` of the configuration names them";
+                Answer::words(StatusCode::NOT_FOUND, words)
+            }
+        }
+    }
+
+    /// A delivery that is not counted among those that ask for repairs.
+    async fn received(&self, body: Incoming) -> Result<Delivery, Answer> {
+        let received = tokio::time::timeout(RECEIVE_WITHIN, self.receive(body)).await;
+        let (_, status, words) = match received.unwrap_or_else(|_| Err(late())) {
+            Ok(delivery) => return Ok(delivery),
+            Err(wrong) => wrong.told(),
+        };
+        Err(Answer::words(status, words))
     }
 
     async fn hear(&self, delivery: &Delivery) -> Answer {
@@ -80,15 +143,7 @@ impl Inbox {
     }
 
     fn refuse(&self, wrong: Wrong) -> Answer {
-        let (why, status, words) = match wrong {
-            Wrong::TooLarge => {
-                let words =
-                    format!("a delivery of at most {LARGEST_BODY} is taken; is max_alerts set for this receiver?");
-                (Unheard::TooLarge, StatusCode::PAYLOAD_TOO_LARGE, words)
-            }
-            Wrong::NotReceived(words) => (Unheard::NotReceived, StatusCode::SERVICE_UNAVAILABLE, words),
-            Wrong::Malformed(words) => (Unheard::Malformed, StatusCode::BAD_REQUEST, words),
-        };
+        let (why, status, words) = wrong.told();
         tracing::warn!("a delivery of alerts was not taken ({status}): {words}");
         self.repairs.not_heard(why);
         Answer::words(status, words)

@@ -4,6 +4,7 @@ use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::remedy::{Foresight, Overview};
 use crate::report::{Report, Target};
 
 /// Prometheus takes nothing else from a discovery.
@@ -44,6 +45,16 @@ fn group(target: &Target, host: &str, tls: bool) -> Value {
         labels.insert("__scheme__".to_owned(), "https".into());
     }
     json!({"targets": [host], "labels": labels})
+}
+
+/// What repairs are about.
+pub(super) fn incidents(overview: &Overview) -> String {
+    written(overview)
+}
+
+/// What would be decided.
+pub(super) fn foresight(foresight: &Foresight) -> String {
+    written(foresight)
 }
 
 pub(super) fn error(words: &str) -> String {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::header::HeaderMap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -16,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::{Routes, STOP_WITHIN, control_socket};
-use crate::access::{Access, Tcp, Via};
+use crate::access::{self, Access, Tcp, Via};
 
 /// Request line and headers together; hyper refuses longer ones with 431.
 const MAX_HEADER_BYTES: usize = 16 << 10;
@@ -40,8 +41,24 @@ pub(super) struct Served {
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     pub(super) via: Via,
+    /// The user at the other end of the control socket, as the kernel says.
+    pub(super) uid: Option<u32>,
     /// Told when it is to go because it does not read and others wait.
     pub(super) cut: Arc<Notify>,
+}
+
+impl Client {
+    /// Whose name a record gets: the user that the credentials name, or who is at the other end.
+    pub(super) fn name(&self, headers: &HeaderMap) -> String {
+        if let Some(peer) = self.via.peer() {
+            return access::user(headers).unwrap_or_else(|| format!("whoever has the token, from {peer}"));
+        }
+        match self.uid {
+            Some(0) => "root".to_owned(),
+            Some(uid) => format!("the user with uid {uid}"),
+            None => "the control socket".to_owned(),
+        }
+    }
 }
 
 /// A connection as it was accepted.
@@ -66,7 +83,8 @@ impl Served {
         match accepted {
             Accepted::Control(stream) => {
                 let trusted = control_socket::is_trusted(&stream);
-                self.requests(stream, Via::Socket { trusted }).await;
+                let uid = control_socket::uid(&stream);
+                self.requests(stream, Via::Socket { trusted }, uid).await;
             }
             Accepted::Tcp(stream, peer) => {
                 let tls = self.access.tls();
@@ -78,10 +96,10 @@ impl Served {
                     tls: tls.is_some(),
                 });
                 match tls {
-                    None => self.requests(stream, via).await,
+                    None => self.requests(stream, via, None).await,
                     Some(config) => {
                         if let Some(stream) = self.handshake(stream, config).await {
-                            self.requests(stream, via).await;
+                            self.requests(stream, via, None).await;
                         }
                     }
                 }
@@ -111,10 +129,11 @@ impl Served {
         }
     }
 
-    async fn requests<S: AsyncRead + AsyncWrite + Unpin + Send>(&self, stream: S, via: Via) {
+    async fn requests<S: AsyncRead + AsyncWrite + Unpin + Send>(&self, stream: S, via: Via, uid: Option<u32>) {
         let asked = Notify::new();
         let client = Client {
             via,
+            uid,
             cut: Arc::default(),
         };
         let service = service_fn(|request| {

@@ -121,9 +121,12 @@ fn bind_closed(path: &Path) -> io::Result<UnixListener> {
 
 /// Whether root or our own user is at the other end, as the kernel says.
 pub(super) fn is_trusted(stream: &UnixStream) -> bool {
-    stream
-        .peer_cred()
-        .is_ok_and(|peer| peer.uid() == 0 || peer.uid() == geteuid().as_raw())
+    uid(stream).is_some_and(|uid| uid == 0 || uid == geteuid().as_raw())
+}
+
+/// Who is at the other end; nothing if the kernel does not say.
+pub(super) fn uid(stream: &UnixStream) -> Option<u32> {
+    Some(stream.peer_cred().ok()?.uid())
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {

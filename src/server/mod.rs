@@ -1,7 +1,7 @@
 //! The HTTP listener: accepts, bounds and stops. One connection is in `connection.rs`, what is answered in `routes.rs`.
 //!
 //! It only reads what the rooms have ready, so no upstream can delay an answer. `/probe` alone waits for one, which is what it
-//! is for, and `/alerts` for the journal's disk.
+//! is for, and `/alerts` and orders for the journal's disk.
 
 mod alerts;
 mod answer;
@@ -9,11 +9,13 @@ mod api;
 mod compression;
 mod connection;
 mod control_socket;
+mod orders;
 mod places;
 pub mod probe;
 mod refusals;
 mod routes;
 mod status_page;
+mod table;
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,7 +28,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use control_socket::{ControlSocket, ControlSocketPath};
-pub use routes::{Parts, Routes, is_taken};
+pub use routes::{Parts, Routes};
+pub use table::is_taken;
 
 use connection::{Accepted, Served};
 

@@ -1,15 +1,19 @@
-//! Every route, in one table ([`ROUTES`]) and one match:
+//! Every route, in one table (`table.rs`) and one match:
 //!
 //! | route | scope | answers |
 //! |---|---|---|
 //! | `GET /` | scrape | the status page; `?target=NAME`, `?all`, `?refresh=SECONDS` |
 //! | `GET /api/v1/targets` | scrape | the same as JSON; `?target=NAME` |
+//! | `GET /api/v1/incidents` | scrape | repairs: what is open, what holds it, what comes next |
 //! | `GET /api/v1/sd` | scrape | Prometheus' HTTP service discovery: every target by itself |
 //! | `GET /metrics` (`--web.telemetry-path`) | scrape | the scrape |
 //! | `GET /probe?target=NAME` | scrape | one target, looked at now |
 //! | `GET /-/healthy` | open | 200 while the process runs |
 //! | `GET /-/ready` | scrape | 200 once every part of every target had its first round, else 503 and what is missing |
 //! | `POST /alerts` | alerts | what Alertmanager sends: 200 once it is recorded (`alerts.rs`) |
+//! | `POST /chat/NAME` | alerts | alerts as a message to people: 200 once it waits to be sent (`alerts.rs`) |
+//! | `POST /-/repairs/...` | control | pauses, approvals, repairs that people ask for (`orders.rs`) |
+//! | `POST /api/v1/decide` | control | what would be done about a delivery of alerts now |
 //! | `POST /-/reload` | control | reads the configuration again; 500 and the mistakes if it stays as it was |
 
 use std::sync::Arc;
@@ -29,8 +33,9 @@ use super::connection::Client;
 use super::places::{Place, Places, Reader};
 use super::refusals::Refusals;
 use super::status_page::{self, View};
-use super::{Reload, api, compression, probe};
-use crate::access::{Access, Need, Scope, Tcp, Via};
+use super::table::{CHAT, OTHER, ROUTES, Route};
+use super::{Reload, api, compression, orders, probe};
+use crate::access::{Access, Tcp, Via};
 use crate::clock::Clock;
 use crate::exposition::{Family, Format, Own, ProcessUsage, Refused, RequestLabels, write_families};
 use crate::notify::{self, Post};
@@ -38,66 +43,6 @@ use crate::relations;
 use crate::remedy::{self, Repairs};
 use crate::report::Report;
 use crate::store::{self, Store};
-
-/// A path that is answered: also the value of the label `route`.
-#[derive(Debug)]
-struct Route {
-    /// `/metrics` stands for whatever `--web.telemetry-path` says.
-    path: &'static str,
-    need: Need,
-    /// The value of `Allow`.
-    methods: &'static str,
-    /// Of what is sent with a request. A larger body is not read.
-    largest_body: u64,
-}
-
-impl Route {
-    const fn read(path: &'static str, scope: Scope) -> Self {
-        Self {
-            path,
-            need: Need::scope(scope),
-            methods: "GET, HEAD",
-            largest_body: NO_BODY,
-        }
-    }
-
-    fn takes(&self, method: &Method) -> bool {
-        self.methods.split(", ").any(|known| known == method.as_str())
-    }
-}
-
-/// Every route and what it needs.
-const ROUTES: &[Route] = &[
-    Route::read("/", Scope::Scrape),
-    Route::read("/api/v1/targets", Scope::Scrape),
-    Route::read("/api/v1/sd", Scope::Scrape),
-    Route::read("/metrics", Scope::Scrape),
-    Route::read("/probe", Scope::Scrape),
-    // A container's health check has no password.
-    Route::read("/-/healthy", Scope::Open),
-    Route::read("/-/ready", Scope::Scrape),
-    Route {
-        path: "/alerts",
-        need: Need::scope(Scope::Alerts),
-        methods: "POST",
-        // Told by the route itself, which counts it.
-        largest_body: u64::MAX,
-    },
-    Route {
-        path: "/-/reload",
-        need: Need::lifecycle(),
-        methods: "POST, PUT",
-        largest_body: NO_BODY,
-    },
-];
-
-/// Everything else: who may not read may not search either.
-const OTHER: &Route = &Route::read("other", Scope::Scrape);
-
-/// Whether a path is already answered by something else than the metrics.
-pub fn is_taken(path: &str) -> bool {
-    path != "/metrics" && ROUTES.iter().any(|route| route.path == path)
-}
 
 /// What routes are made from.
 pub struct Parts<'a> {
@@ -139,9 +84,6 @@ const MAX_SCRAPES: usize = 16;
 const MAX_REPORTS: usize = 16;
 /// Probes wait for upstreams, so many run at once where a Prometheus probes every target of a large farm.
 const MAX_PROBES: usize = 256;
-
-/// Where none is expected; a small one is passed over.
-const NO_BODY: u64 = 64 << 10;
 
 impl Routes {
     pub fn new(parts: Parts<'_>) -> Self {
@@ -227,7 +169,7 @@ impl Routes {
     fn find(&self, path: &str) -> &'static Route {
         let is_asked = |route: &&Route| match route.path {
             "/metrics" => path == self.telemetry_path,
-            own => path == own,
+            _ => route.is_of(path),
         };
         ROUTES.iter().find(is_asked).unwrap_or(OTHER)
     }
@@ -245,15 +187,32 @@ impl Routes {
         }
         let headers = request.headers();
         if announced_length(headers) > route.largest_body {
-            return Answer::words(StatusCode::PAYLOAD_TOO_LARGE, "no body is expected here");
+            return Answer::words(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "a body of this size is not expected here",
+            );
         }
         match route.path {
             "/metrics" => self.metrics(headers, client),
             "/probe" => self.probe(&request, client).await,
             "/-/ready" => self.ready(),
             "/-/reload" => self.reload().await,
+            "/-/repairs/pause" | "/-/repairs/resume" | "/-/repairs/approve" | "/-/repairs/run" => {
+                let from = orders::From {
+                    by: client.name(headers),
+                    now: self.clock.now().wall,
+                };
+                orders::take(self.inbox.repairs(), route.path, &from, request.into_body()).await
+            }
+            "/api/v1/decide" => self.inbox.foresee(request.into_body()).await,
+            CHAT => {
+                let way = request.uri().path().strip_prefix(CHAT).unwrap_or_default().to_owned();
+                self.inbox
+                    .tell(&self.post, &way, request.into_body(), self.clock.now().wall)
+                    .await
+            }
             "/alerts" => self.inbox.take(request.into_body()).await,
-            "/" | "/api/v1/targets" | "/api/v1/sd" => self.report(route, &request, client),
+            "/" | "/api/v1/targets" | "/api/v1/incidents" | "/api/v1/sd" => self.report(route, &request, client),
             _ => Answer::words(StatusCode::OK, "farmwarden runs"),
         }
     }
@@ -283,6 +242,7 @@ impl Routes {
                     ..Answer::page(api::JSON, text, place)
                 }
             }
+            "/api/v1/incidents" => Answer::page(api::JSON, api::incidents(&self.inbox.repairs().overview()), place),
             "/api/v1/sd" => {
                 let tls = matches!(client.via, Via::Tcp(Tcp { tls: true, .. }));
                 match host(request) {
@@ -290,7 +250,7 @@ impl Routes {
                     None => Answer::words(StatusCode::BAD_REQUEST, "the request needs a Host header"),
                 }
             }
-            _ => match status_page::render(report, &self.telemetry_path, &view) {
+            _ => match status_page::render(report, &self.inbox.repairs().overview(), &self.telemetry_path, &view) {
                 Some(page) => Answer::page(HTML, page, place),
                 None => Answer {
                     status: StatusCode::NOT_FOUND,

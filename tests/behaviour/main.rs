@@ -11,6 +11,7 @@ mod chain_node;
 mod chia;
 mod harness;
 mod on_chain;
+mod orders;
 mod phala_farm;
 mod prb;
 mod prb_doors;

@@ -11,16 +11,16 @@ use tempfile::TempDir;
 
 use crate::harness::{Reply, Setup, Warden};
 
-const TOKEN: &str = "a-token-for-alerts-only";
+pub(crate) const TOKEN: &str = "a-token-for-alerts-only";
 
 /// A node that stands still, a journal, and who may hand in alerts.
-struct Farm {
-    node: Node,
+pub(crate) struct Farm {
+    pub(crate) node: Node,
     directory: TempDir,
 }
 
 impl Farm {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let node = Node::start("127.0.0.1:0").await.unwrap();
         node.set(json!({"block_time_ms": 0})).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -30,12 +30,12 @@ impl Farm {
         Self { node, directory }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     /// With keys of the section `remedies` besides the policy.
-    fn config(&self, more: &str) -> String {
+    pub(crate) fn config(&self, more: &str) -> String {
         let mut text = format!(
             "collectors:\n  phala:\n    - {{name: node-1, para: 'http://{}', interval: 1s, timeout: 900ms, \
              thresholds: {{stuck_after: 1s, head_age: 1000d}}}}\n",
@@ -45,19 +45,20 @@ impl Farm {
         write!(
             text,
             "remedies:\n  {more}\n  policies:\n    - name: restart_node\n      symptom: node_stuck\n      targets: [node-1]\n      \
-             ill_for: 1ms\n      rungs: [{{action: restart-node, timeout: 1h, gone_for: 1s}}]\n"
+             ill_for: 1ms\n      rungs: [{{action: start-unit, with: {{unit: node.service}}, timeout: 1h, gone_for: 1s}}]\n\
+             units: {{allowed: [node.service]}}\n"
         )
         .unwrap();
         text
     }
 
-    async fn start(&self, config: &str) -> Warden {
+    pub(crate) async fn start(&self, config: &str) -> Warden {
         let warden = self.start_at_once(config).await;
         warden.page_with("farmwarden_journal_up 1\n").await;
         warden
     }
 
-    async fn start_at_once(&self, config: &str) -> Warden {
+    pub(crate) async fn start_at_once(&self, config: &str) -> Warden {
         let setup = Setup {
             config,
             from_file: true,
@@ -65,12 +66,13 @@ impl Farm {
                 config_file: Some(self.path("web.yml")),
                 ..Options::default()
             },
+            control_socket: Some(self.path("control.sock")),
             ..Setup::default()
         };
         setup.start().await
     }
 
-    fn journal(&self) -> Vec<Value> {
+    pub(crate) fn journal(&self) -> Vec<Value> {
         let mut files: Vec<PathBuf> = std::fs::read_dir(self.path("journal"))
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -92,9 +94,9 @@ impl Farm {
     }
 }
 
-const NO_WARM_UP: &str = "warm_up: 1ms";
+pub(crate) const NO_WARM_UP: &str = "warm_up: 1ms";
 
-fn alert(number: u64, target: &str, status: &str) -> Value {
+pub(crate) fn alert(number: u64, target: &str, status: &str) -> Value {
     json!({
         "status": status,
         "labels": {
@@ -108,7 +110,7 @@ fn alert(number: u64, target: &str, status: &str) -> Value {
     })
 }
 
-fn delivery(from: &str, status: &str, alerts: &[Value]) -> String {
+pub(crate) fn delivery(from: &str, status: &str, alerts: &[Value]) -> String {
     let delivery = json!({
         "version": "4", "groupKey": "{}:{}", "truncatedAlerts": 0, "status": status, "receiver": "farmwarden",
         "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": from, "alerts": alerts,
@@ -125,13 +127,13 @@ async fn post(warden: &Warden, token: &str, body: &str) -> Reply {
     warden.raw(request.as_bytes()).await
 }
 
-async fn hands_in(warden: &Warden, from: &str, alert: &Value) {
+pub(crate) async fn hands_in(warden: &Warden, from: &str, alert: &Value) {
     let status = alert["status"].as_str().unwrap();
     let reply = post(warden, TOKEN, &delivery(from, status, std::slice::from_ref(alert))).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
 }
 
-const STUCK: &str = "farmwarden_symptom{target=\"node-1\",symptom=\"node_stuck\",entity=\"para\"} 1\n";
+pub(crate) const STUCK: &str = "farmwarden_symptom{target=\"node-1\",symptom=\"node_stuck\",entity=\"para\"} 1\n";
 
 #[tokio::test]
 async fn a_stuck_node_is_heard_of_four_times_rehearsed_once_and_over_when_it_is_well() {
@@ -153,7 +155,7 @@ async fn a_stuck_node_is_heard_of_four_times_rehearsed_once_and_over_when_it_is_
     for line in [
         "farmwarden_remediation_deliveries_total{result=\"recorded\"} 4\n",
         "farmwarden_remediation_alerts_total{result=\"asks\"} 4\n",
-        "farmwarden_remediation_actions_begun_total{action=\"restart-node\"} 0\n",
+        "farmwarden_remediation_actions_begun_total{action=\"start-unit\"} 0\n",
         "farmwarden_remediation_budget_left{policy=\"restart_node\",within=\"1h\"} 9\n",
         "farmwarden_remediation_incidents{phase=\"proving\"} 1\n",
     ] {
@@ -175,7 +177,7 @@ async fn a_stuck_node_is_heard_of_four_times_rehearsed_once_and_over_when_it_is_
     let rehearsed = records.iter().find(|record| record["kind"] == "rehearsed").unwrap();
     let words = rehearsed["data"]["words"].as_str().unwrap();
     assert!(
-        words.contains("restart-node would be done now") && words.contains("has not risen"),
+        words.contains("start-unit would be done now") && words.contains("has not risen"),
         "{words}"
     );
     let last = records.last().unwrap();

@@ -3,10 +3,12 @@
 
 mod counters;
 mod desk;
+mod foresee;
 mod keep;
 mod orders;
 mod overview;
 mod page;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -32,6 +34,7 @@ use crate::values::Name;
 use counters::Counters;
 pub use counters::Unheard;
 use desk::{Desk, Open};
+pub use foresee::{Foreseen, Foresight};
 pub use orders::Declined;
 pub use overview::{IncidentSeen, JournalSeen, Overview, PauseSeen, PolicySeen};
 pub use page::FAMILIES;

@@ -113,7 +113,8 @@ pub struct IncidentSeen {
     pub seen_since: UnixTime,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub evidence: String,
-    /// Which guard holds it, since when, until when at the earliest, and in words.
+    /// Which guard holds it, since when, until when at the earliest, and in words. Without a guard `until` is how long it is
+    /// watched at most whether the rung helped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -224,7 +225,9 @@ impl Repairs {
                 evidence: seen.evidence,
                 guard: held.map(|held| held.guard),
                 held_since: held.map(|held| held.since),
-                until: held.and_then(|held| held.until),
+                until: held
+                    .and_then(|held| held.until)
+                    .or_else(|| watched_until(&incident, policy)),
                 words: held.map(|held| held.words.clone()).unwrap_or_default(),
             }
         });
@@ -275,6 +278,15 @@ fn is_rehearsal(incident: &Incident) -> bool {
             ..
         }
     )
+}
+
+/// When the rung that is being watched has failed, if nothing changes.
+fn watched_until(incident: &Incident, policy: Option<&Policy>) -> Option<UnixTime> {
+    let Phase::Proving { since, .. } = incident.phase else {
+        return None;
+    };
+    let rung = policy?.rungs.get(incident.rung)?;
+    Some(since.plus(rung.timeout.get()))
 }
 
 /// The label value `phase`.

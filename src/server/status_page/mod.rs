@@ -1,10 +1,11 @@
 //! The page for people: how the farm is, where to look first, what is ill, and how every target does.
 //!
-//! Made of a report and nothing else, readable without scripts. maud escapes every text that is put in, so what
+//! Made of a report and the overview of repairs and nothing else, readable without scripts. maud escapes every text that is put in, so what
 //! upstreams say stays text.
 
 mod chain;
 mod ill;
+mod repairs;
 mod targets;
 mod view;
 mod words;
@@ -15,6 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::remedy::Overview;
 use crate::report::{Health, Report};
 
 pub(super) use view::View;
@@ -36,12 +38,12 @@ pub(super) fn policy() -> &'static str {
 }
 
 /// The page; `None` if the view is of a target that is not there.
-pub(super) fn render(report: Report, telemetry_path: &str, view: &View) -> Option<String> {
+pub(super) fn render(report: Report, repairs: &Overview, telemetry_path: &str, view: &View) -> Option<String> {
     let report = match &view.target {
         Some(target) => report.narrowed(target)?,
         None => report,
     };
-    Some(page(&report, telemetry_path, view).into_string())
+    Some(page(&report, repairs, telemetry_path, view).into_string())
 }
 
 /// Says that there is no such target, and where all of them are.
@@ -56,7 +58,7 @@ pub(super) fn unknown_target(view: &View) -> String {
     document("farmwarden", Health::Waiting, None, &body).into_string()
 }
 
-fn page(report: &Report, telemetry_path: &str, view: &View) -> Markup {
+fn page(report: &Report, repairs: &Overview, telemetry_path: &str, view: &View) -> Markup {
     let worst = report.summary.worst();
     let title = format!("{} · farmwarden", report.summary);
     let body = html! {
@@ -72,6 +74,7 @@ fn page(report: &Report, telemetry_path: &str, view: &View) -> Markup {
         main {
             (chain::section(report, view))
             (ill::section(report, view))
+            (repairs::section(repairs, view))
             (targets::section(report, view))
         }
         (footer(report, telemetry_path, view))
@@ -92,7 +95,7 @@ fn footer(report: &Report, telemetry_path: &str, view: &View) -> Markup {
             }
             nav aria-label="Other pages" {
                 ul {
-                    @for path in [telemetry_path, "/api/v1/targets", "/api/v1/sd", "/-/ready", "/-/healthy"] {
+                    @for path in [telemetry_path, "/api/v1/targets", "/api/v1/incidents", "/api/v1/sd", "/-/ready", "/-/healthy"] {
                         li { a href=(path) { (path) } }
                     }
                 }

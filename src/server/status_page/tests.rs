@@ -73,7 +73,73 @@ fn report(links: Vec<Link>, targets: Vec<Target>, symptoms: Vec<Symptom>) -> Rep
 }
 
 fn shown(report: Report, query: &str) -> String {
-    render(report, "/metrics", &View::read(Some(query))).unwrap()
+    render(report, &no_repairs(), "/metrics", &View::read(Some(query))).unwrap()
+}
+
+fn no_repairs() -> Overview {
+    let text = r#"{
+        "generated": "2026-11-21T09:00:00Z", "enabled": true, "journal": {"up": false}, "pauses": [], "policies": [],
+        "incidents": [], "crowded_out": 0
+    }"#;
+    serde_json::from_str(text).unwrap()
+}
+
+fn incident(nth: usize, phase: &str, words: &str) -> serde_json::Value {
+    serde_json::json!({
+        "id": format!("{nth}.0"), "target": format!("node-{nth}"), "entity": "para", "policy": "restart_node",
+        "group": "default", "phase": phase, "rung": 1, "rungs": 2, "action": "restart-node", "rehearsed": false,
+        "opened": "2026-11-21T09:00:00Z", "heard": "2026-11-21T09:00:00Z", "fires": true, "seen": "ill",
+        "seen_since": "2026-11-21T08:50:00Z", "evidence": words, "guard": "pause", "until": "2026-11-21T11:00:00Z",
+        "words": words
+    })
+}
+
+fn repairs(incidents: Vec<serde_json::Value>) -> Overview {
+    let repairs = Overview {
+        incidents: serde_json::from_value(incidents.into()).unwrap(),
+        ..no_repairs()
+    };
+    Overview {
+        frozen: Some("moving the rack".to_owned()),
+        ..repairs
+    }
+}
+
+fn shown_with(repairs: &Overview, query: &str) -> String {
+    let report = report(Vec::new(), vec![target("node-7", Vec::new())], Vec::new());
+    render(report, repairs, "/metrics", &View::read(Some(query))).unwrap()
+}
+
+#[test]
+fn repairs_are_told_with_what_holds_them_and_who_must_act_stands_first() {
+    let told = text(&shown_with(
+        &repairs(vec![incident(6, "open", "paused by ada"), incident(7, "escalated", "")]),
+        "",
+    ));
+    for words in [
+        "▲ held no alerts are taken and nothing is repaired: it takes no records",
+        "▲ held frozen by the freeze file: moving the rack",
+        "No policy is configured.",
+        "node-7 ✕ a person must act restart_node for para of node-7 incident 7.0, since 2026-11-21T09:00:00Z",
+        "ill since 2026-11-21T08:50:00Z: paused by ada rung 1 of 2, restart-node, is next; held back by pause until \
+         2026-11-21T11:00:00Z: paused by ada",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(told.find("incident 7.0") < told.find("incident 6.0"), "{told}");
+    assert!(!text(&shown_with(&no_repairs(), "")).contains("Repairs"));
+}
+
+#[test]
+fn many_incidents_are_cut_with_their_count_and_words_of_strangers_stay_words() {
+    let evil = "<script>alert(1)</script>";
+    let repairs = repairs((0..100).map(|nth| incident(nth, "open", evil)).collect());
+    let page = shown_with(&repairs, "");
+    assert!(!page.contains("<script") && page.contains("&lt;script&gt;"), "{page}");
+    assert!(text(&page).contains("60 more"), "{page}");
+    assert!(text(&shown_with(&repairs, "all")).contains("incident 99.0"));
+    let one = text(&shown_with(&repairs, "target=node-7"));
+    assert!(one.contains("incident 7.0") && !one.contains("incident 8.0"), "{one}");
 }
 
 /// What a reader sees: without markup and styles.
@@ -228,7 +294,10 @@ fn one_target_is_shown_alone_or_said_not_to_be_there() {
     let report = report(Vec::new(), targets, Vec::new());
     let told = text(&shown(report.clone(), "target=host-1"));
     assert!(told.contains("host-1/probe") && !told.contains("host-2"), "{told}");
-    assert_eq!(render(report, "/metrics", &View::read(Some("target=host-3"))), None);
+    assert_eq!(
+        render(report, &no_repairs(), "/metrics", &View::read(Some("target=host-3"))),
+        None
+    );
 }
 
 #[test]

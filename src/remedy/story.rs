@@ -1,0 +1,371 @@
+//! The journal told again: each record with what it meant when it was written, and in words for people. For whoever reads it
+//! afterwards; nothing here needs a running farmwarden.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::decide::Why;
+use super::guards::Case;
+use super::incident::Key;
+use super::state::State;
+use super::step::{IncidentId, Outcome, Pause, Plan, Step};
+use super::tell::{self, Told};
+use crate::alerts::{Alert, Status};
+use crate::clock::UnixTime;
+use crate::journal::{self, JournalError};
+use crate::values;
+
+/// Hands every record that is kept to `each`, oldest first, until it has enough. It takes no lock, so farmwarden may go on
+/// writing. The error names file and line; what stood before it was handed out.
+pub fn replay(directory: &Path, mut each: impl FnMut(&Told<'_>) -> ControlFlow<()>) -> Result<(), JournalError> {
+    let mut state = State::default();
+    journal::read_range::<Step>(directory, None, None, |record| {
+        tell::take(&mut state, record.sequence, record.time, &record.step, &mut each)
+    })
+}
+
+/// What is asked of the journal: one incident, or all.
+#[derive(Clone, Debug, Default)]
+pub struct Of {
+    id: Option<IncidentId>,
+    /// Known while the incident is open: alerts name it by this.
+    key: Option<Key>,
+}
+
+impl Of {
+    pub const fn incident(id: IncidentId) -> Self {
+        Self {
+            id: Some(id),
+            key: None,
+        }
+    }
+
+    /// Whether a record belongs to it; to be asked of each in turn.
+    pub fn has(&mut self, told: &Told<'_>) -> bool {
+        let Some(id) = self.id else { return true };
+        if let Some(opened) = told.opened.iter().find(|incident| incident.id == id) {
+            self.key = Some(opened.key.clone());
+            return true;
+        }
+        match told.step {
+            Step::Received { alerts, .. } => alerts.iter().any(|alert| self.asks(alert)),
+            Step::Cured { incident, .. } | Step::Closed { incident, .. } if *incident == id => {
+                self.key = None;
+                true
+            }
+            step => step.incident() == Some(id),
+        }
+    }
+
+    /// Whether an alert asks for it.
+    fn asks(&self, alert: &Alert) -> bool {
+        self.id.is_none() || (self.key.is_some() && Key::asked_by(alert) == self.key)
+    }
+
+    /// A record in words; of its alerts only those that ask for the incident.
+    pub fn account(&self, told: &Told<'_>) -> Account {
+        let (mark, what) = what(told.step);
+        let whom = told.incident.map(|incident| Case::shown(&incident.key));
+        let words = match told.step {
+            Step::Received { alerts, .. } => self.alerts(alerts, told),
+            step => said(step)
+                .map(|words| bare(words, whom.as_deref()))
+                .into_iter()
+                .collect(),
+        };
+        Account {
+            mark,
+            what,
+            incident: told.step.incident(),
+            whom,
+            words,
+        }
+    }
+
+    fn alerts(&self, alerts: &[Alert], told: &Told<'_>) -> Vec<String> {
+        let asked = alerts.iter().enumerate().filter(|(_, alert)| self.asks(alert));
+        let mut words: Vec<String> = asked
+            .clone()
+            .take(MOST_ALERTS)
+            .map(|(nth, alert)| heard(nth, alert, told))
+            .collect();
+        if let Some(more @ 1..) = asked.count().checked_sub(MOST_ALERTS) {
+            words.push(format!("and {more} more"));
+        }
+        words
+    }
+}
+
+/// A delivery may hold thousands; --json has them all.
+const MOST_ALERTS: usize = 20;
+
+/// What a record is to its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Good,
+    Bad,
+    Plain,
+}
+
+/// A record in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub mark: Mark,
+    /// In one line.
+    pub what: String,
+    pub incident: Option<IncidentId>,
+    /// `restart for w1 of prb-1`; nothing where the record that opened the incident is no longer kept.
+    pub whom: Option<String>,
+    /// One paragraph each.
+    pub words: Vec<String>,
+}
+
+/// A record for programs.
+#[derive(Debug, Serialize)]
+pub struct Recounted<'a> {
+    sequence: u64,
+    time: UnixTime,
+    /// Of the incident that it speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<About<'a>>,
+    #[serde(flatten)]
+    step: &'a Step,
+}
+
+#[derive(Debug, Serialize)]
+struct About<'a> {
+    target: &'a str,
+    entity: &'a str,
+    policy: &'a str,
+}
+
+impl<'a> Recounted<'a> {
+    pub fn new(told: &Told<'a>) -> Self {
+        Self {
+            sequence: told.sequence,
+            time: told.time,
+            about: told.incident.map(|incident| About {
+                target: incident.key.target.as_str(),
+                entity: &incident.key.entity,
+                policy: incident.key.policy.as_str(),
+            }),
+            step: told.step,
+        }
+    }
+}
+
+fn what(step: &Step) -> (Mark, String) {
+    match step {
+        Step::Received { from, alerts } => {
+            let count = alerts.len();
+            let alerts = if count == 1 { "alert" } else { "alerts" };
+            (Mark::Plain, format!("{count} {alerts} from {}", values::clean(from)))
+        }
+        Step::Decided { guard, until, .. } => {
+            let until = until.map_or_else(String::new, |until| format!(" until {until}"));
+            (Mark::Plain, format!("held back by {}{until}", guard.label()))
+        }
+        Step::Rehearsed { plan, .. } => (Mark::Plain, format!("dry run: would do {}", planned(plan))),
+        Step::Started { plan, .. } if plan.notice => (Mark::Plain, format!("tells people (rung {})", plan.rung + 1)),
+        Step::Started { plan, .. } => (Mark::Plain, format!("begins {}", planned(plan))),
+        Step::Noted { rung, .. } => (Mark::Plain, format!("while the action of rung {} runs", rung + 1)),
+        Step::Finished { rung, outcome, .. } => {
+            let (mark, how) = match outcome {
+                Outcome::Done => (Mark::Plain, "is done"),
+                Outcome::Failed => (Mark::Bad, "FAILED"),
+                Outcome::TimedOut => (Mark::Bad, "TOOK TOO LONG"),
+            };
+            (mark, format!("the action of rung {} {how}", rung + 1))
+        }
+        Step::Interrupted { rung, .. } => (
+            Mark::Bad,
+            format!(
+                "the action of rung {} was INTERRUPTED; what it did is not known",
+                rung + 1
+            ),
+        ),
+        Step::Cured { rung, .. } => (Mark::Good, format!("CURED by rung {}", rung + 1)),
+        Step::Failed { rung, .. } => (Mark::Bad, format!("rung {} did NOT HELP", rung + 1)),
+        Step::Escalated { .. } => (Mark::Bad, "A PERSON MUST ACT".to_owned()),
+        Step::Closed { why, .. } => (Mark::Plain, format!("over: {}", ended(*why))),
+        Step::Stormed {
+            policy, group, begins, ..
+        } => {
+            let how = if *begins { "begins" } else { "lasts" };
+            (Mark::Bad, format!("a STORM of {policy} in group {group} {how}"))
+        }
+        Step::Approved { plan, by, until, .. } => (
+            Mark::Plain,
+            format!("{} approved {} until {until}", values::clean(by), planned(plan)),
+        ),
+        Step::Paused(Pause { scope, by, until, .. }) => (
+            Mark::Plain,
+            format!("{} paused {scope} until {until}", values::clean(by)),
+        ),
+        Step::Resumed { scope, by } => (Mark::Plain, format!("{} resumed {scope}", values::clean(by))),
+    }
+}
+
+const fn ended(why: Why) -> &'static str {
+    match why {
+        Why::Cured => "cured",
+        Why::Well => "well again without a repair",
+        Why::Forgotten => "neither heard of nor ill for long",
+        Why::OnlyRehearsed => "it was only rehearsed; the policy acts now",
+        Why::LadderEnded => "nothing is left to try",
+    }
+}
+
+/// `restart-worker pace=1s (rung 2)`.
+fn planned(plan: &Plan) -> String {
+    let with = plan.with.iter().map(|(key, value)| format!(" {key}={value}"));
+    let with: String = with.collect();
+    format!("{}{} (rung {})", plan.action, values::clean(&with), plan.rung + 1)
+}
+
+fn said(step: &Step) -> Option<&String> {
+    match step {
+        Step::Decided { words, .. }
+        | Step::Rehearsed { words, .. }
+        | Step::Started { words, .. }
+        | Step::Noted { words, .. }
+        | Step::Finished { words, .. }
+        | Step::Cured { words, .. }
+        | Step::Failed { words, .. }
+        | Step::Escalated { words, .. }
+        | Step::Closed { words, .. }
+        | Step::Stormed { words, .. } => Some(words),
+        Step::Paused(Pause { reason, .. }) => Some(reason),
+        Step::Received { .. } | Step::Interrupted { .. } | Step::Approved { .. } | Step::Resumed { .. } => None,
+    }
+    .filter(|words| !words.is_empty())
+}
+
+/// Words often begin with whom they are about, which stands before them.
+fn bare(words: &str, whom: Option<&str>) -> String {
+    let rest = whom.and_then(|whom| words.strip_prefix(whom)?.strip_prefix(": "));
+    values::clean(rest.unwrap_or(words)).into_owned()
+}
+
+fn heard(nth: usize, alert: &Alert, told: &Told<'_>) -> String {
+    let status = match alert.status {
+        Status::Firing => "firing",
+        Status::Resolved => "resolved",
+    };
+    let name = values::clean(alert.label("alertname").unwrap_or("an alert without name"));
+    let asks = Key::asked_by(alert).map_or_else(|| "asks for nothing".to_owned(), |key| Case::shown(&key));
+    let is_its = |id: IncidentId| usize::try_from(id.nth).is_ok_and(|of| of == nth);
+    let opened = told.opened.iter().find(|incident| is_its(incident.id));
+    let opens = opened.map_or_else(String::new, |incident| format!("; opens incident {}", incident.id));
+    format!("{status} {name}: {asks}{opens}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::decide::Guard;
+    use super::super::testing::{ID, at, firing, plan, received, resolved};
+    use super::*;
+
+    /// The records that belong to it, in words.
+    fn accounts(mut of: Of, steps: &[Step]) -> Vec<Account> {
+        let mut state = State::default();
+        let mut accounts = Vec::new();
+        for (sequence, step) in (1..).zip(steps) {
+            tell::take(&mut state, sequence, at(sequence), step, |told| {
+                if of.has(told) {
+                    accounts.push(of.account(told));
+                }
+            });
+        }
+        accounts
+    }
+
+    fn steps() -> Vec<Step> {
+        vec![
+            received(firing("w1", at(0))),
+            received(firing("w2", at(0))),
+            Step::Decided {
+                incident: ID,
+                guard: Guard::WarmUp,
+                until: Some(at(60)),
+                words: "farmwarden started a moment ago".to_owned(),
+            },
+            Step::Started {
+                incident: ID,
+                plan: plan("w1", 0),
+                words: "no block for 4m".to_owned(),
+            },
+            Step::Cured {
+                incident: ID,
+                rung: 0,
+                words: "restart for w1 of prb-1: the symptom is gone for 1m after soft".to_owned(),
+            },
+            received(resolved("w1", at(0), at(6))),
+        ]
+    }
+
+    #[test]
+    fn each_record_says_what_whom_and_why() {
+        let accounts = accounts(Of::default(), &steps());
+        let [first, .., begins, cured, _] = accounts.as_slice() else {
+            panic!("{accounts:?}")
+        };
+        assert_eq!(first.what, "1 alert from http://alertmanager:9093");
+        assert_eq!(
+            first.words,
+            ["firing WorkerStalled: restart for w1 of prb-1; opens incident 1.0"]
+        );
+        assert_eq!(begins.what, "begins soft (rung 1)");
+        assert_eq!(begins.whom.as_deref(), Some("restart for w1 of prb-1"));
+        assert_eq!((cured.mark, cured.what.as_str()), (Mark::Good, "CURED by rung 1"));
+        assert_eq!(cured.words, ["the symptom is gone for 1m after soft"]);
+    }
+
+    #[test]
+    fn of_one_incident_everything_is_told_from_its_alert_to_its_end() {
+        let what: Vec<String> = accounts(Of::incident(ID), &steps())
+            .into_iter()
+            .map(|account| account.what)
+            .collect();
+        let expected = [
+            "1 alert from http://alertmanager:9093",
+            "held back by warm_up until 2026-11-21T12:01:00Z",
+            "begins soft (rung 1)",
+            "CURED by rung 1",
+        ];
+        assert_eq!(what, expected);
+    }
+
+    #[test]
+    fn a_storm_of_alerts_is_cut_and_counted_and_hostile_words_do_nothing() {
+        let alerts = (0..30).map(|number| firing(&format!("w{number}\n\u{202e}"), at(0)));
+        let step = Step::Received {
+            from: "http://am\u{1b}[2J".to_owned(),
+            alerts: alerts.collect(),
+        };
+        let accounts = accounts(Of::default(), &[step]);
+        assert_eq!(accounts[0].what, "30 alerts from http://am\\u001b[2J");
+        assert_eq!(accounts[0].words.len(), MOST_ALERTS + 1);
+        assert_eq!(accounts[0].words.last().unwrap(), "and 10 more");
+        assert!(accounts[0].words.iter().all(|words| !words.contains(values::is_unseen)));
+    }
+
+    #[test]
+    fn programs_get_the_step_as_it_was_written_and_whom_it_is_about() {
+        let mut state = State::default();
+        let mut lines = Vec::new();
+        for (sequence, step) in (1..).zip(&steps()) {
+            tell::take(&mut state, sequence, at(sequence), step, |told| {
+                lines.push(serde_json::to_value(Recounted::new(told)).unwrap());
+            });
+        }
+        assert_eq!(lines[0]["data"]["alerts"][0]["labels"]["entity"], "w1");
+        assert_eq!(
+            (&lines[2]["kind"], &lines[2]["sequence"]),
+            (&"decided".into(), &3.into())
+        );
+        assert_eq!(lines[2]["about"]["target"], "prb-1");
+    }
+}
