@@ -304,7 +304,7 @@ fn a_report_says_what_a_dry_run_would_have_done_and_what_to_do_next() {
 restart_node  dry run, cures node_stuck
   incidents   1 opened, 1 well by themselves
   would do    restart-node on node-1: 1
-  held back   1 times by warm_up, 0s in all
+  held back   once by warm_up, 0s in all
   budget      at most 1 of 3 an hour and 1 of 10 a day on one target, 1 of 6 an
               hour and 1 of 20 a day in one group, 1 of 10 an hour and 1 of 40 a
               day in all

@@ -153,7 +153,11 @@ fn counts(policy: &Retrospect, text: &mut Text) {
     }
     for held in policy.held.iter().take(MOST_SHOWN) {
         let lasted = Duration::from_secs(held.seconds);
-        let words = format!("{} times by {}, {lasted} in all", held.times, held.guard.label());
+        let often = match held.times {
+            1 => "once".to_owned(),
+            times => format!("{times} times"),
+        };
+        let words = format!("{often} by {}, {lasted} in all", held.guard.label());
         row("held back", &words, text);
     }
     if let Some(used) = policy.used {

@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
+use hyper::{Request, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::answer::Answer;
 use super::api;
+use super::table::CHAT;
 use crate::alerts::{self, Delivery, LARGEST_BODY};
 use crate::clock::UnixTime;
 use crate::notify::{Post, Told, chat};
@@ -98,13 +99,14 @@ impl Inbox {
     }
 
     /// Alerts as a message to people: Alertmanager itself cannot talk to every chat. It waits for nobody.
-    pub(super) async fn tell(&self, post: &Post, way: &str, body: Incoming, now: UnixTime) -> Answer {
-        let delivery = match self.received(body).await {
+    pub(super) async fn tell(&self, post: &Post, request: Request<Incoming>, now: UnixTime) -> Answer {
+        let way = request.uri().path().strip_prefix(CHAT).unwrap_or_default().to_owned();
+        let delivery = match self.received(request.into_body()).await {
             Ok(delivery) => delivery,
             Err(answer) => return answer,
         };
         let message = |language| chat::message(&delivery, language, now);
-        match post.tell_one(way, message) {
+        match post.tell_one(&way, message) {
             Some(Told::Queued) => Answer::words(StatusCode::OK, "queued"),
             Some(Told::Dropped) => {
                 let words = "it found no place among the messages that wait; ask again";

@@ -205,12 +205,7 @@ impl Routes {
                 orders::take(self.inbox.repairs(), route.path, &from, request.into_body()).await
             }
             "/api/v1/decide" => self.inbox.foresee(request.into_body()).await,
-            CHAT => {
-                let way = request.uri().path().strip_prefix(CHAT).unwrap_or_default().to_owned();
-                self.inbox
-                    .tell(&self.post, &way, request.into_body(), self.clock.now().wall)
-                    .await
-            }
+            CHAT => self.inbox.tell(&self.post, request, self.clock.now().wall).await,
             "/alerts" => self.inbox.take(request.into_body()).await,
             "/" | "/api/v1/targets" | "/api/v1/incidents" | "/api/v1/sd" => self.report(route, &request, client),
             _ => Answer::words(StatusCode::OK, "farmwarden runs"),
