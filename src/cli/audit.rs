@@ -112,7 +112,7 @@ fn show(args: &Show, directory: &Path) -> ExitCode {
     let mut of = args.incident.map_or_else(Story::default, Story::incident);
     let (mut shown, mut first, mut code) = (0_u64, None, ExitCode::SUCCESS);
     let read = replay(directory, |told| {
-        first = first.or(Some(told.sequence));
+        first = first.or(Some(told.head.sequence));
         if !of.has(told) || told.time < from {
             return ControlFlow::Continue(());
         }
@@ -153,7 +153,7 @@ fn nothing(args: &Show, first: Option<u64>) -> ExitCode {
 
 fn line(told: &Told<'_>) -> Result<(), ExitCode> {
     let text = serde_json::to_string(&Recounted::new(told)).map_err(|e| {
-        complain(&format!("record {}: {e}", told.sequence));
+        complain(&format!("record {}: {e}", told.head.sequence));
         ExitCode::FAILURE
     })?;
     terminal::print(&(text + "\n"))
@@ -166,7 +166,7 @@ fn paragraph(told: &Told<'_>, of: &Story) -> Result<(), ExitCode> {
 }
 
 fn write(told: &Told<'_>, account: &Account, text: &mut Text) {
-    text.word(Tone::Faint, &format!("{}  record {}", told.time, told.sequence));
+    text.word(Tone::Faint, &format!("{}  record {}", told.time, told.head.sequence));
     if let Some(id) = account.incident {
         text.word(Tone::Faint, &format!("  incident {id}"));
     }

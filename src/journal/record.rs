@@ -105,6 +105,16 @@ pub struct Record<S> {
     pub hash: Hash,
 }
 
+impl<S> Record<S> {
+    /// The end of the chain with this record.
+    pub const fn head(&self) -> Head {
+        Head {
+            sequence: self.sequence,
+            hash: self.hash,
+        }
+    }
+}
+
 /// A step that is ready to be written.
 #[derive(Debug)]
 pub(super) struct Body(String);

@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use super::state::State;
 use super::step::Step;
 use super::tell::{self, Tell};
-use crate::clock::UnixTime;
 use crate::journal::{AppendError, Appended, Journal};
 
 /// Where steps are recorded.
@@ -39,7 +38,7 @@ struct Inner {
     state: State,
     last: u64,
     /// Steps that are on the disk and whose turn has not come.
-    early: BTreeMap<u64, (UnixTime, Step)>,
+    early: BTreeMap<u64, (Appended, Step)>,
 }
 
 impl Books {
@@ -49,18 +48,18 @@ impl Books {
 
     fn take(&self, appended: Appended, step: Step) {
         let mut inner = self.locked();
-        inner.early.insert(appended.head.sequence, (appended.time, step));
+        inner.early.insert(appended.head.sequence, (appended, step));
         while let Some(sequence) = inner.last.checked_add(1)
-            && let Some((time, step)) = inner.early.remove(&sequence)
+            && let Some((appended, step)) = inner.early.remove(&sequence)
         {
-            self.apply(&mut inner.state, sequence, time, &step);
+            self.apply(&mut inner.state, appended, &step);
             inner.last = sequence;
         }
         self.applied.send_replace(inner.last);
     }
 
-    fn apply(&self, state: &mut State, sequence: u64, time: UnixTime, step: &Step) {
-        tell::take(state, sequence, time, step, |told| self.tell.told(told));
+    fn apply(&self, state: &mut State, Appended { head, time }: Appended, step: &Step) {
+        tell::take(state, head, time, step, |told| self.tell.told(told));
     }
 }
 

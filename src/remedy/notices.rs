@@ -171,6 +171,7 @@ fn message(told: &Told<'_>, language: Language) -> Option<Message> {
         said(told.step),
         action(told, language),
         Some(place(told, notice, language)),
+        Some(proof(told)),
     ];
     let text: Vec<String> = text.into_iter().flatten().filter(|line| !line.is_empty()).collect();
     Some(Message {
@@ -238,7 +239,7 @@ fn action(told: &Told<'_>, language: Language) -> Option<String> {
 
 /// Where the whole story is, and what can be done about it.
 fn place(told: &Told<'_>, notice: Notice, language: Language) -> String {
-    let record = told.sequence;
+    let record = told.head.sequence;
     let Some(incident) = told.incident else {
         return match language {
             Language::English => format!("record {record}"),
@@ -261,12 +262,18 @@ fn place(told: &Told<'_>, notice: Notice, language: Language) -> String {
     text
 }
 
+/// The end of the journal: noted by whoever reads this, it proves everything before it (`farmwarden audit verify --head`).
+fn proof(told: &Told<'_>) -> String {
+    format!("sha256 {}", told.head.hash)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::incident::Incident;
     use super::super::step::{IncidentId, Plan};
     use super::super::testing::{at, firing, key};
     use super::*;
+    use crate::journal::Head;
 
     fn incident() -> Incident {
         let alert = firing("w1", at(0));
@@ -287,10 +294,17 @@ mod tests {
         }
     }
 
+    fn head() -> Head {
+        Head {
+            sequence: 9,
+            ..Head::EMPTY
+        }
+    }
+
     fn told(step: &Step, language: Language) -> Option<Message> {
         let incident = incident();
         let told = Told {
-            sequence: 9,
+            head: head(),
             time: at(5),
             step,
             incident: step.incident().map(|_| &incident),
@@ -316,7 +330,10 @@ mod tests {
         assert_eq!(message.title, "prb-1 w1: a repair begins");
         assert_eq!(
             message.text,
-            "no header for 20m\naction: restart-worker pace=1s\nrepair restart, rung 1, incident 4.1, record 9"
+            format!(
+                "no header for 20m\naction: restart-worker pace=1s\nrepair restart, rung 1, incident 4.1, record 9\nsha256 {}",
+                Head::EMPTY.hash
+            )
         );
         assert_eq!((message.severity, message.thread.as_str()), (Severity::Info, "4.1"));
         let chinese = told(&step, Language::Chinese).unwrap();
@@ -343,7 +360,7 @@ mod tests {
             until: None,
             words: "waits".to_owned(),
         };
-        assert!(english(&step).text.ends_with("to approve: farmwarden approve 4.1"));
+        assert!(english(&step).text.contains("\nto approve: farmwarden approve 4.1\n"));
     }
 
     #[test]
@@ -385,7 +402,7 @@ mod tests {
         incident.key.entity = "w1\n\u{202e}FIRE".to_owned();
         let step = Step::Interrupted { incident: ID, rung: 0 };
         let told = Told {
-            sequence: 9,
+            head: head(),
             time: at(5),
             step: &step,
             incident: Some(&incident),

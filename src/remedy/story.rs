@@ -22,7 +22,7 @@ use crate::values;
 pub fn replay(directory: &Path, mut each: impl FnMut(&Told<'_>) -> ControlFlow<()>) -> Result<(), JournalError> {
     let mut state = State::default();
     journal::read_range::<Step>(directory, None, None, |record| {
-        tell::take(&mut state, record.sequence, record.time, &record.step, &mut each)
+        tell::take(&mut state, record.head(), record.time, &record.step, &mut each)
     })
 }
 
@@ -144,7 +144,7 @@ struct About<'a> {
 impl<'a> Recounted<'a> {
     pub fn new(told: &Told<'a>) -> Self {
         Self {
-            sequence: told.sequence,
+            sequence: told.head.sequence,
             time: told.time,
             about: told.incident.map(|incident| About {
                 target: incident.key.target.as_str(),
@@ -267,17 +267,27 @@ mod tests {
     use super::super::decide::Guard;
     use super::super::testing::{ID, at, firing, plan, received, resolved};
     use super::*;
+    use crate::journal::Head;
 
     /// The records that belong to it, in words.
     fn accounts(mut of: Of, steps: &[Step]) -> Vec<Account> {
         let mut state = State::default();
         let mut accounts = Vec::new();
         for (sequence, step) in (1..).zip(steps) {
-            tell::take(&mut state, sequence, at(sequence), step, |told| {
-                if of.has(told) {
-                    accounts.push(of.account(told));
-                }
-            });
+            tell::take(
+                &mut state,
+                Head {
+                    sequence,
+                    ..Head::EMPTY
+                },
+                at(sequence),
+                step,
+                |told| {
+                    if of.has(told) {
+                        accounts.push(of.account(told));
+                    }
+                },
+            );
         }
         accounts
     }
@@ -357,9 +367,18 @@ mod tests {
         let mut state = State::default();
         let mut lines = Vec::new();
         for (sequence, step) in (1..).zip(&steps()) {
-            tell::take(&mut state, sequence, at(sequence), step, |told| {
-                lines.push(serde_json::to_value(Recounted::new(told)).unwrap());
-            });
+            tell::take(
+                &mut state,
+                Head {
+                    sequence,
+                    ..Head::EMPTY
+                },
+                at(sequence),
+                step,
+                |told| {
+                    lines.push(serde_json::to_value(Recounted::new(told)).unwrap());
+                },
+            );
         }
         assert_eq!(lines[0]["data"]["alerts"][0]["labels"]["entity"], "w1");
         assert_eq!(

@@ -6,6 +6,7 @@ use super::incident::Incident;
 use super::state::State;
 use super::step::Step;
 use crate::clock::UnixTime;
+use crate::journal::Head;
 
 /// Told of each step when it is on the disk and counts, in the order of the journal; not of those of a replay.
 pub trait Tell: Send + Sync + 'static {
@@ -16,8 +17,8 @@ pub trait Tell: Send + Sync + 'static {
 /// One step that counts now.
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
-    /// The number of its record.
-    pub sequence: u64,
+    /// The end of the journal with its record.
+    pub head: Head,
     pub time: UnixTime,
     pub step: &'a Step,
     /// The incident that it speaks of, as it was before; nothing for steps that speak of none, and of one that is over.
@@ -29,19 +30,19 @@ pub struct Told<'a> {
 /// Takes a record into the state, and tells what it meant there.
 pub(super) fn take<T>(
     state: &mut State,
-    sequence: u64,
+    head: Head,
     time: UnixTime,
     step: &Step,
     tell: impl FnOnce(&Told<'_>) -> T,
 ) -> T {
     let before = step.incident().and_then(|id| state.incident(id)).cloned();
-    state.apply(sequence, time, step);
+    state.apply(head.sequence, time, step);
     tell(&Told {
-        sequence,
+        head,
         time,
         step,
         incident: before.as_ref(),
-        opened: &state.opened_by(sequence),
+        opened: &state.opened_by(head.sequence),
     })
 }
 

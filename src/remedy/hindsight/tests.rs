@@ -4,12 +4,22 @@ use super::super::state::State;
 use super::super::tell;
 use super::super::testing::{at, dry_run, firing, plan, received, remedies};
 use super::*;
+use crate::journal::Head;
 
 fn looked_back(from: u64, steps: &[(u64, Step)], until: u64, remedies: &Remedies) -> Hindsight {
     let mut state = State::default();
     let mut looking = Looking::from(at(from));
     for (sequence, (second, step)) in (1..).zip(steps) {
-        tell::take(&mut state, sequence, at(*second), step, |told| looking.take(told));
+        tell::take(
+            &mut state,
+            Head {
+                sequence,
+                ..Head::EMPTY
+            },
+            at(*second),
+            step,
+            |told| looking.take(told),
+        );
     }
     looking.end(at(until), remedies)
 }
