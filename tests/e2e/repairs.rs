@@ -30,14 +30,15 @@ fn watched_node(farm: &Simfarm) -> Value {
     }])
 }
 
-/// The one repair of it, with its stack.
+/// The one repair of it, with its stack. A farmwarden that was just started sees a node stand still only after
+/// `stuck_after`, so a cure must last longer.
 fn restart_node() -> Value {
     json!({
         "warm_up": "1s",
         "policies": [{
             "name": "restart_node", "symptom": "node_stuck", "targets": ["node-1"], "mode": "act", "ill_for": "1s",
             "budgets": {"target": "1/h 3/d"},
-            "rungs": [{"action": "restart-stack", "within": "30m", "timeout": "5m", "gone_for": "2s"}],
+            "rungs": [{"action": "restart-stack", "within": "30m", "timeout": "5m", "gone_for": "6s"}],
         }],
     })
 }

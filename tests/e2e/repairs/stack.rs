@@ -6,7 +6,7 @@ use super::super::containers::Docker;
 use super::super::support::{LONG, Simfarm, same, wait_for};
 use super::stage::{CHAT, Stage, told};
 use super::{
-    NODE, NODE_STUCK, break_node, check_chat, check_story, mend_node, of_kind, only_begun, restart_node, story,
+    NODE, NODE_STUCK, break_node, check_chat, check_story, kinds, mend_node, of_kind, only_begun, restart_node, story,
     watched_node,
 };
 
@@ -76,8 +76,8 @@ fn break_all(farm: &Simfarm, stage: &Stage) {
     break_node(farm);
 }
 
-#[test]
-fn a_stuck_node_is_restarted_with_its_stack_in_order_and_people_read_of_it() {
+/// The containers, and since when each runs; what they serve; and who watches it.
+fn well() -> (Docker, [String; 3], Simfarm, Stage) {
     let docker = Docker::start();
     for name in STACK {
         docker.run(name, &["--restart=unless-stopped"]);
@@ -86,6 +86,12 @@ fn a_stuck_node_is_restarted_with_its_stack_in_order_and_people_read_of_it() {
     let farm = Simfarm::start(&[&NODE[..], &["--prb-v2", "m=127.0.0.1:0"], &CHAT].concat());
     farm.set("prb-v2/m", &json!({"dial_ms": 10, "lifecycles": [{"workers": 10}]}));
     let stage = Stage::start(&farm, config(&farm, &docker), &[(NODE_STUCK, "restart_node")]);
+    (docker, before, farm, stage)
+}
+
+#[test]
+fn a_stuck_node_is_restarted_with_its_stack_in_order_and_people_read_of_it() {
+    let (docker, before, farm, stage) = well();
     break_all(&farm, &stage);
 
     wait_for_start(&docker, "phala-node", &before[0]);
@@ -168,4 +174,57 @@ fn a_second_alert_does_nothing(stage: &Stage, docker: &Docker, farm: &Simfarm, a
     assert_eq!(STACK.map(|name| started(docker, name)), *after);
     assert_eq!(of_kind(&stage.journal(), "started").len(), 1);
     assert_eq!(told(farm).len(), 2);
+}
+
+#[test]
+fn a_repair_that_kill_cuts_off_is_not_repeated_and_people_read_what_is_left_stopped() {
+    let (docker, before, farm, mut stage) = well();
+    break_all(&farm, &stage);
+    wait_for_start(&docker, "phala-node", &before[0]);
+    wait_for("the node is waited for", LONG, || {
+        let journal = stage.journal();
+        let mut noted = of_kind(&journal, "noted").into_iter();
+        let waits = |record: &Value| {
+            record["data"]["words"]
+                .to_string()
+                .contains("wait for phala-node at farm-1 is under way")
+        };
+        noted.find(|record| waits(record)).map(drop).ok_or("it is not")
+    });
+    let node = started(&docker, "phala-node");
+    stage.kill_farmwarden();
+    // The message that it begins may have ended with it.
+    let (_, text) = wait_for("the interruption is told", LONG, || {
+        let told = told(&farm);
+        let mut of_it = told
+            .iter()
+            .filter(|(title, _)| title == "node-1 para: a repair was interrupted");
+        of_it.next().cloned().ok_or_else(|| format!("{told:#?}"))
+    });
+    let stopped = "stopped: lifecycle at farm-1, data\\_provider at farm-1";
+    assert!(text.contains(stopped), "{text}");
+
+    mend_node(&farm);
+    stage.farmwarden.wait_for("the cure is told", |samples| {
+        samples.is(
+            "farmwarden_remediation_incidents_closed_total",
+            &[("why", "cured")],
+            1.0,
+        )
+    });
+    let samples = stage.farmwarden.samples();
+    let action = ("action", "restart-stack");
+    let interrupted = [action, ("outcome", "interrupted")];
+    samples
+        .is("farmwarden_remediation_actions_total", &interrupted, 1.0)
+        .unwrap();
+    samples
+        .is("farmwarden_remediation_actions_begun_total", &[action], 0.0)
+        .unwrap();
+    assert_eq!(started(&docker, "phala-node"), node);
+    assert!(!is_up(&docker, "lifecycle"), "nobody took the procedure up");
+    let journal = stage.journal();
+    let incident = only_begun(&journal);
+    assert!(kinds(&story(&journal, &incident)).ends_with(&["interrupted", "cured"]));
+    stage.verify_journal();
 }

@@ -14,6 +14,7 @@ use super::super::support::{
 
 const TOKEN: &str = "the-token-of-alertmanager";
 const CHAT_TOKEN: &str = "the-token-of-the-robot";
+const JOURNAL: &str = "journal";
 const CHAT_SECRET: &str = "SEC-of-the-robot";
 
 /// What the simulated farm needs for it.
@@ -78,7 +79,8 @@ pub(super) struct Stage {
     pub(super) farmwarden: Farmwarden,
     alertmanager: Alertmanager,
     _prometheus: Prometheus,
-    journal: PathBuf,
+    /// Configuration and journal.
+    place: PathBuf,
 }
 
 impl Stage {
@@ -99,18 +101,14 @@ impl Stage {
         ] {
             std::fs::write(place(name), content).unwrap();
         }
-        let journal = place("journal");
-        config["journal"] = json!({"directory": journal});
+        config["journal"] = json!({"directory": place(JOURNAL)});
         config["notify"] = json!([{
             "name": "ops", "kind": "dingtalk", "url": format!("http://{}/robot/send", farm.place("dingtalk", "ops")),
             "token_file": place("chat.token"), "secret_file": place("chat.secret"), "keyword": "矿场",
         }]);
         std::fs::write(place("farmwarden.yml"), config.to_string()).unwrap();
-        let mut command = Farmwarden::command();
-        command.arg("--config.file").arg(place("farmwarden.yml"));
-        command.arg("--web.config.file").arg(place("web.yml"));
-        command.args(["--web.listen-address", "127.0.0.1:0"]);
-        let farmwarden = Farmwarden::run(&mut command, directory);
+        let place = directory.path().to_owned();
+        let farmwarden = Farmwarden::run(&mut command(&place, "127.0.0.1:0"), directory);
         let alertmanager = Alertmanager::start(&farmwarden.address);
         let mut prometheus = Prometheus::with(
             &json!({
@@ -125,8 +123,14 @@ impl Stage {
             farmwarden,
             alertmanager,
             _prometheus: prometheus,
-            journal,
+            place,
         }
+    }
+
+    /// kill -9, and another farmwarden with the same configuration and journal.
+    pub(super) fn kill_farmwarden(&mut self) {
+        let mut command = command(&self.place, &self.farmwarden.address);
+        self.farmwarden.kill_and_start(&mut command);
     }
 
     /// An alert that Prometheus knows nothing of.
@@ -140,7 +144,7 @@ impl Stage {
 
     /// The lines that are whole.
     fn journal_text(&self) -> String {
-        let files = std::fs::read_dir(&self.journal).unwrap();
+        let files = std::fs::read_dir(self.place.join(JOURNAL)).unwrap();
         let mut files: Vec<PathBuf> = files
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
@@ -181,9 +185,17 @@ impl Stage {
         assert!(lines.lines().any(|line| sha256(line) == head), "{head}");
         let mut command = Command::new(Farmwarden::binary());
         command.args(["audit", "verify", "--head", head, "--journal.directory"]);
-        let output = command.arg(&self.journal).output().unwrap();
+        let output = command.arg(self.place.join(JOURNAL)).output().unwrap();
         assert!(output.status.success(), "{output:?}");
     }
+}
+
+fn command(place: &Path, address: &str) -> Command {
+    let mut command = Farmwarden::command();
+    command.arg("--config.file").arg(place.join("farmwarden.yml"));
+    command.arg("--web.config.file").arg(place.join("web.yml"));
+    command.args(["--web.listen-address", address]);
+    command
 }
 
 fn sha256(line: &str) -> String {
