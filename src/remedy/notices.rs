@@ -168,7 +168,7 @@ const fn held_words(guard: Guard, language: Language) -> &'static str {
 fn message(told: &Told<'_>, language: Language) -> Option<Message> {
     let notice = notice(told.step)?;
     let text = [
-        said(told.step),
+        said(told),
         action(told, language),
         Some(place(told, notice, language)),
         Some(proof(told)),
@@ -202,9 +202,9 @@ fn whom(told: &Told<'_>) -> String {
     }
 }
 
-/// What was written when it was decided or done.
-fn said(step: &Step) -> Option<String> {
-    let words = match step {
+/// What was written when it was decided or done; of what was cut off, how far it had come: something may be left stopped.
+fn said(told: &Told<'_>) -> Option<String> {
+    let words = match told.step {
         Step::Decided { words, .. }
         | Step::Rehearsed { words, .. }
         | Step::Started { words, .. }
@@ -218,7 +218,8 @@ fn said(step: &Step) -> Option<String> {
         Step::Approved { by, until, .. } => format!("{by}, {until}"),
         Step::Paused(Pause { by, reason, until, .. }) => format!("{by}: {reason} ({until})"),
         Step::Resumed { by, .. } => by.clone(),
-        Step::Interrupted { .. } | Step::Received { .. } => return None,
+        Step::Interrupted { .. } => return told.incident?.noted.clone(),
+        Step::Received { .. } => return None,
     };
     Some(words)
 }
@@ -394,6 +395,22 @@ mod tests {
             }
             assert_ne!(notice.words(Language::English), general, "{guard:?}");
         }
+    }
+
+    #[test]
+    fn what_was_interrupted_is_told_with_how_far_it_had_come() {
+        let mut incident = incident();
+        incident.noted = Some("3 of 7 steps done; stopped: lifecycle".to_owned());
+        let step = Step::Interrupted { incident: ID, rung: 0 };
+        let told = Told {
+            sequence: 9,
+            time: at(5),
+            step: &step,
+            incident: Some(&incident),
+            opened: &[],
+        };
+        let text = message(&told, Language::English).unwrap().text;
+        assert!(text.starts_with("3 of 7 steps done; stopped: lifecycle\n"), "{text}");
     }
 
     #[test]

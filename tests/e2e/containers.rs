@@ -1,7 +1,7 @@
 //! A real dockerd, started by the test, and farmwarden's client of it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -57,10 +57,7 @@ impl Docker {
     fn client(&self) -> Command {
         let mut command = Command::new(debian("usr/bin/docker"));
         command.arg("--host");
-        command.arg(format!(
-            "unix://{}",
-            self.directory.path().join("docker.sock").display()
-        ));
+        command.arg(format!("unix://{}", self.socket().display()));
         command
     }
 
@@ -86,7 +83,19 @@ impl Docker {
         );
     }
 
-    fn run(&self, name: &str, options: &[&str]) {
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join("docker.sock")
+    }
+
+    /// What the engine says of a container, by a template of Go.
+    pub(crate) fn inspect(&self, name: &str, template: &str) -> String {
+        let mut command = self.client();
+        let output = command.args(["inspect", "--format", template, name]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    pub(crate) fn run(&self, name: &str, options: &[&str]) {
         let options = [&["--network=none", "--name", name], options].concat();
         self.run_image("farm:1", &options, &["/simfarm", "serve", "--prb-v3", "m=127.0.0.1:0"]);
     }
@@ -101,7 +110,7 @@ impl Docker {
     fn engine(&self, containers: &[Selector]) -> Engine {
         let settings = EngineSettings {
             name: "farm-1".parse().unwrap(),
-            place: Place::Socket(self.directory.path().join("docker.sock")),
+            place: Place::Socket(self.socket()),
             containers: containers.to_vec(),
         };
         Engine::new(&Upstream::from_system().unwrap(), settings).unwrap()

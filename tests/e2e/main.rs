@@ -1,4 +1,5 @@
-//! The real binary among real programs: Prometheus, a Substrate runtime, a Chia farm, filesystems that hang, fill, fail and vanish.
+//! The real binary among real programs: Prometheus and Alertmanager, containers and systemd, a Substrate runtime, a Chia farm,
+//! filesystems that hang, fill, fail and vanish.
 //!
 //! `./test e2e` brings the programs and runs this in namespaces of its own (`tests/e2e/namespace`), so ports and mounts
 //! here collide with nothing. What is missing is a failure, never a skipped test.
@@ -17,6 +18,7 @@ mod on_chain;
 mod page;
 mod prometheus;
 mod reload;
+mod repairs;
 mod secrets;
 mod status_page;
 mod substrate;

@@ -40,8 +40,8 @@ fn pass_on(upstream: &str, mut stream: TcpStream) {
     stream.write_all(&answer.body).unwrap();
 }
 
-struct Prometheus {
-    address: String,
+pub(crate) struct Prometheus {
+    pub(crate) address: String,
     process: Process,
     _directory: tempfile::TempDir,
 }
@@ -49,14 +49,23 @@ struct Prometheus {
 impl Prometheus {
     /// With these `scrape_configs`, every second.
     fn start(jobs: &[Value]) -> Self {
+        Self::with(&json!({"scrape_configs": jobs}), &[])
+    }
+
+    /// With a configuration of its own, everything every second, and files that it names.
+    pub(crate) fn with(config: &Value, files: &[(&str, Value)]) -> Self {
         let directory = directory();
-        let config = directory.path().join("prometheus.yml");
+        let path = directory.path().join("prometheus.yml");
+        let mut whole = config.clone();
+        whole["global"] = json!({"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"});
         // JSON is YAML, too.
-        let text = json!({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": jobs});
-        std::fs::write(&config, text.to_string()).unwrap();
+        std::fs::write(&path, whole.to_string()).unwrap();
+        for (name, content) in files {
+            std::fs::write(directory.path().join(name), content.to_string()).unwrap();
+        }
         let address = format!("127.0.0.1:{}", free_port());
         let mut command = Command::new(debian("usr/bin/prometheus"));
-        command.arg(format!("--config.file={}", config.display()));
+        command.arg(format!("--config.file={}", path.display()));
         command.arg(format!(
             "--storage.tsdb.path={}",
             directory.path().join("data").display()
@@ -76,7 +85,7 @@ impl Prometheus {
     }
 
     /// Waits until every target was scraped with success. The first scrape comes 5 s after the start.
-    fn wait_until_all_are_up(&mut self, jobs: usize) {
+    pub(crate) fn wait_until_all_are_up(&mut self, jobs: usize) {
         wait_for("Prometheus has scraped all targets", LONG, || {
             let targets = self.api("targets")?;
             let targets = targets

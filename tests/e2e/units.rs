@@ -1,7 +1,7 @@
 //! A real systemd with a bus of its own, in a container, and farmwarden's client of it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use farmwarden::actions::units::{Active, UnitName, Units, UnitsSettings};
@@ -71,41 +71,63 @@ fn unit(name: &str) -> UnitName {
     name.parse().unwrap()
 }
 
+/// A container in which systemd runs, and its bus.
+pub(crate) struct System {
+    bus: tempfile::TempDir,
+}
+
+impl System {
+    /// It ends with the engine.
+    pub(crate) fn start(docker: &Docker) -> Self {
+        let (tree, bus) = (directory(), directory());
+        root(tree.path());
+        docker.import(tree.path(), ".", "system:1");
+        let debian = handed_over("E2E_DEBIAN").display().to_string();
+        let paths = ["lib", "usr/lib"].map(libraries).join(":");
+        docker.run_image(
+            "system:1",
+            &[
+                "--name=systemd",
+                "--network=none",
+                "--cap-add=SYS_ADMIN",
+                "--security-opt=seccomp=unconfined",
+                "--cgroupns=private",
+                cgroups(),
+                // On the usual signal systemd starts itself anew.
+                "--stop-signal=SIGRTMIN+3",
+                "--volume=/usr:/usr:ro",
+                &format!("--volume={debian}:/debian:ro"),
+                "--tmpfs=/run",
+                "--tmpfs=/tmp",
+                &format!("--volume={}:/run/dbus", bus.path().display()),
+                "--env=container=docker",
+                &format!("--env=LD_LIBRARY_PATH={paths}:{}/systemd", libraries("usr/lib")),
+            ],
+            &["/debian/lib/systemd/systemd", "--unit=farm.target"],
+        );
+        Self { bus }
+    }
+
+    pub(crate) fn bus(&self) -> PathBuf {
+        self.bus.path().join("system_bus_socket")
+    }
+
+    /// farmwarden's client, for these alone.
+    pub(crate) fn units(&self, names: &[&str]) -> Units {
+        Units::new(UnitsSettings {
+            socket: self.bus(),
+            units: names.iter().map(|name| unit(name)).collect(),
+        })
+    }
+}
+
 #[test]
 fn units_are_restarted_stopped_and_started_and_their_jobs_judged() {
     let docker = Docker::start();
-    let (tree, bus) = (directory(), directory());
-    root(tree.path());
-    docker.import(tree.path(), ".", "system:1");
-    let debian = handed_over("E2E_DEBIAN").display().to_string();
-    let paths = ["lib", "usr/lib"].map(libraries).join(":");
-    docker.run_image(
-        "system:1",
-        &[
-            "--name=systemd",
-            "--network=none",
-            "--cap-add=SYS_ADMIN",
-            "--security-opt=seccomp=unconfined",
-            "--cgroupns=private",
-            cgroups(),
-            // On the usual signal systemd starts itself anew.
-            "--stop-signal=SIGRTMIN+3",
-            "--volume=/usr:/usr:ro",
-            &format!("--volume={debian}:/debian:ro"),
-            "--tmpfs=/run",
-            "--tmpfs=/tmp",
-            &format!("--volume={}:/run/dbus", bus.path().display()),
-            "--env=container=docker",
-            &format!("--env=LD_LIBRARY_PATH={paths}:{}/systemd", libraries("usr/lib")),
-        ],
-        &["/debian/lib/systemd/systemd", "--unit=farm.target"],
-    );
+    let system = System::start(&docker);
+    let units = system.units(&["phala-node.service", "broken.service", "nobody.service"]);
     let [node, broken, nobody, other] =
         ["phala-node.service", "broken.service", "nobody.service", "dbus.service"].map(unit);
-    let units = Units::new(UnitsSettings {
-        socket: bus.path().join("system_bus_socket"),
-        units: vec![node.clone(), broken.clone(), nobody.clone()],
-    });
     let runtime = runtime();
     let before = wait_for("systemd is on its bus", LONG, || {
         runtime.block_on(units.look(&node)).map_err(|failed| failed.to_string())

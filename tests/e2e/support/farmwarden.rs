@@ -59,6 +59,17 @@ impl Farmwarden {
         }
     }
 
+    /// Ends it without a chance to do anything, and starts another in its place; `command` says the same address.
+    #[track_caller]
+    pub(crate) fn kill_and_start(&mut self, command: &mut Command) {
+        self.process.kill();
+        self.process = Process::start("farmwarden", command);
+        wait_for("farmwarden serves again", LONG, || {
+            self.process.running()?;
+            serving_address(&self.process.log()).ok_or_else(|| self.process.log())
+        });
+    }
+
     pub(crate) fn command() -> Command {
         let mut command = Command::new(Self::binary());
         // Several run beside one another, and the usual socket is one of the machine.

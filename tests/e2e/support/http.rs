@@ -70,7 +70,8 @@ fn json_of(answer: &Answer) -> Result<Value, String> {
     }
 }
 
-fn exchange(address: &str, request: &str, headers: &[&str], body: &str) -> Result<Answer, String> {
+/// Anything: `request` is the first line.
+pub(crate) fn exchange(address: &str, request: &str, headers: &[&str], body: &str) -> Result<Answer, String> {
     let words = |e: std::io::Error| format!("{request} to {address}: {e}");
     let mut stream = TcpStream::connect(address).map_err(words)?;
     stream.set_read_timeout(Some(ANSWER_WITHIN)).map_err(words)?;

@@ -62,6 +62,12 @@ impl Process {
         }
     }
 
+    /// As when the machine loses its power.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Asks it to end; how it ended and how long that took.
     #[track_caller]
     pub(crate) fn stop(&mut self) -> (ExitStatus, Duration) {

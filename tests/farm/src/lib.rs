@@ -8,6 +8,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod control;
+pub mod dingtalk;
 pub mod fuse;
 pub mod phala;
 pub mod prb_v0;

@@ -17,6 +17,7 @@ pub const KINDS: &[Kind] = &[
     crate::pruntime::KIND,
     crate::venus::KIND,
     crate::chia::KIND,
+    crate::dingtalk::KIND,
     crate::fuse::KIND,
 ];
 

@@ -32,7 +32,7 @@ pub(super) fn route(path: &str) -> Result<Route, u16> {
 }
 
 /// Percent-encoding undone.
-fn decoded(text: &str) -> Option<String> {
+pub(crate) fn decoded(text: &str) -> Option<String> {
     let mut bytes = text.bytes();
     let mut out = Vec::new();
     while let Some(byte) = bytes.next() {

@@ -4,7 +4,7 @@
 //! the calls that create and update workers and pools (answered as if the peer had no handler).
 
 mod calls;
-mod http;
+pub(crate) mod http;
 mod peers;
 mod settings;
 mod state;

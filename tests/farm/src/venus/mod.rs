@@ -16,7 +16,7 @@ mod queue;
 mod rpc;
 mod service;
 mod settings;
-mod text;
+pub(crate) mod text;
 mod version;
 mod world;
 

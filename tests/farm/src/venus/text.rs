@@ -35,7 +35,7 @@ fn base32(bytes: &[u8]) -> String {
 }
 
 /// Standard, with padding.
-pub(super) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     let letters = groups(bytes, 6).filter_map(|at| BASE64.get(at));
     let mut text: String = letters.map(|letter| char::from(*letter)).collect();
     while !text.len().is_multiple_of(4) {

@@ -9,6 +9,7 @@
 
 mod chia;
 mod common;
+mod dingtalk;
 mod node_http;
 mod node_websocket;
 mod prb_v0;

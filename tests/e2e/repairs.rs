@@ -1,0 +1,104 @@
+//! From an alert to a cure, all real but the farm: Prometheus and Alertmanager, farmwarden, containers and units, and what
+//! people read of it.
+
+mod stack;
+mod stage;
+mod unit;
+mod workers;
+
+use serde_json::{Value, json};
+
+use super::support::{LONG, Simfarm, same, wait_for};
+use stage::told;
+
+const NODE_STUCK: &str = "farmwarden_symptom{symptom=\"node_stuck\"} == 1";
+
+/// A node that grows fast, for [`Simfarm::start`] and for farmwarden.
+const NODE: [&str; 4] = ["--substrate", "para=127.0.0.1:0", "--substrate", "relay=127.0.0.1:0"];
+
+fn watched_node(farm: &Simfarm) -> Value {
+    for chain in ["substrate/para", "substrate/relay"] {
+        farm.set(chain, &json!({"block_time_ms": 300, "peers": 20}));
+    }
+    let genesis_hash = format!("0x{}", "77".repeat(32));
+    farm.set("substrate/relay", &json!({"genesis_hash": genesis_hash, "seed": 7}));
+    json!([{
+        "name": "node-1", "interval": "1s", "timeout": "900ms",
+        "para": format!("http://{}", farm.place("substrate", "para")),
+        "relay": format!("http://{}", farm.place("substrate", "relay")),
+        "thresholds": {"stuck_after": "4s"},
+    }])
+}
+
+/// The one repair of it, with its stack. A farmwarden that was just started sees a node stand still only after
+/// `stuck_after`, so a cure must last longer.
+fn restart_node() -> Value {
+    json!({
+        "warm_up": "1s",
+        "policies": [{
+            "name": "restart_node", "symptom": "node_stuck", "targets": ["node-1"], "mode": "act", "ill_for": "1s",
+            "budgets": {"target": "1/h 3/d"},
+            "rungs": [{"action": "restart-stack", "within": "30m", "timeout": "5m", "gone_for": "6s"}],
+        }],
+    })
+}
+
+/// It stands still and has lost its peers.
+fn break_node(farm: &Simfarm) {
+    farm.set("substrate/para", &json!({"incident": "stuck", "peers": 1}));
+}
+
+/// What a restart does to it.
+fn mend_node(farm: &Simfarm) {
+    farm.set("substrate/para", &json!({"incident": "healthy", "peers": 20}));
+}
+
+/// The records of one incident.
+fn story<'a>(journal: &'a [Value], incident: &Value) -> Vec<&'a Value> {
+    let of_it = |record: &&Value| record["data"]["incident"] == *incident;
+    journal.iter().filter(of_it).collect()
+}
+
+fn kinds<'a>(records: &[&'a Value]) -> Vec<&'a str> {
+    records.iter().map(|record| record["kind"].as_str().unwrap()).collect()
+}
+
+fn of_kind<'a>(journal: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    journal.iter().filter(|record| record["kind"] == kind).collect()
+}
+
+/// The number of the incident of the only action that was begun.
+fn only_begun(journal: &[Value]) -> Value {
+    let [begun] = of_kind(journal, "started")[..] else {
+        panic!("{journal:#?}")
+    };
+    begun["data"]["incident"].clone()
+}
+
+/// Before anything is done it is written, then each of these steps, then how it ended.
+fn check_story(story: &[&Value], expected: &[&str]) {
+    let kinds = kinds(story);
+    let from = kinds.iter().position(|kind| *kind == "started").unwrap();
+    let (held, done) = kinds.split_at(from);
+    assert!(held.iter().all(|kind| *kind == "decided"), "{kinds:?}");
+    assert!(done.ends_with(&["finished", "cured"]), "{kinds:?}");
+    let mut ended: Vec<&str> = Vec::new();
+    for record in story.iter().filter(|record| record["kind"] == "noted") {
+        let words = record["data"]["words"].as_str().unwrap();
+        ended.extend(expected.iter().filter(|step| words.contains(&format!("{step}: done"))));
+    }
+    assert_eq!(ended, expected, "{story:#?}");
+}
+
+/// The beginning and the cure, of one incident, and nothing else.
+fn check_chat(farm: &Simfarm, incident: &Value) {
+    let told = wait_for("two messages", LONG, || {
+        let told = told(farm);
+        same(&told.len(), &2).map(|()| told)
+    });
+    let incident = format!("incident {}", incident.as_str().unwrap());
+    for ((title, text), expected) in told.iter().zip(["node-1 para: a repair begins", "node-1 para: cured"]) {
+        assert_eq!(title, expected);
+        assert!(text.starts_with("矿场") && text.contains(&incident), "{text}");
+    }
+}

@@ -1,0 +1,225 @@
+//! What repairs have around them: a Prometheus with a rule, an Alertmanager with a token, a journal and a chat.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
+
+use super::super::prometheus::Prometheus;
+use super::super::support::{
+    Farmwarden, LONG, Process, Simfarm, debian, directory, free_port, handed_over, http, wait_for,
+};
+
+const TOKEN: &str = "the-token-of-alertmanager";
+const CHAT_TOKEN: &str = "the-token-of-the-robot";
+const JOURNAL: &str = "journal";
+const CHAT_SECRET: &str = "SEC-of-the-robot";
+
+/// What the simulated farm needs for it.
+pub(super) const CHAT: [&str; 2] = ["--dingtalk", "ops=127.0.0.1:0"];
+
+struct Alertmanager {
+    address: String,
+    _process: Process,
+    _directory: tempfile::TempDir,
+}
+
+impl Alertmanager {
+    /// Hands every alert to farmwarden, again and again: no repeat may do anything.
+    fn start(farmwarden: &str) -> Self {
+        let directory = directory();
+        let place = |name: &str| directory.path().join(name);
+        std::fs::write(place("token"), TOKEN).unwrap();
+        let config = json!({
+            "route": {
+                "receiver": "farmwarden", "group_by": ["alertname"],
+                "group_wait": "1s", "group_interval": "1s", "repeat_interval": "1s",
+            },
+            "receivers": [{"name": "farmwarden", "webhook_configs": [{
+                "url": format!("http://{farmwarden}/alerts"),
+                "http_config": {"authorization": {"credentials_file": place("token")}},
+            }]}],
+        });
+        std::fs::write(place("alertmanager.yml"), config.to_string()).unwrap();
+        let address = format!("127.0.0.1:{}", free_port());
+        let mut command = with_share(&debian("usr/bin/prometheus-alertmanager"));
+        command.arg(format!("--config.file={}", place("alertmanager.yml").display()));
+        command.arg(format!("--storage.path={}", place("data").display()));
+        command.args([&format!("--web.listen-address={address}"), "--cluster.listen-address="]);
+        let mut process = Process::start("alertmanager", &mut command);
+        wait_for("Alertmanager is ready", LONG, || {
+            process.running()?;
+            let answer = http::get(&address, "/-/ready", &[])?;
+            if answer.status == 200 {
+                Ok(())
+            } else {
+                Err(answer.text())
+            }
+        });
+        Self {
+            address,
+            _process: process,
+            _directory: directory,
+        }
+    }
+}
+
+/// A program that looks for files of its package in `/usr/share`, and sees there those of the unpacked packages.
+fn with_share(program: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-c"]);
+    command.arg(r#"mount --bind "$0" /usr/share && exec "$@""#);
+    command.arg(handed_over("E2E_DEBIAN").join("usr/share")).arg(program);
+    command
+}
+
+pub(super) struct Stage {
+    pub(super) farmwarden: Farmwarden,
+    alertmanager: Alertmanager,
+    _prometheus: Prometheus,
+    /// Configuration and journal.
+    place: PathBuf,
+}
+
+impl Stage {
+    /// farmwarden with these collectors, policies and things to touch, and a Prometheus with these rules: what is true,
+    /// and the policy that is asked for then.
+    pub(super) fn start(farm: &Simfarm, mut config: Value, asked: &[(&str, &str)]) -> Self {
+        let directory = directory();
+        let place = |name: &str| directory.path().join(name);
+        farm.set(
+            "dingtalk/ops",
+            &json!({"access_token": CHAT_TOKEN, "secret": CHAT_SECRET, "keyword": "矿场"}),
+        );
+        for (name, content) in [
+            ("alerts.token", TOKEN),
+            ("chat.token", CHAT_TOKEN),
+            ("chat.secret", CHAT_SECRET),
+            ("web.yml", "scopes: {alerts: {bearer_token_file: alerts.token}}"),
+        ] {
+            std::fs::write(place(name), content).unwrap();
+        }
+        config["journal"] = json!({"directory": place(JOURNAL)});
+        config["notify"] = json!([{
+            "name": "ops", "kind": "dingtalk", "url": format!("http://{}/robot/send", farm.place("dingtalk", "ops")),
+            "token_file": place("chat.token"), "secret_file": place("chat.secret"), "keyword": "矿场",
+        }]);
+        std::fs::write(place("farmwarden.yml"), config.to_string()).unwrap();
+        let place = directory.path().to_owned();
+        let farmwarden = Farmwarden::run(&mut command(&place, "127.0.0.1:0"), directory);
+        let alertmanager = Alertmanager::start(&farmwarden.address);
+        let mut prometheus = Prometheus::with(
+            &json!({
+                "rule_files": ["rules.yml"],
+                "scrape_configs": [{"job_name": "farmwarden", "static_configs": [{"targets": [farmwarden.address]}]}],
+                "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager.address]}]}]},
+            }),
+            &[("rules.yml", rules(asked))],
+        );
+        prometheus.wait_until_all_are_up(1);
+        Self {
+            farmwarden,
+            alertmanager,
+            _prometheus: prometheus,
+            place,
+        }
+    }
+
+    /// kill -9, and another farmwarden with the same configuration and journal.
+    pub(super) fn kill_farmwarden(&mut self) {
+        let mut command = command(&self.place, &self.farmwarden.address);
+        self.farmwarden.kill_and_start(&mut command);
+    }
+
+    /// An alert that Prometheus knows nothing of.
+    pub(super) fn alert(&self, labels: &Value) {
+        let alerts = json!([{"labels": labels, "annotations": {"summary": "somebody says so"}}]);
+        let request = "POST /api/v2/alerts HTTP/1.0";
+        let headers = ["Content-Type: application/json"];
+        let answer = http::exchange(&self.alertmanager.address, request, &headers, &alerts.to_string()).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    /// The lines that are whole.
+    fn journal_text(&self) -> String {
+        let files = std::fs::read_dir(self.place.join(JOURNAL)).unwrap();
+        let mut files: Vec<PathBuf> = files
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+            .collect();
+        files.sort();
+        let mut text: String = files
+            .iter()
+            .map(|file| std::fs::read_to_string(file).unwrap())
+            .collect();
+        text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+        text
+    }
+
+    /// Its records, each bound to the one before it.
+    pub(super) fn journal(&self) -> Vec<Value> {
+        let mut prev = "0".repeat(64);
+        let mut records = Vec::new();
+        for (line, number) in self.journal_text().lines().zip(1_u64..) {
+            let record: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(
+                (&record["seq"], &record["prev"]),
+                (&json!(number), &json!(prev)),
+                "{line}"
+            );
+            prev = sha256(line);
+            records.push(record);
+        }
+        records
+    }
+
+    /// farmwarden's own proof of the chain, up to the head that its metrics told.
+    pub(super) fn verify_journal(&self) {
+        let samples = self.farmwarden.samples();
+        let head = samples.lines("farmwarden_journal_head_info").next().unwrap();
+        let (_, rest) = head.split_once("sha256=\"").unwrap();
+        let (head, _) = rest.split_once('"').unwrap();
+        let lines = self.journal_text();
+        assert!(lines.lines().any(|line| sha256(line) == head), "{head}");
+        let mut command = Command::new(Farmwarden::binary());
+        command.args(["audit", "verify", "--head", head, "--journal.directory"]);
+        let output = command.arg(self.place.join(JOURNAL)).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+fn command(place: &Path, address: &str) -> Command {
+    let mut command = Farmwarden::command();
+    command.arg("--config.file").arg(place.join("farmwarden.yml"));
+    command.arg("--web.config.file").arg(place.join("web.yml"));
+    command.args(["--web.listen-address", address]);
+    command
+}
+
+fn sha256(line: &str) -> String {
+    let mut text = String::new();
+    for byte in digest(&SHA256, line.as_bytes()).as_ref() {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
+}
+
+fn rules(asked: &[(&str, &str)]) -> Value {
+    let rules = asked
+        .iter()
+        .map(|(expr, remedy)| json!({"alert": "Ill", "expr": expr, "labels": {"remedy": remedy}}));
+    json!({"groups": [{"name": "farm", "rules": rules.collect::<Vec<_>>()}]})
+}
+
+/// Title and text of all that stands in the chat. Nothing was refused there.
+pub(super) fn told(farm: &Simfarm) -> Vec<(String, String)> {
+    assert_eq!(farm.get("dingtalk/ops/refused"), json!([]));
+    let messages = farm.get("dingtalk/ops/messages");
+    let word = |message: &Value, key: &str| message["markdown"][key].as_str().unwrap().to_owned();
+    let messages = messages.as_array().unwrap().iter();
+    messages
+        .map(|message| (word(message, "title"), word(message, "text")))
+        .collect()
+}
