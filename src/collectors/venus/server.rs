@@ -34,6 +34,13 @@ pub struct Missed {
     pub fault: Fault,
 }
 
+impl Missed {
+    /// Whether the token may not ask it, rather than the process fail to answer.
+    pub fn is_forbidden(&self) -> bool {
+        self.fault.reason() == Reason::Forbidden
+    }
+}
+
 /// The questions to one process in one round.
 pub(super) struct Asking<'a> {
     pub(super) server: &'a Server,
@@ -41,7 +48,7 @@ pub(super) struct Asking<'a> {
     missed: Vec<Missed>,
     /// When answers must have come; `None` leaves that to the deadline of each call.
     pub(super) until: Option<Instant>,
-    /// Whether any question that may fail was answered, if only with a refusal.
+    /// Whether any question that may fail was answered.
     pub(super) answered: bool,
 }
 
@@ -212,8 +219,7 @@ impl Asking<'_> {
 
     /// `None` for what was refused, which is remembered.
     pub(super) fn note<T>(&mut self, call: VenusCall, outcome: Result<T, Refusal>) -> Result<Option<T>, Fault> {
-        let silent = |refusal: &Refusal| matches!(refusal.fault.why, Why::Timeout(_));
-        self.answered |= !outcome.as_ref().err().is_some_and(silent);
+        self.answered |= outcome.is_ok();
         let refusal = match outcome {
             Ok(value) => return Ok(Some(value)),
             Err(refusal) => refusal,

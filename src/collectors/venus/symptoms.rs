@@ -104,9 +104,9 @@ symptoms! {
          service does not answer until its node is synchronised.",
         [];
     INSTANCE_UNUSABLE "venus_instance_unusable":
-        "A process of the chain service (component/instance) answers, but not with what it was asked for: it limits how \
-         often a user may ask, it fails itself, or something else listens there. One that gives no answer has another name \
-         (venus_instance_down).",
+        "A process of the chain service (component/instance) answers, but not with what it was asked for, or not with the \
+         lists that matter: it limits how often a user may ask, it fails itself (its database, say), or something else \
+         listens there. One that gives no answer at all has another name (venus_instance_down).",
         "The evidence has its own words. Limited: raise the limit of the token's user in auth, or ask less often \
          (`interval`). No JSON-RPC, or another shape: is this the port of that service? Else its own log.",
         [];

@@ -30,6 +30,8 @@ pub struct Book {
     pub sees: Sights,
     /// How the list of errors was read, if it could be asked for.
     pub sees_errors: Option<Sight>,
+    /// Lists without which messages go unseen, and which were not read: of senders, of what waits, of what is unfilled.
+    pub lacks: usize,
     /// Rows that could not be read.
     pub malformed: u64,
     /// Whether the base fee was known, so that messages could be compared with it.

@@ -156,6 +156,7 @@ fn messages(snapshot: &mut Snapshot) {
         sees: read,
     };
     let book = Book {
+        lacks: 0,
         senders: vec![
             sender(SECP, SenderState::Forbidden, Queue::default()),
             sender(BLS, SenderState::Active, queue),
