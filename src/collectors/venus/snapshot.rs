@@ -12,10 +12,11 @@ use super::auth::{AuthSeen, Standing};
 use super::gateway::{AllShown, GatewaySeen, Shown};
 use super::messager::{Book, MessagerSeen, Shared};
 use super::miner::{self, MinerSeen, Mining, Tallies};
-use super::node::{Claims, ClaimsSeen, HeadSeen, MinerState, NetworkSeen, WalletSaid};
+use super::node::{Claims, ClaimsSeen, HeadSeen, MinerState, NetworkSeen, Unusable, WalletSaid};
 use super::role::Role;
 use super::server::Said;
 use super::target::{Target, Wallet};
+use super::{STATE, WALLETS};
 use crate::clock::Now;
 
 /// Where the configuration names no miner, one that vanished from every list is missed for so long: whether it was taken
@@ -40,6 +41,8 @@ pub struct Snapshot {
     shown: AllShown,
     pub wallets: ClaimsSeen<WalletSaid>,
     pub states: ClaimsSeen<MinerState>,
+    /// Nodes that did not tell what matters of wallets or of miners when they were last asked, by part.
+    pub(super) unusable: BTreeMap<&'static str, Vec<Unusable>>,
     pub(super) tallies: Tallies,
     nonces: BTreeMap<Address, NonceWatch>,
     /// Miners that were mined for on purpose, and when each was last in a list.
@@ -242,7 +245,13 @@ impl Snapshot {
         }
     }
 
+    pub(super) fn hear_states(&mut self, claims: Claims<MinerState>) {
+        self.unusable.insert(STATE, claims.unusable.clone());
+        self.states = Some(Arc::new(claims));
+    }
+
     pub(super) fn hear_wallets(&mut self, claims: Claims<WalletSaid>) {
+        self.unusable.insert(WALLETS, claims.unusable.clone());
         let before = std::mem::take(&mut self.nonces);
         for (address, said) in &claims.rows {
             let chain = said.actor.as_ref().and_then(|actor| actor.nonce);

@@ -63,6 +63,7 @@ impl Gateways {
     async fn gateway(&self, asking: &mut Asking<'_>, miners: &[Address]) -> Result<GatewaySeen, Fault> {
         let wallets = asking.may(VenusCall::LIST_WALLETS, json!([]), answers::wallets).await?;
         let connected = asking.may(VenusCall::LIST_PROVERS, json!([]), answers::provers).await?;
+        asking.is_of_its_service()?;
         let mut seen = GatewaySeen {
             wallets,
             markets: asking.may(VenusCall::LIST_MARKETS, json!([]), answers::markets).await?,

@@ -324,6 +324,7 @@ impl Messager {
     async fn shared(&self, deadlines: Deadlines) -> Said<MessagerSeen> {
         let ask = async |asking: &mut Asking<'_>| {
             let shared = asking.may(VenusCall::SHARED_PARAMS, json!([]), answers::shared).await?;
+            asking.is_of_its_service()?;
             if shared.as_ref().is_some_and(|shared| !shared.is_of_incubation) {
                 asking.about.is_of_venus();
             }

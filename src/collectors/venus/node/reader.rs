@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::answers::{self, Head};
-use super::chain_state::{self, Claims, MinerState, WalletSaid};
+use super::chain_state::{self, Claims, MinerState, Unusable, WalletSaid};
 use super::picture::{Chain, HeadSeen, NetworkSeen};
 use crate::collectors::venus::address::Address;
 use crate::collectors::venus::known::{Known, KnownSender};
@@ -82,14 +82,13 @@ impl Nodes {
         }
         let left_out = asked.len().saturating_sub(most);
         asked.truncate(most);
-        let mut lost = None;
+        let mut best = Best::default();
         for server in self.by_head() {
-            match chain_state::wallets(server, &asked, left_out).await {
-                Err(fault) => lost = lost.or(Some(fault)),
-                claims => return claims,
+            if best.is_whole_with(server, chain_state::wallets(server, &asked, left_out).await) {
+                break;
             }
         }
-        Err(lost.unwrap_or_else(nobody))
+        best.claims()
     }
 
     /// Power, sectors, balance and deadline of miners.
@@ -100,14 +99,13 @@ impl Nodes {
     ) -> Result<Claims<MinerState>, Fault> {
         let shown = miners.get(..most).unwrap_or(miners);
         let left_out = miners.len() - shown.len();
-        let mut lost = None;
+        let mut best = Best::default();
         for server in self.by_head() {
-            match chain_state::miners(server, shown, left_out).await {
-                Err(fault) => lost = lost.or(Some(fault)),
-                claims => return claims,
+            if best.is_whole_with(server, chain_state::miners(server, shown, left_out).await) {
+                break;
             }
         }
-        Err(lost.unwrap_or_else(nobody))
+        best.claims()
     }
 
     /// The node with the best head first; the next one is asked when it does not answer.
@@ -117,6 +115,54 @@ impl Nodes {
         let mut servers: Vec<&Server> = self.nodes.iter().map(|node| &node.server).collect();
         servers.sort_by_key(|server| rank(server).unwrap_or(usize::MAX));
         servers
+    }
+}
+
+/// Claims of the first node that tells what matters; where none does, of the first that tells anything.
+struct Best<T> {
+    claims: Option<Claims<T>>,
+    lost: Option<Fault>,
+    unusable: Vec<Unusable>,
+}
+
+impl<T> Default for Best<T> {
+    fn default() -> Self {
+        Self {
+            claims: None,
+            lost: None,
+            unusable: Vec::new(),
+        }
+    }
+}
+
+impl<T> Best<T> {
+    /// Takes up what the next node said; true when nobody else needs to be asked.
+    fn is_whole_with(&mut self, server: &Server, said: Result<Claims<T>, Fault>) -> bool {
+        let claims = match said {
+            Ok(claims) => claims,
+            Err(fault) => {
+                self.lost.get_or_insert(fault);
+                return false;
+            }
+        };
+        let failed = claims.failed().cloned();
+        let is_whole = failed.is_none();
+        let unusable = failed.map(|fault| (Arc::clone(&server.label), fault));
+        self.unusable.extend(unusable);
+        if is_whole || self.claims.is_none() {
+            self.claims = Some(claims);
+        }
+        is_whole
+    }
+
+    fn claims(self) -> Result<Claims<T>, Fault> {
+        match self.claims {
+            Some(claims) => Ok(Claims {
+                unusable: self.unusable,
+                ..claims
+            }),
+            None => Err(self.lost.unwrap_or_else(nobody)),
+        }
     }
 }
 

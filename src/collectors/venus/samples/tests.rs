@@ -191,6 +191,7 @@ fn chain(snapshot: &mut Snapshot) {
         heard: Some(Instant::now()),
     };
     snapshot.hear_wallets(Claims {
+        unusable: Vec::new(),
         rows: [(address(BLS), wallet)].into(),
         missed: Vec::new(),
         left_out: 0,
@@ -222,6 +223,7 @@ fn chain(snapshot: &mut Snapshot) {
         ),
     };
     snapshot.states = Some(Arc::new(Claims {
+        unusable: Vec::new(),
         rows: [(address("f01000"), state)].into(),
         missed: vec![missed],
         left_out: 2,

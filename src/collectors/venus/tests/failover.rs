@@ -76,3 +76,63 @@ async fn of_two_tokens_the_one_that_may_see_the_messages_is_used() {
     let stuck = ("venus_message_filled_stuck", room.sender(1));
     assert_eq!(room.ill().await, [weak, stuck]);
 }
+
+#[tokio::test]
+async fn a_gateway_whose_lists_fail_is_told_with_its_words() {
+    for method in ["ListWalletInfo", "ListConnectedMiners"] {
+        let mut room = Room::of("c", Perm::Admin).await;
+        let error = json!({"errors": {format!("Gateway.{method}"): "context canceled"}});
+        room.farm.gateway.set(error).await.unwrap();
+        assert_eq!(room.ill().await, one("venus_instance_unusable", "gateway/gateway"));
+        let evidence = room.evidence();
+        assert!(
+            evidence.contains(method) && evidence.contains("context canceled"),
+            "{evidence}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_knows_no_method_of_its_service_is_at_the_wrong_port_in_every_era() {
+    for era in super::ERAS {
+        let wrong = |target: &mut Target| {
+            let node = target.nodes[0].url.clone();
+            target.gateways[0].url = node.clone();
+            target.messagers[0].url = node;
+            target.nodes.clear();
+        };
+        let mut room = Room::with(era, Perm::Admin, &[], wrong).await;
+        let both = [unusable("messager/messager"), unusable("gateway/gateway")];
+        assert_eq!(room.ill().await, both, "{era}");
+        let evidence = room.diagnosis().findings.remove(0).evidence;
+        assert!(evidence.contains("is this the right port?"), "{evidence}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_tell_what_matters_is_told_and_the_next_is_asked() {
+    let short = |target: &mut Target| target.timeout = Duration::from_secs(2);
+    for method in ["StateGetActor", "StateMinerPower", "StateMinerSectorCount"] {
+        let method = format!("Filecoin.{method}");
+        for failing in [
+            json!({"errors": {&method: "failed to load state tree"}}),
+            json!({"waits_ms": {&method: 60_000}}),
+        ] {
+            let mut room = Room::with("c", Perm::Admin, &[], short).await;
+            room.farm.node.set(failing.clone()).await.unwrap();
+            assert_eq!(
+                room.ill().await,
+                one("venus_instance_unusable", "node/node"),
+                "{failing}"
+            );
+        }
+    }
+    let mut room = Room::with("c", Perm::Admin, &["node-2"], |_| ()).await;
+    let failing = json!({"errors": {"Filecoin.StateGetActor": "failed to load state tree"}});
+    room.farm.node.set(failing).await.unwrap();
+    // Both nodes have the same head: whichever is asked first, balances are known.
+    let ill = room.ill().await;
+    assert!(ill.iter().all(|one| *one == unusable("node/node")), "{ill:?}");
+    let balance = format!("venus_wallet_balance_fil{{address=\"{}\"}} 50.0\n", room.sender(0));
+    assert!(room.page().contains(&balance), "{}", room.page());
+}
