@@ -111,6 +111,13 @@ impl<T> Role<T> {
         said.iter().all(Option::is_some).then_some(false)
     }
 
+    /// Whether one that is away said so when it last answered.
+    pub(super) fn away_said(&self, what: impl Fn(&T) -> Option<bool>) -> bool {
+        let away = self.views.iter().filter(|view| view.current().is_none());
+        let mut last = away.filter_map(|view| view.last.as_deref());
+        last.any(|last| what(last) == Some(true))
+    }
+
     /// Takes up a round. What a process said earlier is kept until it is `stale`.
     pub(super) fn absorb(&mut self, said: Vec<Said<T>>, stale: Duration, now: Now) {
         let mut before = std::mem::take(&mut self.views);

@@ -154,6 +154,16 @@ impl Snapshot {
         self.gateways.any(|seen| seen.proves_for(miner))
     }
 
+    /// Whether its wallet was connected to a gateway that is away now.
+    pub(super) fn signer_is_away(&self, address: &Address) -> bool {
+        self.gateways.away_said(|seen| seen.signs_for(address))
+    }
+
+    /// Whether who proves for it was connected to a gateway that is away now.
+    pub(super) fn prover_is_away(&self, miner: &Address) -> bool {
+        self.gateways.away_said(|seen| seen.proves_for(miner))
+    }
+
     /// Who is shown of a gateway.
     pub(super) fn shown_at(&self, gateway: &str) -> Option<&Shown> {
         self.shown.get(gateway)

@@ -34,9 +34,10 @@ impl Look<'_> {
         let unproved = self.snapshot.prover_connected(miner) == Some(false);
         let unsigned = self.unsigned();
         let no_gateway = self.no_gateway;
+        let no_prover = no_gateway || unproved || self.snapshot.prover_is_away(miner);
         move |error| match Cause::of(error) {
             Cause::Signing => no_gateway || unsigned,
-            Cause::Proving => no_gateway || unproved,
+            Cause::Proving => no_prover,
             Cause::Timeout => unproved,
             Cause::Other => false,
         }

@@ -195,7 +195,8 @@ impl Sender<'_> {
     /// Whether its error only says that somebody else does not answer, which is told there.
     fn is_consequence(&self, message: &Message) -> bool {
         let stage = message.error.as_deref().map(|error| ErrorClass::of(error).stage);
-        self.look.no_node || (self.look.no_gateway && stage == Some(Stage::Sign))
+        let away = || self.look.no_gateway || self.look.snapshot.signer_is_away(&self.view.address);
+        self.look.no_node || (stage == Some(Stage::Sign) && away())
     }
 
     /// In words, when the chain waits for a nonce that nobody has sent.

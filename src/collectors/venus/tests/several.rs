@@ -104,6 +104,26 @@ async fn a_dead_gateway_explains_that_nobody_proves_and_no_other_error_of_a_mine
     );
 }
 
+#[tokio::test]
+async fn one_gateway_of_two_that_is_down_explains_only_what_hung_on_it() {
+    let unsigned = json!({"sender": 0, "age_s": 400, "state": 1, "error": "sign message failed: wallet is locked"});
+    let unproved = json!({"at": 0, "trouble": "errors", "errors": ["compute proof error: out of memory"]});
+    for incident in ["lost_wallet", "lost_prover"] {
+        let mut room = Room::with("c", Perm::Admin, &["gateway-2"], expects).await;
+        room.farm.set(&json!({"by_hand": true})).unwrap();
+        room.farm.put(&unsigned).unwrap();
+        room.farm.one_miner(&unproved).unwrap();
+        let at_sender = ("venus_message_errors", room.sender(0));
+        let at_miner = ("venus_miner_errors", "f01000".to_owned());
+        room.more[0].set(json!({"incident": incident})).await.unwrap();
+        assert_eq!(room.ill().await, [at_sender.clone(), at_miner.clone()], "{incident}");
+        room.more[0].set(json!({"incident": "down"})).await.unwrap();
+        // What it had besides may well be why.
+        let told = if incident == "lost_wallet" { at_sender } else { at_miner };
+        assert_eq!(room.ill().await, [down("gateway/gateway-2"), told], "{incident}");
+    }
+}
+
 /// Everything but the gateway itself is asked through the gateway.
 fn through_the_gateway(target: &mut Target) {
     let gateway = target.gateways[0].url.clone();
