@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Look;
 use crate::collectors::Diagnosis;
 use crate::collectors::venus::address::Address;
+use crate::collectors::venus::gateway::GatewaySeen;
 use crate::collectors::venus::gateway::samples::kinds;
 use crate::collectors::venus::miner::{Cause, Mining};
 use crate::collectors::venus::symptoms::{DOUBLE_MINING, GATEWAY_QUEUE, MINER_ERRORS, NOT_MINING, PROVER_MISSING};
@@ -36,18 +37,27 @@ impl Look<'_> {
         let no_gateway = self.no_gateway;
         let no_prover = no_gateway || unproved || self.snapshot.prover_is_away(miner);
         move |error| match Cause::of(error) {
-            Cause::Signing => no_gateway || unsigned,
+            Cause::Signing => no_gateway || unsigned(error),
             Cause::Proving => no_prover,
             Cause::Timeout => unproved,
             Cause::Other => false,
         }
     }
 
-    /// Whether it is told of a sender that nobody signs for it.
-    fn unsigned(&self) -> bool {
+    /// Whether an error of signing follows from a wallet that is missed: it names the address, or there is no wallet at all.
+    /// Which sender is a miner's worker is not asked.
+    fn unsigned(&self) -> impl Fn(&str) -> bool {
         let senders = self.snapshot.current_book().map_or(&[][..], |(book, _)| &book.senders);
-        let mut active = senders.iter().filter(|view| view.is_active() == Some(true));
-        active.any(|view| self.snapshot.signer_available(&view.address) == Some(false))
+        let active = senders.iter().filter(|view| view.is_active() == Some(true));
+        let missed = active.filter(|view| self.snapshot.signer_available(&view.address) == Some(false));
+        let missed: BTreeSet<&Address> = missed.map(|view| &view.address).collect();
+        let has_wallets = |seen: &GatewaySeen| seen.wallets.as_ref().map(|wallets| !wallets.is_empty());
+        let nobody = !missed.is_empty() && self.snapshot.gateways.any(has_wallets) == Some(false);
+        move |error| {
+            let words = error.split(|letter: char| !letter.is_ascii_alphanumeric());
+            let mut named = words.filter_map(Address::read);
+            nobody || named.any(|address| missed.contains(&address) || self.snapshot.signer_is_away(&address))
+        }
     }
 
     pub(super) fn miners(&self, diagnosis: &mut Diagnosis) {

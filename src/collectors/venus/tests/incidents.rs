@@ -255,6 +255,35 @@ async fn errors_of_a_miner_are_told_in_every_era() {
 }
 
 #[tokio::test]
+async fn an_error_of_signing_is_explained_only_by_the_wallet_that_it_names() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.farm.set(&json!({"users": [{}, {"name": "wu"}]})).unwrap();
+    room.farm.sender(&json!({"at": 1, "account": "wu"})).unwrap();
+    room.farm
+        .gateway
+        .set(json!({"incident": "lost_wallet", "lost": ["wu"]}))
+        .await
+        .unwrap();
+    let missing = ("venus_signer_missing", room.sender(1));
+    let errors = ("venus_miner_errors", "f01000".to_owned());
+    let own = room.sender(1).replacen('f', "t", 1);
+    for (text, told) in [
+        (format!("scratching ticket failed: wallet {own} not exit"), false),
+        (
+            format!("failed to sign block: wallet {} is locked", room.sender(0)),
+            true,
+        ),
+        ("failed to sign block: wallet is locked".to_owned(), true),
+    ] {
+        let trouble = json!({"at": 0, "trouble": "errors", "errors": [&text]});
+        room.farm.one_miner(&trouble).unwrap();
+        let mut expected = vec![missing.clone()];
+        expected.extend(told.then(|| errors.clone()));
+        assert_eq!(room.ill().await, expected, "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_second_miner_service_that_mines_for_one_miner_is_found() {
     let mut room = Room::with("c", Perm::Admin, &["miner-2"], |_| ()).await;
     assert_eq!(room.ill().await, one("venus_miner_mined_twice", "f01000"));
