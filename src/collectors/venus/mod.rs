@@ -178,7 +178,7 @@ impl Collector for Venus {
             GATEWAY => snapshot.gateways.expire(),
             AUTH => snapshot.auths.expire(),
             WINS => snapshot.tallies.expire(),
-            WALLETS => snapshot.wallets = None,
+            WALLETS => snapshot.expire_wallets(),
             _ => snapshot.states = None,
         }
     }

@@ -260,6 +260,12 @@ impl Snapshot {
         self.states = Some(Arc::new(claims));
     }
 
+    /// With what was concluded from them.
+    pub(super) fn expire_wallets(&mut self) {
+        self.wallets = None;
+        self.nonces.clear();
+    }
+
     pub(super) fn hear_wallets(&mut self, claims: Claims<WalletSaid>) {
         self.unusable.insert(WALLETS, claims.unusable.clone());
         let before = std::mem::take(&mut self.nonces);

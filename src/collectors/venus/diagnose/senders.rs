@@ -7,6 +7,7 @@ use super::{Look, whole_seconds};
 use crate::collectors::Diagnosis;
 use crate::collectors::venus::error_class::{ErrorClass, Stage};
 use crate::collectors::venus::messager::{Book, Message, Pile, SenderState, SenderView, Shared, Sight, Waiting};
+use crate::collectors::venus::snapshot::NonceWatch;
 use crate::collectors::venus::symptoms::{
     FILLED_OLD, FILLED_STUCK, MESSAGE_ERRORS, NONCE_GAP, NONCE_MISSING, SENDER_FORBIDDEN, SIGNER_MISSING, UNDERPRICED,
     UNFILLED_OLD, UNFILLED_STUCK, WINDOW_POST_PENDING,
@@ -135,7 +136,7 @@ impl Sender<'_> {
         diagnosis.judge(&FILLED_OLD, address, is_old, || {
             self.words(old.as_ref(), limits.filled_old_after, pile)
         });
-        let sees = sight.is_some() && !self.look.behind;
+        let sees = sight == Some(Sight::Whole) && !self.look.behind;
         diagnosis.judge(&NONCE_MISSING, address, sees.then_some(missing.is_some()), || {
             missing.clone().unwrap_or_default()
         });
@@ -199,9 +200,15 @@ impl Sender<'_> {
         self.look.no_node || (stage == Some(Stage::Sign) && away())
     }
 
+    /// Whether the present list still has the filled message beyond what the chain expects.
+    fn watch(&self) -> Option<NonceWatch> {
+        let watch = self.look.snapshot.nonce_watch(&self.view.address)?;
+        (self.view.lowest_filled() == Some(watch.lowest)).then_some(watch)
+    }
+
     /// In words, when the chain waits for a nonce that nobody has sent.
     fn nonce_missing(&self) -> Option<String> {
-        let watch = self.look.snapshot.nonce_watch(&self.view.address)?;
+        let watch = self.watch()?;
         let sure = watch.lasted() >= SURE_AFTER && !self.look.behind;
         sure.then(|| {
             format!(

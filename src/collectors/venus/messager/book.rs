@@ -145,7 +145,7 @@ impl SenderView {
     }
 
     /// The lowest nonce of its filled messages. A list that was cut may lack a lower one.
-    fn lowest_filled(&self) -> Option<u64> {
+    pub fn lowest_filled(&self) -> Option<u64> {
         let lowest = self.queue.lowest.as_ref()?;
         lowest.nonce.filter(|_| self.sees.filled == Some(Sight::Whole))
     }

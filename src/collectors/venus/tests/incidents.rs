@@ -5,7 +5,7 @@ use simfarm::venus::Perm;
 
 use super::{ERAS, Room, one};
 use crate::collectors::Collector as _;
-use crate::collectors::venus::{Target, WALLETS};
+use crate::collectors::venus::{MESSAGER, Target, WALLETS};
 use crate::upstream::Reason;
 
 #[tokio::test]
@@ -114,6 +114,39 @@ async fn one_list_that_is_looked_at_twice_shows_no_missing_nonce() {
     }
     let sender = room.sender(1);
     assert_eq!(room.ill().await, one("venus_nonce_missing", &sender));
+}
+
+#[tokio::test]
+async fn a_missing_nonce_of_yesterday_does_not_hide_what_is_stuck_today() {
+    for by_age in [true, false] {
+        let mut room = Room::of("c", Perm::Admin).await;
+        room.farm.sender(&json!({"at": 1, "trouble": "nonce_gap"})).unwrap();
+        let sender = room.sender(1);
+        assert_eq!(room.ill().await, one("venus_nonce_missing", &sender));
+        let part = |name: &str| {
+            room.collector
+                .parts()
+                .into_iter()
+                .find(|part| part.name == name)
+                .unwrap()
+        };
+        let (wallets, messager) = (part(WALLETS), part(MESSAGER));
+        if by_age {
+            room.collector.expire(&mut room.snapshot, &wallets);
+        } else {
+            // The list has moved on, and the chain was not asked since.
+            let row =
+                json!([{"ID": "new", "From": sender, "State": 2, "Nonce": 1000, "CreatedAt": "2024-01-01T00:00:00Z"}]);
+            let results = json!({"results": {"Message.ListBlockedMessage": row}});
+            room.farm.messager.set(results).await.unwrap();
+            let reading = room.collector.read(&messager).await.unwrap();
+            let now = room.now();
+            room.collector.absorb(&mut room.snapshot, reading, now);
+        }
+        let found = room.diagnosis().findings;
+        let found: Vec<_> = found.iter().map(|one| (one.symptom.name, one.entity.clone())).collect();
+        assert_eq!(found, one("venus_message_filled_stuck", &sender), "{by_age}");
+    }
 }
 
 #[tokio::test]
