@@ -117,6 +117,20 @@ async fn one_list_that_is_looked_at_twice_shows_no_missing_nonce() {
 }
 
 #[tokio::test]
+async fn until_a_nonce_is_surely_missing_nothing_is_told_in_its_place() {
+    for era in ERAS {
+        let mut room = Room::of(era, Perm::Admin).await;
+        room.farm.sender(&json!({"at": 1, "trouble": "nonce_gap"})).unwrap();
+        room.round().await;
+        assert_eq!(room.diagnosis().findings, [], "{era}");
+        room.round().await;
+        let found = room.diagnosis().findings;
+        assert_eq!(found.len(), 1, "{era}: {found:?}");
+        assert_eq!(found[0].symptom.name, "venus_nonce_missing", "{era}");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_nonce_of_yesterday_does_not_hide_what_is_stuck_today() {
     for by_age in [true, false] {
         let mut room = Room::of("c", Perm::Admin).await;
