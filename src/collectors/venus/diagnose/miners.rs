@@ -6,7 +6,6 @@ use super::Look;
 use crate::collectors::Diagnosis;
 use crate::collectors::venus::address::Address;
 use crate::collectors::venus::gateway::GatewaySeen;
-use crate::collectors::venus::gateway::samples::kinds;
 use crate::collectors::venus::miner::{Cause, Mining};
 use crate::collectors::venus::symptoms::{DOUBLE_MINING, GATEWAY_QUEUE, MINER_ERRORS, NOT_MINING, PROVER_MISSING};
 
@@ -14,11 +13,12 @@ impl Look<'_> {
     pub(super) fn gateways(&self, diagnosis: &mut Diagnosis) {
         let limit = self.thresholds.gateway_pending;
         for (view, seen) in self.snapshot.gateways.current() {
-            for (kind, connections) in kinds(seen) {
-                let pending = connections.map(|all| all.pending);
+            for (kind, fullest) in seen.fullest() {
                 let entity = format!("{}/{kind}", view.label);
-                diagnosis.judge(&GATEWAY_QUEUE, &entity, pending.map(|pending| pending > limit), || {
-                    format!("{} requests are not taken (limit {limit})", pending.unwrap_or_default())
+                let is_full = fullest.map(|(_, pending)| pending > limit);
+                diagnosis.judge(&GATEWAY_QUEUE, &entity, is_full, || {
+                    let (whose, pending) = fullest.unwrap_or_default();
+                    format!("{pending} requests are not taken by one connection of {whose} (limit {limit})")
                 });
             }
         }

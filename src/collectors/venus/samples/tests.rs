@@ -234,6 +234,7 @@ fn connections(count: u64) -> Connections {
     Connections {
         count,
         pending: 3 * count,
+        most_pending: 3,
         since: Some(seconds(1_718_270_000 + count)),
     }
 }

@@ -331,6 +331,24 @@ async fn an_error_of_signing_is_explained_only_by_the_wallet_that_it_names() {
 }
 
 #[tokio::test]
+async fn the_queue_of_one_connection_is_full_and_not_the_sum_of_many() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    // Of two users with five wallets each, a connection of the second holds more than it should.
+    for (requests, told) in [(20, false), (21, true)] {
+        let users =
+            json!({"users": [{"wallets": 5, "requests": 15}, {"name": "wu", "wallets": 5, "requests": requests}]});
+        room.farm.set(&users).unwrap();
+        let expected = one("venus_gateway_queue_full", "gateway/wallet");
+        let ill = room.ill().await;
+        assert_eq!(ill, if told { expected } else { Vec::new() }, "{requests}");
+    }
+    assert_eq!(
+        room.evidence(),
+        "21 requests are not taken by one connection of wu (limit 20)"
+    );
+}
+
+#[tokio::test]
 async fn a_second_miner_service_that_mines_for_one_miner_is_found() {
     let mut room = Room::with("c", Perm::Admin, &["miner-2"], |_| ()).await;
     assert_eq!(room.ill().await, one("venus_miner_mined_twice", "f01000"));
