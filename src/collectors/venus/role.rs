@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::era::About;
 use super::server::{Missed, Said};
 use crate::clock::Now;
-use crate::upstream::Fault;
+use crate::upstream::{Fault, Why};
 
 /// The processes of one service, as one part of the rounds sees them.
 #[derive(Clone, Debug)]
@@ -65,6 +65,15 @@ impl<T> View<T> {
     pub(super) fn says(&self, what: impl Fn(&T) -> Option<bool>) -> Option<bool> {
         let said = what(self.last.as_deref()?)?;
         (self.current().is_some() || !said).then_some(said)
+    }
+
+    /// What it says, or said last where it is only slow: it is there and goes on with what it did.
+    pub(super) fn unless_gone(&self) -> Option<&T> {
+        let is_slow = self
+            .fault
+            .as_ref()
+            .is_some_and(|fault| matches!(fault.why, Why::Timeout(_)));
+        self.current().or_else(|| self.last.as_deref().filter(|_| is_slow))
     }
 
     /// Whether it answered in the last round; `None` while that is not known.
@@ -166,7 +175,6 @@ mod tests {
 
     use super::*;
     use crate::clock::UnixTime;
-    use crate::upstream::Why;
 
     fn at(start: Instant, seconds: u64) -> Now {
         Now {

@@ -6,7 +6,8 @@ use super::Look;
 use crate::collectors::Diagnosis;
 use crate::collectors::venus::address::Address;
 use crate::collectors::venus::gateway::GatewaySeen;
-use crate::collectors::venus::miner::{Cause, Mining};
+use crate::collectors::venus::miner::{Cause, MinerSeen, Mining};
+use crate::collectors::venus::role::View;
 use crate::collectors::venus::symptoms::{DOUBLE_MINING, GATEWAY_QUEUE, MINER_ERRORS, NOT_MINING, PROVER_MISSING};
 
 impl Look<'_> {
@@ -62,10 +63,11 @@ impl Look<'_> {
 
     pub(super) fn miners(&self, diagnosis: &mut Diagnosis) {
         let services = &self.snapshot.miners;
-        if services.current().next().is_none() {
+        let there: Vec<&MinerSeen> = services.views().iter().filter_map(View::unless_gone).collect();
+        if there.is_empty() {
             return;
         }
-        let listed = services.current().flat_map(|(_, seen)| seen.miners.keys());
+        let listed = there.iter().flat_map(|seen| seen.miners.keys());
         let expected: BTreeSet<&Address> = self.snapshot.expected().into_iter().collect();
         let all: BTreeSet<&Address> = listed.chain(expected.iter().copied()).collect();
         for miner in all {
@@ -79,14 +81,15 @@ impl Look<'_> {
 
     fn mined_twice(&self, miner: &Address, diagnosis: &mut Diagnosis) {
         let views = self.snapshot.miners.views().iter();
-        let told = views.map(|view| (&*view.label, view.says(|seen| seen.mines_for(miner))));
-        let told: Vec<(&str, Option<bool>)> = told.collect();
-        let mining: Vec<&str> = told
-            .iter()
-            .filter(|(_, mines)| *mines == Some(true))
-            .map(|(label, _)| *label)
-            .collect();
-        // One that mined for it and does not answer may go on mining: what was seen is not cured by that.
+        // One that mined for it and is slow goes on mining, as its rounds keep its answers waiting.
+        let says = |view: &View<MinerSeen>| {
+            let there = view.unless_gone().and_then(|seen| seen.mines_for(miner));
+            there.or_else(|| view.says(|seen| seen.mines_for(miner)))
+        };
+        let told: Vec<(&View<MinerSeen>, Option<bool>)> = views.map(|view| (view, says(view))).collect();
+        let mining = told.iter().filter(|(_, mines)| *mines == Some(true));
+        let mining: Vec<String> = mining.map(|(view, _)| mines_still(view)).collect();
+        // One that mined for it and is gone may go on mining: what was seen is not cured by that.
         let twice = mining.len() > 1;
         let twice = (twice || told.iter().all(|(_, mines)| mines.is_some())).then_some(twice);
         diagnosis.judge(&DOUBLE_MINING, miner.as_str(), twice, || {
@@ -135,6 +138,13 @@ impl Look<'_> {
             });
             words.unwrap_or_default()
         });
+    }
+}
+
+fn mines_still(view: &View<MinerSeen>) -> String {
+    match view.current() {
+        Some(_) => view.label.to_string(),
+        None => format!("{} (slow now; when it last answered)", view.label),
     }
 }
 

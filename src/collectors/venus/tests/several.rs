@@ -5,6 +5,7 @@ use simfarm::venus::Perm;
 
 use super::Room;
 use crate::collectors::venus::Target;
+use crate::values::Duration;
 
 fn down(entity: &str) -> (&'static str, String) {
     ("venus_instance_down", entity.to_owned())
@@ -186,4 +187,22 @@ async fn of_three_miner_services_of_which_one_is_down_two_that_mine_are_found() 
     room.more[1].set(json!({"incident": "down"})).await.unwrap();
     let twice = ("venus_miner_mined_twice", "f01000".to_owned());
     assert_eq!(room.ill().await, [down("miner/miner-3"), twice]);
+}
+
+#[tokio::test]
+async fn a_miner_service_that_is_slow_mines_on_for_what_it_mined_for() {
+    let hasty = |target: &mut Target| {
+        expects(target);
+        target.mining_timeout = Duration::from_secs(3);
+    };
+    let mut room = Room::with("c", Perm::Admin, &["miner-2"], hasty).await;
+    let twice = ("venus_miner_mined_twice", "f01000".to_owned());
+    assert_eq!(room.ill().await, std::slice::from_ref(&twice));
+    let slow = json!({"waits_ms": {"Filecoin.StatesForMining": 60_000}});
+    room.more[0].set(slow.clone()).await.unwrap();
+    assert_eq!(room.ill().await, [down("miner/miner-2"), twice.clone()]);
+    let evidence = &room.diagnosis().findings[1].evidence;
+    assert!(evidence.contains("miner and miner-2 (slow now;"), "{evidence}");
+    room.farm.miner.set(slow).await.unwrap();
+    assert_eq!(room.ill().await, [down("miner/miner"), down("miner/miner-2"), twice]);
 }
