@@ -146,6 +146,7 @@ impl Collector for Venus {
     }
 
     fn lost(&self, snapshot: &mut Snapshot, part: &Part, fault: &Fault, now: Now) {
+        self.readers.no_list(part.name, fault);
         let said = || self.readers.lost(part.name, fault);
         let stale = part.stale_after();
         match part.name {

@@ -15,9 +15,6 @@ use crate::collectors::venus::known::{Known, KnownSender};
 use crate::collectors::venus::server::{Asking, Said, Server};
 use crate::upstream::{Fault, VenusCall, Why};
 
-/// For the first list of senders; without one the round goes on with the wallets of the configuration.
-const FIRST_SENDERS_WITHIN: Duration = Duration::from_secs(10);
-
 /// All nodes of a target.
 pub(in crate::collectors::venus) struct Nodes {
     nodes: Vec<Node>,
@@ -62,17 +59,17 @@ impl Nodes {
         join_all(self.nodes.iter().map(|node| node.server.ask(network))).await
     }
 
-    /// Balances and nonces of `wallets` and of every sender, at most so many, as the first node that answers has them.
+    /// Balances and nonces of `wallets` and of every sender, at most so many, as the first node that answers has them. The
+    /// first list of senders is waited for so long; without one the round goes on with `wallets`.
     pub(in crate::collectors::venus) async fn wallets(
         &self,
         wallets: &[Address],
-        with_senders: bool,
+        senders_within: Option<Duration>,
         most: usize,
     ) -> Result<Claims<WalletSaid>, Fault> {
-        let senders = if with_senders {
-            self.known.senders(FIRST_SENDERS_WITHIN).await
-        } else {
-            Arc::default()
+        let senders = match senders_within {
+            Some(within) => self.known.senders(within).await,
+            None => Arc::default(),
         };
         let of = |address: &Address| senders.iter().find(|sender| sender.address == *address).cloned();
         let mut asked: Vec<(Address, Option<KnownSender>)> =
