@@ -224,6 +224,10 @@ impl Making<'_> {
         let who = format!("{} {}/{}", self.target.name, service.label(), instance.label());
         let source = self.target.token(instance);
         let token = source.map(|source| Token::read(&who, source)).transpose()?;
+        if token.as_ref().is_some_and(Token::holds_address) {
+            let words = "it holds an address behind the token (`JWT:/ip4/..`): keep only what stands before the `:`";
+            return Err(Fault::new(who, "its token", Why::Configuration(words.to_owned())));
+        }
         if let Some(token) = &token {
             self.tokens.push(OwnToken {
                 service,

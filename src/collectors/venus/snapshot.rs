@@ -115,12 +115,13 @@ impl Snapshot {
         current.find_map(|(_, seen)| Some((seen.book.as_ref()?, seen.shared.as_ref())))
     }
 
-    /// The furthest head of all nodes.
+    /// The furthest head of all nodes. One of another network than the first, given by mistake, has epochs of its own.
     pub fn best_head(&self) -> Option<&HeadSeen> {
-        self.heads
-            .current()
-            .map(|(_, seen)| seen)
-            .max_by_key(|seen| seen.head.epoch)
+        let mut networks = self.heads.current().filter_map(|(_, seen)| seen.chain.network.as_ref());
+        let network = networks.next();
+        let of_it = |seen: &&HeadSeen| seen.chain.network.is_none() || seen.chain.network.as_ref() == network;
+        let heads = self.heads.current().map(|(_, seen)| seen).filter(of_it);
+        heads.max_by_key(|seen| seen.head.epoch)
     }
 
     pub fn base_fee(&self) -> Option<&AttoFil> {
@@ -310,6 +311,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
+    use crate::collectors::venus::node::{Chain, Head};
     use crate::upstream::{Fault, Why};
 
     const STALE: Duration = Duration::from_secs(90);
@@ -375,6 +377,33 @@ mod tests {
             open,
             errors: Vec::new(),
         })
+    }
+
+    #[test]
+    fn a_node_of_another_network_is_not_the_best() {
+        let head = |network: &str, epoch: u64| HeadSeen {
+            head: Head {
+                epoch,
+                made: None,
+                blocks: 1,
+                base_fee: None,
+            },
+            chain: Chain {
+                network: Some(network.to_owned()),
+                genesis: None,
+                epoch: None,
+            },
+        };
+        let said = [("a", "mainnet", 10), ("b", "calibrationnet", 99), ("c", "mainnet", 11)];
+        let said = said.map(|(label, network, epoch)| Said {
+            label: label.into(),
+            about: None,
+            missed: Vec::new(),
+            outcome: Ok(head(network, epoch)),
+        });
+        let mut snapshot = Snapshot::default();
+        snapshot.heads.absorb(said.into(), STALE, Clock::system().now());
+        assert_eq!(snapshot.best_head().unwrap().head.epoch, 11);
     }
 
     #[test]

@@ -93,7 +93,10 @@ impl Look<'_> {
         let twice = mining.len() > 1;
         let twice = (twice || told.iter().all(|(_, mines)| mines.is_some())).then_some(twice);
         diagnosis.judge(&DOUBLE_MINING, miner.as_str(), twice, || {
-            format!("{} mine for it at the same time", mining.join(" and "))
+            format!(
+                "{} mine for it at the same time (unless that is one service under two names)",
+                mining.join(" and ")
+            )
         });
     }
 

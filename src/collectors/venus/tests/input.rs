@@ -4,9 +4,10 @@ use serde_json::json;
 use simfarm::venus::Perm;
 
 use super::{ERAS, Room, one};
-use crate::collectors::venus::{Snapshot, Target, Venus};
-use crate::collectors::{Collector as _, Part};
-use crate::upstream::Reason;
+use crate::collectors::venus::{Instance, Snapshot, Target, Venus};
+use crate::collectors::{Collector as _, Part, Tools};
+use crate::exposition::Own;
+use crate::upstream::{Reason, Upstream};
 use crate::values::Duration;
 
 #[tokio::test]
@@ -83,6 +84,25 @@ async fn a_version_that_is_refused_once_is_asked_for_again() {
         "{page}"
     );
     assert!(!page.contains("method=\"Version\""), "{page}");
+}
+
+#[tokio::test]
+async fn a_token_with_an_address_behind_it_is_refused_with_a_hint() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("token");
+    std::fs::write(&file, "eyJhbGci.eyJuYW1l.c2ln:/ip4/10.0.0.1/tcp/3453").unwrap();
+    let mut target = Target::bare("fil".parse().unwrap());
+    target.nodes.push(Instance::at("http://h:3453".parse().unwrap()));
+    target.token_file = Some(file);
+    let tools = Tools {
+        upstream: Upstream::from_system().unwrap(),
+        own: Own::default(),
+    };
+    let words = Venus::connect(&target, &tools, None).err().unwrap().to_string();
+    assert!(
+        words.contains("keep only what stands before") && !words.contains("eyJ"),
+        "{words}"
+    );
 }
 
 /// What a part brought, for people.

@@ -206,3 +206,16 @@ async fn a_miner_service_that_is_slow_mines_on_for_what_it_mined_for() {
     room.farm.miner.set(slow).await.unwrap();
     assert_eq!(room.ill().await, [down("miner/miner"), down("miner/miner-2"), twice]);
 }
+
+#[tokio::test]
+async fn a_node_whose_lag_is_not_known_may_be_at_the_head() {
+    let mut room = Room::with("c", Perm::Admin, &["node-2"], |_| ()).await;
+    room.farm.sender(&json!({"at": 1, "trouble": "stuck_filled"})).unwrap();
+    let behind = json!({"incident": "lagging", "lag": 8});
+    room.farm.node.set(behind).await.unwrap();
+    let nameless =
+        json!({"results": {"Filecoin.StateNetworkName": "own"}, "errors": {"Filecoin.ChainGetGenesis": "not now"}});
+    room.more[0].set(nameless).await.unwrap();
+    let stuck = ("venus_message_filled_stuck", room.sender(1));
+    assert_eq!(room.ill().await, [("venus_node_behind", "node".to_owned()), stuck]);
+}
