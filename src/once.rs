@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
-use futures_util::{FutureExt as _, StreamExt as _, stream};
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::Instant;
 
 pub use steps::{StepSeen, Went};
@@ -262,7 +263,8 @@ impl<C: Collector> Look<C> {
         seen
     }
 
-    /// A round of every part that can be reached, side by side.
+    /// A round of every part that can be reached, side by side. What one brings is taken up when it comes: others may wait
+    /// for it to know whom to ask about.
     async fn rounds(
         &self,
         parts: &[Part],
@@ -272,8 +274,9 @@ impl<C: Collector> Look<C> {
     ) {
         let reachable = |seen: &PartSeen| seen.way.iter().all(|step| step.outcome.is_ok());
         let asked = parts.iter().zip(seen.iter()).filter(|(_, seen)| reachable(seen));
-        let readings = join_all(asked.map(|(part, _)| self.read(part))).await;
-        for (part, reading, took) in readings {
+        let mut readings: FuturesUnordered<_> = asked.map(|(part, _)| self.read(part)).collect();
+        let mut ended = Vec::new();
+        while let Some((part, reading, took)) = readings.next().await {
             let now = self.clock.now();
             let outcome = match reading {
                 Ok(reading) => {
@@ -285,6 +288,9 @@ impl<C: Collector> Look<C> {
                     Err(fault)
                 }
             };
+            ended.push((part, outcome, took, now));
+        }
+        for (part, outcome, took, now) in ended {
             if let Some(status) = books.iter_mut().find(|status| status.part == *part) {
                 status.ended(outcome.clone(), took, now);
             }

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use serde_json::json;
 use simfarm::substrate::Node;
+use simfarm::venus::{Perm, Service, Venus};
 
 /// What a command said.
 struct Said {
@@ -384,4 +385,28 @@ async fn manual_pages_are_written_where_they_are_wanted() {
         said.err,
         "farmwarden: /no/such/directory/farmwarden.1 was not written: no such file or directory\n"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_asks_the_chain_about_those_whom_other_services_name_in_the_same_look() {
+    let farm = Venus::start("127.0.0.1").await.unwrap();
+    let services = [
+        ("nodes", &farm.node),
+        ("messagers", &farm.messager),
+        ("miner_services", &farm.miner),
+    ];
+    let entry = |(key, service): (&str, &Service)| format!("      {key}: [{{url: 'http://{}'}}]\n", service.addr());
+    let entries = services.map(entry).concat();
+    let directory = tempfile::tempdir().unwrap();
+    let token = directory.path().join("venus.token");
+    std::fs::write(&token, farm.token(Perm::Admin)).unwrap();
+    let (_guard, file) = config(&format!(
+        "collectors:\n  venus:\n    - name: venus-1\n      token_file: {}\n{entries}",
+        token.display()
+    ));
+    let said = farmwarden(&["doctor", "--config.file", file.to_str().unwrap()]).await;
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    for words in [" - 2 wallets\n", " - 1 miner\n"] {
+        assert!(said.out.contains(words), "{words}\n{}", said.out);
+    }
 }

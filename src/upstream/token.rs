@@ -30,6 +30,12 @@ impl Token {
         })
     }
 
+    /// Whether an address stands behind it, as in Filecoin's "API info": `JWT:/ip4/10.0.0.1/tcp/3453`.
+    pub fn holds_address(&self) -> bool {
+        let current = self.current();
+        [":/", ":http"].iter().any(|mark| current.expose().contains(mark))
+    }
+
     /// The header `Authorization`, marked so that no library prints it.
     pub(super) fn header(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", self.current().expose())).ok()?;

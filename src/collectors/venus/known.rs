@@ -30,6 +30,7 @@ pub(super) struct Known(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     senders: watch::Sender<Option<Arc<[KnownSender]>>>,
+    miners: watch::Sender<Option<Arc<[Address]>>>,
     rest: Mutex<Rest>,
 }
 
@@ -39,7 +40,6 @@ struct Rest {
     /// Labels of nodes, the best head first.
     heads: Vec<Arc<str>>,
     epoch: Option<u64>,
-    miners: Vec<Address>,
     wins: Seen,
 }
 
@@ -50,10 +50,26 @@ impl Known {
 
     /// Waits for the first list for so long, and goes on without one then.
     pub(super) async fn senders(&self, within: Duration) -> Arc<[KnownSender]> {
-        let mut list = self.0.senders.subscribe();
-        let waited = tokio::time::timeout(within, list.wait_for(Option::is_some)).await;
-        let list = waited.ok().and_then(Result::ok).and_then(|list| list.clone());
-        list.unwrap_or_default()
+        first(&self.0.senders, within).await
+    }
+
+    /// The messagers do not answer: who waits for the first list goes on.
+    pub(super) fn no_senders(&self) {
+        self.0.senders.send_if_modified(nobody);
+    }
+
+    pub(super) fn publish_miners(&self, miners: Vec<Address>) {
+        self.0.miners.send_replace(Some(miners.into()));
+    }
+
+    /// Miners that the miner services list; waits for the first list for so long.
+    pub(super) async fn miners_within(&self, within: Duration) -> Arc<[Address]> {
+        first(&self.0.miners, within).await
+    }
+
+    /// The miner services do not answer: who waits for the first list goes on.
+    pub(super) fn no_miners(&self) {
+        self.0.miners.send_if_modified(nobody);
     }
 
     /// Labels of nodes, the best head first, with its epoch and base fee.
@@ -65,10 +81,8 @@ impl Known {
     }
 
     /// Miners, and up to which epoch their wins were counted.
-    pub(super) fn publish_miners(&self, miners: Vec<Address>, wins: Seen) {
-        let mut rest = self.0.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        rest.miners = miners;
-        rest.wins = wins;
+    pub(super) fn publish_wins(&self, wins: Seen) {
+        self.0.rest.lock().unwrap_or_else(PoisonError::into_inner).wins = wins;
     }
 
     pub(super) fn base_fee(&self) -> Option<AttoFil> {
@@ -80,9 +94,9 @@ impl Known {
         self.rest().heads
     }
 
-    /// Miners that the miner services list.
-    pub(super) fn miners(&self) -> Vec<Address> {
-        self.rest().miners
+    /// Miners that the miner services list, as far as is known now.
+    pub(super) fn miners(&self) -> Arc<[Address]> {
+        self.0.miners.borrow().clone().unwrap_or_default()
     }
 
     /// The newest epoch, and up to which one wins were counted.
@@ -94,6 +108,22 @@ impl Known {
     fn rest(&self) -> Rest {
         self.0.rest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+async fn first<T>(list: &watch::Sender<Option<Arc<[T]>>>, within: Duration) -> Arc<[T]> {
+    let mut list = list.subscribe();
+    let waited = tokio::time::timeout(within, list.wait_for(Option::is_some)).await;
+    let list = waited.ok().and_then(Result::ok).and_then(|list| list.clone());
+    list.unwrap_or_default()
+}
+
+/// An empty list where there is none; true when that is new.
+fn nobody<T>(list: &mut Option<Arc<[T]>>) -> bool {
+    let is_first = list.is_none();
+    if is_first {
+        *list = Some(Arc::default());
+    }
+    is_first
 }
 
 #[cfg(test)]
@@ -116,5 +146,19 @@ mod tests {
         };
         known.publish_senders(vec![sender.clone()]);
         assert_eq!(asked.await.unwrap().as_ref(), [sender]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_a_list_that_nobody_tells_goes_on_and_no_list_is_lost() {
+        let known = Known::default();
+        let started = Instant::now();
+        let (miners, ()) = tokio::join!(known.miners_within(Duration::from_secs(60)), async {
+            known.no_miners();
+        });
+        assert!(miners.is_empty() && started.elapsed() < Duration::from_secs(60));
+        let miner: Address = "f01000".parse().unwrap();
+        known.publish_miners(vec![miner.clone()]);
+        known.no_miners();
+        assert_eq!(known.miners().as_ref(), [miner]);
     }
 }

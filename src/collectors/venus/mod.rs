@@ -35,7 +35,6 @@ pub use snapshot::{NonceWatch, Snapshot};
 pub use symptoms::Thresholds;
 pub use target::{Instance, Target, Wallet};
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Collector, Diagnosis, Discovery, Here, Part, Symptom, TargetConfig as _, Tools};
@@ -141,12 +140,13 @@ impl Collector for Venus {
             Reading::Gateways(said) => snapshot.hear_gateways(said, self.stale(GATEWAY), now),
             Reading::Auths(said) => snapshot.hear_auths(said, self.stale(AUTH), now),
             Reading::Wallets(claims) => snapshot.hear_wallets(claims),
-            Reading::States(claims) => snapshot.states = Some(Arc::new(claims)),
+            Reading::States(claims) => snapshot.hear_states(claims),
         }
         self.readers.publish(snapshot);
     }
 
     fn lost(&self, snapshot: &mut Snapshot, part: &Part, fault: &Fault, now: Now) {
+        self.readers.no_list(part.name, fault);
         let said = || self.readers.lost(part.name, fault);
         let stale = part.stale_after();
         match part.name {
@@ -159,6 +159,13 @@ impl Collector for Venus {
             }
             GATEWAY => snapshot.gateways.lost(said(), stale, now),
             AUTH => snapshot.auths.lost(said(), stale, now),
+            WALLETS | STATE => {
+                // Nobody told anything: the fault is that of the first node that was asked.
+                let of = |instance: &&Instance| instance.url.to_string() == fault.who;
+                let node = self.target.nodes.iter().find(of);
+                let unusable = node.map(|node| (node.label().into(), fault.clone()));
+                snapshot.unusable.insert(part.name, unusable.into_iter().collect());
+            }
             _ => {}
         }
     }
@@ -172,7 +179,7 @@ impl Collector for Venus {
             GATEWAY => snapshot.gateways.expire(),
             AUTH => snapshot.auths.expire(),
             WINS => snapshot.tallies.expire(),
-            WALLETS => snapshot.wallets = None,
+            WALLETS => snapshot.expire_wallets(),
             _ => snapshot.states = None,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::address::Address;
 use super::auth::{AuthSeen, Auths, OwnToken};
@@ -16,6 +17,14 @@ use super::target::{Instance, Target};
 use super::{AUTH, GATEWAY, MESSAGER, MINER, NETWORK, NODE, STATE, WALLETS, WINS};
 use crate::collectors::Tools;
 use crate::upstream::{Fault, Token, Venus, VenusAuth, VenusPlace, VenusService, Why};
+
+/// For the first list of senders or miners; a messager and a miner service have half a minute for theirs.
+const FIRST_LIST_WITHIN: Duration = Duration::from_secs(60);
+
+/// Less than half of a round of who waits for it: the rest is for questions.
+fn first_list_within(every: Duration) -> Duration {
+    FIRST_LIST_WITHIN.min(every.mul_f64(0.45))
+}
 
 /// What a round of one part brings.
 pub enum Reading {
@@ -99,15 +108,14 @@ impl Readers {
             }
             AUTH => self.answered(part, self.auths.read().await).map(Reading::Auths),
             WALLETS => {
-                let with_senders = !self.target.messagers.is_empty();
-                let claims = self
-                    .nodes
-                    .wallets(&self.wallets, with_senders, self.most_wallets())
-                    .await;
+                let within = first_list_within(self.target.slow_interval.get());
+                let within = Some(within).filter(|_| !self.target.messagers.is_empty());
+                let claims = self.nodes.wallets(&self.wallets, within, self.most_wallets()).await;
                 claims.map(Reading::Wallets)
             }
             STATE => {
-                let claims = self.nodes.miners(&self.miners(), self.target.most_miners()).await;
+                let miners = self.miners_of_the_first_list().await;
+                let claims = self.nodes.miners(&miners, self.target.most_miners()).await;
                 claims.map(Reading::States)
             }
             other => {
@@ -122,11 +130,21 @@ impl Readers {
         self.target.most_senders.saturating_add(self.wallets.len())
     }
 
-    fn miners(&self) -> Vec<Address> {
+    fn miners(&self) -> Arc<[Address]> {
         if self.target.miners.is_empty() {
             self.known.miners()
         } else {
-            self.target.miners.clone()
+            self.target.miners.clone().into()
+        }
+    }
+
+    /// After a start nobody may have named the miners yet; the next round of who asks is minutes away.
+    async fn miners_of_the_first_list(&self) -> Arc<[Address]> {
+        if self.target.miners.is_empty() && !self.target.miner_services.is_empty() {
+            let within = first_list_within(self.target.state_interval.get());
+            self.known.miners_within(within).await
+        } else {
+            self.miners()
         }
     }
 
@@ -160,15 +178,26 @@ impl Readers {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nobody of a part answers, so nobody need wait for its first list. A miner service that is slow tells it in a round
+    /// soon.
+    pub(super) fn no_list(&self, part: &'static str, fault: &Fault) {
+        match part {
+            MESSAGER => self.known.no_senders(),
+            MINER if !matches!(fault.why, Why::Timeout(_)) => self.known.no_miners(),
+            _ => {}
+        }
+    }
+
     /// What rounds of other parts need; heads are told by those who read them.
     pub(super) fn publish(&self, snapshot: &Snapshot) {
         if let Some((book, at)) = snapshot.book_with_time() {
             self.known.publish_senders(book.known(at.monotonic));
         }
-        self.known.publish_miners(
-            snapshot.expected().into_iter().cloned().collect(),
-            snapshot.tallies.seen(),
-        );
+        if snapshot.miners.seen().next().is_some() {
+            let miners = snapshot.expected().into_iter().cloned();
+            self.known.publish_miners(miners.collect());
+        }
+        self.known.publish_wins(snapshot.tallies.seen());
     }
 }
 
@@ -195,6 +224,10 @@ impl Making<'_> {
         let who = format!("{} {}/{}", self.target.name, service.label(), instance.label());
         let source = self.target.token(instance);
         let token = source.map(|source| Token::read(&who, source)).transpose()?;
+        if token.as_ref().is_some_and(Token::holds_address) {
+            let words = "it holds an address behind the token (`JWT:/ip4/..`): keep only what stands before the `:`";
+            return Err(Fault::new(who, "its token", Why::Configuration(words.to_owned())));
+        }
         if let Some(token) = &token {
             self.tokens.push(OwnToken {
                 service,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::era::About;
 use super::server::{Missed, Said};
 use crate::clock::Now;
-use crate::upstream::Fault;
+use crate::upstream::{Fault, Why};
 
 /// The processes of one service, as one part of the rounds sees them.
 #[derive(Clone, Debug)]
@@ -67,6 +67,15 @@ impl<T> View<T> {
         (self.current().is_some() || !said).then_some(said)
     }
 
+    /// What it says, or said last where it is only slow: it is there and goes on with what it did.
+    pub(super) fn unless_gone(&self) -> Option<&T> {
+        let is_slow = self
+            .fault
+            .as_ref()
+            .is_some_and(|fault| matches!(fault.why, Why::Timeout(_)));
+        self.current().or_else(|| self.last.as_deref().filter(|_| is_slow))
+    }
+
     /// Whether it answered in the last round; `None` while that is not known.
     pub fn up(&self) -> Option<bool> {
         match (&self.fault, &self.seen) {
@@ -109,6 +118,13 @@ impl<T> Role<T> {
             return Some(true);
         }
         said.iter().all(Option::is_some).then_some(false)
+    }
+
+    /// Whether one that is away said so when it last answered.
+    pub(super) fn away_said(&self, what: impl Fn(&T) -> Option<bool>) -> bool {
+        let away = self.views.iter().filter(|view| view.current().is_none());
+        let mut last = away.filter_map(|view| view.last.as_deref());
+        last.any(|last| what(last) == Some(true))
     }
 
     /// Takes up a round. What a process said earlier is kept until it is `stale`.
@@ -159,7 +175,6 @@ mod tests {
 
     use super::*;
     use crate::clock::UnixTime;
-    use crate::upstream::Why;
 
     fn at(start: Instant, seconds: u64) -> Now {
         Now {

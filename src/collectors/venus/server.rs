@@ -34,6 +34,13 @@ pub struct Missed {
     pub fault: Fault,
 }
 
+impl Missed {
+    /// Whether the token may not ask it, rather than the process fail to answer.
+    pub fn is_forbidden(&self) -> bool {
+        self.fault.reason() == Reason::Forbidden
+    }
+}
+
 /// The questions to one process in one round.
 pub(super) struct Asking<'a> {
     pub(super) server: &'a Server,
@@ -41,8 +48,10 @@ pub(super) struct Asking<'a> {
     missed: Vec<Missed>,
     /// When answers must have come; `None` leaves that to the deadline of each call.
     pub(super) until: Option<Instant>,
-    /// Whether any question that may fail was answered, if only with a refusal.
+    /// Whether any question that may fail was answered.
     pub(super) answered: bool,
+    /// Whether it had any method that was asked for in this way.
+    knows_any: bool,
 }
 
 impl Server {
@@ -75,6 +84,7 @@ impl Server {
                     missed: refused.into_iter().collect(),
                     until,
                     answered: false,
+                    knows_any: false,
                 };
                 let outcome = ask(&mut asking).await;
                 (outcome, Some(asking.about).filter(|_| is_known), asking.missed)
@@ -212,8 +222,11 @@ impl Asking<'_> {
 
     /// `None` for what was refused, which is remembered.
     pub(super) fn note<T>(&mut self, call: VenusCall, outcome: Result<T, Refusal>) -> Result<Option<T>, Fault> {
-        let silent = |refusal: &Refusal| matches!(refusal.fault.why, Why::Timeout(_));
-        self.answered |= !outcome.as_ref().err().is_some_and(silent);
+        self.answered |= outcome.is_ok();
+        self.knows_any |= outcome
+            .as_ref()
+            .err()
+            .is_none_or(|refusal| refusal.kind != Refused::NoSuchMethod);
         let refusal = match outcome {
             Ok(value) => return Ok(Some(value)),
             Err(refusal) => refusal,
@@ -225,6 +238,17 @@ impl Asking<'_> {
             self.miss(call, refusal.fault);
         }
         Ok(None)
+    }
+
+    /// To be asked after questions of which every era has one: who knows none of them is another service.
+    pub(super) fn is_of_its_service(&self) -> Result<(), Fault> {
+        if self.knows_any {
+            return Ok(());
+        }
+        let client = &self.server.client;
+        let service = client.service().label();
+        let words = format!("it knows no method of a {service}: is this the right port?");
+        Err(Fault::new(client.who(), service, Why::NotFound(words)))
     }
 
     /// The first of each kind: the same question may be asked of many.

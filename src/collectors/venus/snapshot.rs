@@ -12,10 +12,11 @@ use super::auth::{AuthSeen, Standing};
 use super::gateway::{AllShown, GatewaySeen, Shown};
 use super::messager::{Book, MessagerSeen, Shared};
 use super::miner::{self, MinerSeen, Mining, Tallies};
-use super::node::{Claims, ClaimsSeen, HeadSeen, MinerState, NetworkSeen, WalletSaid};
+use super::node::{Claims, ClaimsSeen, HeadSeen, MinerState, NetworkSeen, Unusable, WalletSaid};
 use super::role::Role;
 use super::server::Said;
 use super::target::{Target, Wallet};
+use super::{STATE, WALLETS};
 use crate::clock::Now;
 
 /// Where the configuration names no miner, one that vanished from every list is missed for so long: whether it was taken
@@ -40,6 +41,8 @@ pub struct Snapshot {
     shown: AllShown,
     pub wallets: ClaimsSeen<WalletSaid>,
     pub states: ClaimsSeen<MinerState>,
+    /// Nodes that did not tell what matters of wallets or of miners when they were last asked, by part.
+    pub(super) unusable: BTreeMap<&'static str, Vec<Unusable>>,
     pub(super) tallies: Tallies,
     nonces: BTreeMap<Address, NonceWatch>,
     /// Miners that were mined for on purpose, and when each was last in a list.
@@ -112,12 +115,13 @@ impl Snapshot {
         current.find_map(|(_, seen)| Some((seen.book.as_ref()?, seen.shared.as_ref())))
     }
 
-    /// The furthest head of all nodes.
+    /// The furthest head of all nodes. One of another network than the first, given by mistake, has epochs of its own.
     pub fn best_head(&self) -> Option<&HeadSeen> {
-        self.heads
-            .current()
-            .map(|(_, seen)| seen)
-            .max_by_key(|seen| seen.head.epoch)
+        let mut networks = self.heads.current().filter_map(|(_, seen)| seen.chain.network.as_ref());
+        let network = networks.next();
+        let of_it = |seen: &&HeadSeen| seen.chain.network.is_none() || seen.chain.network.as_ref() == network;
+        let heads = self.heads.current().map(|(_, seen)| seen).filter(of_it);
+        heads.max_by_key(|seen| seen.head.epoch)
     }
 
     pub fn base_fee(&self) -> Option<&AttoFil> {
@@ -149,6 +153,16 @@ impl Snapshot {
     /// Whether somebody who proves for it is connected to a gateway; `None` where that could not be told.
     pub fn prover_connected(&self, miner: &Address) -> Option<bool> {
         self.gateways.any(|seen| seen.proves_for(miner))
+    }
+
+    /// Whether its wallet was connected to a gateway that is away now.
+    pub(super) fn signer_is_away(&self, address: &Address) -> bool {
+        self.gateways.away_said(|seen| seen.signs_for(address))
+    }
+
+    /// Whether who proves for it was connected to a gateway that is away now.
+    pub(super) fn prover_is_away(&self, miner: &Address) -> bool {
+        self.gateways.away_said(|seen| seen.proves_for(miner))
     }
 
     /// Who is shown of a gateway.
@@ -242,7 +256,19 @@ impl Snapshot {
         }
     }
 
+    pub(super) fn hear_states(&mut self, claims: Claims<MinerState>) {
+        self.unusable.insert(STATE, claims.unusable.clone());
+        self.states = Some(Arc::new(claims));
+    }
+
+    /// With what was concluded from them.
+    pub(super) fn expire_wallets(&mut self) {
+        self.wallets = None;
+        self.nonces.clear();
+    }
+
     pub(super) fn hear_wallets(&mut self, claims: Claims<WalletSaid>) {
+        self.unusable.insert(WALLETS, claims.unusable.clone());
         let before = std::mem::take(&mut self.nonces);
         for (address, said) in &claims.rows {
             let chain = said.actor.as_ref().and_then(|actor| actor.nonce);
@@ -285,6 +311,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
+    use crate::collectors::venus::node::{Chain, Head};
     use crate::upstream::{Fault, Why};
 
     const STALE: Duration = Duration::from_secs(90);
@@ -350,6 +377,33 @@ mod tests {
             open,
             errors: Vec::new(),
         })
+    }
+
+    #[test]
+    fn a_node_of_another_network_is_not_the_best() {
+        let head = |network: &str, epoch: u64| HeadSeen {
+            head: Head {
+                epoch,
+                made: None,
+                blocks: 1,
+                base_fee: None,
+            },
+            chain: Chain {
+                network: Some(network.to_owned()),
+                genesis: None,
+                epoch: None,
+            },
+        };
+        let said = [("a", "mainnet", 10), ("b", "calibrationnet", 99), ("c", "mainnet", 11)];
+        let said = said.map(|(label, network, epoch)| Said {
+            label: label.into(),
+            about: None,
+            missed: Vec::new(),
+            outcome: Ok(head(network, epoch)),
+        });
+        let mut snapshot = Snapshot::default();
+        snapshot.heads.absorb(said.into(), STALE, Clock::system().now());
+        assert_eq!(snapshot.best_head().unwrap().head.epoch, 11);
     }
 
     #[test]

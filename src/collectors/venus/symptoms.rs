@@ -35,7 +35,7 @@ pub struct Thresholds {
     pub underpriced_after: Duration,
     /// A balance below this. Default 20 FIL, as in a storage provider's published script; per wallet in `wallets`.
     pub wallet_minimum: Fil,
-    /// Requests that a gateway's peers have not taken. Default 20: a channel holds 30.
+    /// Requests that one connection of a gateway has not taken. Default 20: its channel holds 30.
     pub gateway_pending: u64,
 }
 
@@ -104,9 +104,9 @@ symptoms! {
          service does not answer until its node is synchronised.",
         [];
     INSTANCE_UNUSABLE "venus_instance_unusable":
-        "A process of the chain service (component/instance) answers, but not with what it was asked for: it limits how \
-         often a user may ask, it fails itself, or something else listens there. One that gives no answer has another name \
-         (venus_instance_down).",
+        "A process of the chain service (component/instance) answers, but not with what it was asked for, or not with the \
+         lists that matter: it limits how often a user may ask, it fails itself (its database, say), or something else \
+         listens there. One that gives no answer at all has another name (venus_instance_down).",
         "The evidence has its own words. Limited: raise the limit of the token's user in auth, or ask less often \
          (`interval`). No JSON-RPC, or another shape: is this the port of that service? Else its own log.",
         [];
@@ -234,9 +234,9 @@ symptoms! {
         "Is the sector manager (damocles, venus-cluster) running, and does it dial this gateway with a token that holds?",
         [];
     GATEWAY_QUEUE "venus_gateway_queue_full":
-        "More than `gateway_pending` (20) requests to the wallets, provers or markets of a gateway have not been taken; a \
-         channel holds 30.",
-        "The other side hangs: restart the wallet or prover, not the gateway.",
+        "A connection of a wallet, prover or market has not taken more than `gateway_pending` (20) requests of a gateway; \
+         its channel holds 30.",
+        "The evidence says whose side hangs: restart that wallet or prover, not the gateway.",
         ["gateway_pending"];
     USER_DISABLED "venus_user_disabled" over_time:
         "A user that was enabled while farmwarden watched is disabled in auth: its miners silently drop out of the miner \

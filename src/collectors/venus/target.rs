@@ -272,6 +272,12 @@ impl Target {
                         format!("{label}: leave the path away; which of its versions answers is found out"),
                     ));
                 }
+                if url.url().query_pairs().any(|(key, _)| key == "token") {
+                    wrong.push((
+                        key,
+                        format!("{label}: a URL may not hold a token: it would end up in logs; give `token_file`"),
+                    ));
+                }
                 if instance.token_file.is_some() && instance.token_env.is_some() {
                     wrong.push((key, format!("{label}: give `token_file` or `token_env`, not both")));
                 }
@@ -398,6 +404,7 @@ mod tests {
             "token_file": "/t", "token_env": "T",
             "nodes": [{"url": "ws://h:3453"}, {"url": "http://h:3453/rpc/v0"}],
             "miner_services": [{"url": "http://h:12308"}],
+            "gateways": [{"url": "http://h:45132/?token=eyJ"}],
             "interval": "20s", "most_senders": 0,
         }));
         for words in [
@@ -405,6 +412,7 @@ mod tests {
             "nodes: h:3453: it is asked over http",
             "nodes: h:3453: leave the path away",
             "nodes: two are called `h:3453`",
+            "gateways: h:45132: a URL may not hold a token",
             "mining_timeout: 25s must be shorter",
             "most_senders: it must be",
         ] {

@@ -1,5 +1,6 @@
 //! The whole room against the simulated Filecoin, in every era.
 
+mod failover;
 mod incidents;
 mod input;
 mod many;

@@ -304,6 +304,8 @@ impl RpcError {
                 None => (Why::upstream(&words), Refused::Said(words)),
             },
             1 if words.starts_with("missing permission") => (Why::Forbidden(needed(&words)), Refused::Forbidden),
+            // From 1.10 on, of what belongs to another user: `signer f1.. not exist in user NAME: permission deny`.
+            1 if words.contains("permission deny") => (Why::Forbidden(words), Refused::Forbidden),
             _ => (Why::upstream(&words), Refused::Said(words)),
         }
     }

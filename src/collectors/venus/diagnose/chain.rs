@@ -19,11 +19,12 @@ enum Standing {
 impl Look<'_> {
     /// Whether no node is near enough to the head to be believed about what is on chain.
     pub(super) fn all_behind(&self) -> bool {
-        let mut standings = self.snapshot.heads.current().filter_map(|(view, seen)| {
+        // One whose lag is not known may be near enough.
+        let mut standings = self.snapshot.heads.current().map(|(view, seen)| {
             let behind = seen.behind(view.at()?.wall)?;
             Some(self.standing(seen, behind))
         });
-        let far = |standing| matches!(standing, Standing::Behind | Standing::Stalled);
+        let far = |standing| matches!(standing, Some(Standing::Behind | Standing::Stalled));
         standings.next().is_some_and(far) && standings.all(far)
     }
 

@@ -5,19 +5,21 @@ use std::collections::BTreeSet;
 use super::Look;
 use crate::collectors::Diagnosis;
 use crate::collectors::venus::address::Address;
-use crate::collectors::venus::gateway::samples::kinds;
-use crate::collectors::venus::miner::{Cause, Mining};
+use crate::collectors::venus::gateway::GatewaySeen;
+use crate::collectors::venus::miner::{Cause, MinerSeen, Mining};
+use crate::collectors::venus::role::View;
 use crate::collectors::venus::symptoms::{DOUBLE_MINING, GATEWAY_QUEUE, MINER_ERRORS, NOT_MINING, PROVER_MISSING};
 
 impl Look<'_> {
     pub(super) fn gateways(&self, diagnosis: &mut Diagnosis) {
         let limit = self.thresholds.gateway_pending;
         for (view, seen) in self.snapshot.gateways.current() {
-            for (kind, connections) in kinds(seen) {
-                let pending = connections.map(|all| all.pending);
+            for (kind, fullest) in seen.fullest() {
                 let entity = format!("{}/{kind}", view.label);
-                diagnosis.judge(&GATEWAY_QUEUE, &entity, pending.map(|pending| pending > limit), || {
-                    format!("{} requests are not taken (limit {limit})", pending.unwrap_or_default())
+                let is_full = fullest.map(|(_, pending)| pending > limit);
+                diagnosis.judge(&GATEWAY_QUEUE, &entity, is_full, || {
+                    let (whose, pending) = fullest.unwrap_or_default();
+                    format!("{pending} requests are not taken by one connection of {whose} (limit {limit})")
                 });
             }
         }
@@ -34,27 +36,38 @@ impl Look<'_> {
         let unproved = self.snapshot.prover_connected(miner) == Some(false);
         let unsigned = self.unsigned();
         let no_gateway = self.no_gateway;
+        let no_prover = no_gateway || unproved || self.snapshot.prover_is_away(miner);
         move |error| match Cause::of(error) {
-            Cause::Signing => no_gateway || unsigned,
-            Cause::Proving => no_gateway || unproved,
+            Cause::Signing => no_gateway || unsigned(error),
+            Cause::Proving => no_prover,
             Cause::Timeout => unproved,
             Cause::Other => false,
         }
     }
 
-    /// Whether it is told of a sender that nobody signs for it.
-    fn unsigned(&self) -> bool {
+    /// Whether an error of signing follows from a wallet that is missed: it names the address, or there is no wallet at all.
+    /// Which sender is a miner's worker is not asked.
+    fn unsigned(&self) -> impl Fn(&str) -> bool {
         let senders = self.snapshot.current_book().map_or(&[][..], |(book, _)| &book.senders);
-        let mut active = senders.iter().filter(|view| view.is_active() == Some(true));
-        active.any(|view| self.snapshot.signer_available(&view.address) == Some(false))
+        let active = senders.iter().filter(|view| view.is_active() == Some(true));
+        let missed = active.filter(|view| self.snapshot.signer_available(&view.address) == Some(false));
+        let missed: BTreeSet<&Address> = missed.map(|view| &view.address).collect();
+        let has_wallets = |seen: &GatewaySeen| seen.wallets.as_ref().map(|wallets| !wallets.is_empty());
+        let nobody = !missed.is_empty() && self.snapshot.gateways.any(has_wallets) == Some(false);
+        move |error| {
+            let words = error.split(|letter: char| !letter.is_ascii_alphanumeric());
+            let mut named = words.filter_map(Address::read);
+            nobody || named.any(|address| missed.contains(&address) || self.snapshot.signer_is_away(&address))
+        }
     }
 
     pub(super) fn miners(&self, diagnosis: &mut Diagnosis) {
         let services = &self.snapshot.miners;
-        if services.current().next().is_none() {
+        let there: Vec<&MinerSeen> = services.views().iter().filter_map(View::unless_gone).collect();
+        if there.is_empty() {
             return;
         }
-        let listed = services.current().flat_map(|(_, seen)| seen.miners.keys());
+        let listed = there.iter().flat_map(|seen| seen.miners.keys());
         let expected: BTreeSet<&Address> = self.snapshot.expected().into_iter().collect();
         let all: BTreeSet<&Address> = listed.chain(expected.iter().copied()).collect();
         for miner in all {
@@ -68,18 +81,22 @@ impl Look<'_> {
 
     fn mined_twice(&self, miner: &Address, diagnosis: &mut Diagnosis) {
         let views = self.snapshot.miners.views().iter();
-        let told = views.map(|view| (&*view.label, view.says(|seen| seen.mines_for(miner))));
-        let told: Vec<(&str, Option<bool>)> = told.collect();
-        let mining: Vec<&str> = told
-            .iter()
-            .filter(|(_, mines)| *mines == Some(true))
-            .map(|(label, _)| *label)
-            .collect();
-        // One that mined for it and does not answer may go on mining: what was seen is not cured by that.
+        // One that mined for it and is slow goes on mining, as its rounds keep its answers waiting.
+        let says = |view: &View<MinerSeen>| {
+            let there = view.unless_gone().and_then(|seen| seen.mines_for(miner));
+            there.or_else(|| view.says(|seen| seen.mines_for(miner)))
+        };
+        let told: Vec<(&View<MinerSeen>, Option<bool>)> = views.map(|view| (view, says(view))).collect();
+        let mining = told.iter().filter(|(_, mines)| *mines == Some(true));
+        let mining: Vec<String> = mining.map(|(view, _)| mines_still(view)).collect();
+        // One that mined for it and is gone may go on mining: what was seen is not cured by that.
         let twice = mining.len() > 1;
         let twice = (twice || told.iter().all(|(_, mines)| mines.is_some())).then_some(twice);
         diagnosis.judge(&DOUBLE_MINING, miner.as_str(), twice, || {
-            format!("{} mine for it at the same time", mining.join(" and "))
+            format!(
+                "{} mine for it at the same time (unless that is one service under two names)",
+                mining.join(" and ")
+            )
         });
     }
 
@@ -124,6 +141,13 @@ impl Look<'_> {
             });
             words.unwrap_or_default()
         });
+    }
+}
+
+fn mines_still(view: &View<MinerSeen>) -> String {
+    match view.current() {
+        Some(_) => view.label.to_string(),
+        None => format!("{} (slow now; when it last answered)", view.label),
     }
 }
 

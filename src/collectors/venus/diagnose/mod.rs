@@ -24,7 +24,7 @@ struct Look<'a> {
     behind: bool,
     /// No node answers: nothing can be estimated, pushed or mined.
     no_node: bool,
-    /// Not every gateway answers: who signs and proves cannot be told, and may not reach anybody.
+    /// No gateway answers: nobody can be asked to sign or prove.
     no_gateway: bool,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn diagnose(snapshot: &Snapshot, thresholds: &Thresholds, now: Now) -
         now,
         behind: false,
         no_node: !snapshot.heads.views().is_empty() && snapshot.heads.current().next().is_none(),
-        no_gateway: !snapshot.gateways.views().is_empty() && !snapshot.gateways.is_whole(),
+        no_gateway: !snapshot.gateways.views().is_empty() && snapshot.gateways.current().next().is_none(),
     };
     look.behind = look.no_node || look.all_behind();
     look.processes(&mut diagnosis);

@@ -1,6 +1,6 @@
 //! Processes that do not answer, refuse our token, or hide something from it; and users of auth.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Look;
 use crate::collectors::Diagnosis;
@@ -8,11 +8,12 @@ use crate::collectors::venus::auth::Standing;
 use crate::collectors::venus::gateway::GatewaySeen;
 use crate::collectors::venus::role::Role;
 use crate::collectors::venus::server::Missed;
+use crate::collectors::venus::snapshot::Snapshot;
 use crate::collectors::venus::symptoms::{
     INSTANCE_DOWN, INSTANCE_UNUSABLE, TOKEN_REFUSED, TOKEN_TOO_WEAK, USER_DISABLED,
 };
 use crate::collectors::venus::{AUTH, GATEWAY, MESSAGER, MINER, NODE};
-use crate::upstream::{Reason, VenusService, Why};
+use crate::upstream::{Fault, Reason, VenusCall, VenusService, Why};
 
 /// Named at once; an administrator who disables more has a reason.
 const MOST_USERS: usize = 20;
@@ -20,13 +21,25 @@ const MOST_USERS: usize = 20;
 impl Look<'_> {
     pub(super) fn processes(&self, diagnosis: &mut Diagnosis) {
         let snapshot = self.snapshot;
-        let none = BTreeSet::new();
-        let away = silent(&snapshot.gateways);
-        role(VenusService::Node, &snapshot.heads, NODE, &away, diagnosis);
-        role(VenusService::Messager, &snapshot.messagers, MESSAGER, &away, diagnosis);
-        role(VenusService::Miner, &snapshot.miners, MINER, &away, diagnosis);
-        role(VenusService::Gateway, &snapshot.gateways, GATEWAY, &none, diagnosis);
-        role(VenusService::Auth, &snapshot.auths, AUTH, &away, diagnosis);
+        let itself = Told {
+            no_node: self.no_node,
+            ..Told::default()
+        };
+        let told = Told {
+            away: silent(&snapshot.gateways),
+            no_node: self.no_node,
+            ..Told::default()
+        };
+        let of_nodes = Told {
+            away: silent(&snapshot.gateways),
+            no_node: self.no_node,
+            unusable: unusable(snapshot),
+        };
+        role(VenusService::Node, &snapshot.heads, NODE, &of_nodes, diagnosis);
+        role(VenusService::Messager, &snapshot.messagers, MESSAGER, &told, diagnosis);
+        role(VenusService::Miner, &snapshot.miners, MINER, &told, diagnosis);
+        role(VenusService::Gateway, &snapshot.gateways, GATEWAY, &itself, diagnosis);
+        role(VenusService::Auth, &snapshot.auths, AUTH, &told, diagnosis);
     }
 
     pub(super) fn users(&self, diagnosis: &mut Diagnosis) {
@@ -44,6 +57,16 @@ impl Look<'_> {
             });
         }
     }
+}
+
+/// What is told by itself, and explains what others lack.
+#[derive(Default)]
+struct Told<'a> {
+    /// Endpoints of gateways that do not answer.
+    away: BTreeSet<&'a str>,
+    no_node: bool,
+    /// By label, nodes that answer and do not tell what matters of wallets or miners.
+    unusable: BTreeMap<&'a str, &'a Fault>,
 }
 
 /// What it means that a process brought nothing.
@@ -74,6 +97,16 @@ impl Trouble {
     }
 }
 
+/// Where nobody may ask, or auth is away, that is told as such.
+fn unusable(snapshot: &Snapshot) -> BTreeMap<&str, &Fault> {
+    let all = snapshot.unusable.values().flatten();
+    let of_the_node = all.filter(|(_, fault)| {
+        let is_slow = matches!(fault.why, Why::Timeout(_));
+        is_slow || Trouble::of(&fault.why) == Trouble::Useless
+    });
+    of_the_node.map(|(label, fault)| (&**label, fault)).collect()
+}
+
 /// Endpoints of gateways that do not answer: of what is asked through them nothing is known.
 fn silent(gateways: &Role<GatewaySeen>) -> BTreeSet<&str> {
     let faults = gateways.views().iter().filter_map(|view| view.fault.as_ref());
@@ -81,20 +114,42 @@ fn silent(gateways: &Role<GatewaySeen>) -> BTreeSet<&str> {
     silent.map(|fault| fault.who.as_str()).collect()
 }
 
-fn role<T>(
-    service: VenusService,
-    role: &Role<T>,
-    part: &'static str,
-    away: &BTreeSet<&str>,
-    diagnosis: &mut Diagnosis,
-) {
+/// What a process must tell: without an answer, of its service nothing can be said to be well.
+const fn essential(service: VenusService) -> &'static [VenusCall] {
+    match service {
+        VenusService::Messager => &[
+            VenusCall::LIST_SENDERS,
+            VenusCall::LIST_BLOCKED,
+            VenusCall::LIST_BY_STATE,
+        ],
+        VenusService::Gateway => &[VenusCall::LIST_WALLETS, VenusCall::LIST_PROVERS],
+        // Without one of theirs nothing of a round of these is left; what nodes are asked by and by is in the picture.
+        VenusService::Auth | VenusService::Node | VenusService::Miner => &[],
+    }
+}
+
+/// The first of them that failed; what the token may not ask is told as such, and a node that does not answer by itself:
+/// the messager asks it for this one.
+fn failed_essential(service: VenusService, missed: &[Missed], no_node: bool) -> Option<&Missed> {
+    let mut calls = essential(service)
+        .iter()
+        .filter(|call| !(no_node && **call == VenusCall::LIST_BY_STATE));
+    calls.find_map(|call| {
+        let mut failed = missed.iter().filter(|missed| !missed.is_forbidden());
+        failed.find(|missed| missed.method == call.method())
+    })
+}
+
+fn role<T>(service: VenusService, role: &Role<T>, part: &'static str, told: &Told<'_>, diagnosis: &mut Diagnosis) {
     for view in role.views() {
         let entity = format!("{}/{}", service.label(), view.label);
         let fault = view.fault.as_ref();
-        let reason = fault.map(crate::upstream::Fault::reason);
-        let words = || fault.map(ToString::to_string).unwrap_or_default();
+        let reason = fault.map(Fault::reason);
+        let failed = failed_essential(service, &view.missed, told.no_node).map(|missed| &missed.fault);
+        let failed = failed.or_else(|| told.unusable.get(&*view.label).copied());
+        let words = || fault.or(failed).map(ToString::to_string).unwrap_or_default();
         let trouble = fault.map(|fault| {
-            if away.contains(fault.who.as_str()) {
+            if told.away.contains(fault.who.as_str()) {
                 Trouble::Unknown
             } else {
                 Trouble::of(&fault.why)
@@ -103,7 +158,7 @@ fn role<T>(
         let is = |of: Trouble| match trouble {
             Some(Trouble::Unknown) => None,
             Some(trouble) => Some(trouble == of),
-            None => view.up().map(|up| !up),
+            None => view.up().map(|_| of == Trouble::Useless && failed.is_some()),
         };
         diagnosis.judge(&INSTANCE_DOWN, &entity, is(Trouble::Silent), words);
         diagnosis.judge(&INSTANCE_UNUSABLE, &entity, is(Trouble::Useless), words);

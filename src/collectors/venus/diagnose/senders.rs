@@ -7,6 +7,7 @@ use super::{Look, whole_seconds};
 use crate::collectors::Diagnosis;
 use crate::collectors::venus::error_class::{ErrorClass, Stage};
 use crate::collectors::venus::messager::{Book, Message, Pile, SenderState, SenderView, Shared, Sight, Waiting};
+use crate::collectors::venus::snapshot::NonceWatch;
 use crate::collectors::venus::symptoms::{
     FILLED_OLD, FILLED_STUCK, MESSAGE_ERRORS, NONCE_GAP, NONCE_MISSING, SENDER_FORBIDDEN, SIGNER_MISSING, UNDERPRICED,
     UNFILLED_OLD, UNFILLED_STUCK, WINDOW_POST_PENDING,
@@ -116,14 +117,16 @@ impl Sender<'_> {
     fn filled(&self, proof: bool, diagnosis: &mut Diagnosis) -> bool {
         let address = self.view.address.as_str();
         let (missing, gap) = (self.nonce_missing(), self.gap());
+        // What a nonce that may be missing explains is not judged before that is sure.
+        let unsure = missing.is_none() && self.watch().is_some();
         let limits = self.look.thresholds;
         let pile = &self.view.queue.filled;
         let sight = self.view.sees.filled;
         let told_now = |found: bool, pile: &Pile, limit: Duration| {
             let told = self.told(found, pile, sight, limit);
-            told.filter(|_| !self.look.behind)
+            told.filter(|_| !self.look.behind && !unsure)
         };
-        let told = |late: &(&Message, Std)| missing.is_none() && !(proof && late.0.is_window_post());
+        let told = |late: &(&Message, Std)| !unsure && missing.is_none() && !(proof && late.0.is_window_post());
         let stuck = self.late(pile, limits.filled_stuck_after).filter(told);
         let old = self.late(pile, limits.filled_old_after).filter(told);
         let old = old.filter(|_| stuck.is_none());
@@ -135,22 +138,24 @@ impl Sender<'_> {
         diagnosis.judge(&FILLED_OLD, address, is_old, || {
             self.words(old.as_ref(), limits.filled_old_after, pile)
         });
-        let sees = sight.is_some() && !self.look.behind;
+        let sees = sight == Some(Sight::Whole) && !self.look.behind;
         diagnosis.judge(&NONCE_MISSING, address, sees.then_some(missing.is_some()), || {
             missing.clone().unwrap_or_default()
         });
-        let cause = missing.is_some() || stuck.is_some() || old.is_some() || proof;
+        let cause = unsure || missing.is_some() || stuck.is_some() || old.is_some() || proof;
         let cheap = &self.view.queue.underpriced;
         let late = self.late(cheap, limits.underpriced_after).filter(|_| !cause);
         let is_cheap = told_now(late.is_some(), cheap, limits.underpriced_after).filter(|_| self.book.base_fee_known);
         diagnosis.judge(&UNDERPRICED, address, is_cheap, || {
             self.words(late.as_ref(), limits.underpriced_after, cheap)
         });
-        let first = gap.map(|gap| gap.is_full() && !cause && late.is_none());
+        let first = gap
+            .filter(|_| !unsure)
+            .map(|gap| gap.is_full() && !cause && late.is_none());
         diagnosis.judge(&NONCE_GAP, address, first, || {
             gap.as_ref().map(Gap::to_string).unwrap_or_default()
         });
-        gap.is_some_and(Gap::is_full) || missing.is_some()
+        gap.is_some_and(Gap::is_full) || missing.is_some() || unsure
     }
 
     fn unfilled(&self, unsigned: bool, held_up: bool, proof: bool, diagnosis: &mut Diagnosis) {
@@ -195,12 +200,19 @@ impl Sender<'_> {
     /// Whether its error only says that somebody else does not answer, which is told there.
     fn is_consequence(&self, message: &Message) -> bool {
         let stage = message.error.as_deref().map(|error| ErrorClass::of(error).stage);
-        self.look.no_node || (self.look.no_gateway && stage == Some(Stage::Sign))
+        let away = || self.look.no_gateway || self.look.snapshot.signer_is_away(&self.view.address);
+        self.look.no_node || (stage == Some(Stage::Sign) && away())
+    }
+
+    /// Whether the present list still has the filled message beyond what the chain expects.
+    fn watch(&self) -> Option<NonceWatch> {
+        let watch = self.look.snapshot.nonce_watch(&self.view.address)?;
+        (self.view.lowest_filled() == Some(watch.lowest)).then_some(watch)
     }
 
     /// In words, when the chain waits for a nonce that nobody has sent.
     fn nonce_missing(&self) -> Option<String> {
-        let watch = self.look.snapshot.nonce_watch(&self.view.address)?;
+        let watch = self.watch()?;
         let sure = watch.lasted() >= SURE_AFTER && !self.look.behind;
         sure.then(|| {
             format!(

@@ -17,6 +17,8 @@ pub struct Connections {
     pub count: u64,
     /// Requests that the other side has not taken yet, over all connections.
     pub pending: u64,
+    /// The same of the connection that has the most: each has a channel of its own.
+    pub most_pending: u64,
     /// When the oldest of them was made.
     pub since: Option<UnixTime>,
 }
@@ -42,9 +44,9 @@ struct Connection {
 impl Connections {
     fn add(&mut self, connection: &Connection) {
         self.count += 1;
-        self.pending = self
-            .pending
-            .saturating_add(connection.pending.count().unwrap_or_default());
+        let pending = connection.pending.count().unwrap_or_default();
+        self.pending = self.pending.saturating_add(pending);
+        self.most_pending = self.most_pending.max(pending);
         let since = connection.since.time();
         self.since = match (self.since, since) {
             (Some(one), Some(other)) => Some(one.min(other)),

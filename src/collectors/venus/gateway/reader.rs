@@ -34,6 +34,28 @@ impl GatewaySeen {
         Some(accounts.any(|account| account.addresses.contains(address)))
     }
 
+    /// By kind, as in the label `kind`, whose connection has the most requests that were not taken, and how many; nothing
+    /// for what may not be asked.
+    pub fn fullest(&self) -> [(&'static str, Option<(&str, u64)>); 3] {
+        fn most<'a>(all: impl Iterator<Item = (&'a str, Connections)>) -> (&'a str, u64) {
+            let pending = all.map(|(name, of)| (name, of.most_pending));
+            pending.max_by_key(|(_, pending)| *pending).unwrap_or_default()
+        }
+        let wallets = self.wallets.as_ref().map(|all| {
+            let accounts = all.iter();
+            most(accounts.map(|(name, account)| (name.as_str(), account.connections)))
+        });
+        let miners = self.provers.as_ref().map(|all| {
+            let known = all.iter().filter_map(|(miner, of)| Some((miner.as_str(), (*of)?)));
+            most(known)
+        });
+        let markets = self
+            .markets
+            .as_ref()
+            .map(|all| most(all.iter().map(|(miner, of)| (miner.as_str(), *of))));
+        [("wallet", wallets), ("miner", miners), ("market", markets)]
+    }
+
     /// Whether somebody proves for it; `None` where that may not be asked or was left out.
     pub fn proves_for(&self, miner: &Address) -> Option<bool> {
         match self.provers.as_ref()?.get(miner) {
@@ -63,6 +85,7 @@ impl Gateways {
     async fn gateway(&self, asking: &mut Asking<'_>, miners: &[Address]) -> Result<GatewaySeen, Fault> {
         let wallets = asking.may(VenusCall::LIST_WALLETS, json!([]), answers::wallets).await?;
         let connected = asking.may(VenusCall::LIST_PROVERS, json!([]), answers::provers).await?;
+        asking.is_of_its_service()?;
         let mut seen = GatewaySeen {
             wallets,
             markets: asking.may(VenusCall::LIST_MARKETS, json!([]), answers::markets).await?,

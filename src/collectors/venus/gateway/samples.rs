@@ -46,6 +46,7 @@ pub(in crate::collectors::venus) fn kinds(seen: &GatewaySeen) -> [(&'static str,
         all.fold(Connections::default(), |sum, one| Connections {
             count: sum.count + one.count,
             pending: sum.pending.saturating_add(one.pending),
+            most_pending: sum.most_pending.max(one.most_pending),
             since: match (sum.since, one.since) {
                 (Some(one), Some(other)) => Some(one.min(other)),
                 (one, other) => one.or(other),

@@ -30,6 +30,8 @@ pub struct Book {
     pub sees: Sights,
     /// How the list of errors was read, if it could be asked for.
     pub sees_errors: Option<Sight>,
+    /// Lists without which messages go unseen, and which were not read: of senders, of what waits, of what is unfilled.
+    pub lacks: usize,
     /// Rows that could not be read.
     pub malformed: u64,
     /// Whether the base fee was known, so that messages could be compared with it.
@@ -143,7 +145,7 @@ impl SenderView {
     }
 
     /// The lowest nonce of its filled messages. A list that was cut may lack a lower one.
-    fn lowest_filled(&self) -> Option<u64> {
+    pub fn lowest_filled(&self) -> Option<u64> {
         let lowest = self.queue.lowest.as_ref()?;
         lowest.nonce.filter(|_| self.sees.filled == Some(Sight::Whole))
     }

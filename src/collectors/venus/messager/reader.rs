@@ -117,7 +117,8 @@ impl Messagers {
         }
     }
 
-    /// Each is asked whether it answers; the first that does, for its messages. One that is only slow has its turn last.
+    /// Each is asked whether it answers; then, one after the other, for its messages, until one has told all that matters.
+    /// One that is only slow has its turn last.
     pub(in crate::collectors::venus) async fn read(&self) -> Vec<Said<MessagerSeen>> {
         let deadlines = Deadlines::of(self.time);
         let shared = self.servers.iter().map(|messager| messager.shared(deadlines));
@@ -125,17 +126,24 @@ impl Messagers {
         let mut turns: Vec<_> = self.servers.iter().zip(&mut said).collect();
         turns.retain(|(_, said)| said.outcome.as_ref().err().is_none_or(is_slow));
         turns.sort_by_key(|(_, said)| said.outcome.is_err());
+        let mut to_come = u32::try_from(turns.len()).unwrap_or(u32::MAX);
         for (messager, said) in turns {
+            // One that hangs leaves the others their part of the time.
+            let left = deadlines.end.saturating_duration_since(Instant::now());
+            let deadlines = Deadlines::of(left / to_come.max(1));
+            to_come = to_come.saturating_sub(1);
             let ask = async |asking: &mut Asking<'_>| self.book(messager, asking, deadlines).await;
             let until = deadlines.of_step(Step::Senders);
             if booked(said, messager.server.ask_until(until, ask).await) {
                 break;
             }
         }
+        keep_the_best(&mut said);
+        said.iter_mut().for_each(tells_nothing);
         said
     }
 
-    /// `None` when not one list came in time.
+    /// `None` when not one list came.
     async fn book(
         &self,
         messager: &Messager,
@@ -152,7 +160,7 @@ impl Messagers {
             }
             true
         });
-        listing.await?;
+        book.lacks += usize::from(listing.await?.is_none());
         let base_fee = self.known.base_fee();
         book.base_fee_known = base_fee.is_some();
         let mut tally = Tally::new(base_fee, self.most_messages);
@@ -162,9 +170,11 @@ impl Messagers {
         };
         asking.until = deadlines.of_step(Step::Blocked);
         blocked(&senders, asking, &mut tally, &mut lists).await?;
+        book.lacks += usize::from(lists.active.is_none());
         asking.until = deadlines.of_step(Step::Unfilled);
         if !lists.hold_unfilled {
             let unfilled = self.unfilled(messager, asking, &mut tally).await?;
+            book.lacks += usize::from(unfilled.is_none());
             lists.unfilled = unfilled.map(Sight::of);
         }
         asking.until = deadlines.of_step(Step::Failed);
@@ -256,8 +266,32 @@ fn is_slow(fault: &Fault) -> bool {
     matches!(fault.why, Why::Timeout(_))
 }
 
-/// Takes up what a messager said when it was asked for its messages; true when it told them. One that was slow before
-/// and answers now has only left one question open.
+/// Of books that lack lists, the first of those that lack the least is kept.
+fn keep_the_best(said: &mut [Said<MessagerSeen>]) {
+    let lacks = |one: &Said<MessagerSeen>| Some(one.outcome.as_ref().ok()?.book.as_ref()?.lacks);
+    let Some(least) = said.iter().filter_map(lacks).min() else {
+        return;
+    };
+    let best = said.iter().position(|one| lacks(one) == Some(least));
+    for (_, other) in said.iter_mut().enumerate().filter(|(at, _)| Some(*at) != best) {
+        if let Ok(seen) = &mut other.outcome {
+            seen.book = None;
+        }
+    }
+}
+
+/// One that refused all that it was asked, and not for want of permission, is of no use.
+fn tells_nothing(said: &mut Said<MessagerSeen>) {
+    let is_empty = |seen: &MessagerSeen| seen.shared.is_none() && seen.book.is_none();
+    if said.outcome.as_ref().is_ok_and(is_empty)
+        && let Some(missed) = said.missed.iter().find(|missed| !missed.is_forbidden())
+    {
+        said.outcome = Err(missed.fault.clone());
+    }
+}
+
+/// Takes up what a messager said when it was asked for its messages; true when it told every list that matters. One that
+/// was slow before and answers now has only left one question open.
 fn booked(said: &mut Said<MessagerSeen>, booked: Said<Option<Book>>) -> bool {
     said.missed.extend(booked.missed);
     let book = match booked.outcome {
@@ -268,6 +302,7 @@ fn booked(said: &mut Said<MessagerSeen>, booked: Said<Option<Book>>) -> bool {
             return false;
         }
     };
+    let is_whole = book.lacks == 0;
     let seen = match &said.outcome {
         Ok(seen) => seen.shared.clone(),
         Err(fault) => {
@@ -282,13 +317,14 @@ fn booked(said: &mut Said<MessagerSeen>, booked: Said<Option<Book>>) -> bool {
         shared: seen,
         book: Some(book),
     });
-    true
+    is_whole
 }
 
 impl Messager {
     async fn shared(&self, deadlines: Deadlines) -> Said<MessagerSeen> {
         let ask = async |asking: &mut Asking<'_>| {
             let shared = asking.may(VenusCall::SHARED_PARAMS, json!([]), answers::shared).await?;
+            asking.is_of_its_service()?;
             if shared.as_ref().is_some_and(|shared| !shared.is_of_incubation) {
                 asking.about.is_of_venus();
             }

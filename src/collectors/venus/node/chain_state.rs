@@ -1,6 +1,7 @@
 //! What the chain has of wallets and miners: the slow part, asked of the node with the best head.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
@@ -15,6 +16,10 @@ use crate::upstream::{Fault, Refusal, Refused, VenusCall, Why};
 
 /// Every one is a read of the state tree: more at once would be a load on the node that mines.
 const AT_ONCE: usize = 4;
+/// How a node says that the chain does not have an address.
+const NO_ACTOR: &str = "actor not found";
+/// Without these neither a gap of nonces nor faulty sectors would be seen.
+const ESSENTIAL: [VenusCall; 3] = [VenusCall::GET_ACTOR, VenusCall::MINER_POWER, VenusCall::MINER_SECTORS];
 
 /// A wallet as the chain has it, beside what the messager said of it before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,10 +41,15 @@ pub struct Claims<T> {
     /// Questions that were not answered; the first of each kind.
     pub missed: Vec<Missed>,
     pub left_out: usize,
+    /// Nodes that did not tell what matters, and why; another may have.
+    pub unusable: Vec<Unusable>,
 }
 
+/// A node by its label, and what it did instead of answering.
+pub type Unusable = (Arc<str>, Fault);
+
 /// The same in the picture.
-pub type ClaimsSeen<T> = Option<std::sync::Arc<Claims<T>>>;
+pub type ClaimsSeen<T> = Option<Arc<Claims<T>>>;
 
 /// A miner as the chain has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,7 +85,7 @@ async fn actor(server: &Server, address: &Address) -> Result<Actor, Refusal> {
         Err(Refusal {
             kind: Refused::Said(words),
             ..
-        }) if words.contains("actor not found") => Ok(Actor {
+        }) if words.contains(NO_ACTOR) => Ok(Actor {
             balance: Some(AttoFil::default()),
             nonce: None,
         }),
@@ -105,6 +115,22 @@ pub(super) async fn miners(server: &Server, miners: &[Address], left_out: usize)
     gathered(asked.collect(), left_out).await
 }
 
+impl<T> Claims<T> {
+    /// The first question that matters and was not answered, unless it is the address that is wrong or the token too weak.
+    pub(super) fn failed(&self) -> Option<&Fault> {
+        let of_the_node = |missed: &&Missed| {
+            ESSENTIAL.iter().any(|call| call.method() == missed.method)
+                && !missed.is_forbidden()
+                && !is_of_the_address(&missed.fault)
+        };
+        self.missed.iter().find(of_the_node).map(|missed| &missed.fault)
+    }
+}
+
+fn is_of_the_address(fault: &Fault) -> bool {
+    matches!(&fault.why, Why::Upstream(words) if words.contains(NO_ACTOR))
+}
+
 type Row<T> = Result<(Address, T, Vec<Missed>), Fault>;
 
 /// Some at a time. A node that stops answering in the middle loses the round.
@@ -114,11 +140,13 @@ async fn gathered<T>(asked: Vec<impl Future<Output = Row<T>>>, left_out: usize) 
         rows: BTreeMap::new(),
         missed: Vec::new(),
         left_out,
+        unusable: Vec::new(),
     };
     for (address, row, missed) in rows {
         claims.rows.insert(address, row);
         for one in missed {
-            let alike = |other: &Missed| other.method == one.method && other.fault.reason() == one.fault.reason();
+            let kind = |of: &Missed| (of.method, of.fault.reason(), is_of_the_address(&of.fault));
+            let alike = |other: &Missed| kind(other) == kind(&one);
             if !claims.missed.iter().any(alike) {
                 claims.missed.push(one);
             }

@@ -7,6 +7,6 @@ mod reader;
 pub(super) mod samples;
 
 pub use answers::{Actor, Deadline, Head, Power, PublishPeers, STAGES, Sectors, SyncTargets};
-pub use chain_state::{Claims, ClaimsSeen, MinerState, WalletSaid};
+pub use chain_state::{Claims, ClaimsSeen, MinerState, Unusable, WalletSaid};
 pub use picture::{Chain, HeadSeen, NetworkSeen};
 pub(super) use reader::Nodes;

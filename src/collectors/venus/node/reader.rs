@@ -8,15 +8,12 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use super::answers::{self, Head};
-use super::chain_state::{self, Claims, MinerState, WalletSaid};
+use super::chain_state::{self, Claims, MinerState, Unusable, WalletSaid};
 use super::picture::{Chain, HeadSeen, NetworkSeen};
 use crate::collectors::venus::address::Address;
 use crate::collectors::venus::known::{Known, KnownSender};
 use crate::collectors::venus::server::{Asking, Said, Server};
 use crate::upstream::{Fault, VenusCall, Why};
-
-/// For the first list of senders; without one the round goes on with the wallets of the configuration.
-const FIRST_SENDERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// All nodes of a target.
 pub(in crate::collectors::venus) struct Nodes {
@@ -62,17 +59,17 @@ impl Nodes {
         join_all(self.nodes.iter().map(|node| node.server.ask(network))).await
     }
 
-    /// Balances and nonces of `wallets` and of every sender, at most so many, as the first node that answers has them.
+    /// Balances and nonces of `wallets` and of every sender, at most so many, as the first node that answers has them. The
+    /// first list of senders is waited for so long; without one the round goes on with `wallets`.
     pub(in crate::collectors::venus) async fn wallets(
         &self,
         wallets: &[Address],
-        with_senders: bool,
+        senders_within: Option<Duration>,
         most: usize,
     ) -> Result<Claims<WalletSaid>, Fault> {
-        let senders = if with_senders {
-            self.known.senders(FIRST_SENDERS_WITHIN).await
-        } else {
-            Arc::default()
+        let senders = match senders_within {
+            Some(within) => self.known.senders(within).await,
+            None => Arc::default(),
         };
         let of = |address: &Address| senders.iter().find(|sender| sender.address == *address).cloned();
         let mut asked: Vec<(Address, Option<KnownSender>)> =
@@ -82,14 +79,13 @@ impl Nodes {
         }
         let left_out = asked.len().saturating_sub(most);
         asked.truncate(most);
-        let mut lost = None;
+        let mut best = Best::default();
         for server in self.by_head() {
-            match chain_state::wallets(server, &asked, left_out).await {
-                Err(fault) => lost = lost.or(Some(fault)),
-                claims => return claims,
+            if best.is_whole_with(server, chain_state::wallets(server, &asked, left_out).await) {
+                break;
             }
         }
-        Err(lost.unwrap_or_else(nobody))
+        best.claims()
     }
 
     /// Power, sectors, balance and deadline of miners.
@@ -100,14 +96,13 @@ impl Nodes {
     ) -> Result<Claims<MinerState>, Fault> {
         let shown = miners.get(..most).unwrap_or(miners);
         let left_out = miners.len() - shown.len();
-        let mut lost = None;
+        let mut best = Best::default();
         for server in self.by_head() {
-            match chain_state::miners(server, shown, left_out).await {
-                Err(fault) => lost = lost.or(Some(fault)),
-                claims => return claims,
+            if best.is_whole_with(server, chain_state::miners(server, shown, left_out).await) {
+                break;
             }
         }
-        Err(lost.unwrap_or_else(nobody))
+        best.claims()
     }
 
     /// The node with the best head first; the next one is asked when it does not answer.
@@ -117,6 +112,54 @@ impl Nodes {
         let mut servers: Vec<&Server> = self.nodes.iter().map(|node| &node.server).collect();
         servers.sort_by_key(|server| rank(server).unwrap_or(usize::MAX));
         servers
+    }
+}
+
+/// Claims of the first node that tells what matters; where none does, of the first that tells anything.
+struct Best<T> {
+    claims: Option<Claims<T>>,
+    lost: Option<Fault>,
+    unusable: Vec<Unusable>,
+}
+
+impl<T> Default for Best<T> {
+    fn default() -> Self {
+        Self {
+            claims: None,
+            lost: None,
+            unusable: Vec::new(),
+        }
+    }
+}
+
+impl<T> Best<T> {
+    /// Takes up what the next node said; true when nobody else needs to be asked.
+    fn is_whole_with(&mut self, server: &Server, said: Result<Claims<T>, Fault>) -> bool {
+        let claims = match said {
+            Ok(claims) => claims,
+            Err(fault) => {
+                self.lost.get_or_insert(fault);
+                return false;
+            }
+        };
+        let failed = claims.failed().cloned();
+        let is_whole = failed.is_none();
+        let unusable = failed.map(|fault| (Arc::clone(&server.label), fault));
+        self.unusable.extend(unusable);
+        if is_whole || self.claims.is_none() {
+            self.claims = Some(claims);
+        }
+        is_whole
+    }
+
+    fn claims(self) -> Result<Claims<T>, Fault> {
+        match self.claims {
+            Some(claims) => Ok(Claims {
+                unusable: self.unusable,
+                ..claims
+            }),
+            None => Err(self.lost.unwrap_or_else(nobody)),
+        }
     }
 }
 

@@ -156,6 +156,7 @@ fn messages(snapshot: &mut Snapshot) {
         sees: read,
     };
     let book = Book {
+        lacks: 0,
         senders: vec![
             sender(SECP, SenderState::Forbidden, Queue::default()),
             sender(BLS, SenderState::Active, queue),
@@ -190,6 +191,7 @@ fn chain(snapshot: &mut Snapshot) {
         heard: Some(Instant::now()),
     };
     snapshot.hear_wallets(Claims {
+        unusable: Vec::new(),
         rows: [(address(BLS), wallet)].into(),
         missed: Vec::new(),
         left_out: 0,
@@ -221,6 +223,7 @@ fn chain(snapshot: &mut Snapshot) {
         ),
     };
     snapshot.states = Some(Arc::new(Claims {
+        unusable: Vec::new(),
         rows: [(address("f01000"), state)].into(),
         missed: vec![missed],
         left_out: 2,
@@ -231,6 +234,7 @@ fn connections(count: u64) -> Connections {
     Connections {
         count,
         pending: 3 * count,
+        most_pending: 3,
         since: Some(seconds(1_718_270_000 + count)),
     }
 }

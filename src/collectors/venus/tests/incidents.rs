@@ -5,7 +5,7 @@ use simfarm::venus::Perm;
 
 use super::{ERAS, Room, one};
 use crate::collectors::Collector as _;
-use crate::collectors::venus::{Target, WALLETS};
+use crate::collectors::venus::{MESSAGER, Target, WALLETS};
 use crate::upstream::Reason;
 
 #[tokio::test]
@@ -114,6 +114,53 @@ async fn one_list_that_is_looked_at_twice_shows_no_missing_nonce() {
     }
     let sender = room.sender(1);
     assert_eq!(room.ill().await, one("venus_nonce_missing", &sender));
+}
+
+#[tokio::test]
+async fn until_a_nonce_is_surely_missing_nothing_is_told_in_its_place() {
+    for era in ERAS {
+        let mut room = Room::of(era, Perm::Admin).await;
+        room.farm.sender(&json!({"at": 1, "trouble": "nonce_gap"})).unwrap();
+        room.round().await;
+        assert_eq!(room.diagnosis().findings, [], "{era}");
+        room.round().await;
+        let found = room.diagnosis().findings;
+        assert_eq!(found.len(), 1, "{era}: {found:?}");
+        assert_eq!(found[0].symptom.name, "venus_nonce_missing", "{era}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_nonce_of_yesterday_does_not_hide_what_is_stuck_today() {
+    for by_age in [true, false] {
+        let mut room = Room::of("c", Perm::Admin).await;
+        room.farm.sender(&json!({"at": 1, "trouble": "nonce_gap"})).unwrap();
+        let sender = room.sender(1);
+        assert_eq!(room.ill().await, one("venus_nonce_missing", &sender));
+        let part = |name: &str| {
+            room.collector
+                .parts()
+                .into_iter()
+                .find(|part| part.name == name)
+                .unwrap()
+        };
+        let (wallets, messager) = (part(WALLETS), part(MESSAGER));
+        if by_age {
+            room.collector.expire(&mut room.snapshot, &wallets);
+        } else {
+            // The list has moved on, and the chain was not asked since.
+            let row =
+                json!([{"ID": "new", "From": sender, "State": 2, "Nonce": 1000, "CreatedAt": "2024-01-01T00:00:00Z"}]);
+            let results = json!({"results": {"Message.ListBlockedMessage": row}});
+            room.farm.messager.set(results).await.unwrap();
+            let reading = room.collector.read(&messager).await.unwrap();
+            let now = room.now();
+            room.collector.absorb(&mut room.snapshot, reading, now);
+        }
+        let found = room.diagnosis().findings;
+        let found: Vec<_> = found.iter().map(|one| (one.symptom.name, one.entity.clone())).collect();
+        assert_eq!(found, one("venus_message_filled_stuck", &sender), "{by_age}");
+    }
 }
 
 #[tokio::test]
@@ -255,10 +302,60 @@ async fn errors_of_a_miner_are_told_in_every_era() {
 }
 
 #[tokio::test]
+async fn an_error_of_signing_is_explained_only_by_the_wallet_that_it_names() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    room.farm.set(&json!({"users": [{}, {"name": "wu"}]})).unwrap();
+    room.farm.sender(&json!({"at": 1, "account": "wu"})).unwrap();
+    room.farm
+        .gateway
+        .set(json!({"incident": "lost_wallet", "lost": ["wu"]}))
+        .await
+        .unwrap();
+    let missing = ("venus_signer_missing", room.sender(1));
+    let errors = ("venus_miner_errors", "f01000".to_owned());
+    let own = room.sender(1).replacen('f', "t", 1);
+    for (text, told) in [
+        (format!("scratching ticket failed: wallet {own} not exit"), false),
+        (
+            format!("failed to sign block: wallet {} is locked", room.sender(0)),
+            true,
+        ),
+        ("failed to sign block: wallet is locked".to_owned(), true),
+    ] {
+        let trouble = json!({"at": 0, "trouble": "errors", "errors": [&text]});
+        room.farm.one_miner(&trouble).unwrap();
+        let mut expected = vec![missing.clone()];
+        expected.extend(told.then(|| errors.clone()));
+        assert_eq!(room.ill().await, expected, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_queue_of_one_connection_is_full_and_not_the_sum_of_many() {
+    let mut room = Room::of("c", Perm::Admin).await;
+    // Of two users with five wallets each, a connection of the second holds more than it should.
+    for (requests, told) in [(20, false), (21, true)] {
+        let users =
+            json!({"users": [{"wallets": 5, "requests": 15}, {"name": "wu", "wallets": 5, "requests": requests}]});
+        room.farm.set(&users).unwrap();
+        let expected = one("venus_gateway_queue_full", "gateway/wallet");
+        let ill = room.ill().await;
+        assert_eq!(ill, if told { expected } else { Vec::new() }, "{requests}");
+    }
+    assert_eq!(
+        room.evidence(),
+        "21 requests are not taken by one connection of wu (limit 20)"
+    );
+}
+
+#[tokio::test]
 async fn a_second_miner_service_that_mines_for_one_miner_is_found() {
     let mut room = Room::with("c", Perm::Admin, &["miner-2"], |_| ()).await;
     assert_eq!(room.ill().await, one("venus_miner_mined_twice", "f01000"));
-    assert_eq!(room.evidence(), "miner and miner-2 mine for it at the same time");
+    assert_eq!(
+        room.evidence(),
+        "miner and miner-2 mine for it at the same time (unless that is one service under two names)"
+    );
     room.more[0].set(json!({"only": []})).await.unwrap();
     assert_eq!(room.ill().await, []);
 }

@@ -4,9 +4,11 @@ use serde_json::json;
 use simfarm::venus::Perm;
 
 use super::{ERAS, Room, one};
-use crate::collectors::Collector as _;
-use crate::collectors::venus::Venus;
-use crate::upstream::Reason;
+use crate::collectors::venus::{Instance, Snapshot, Target, Venus};
+use crate::collectors::{Collector as _, Part, Tools};
+use crate::exposition::Own;
+use crate::upstream::{Reason, Upstream};
+use crate::values::Duration;
 
 #[tokio::test]
 async fn what_a_token_may_not_see_is_said_and_not_zero() {
@@ -84,6 +86,25 @@ async fn a_version_that_is_refused_once_is_asked_for_again() {
     assert!(!page.contains("method=\"Version\""), "{page}");
 }
 
+#[tokio::test]
+async fn a_token_with_an_address_behind_it_is_refused_with_a_hint() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("token");
+    std::fs::write(&file, "eyJhbGci.eyJuYW1l.c2ln:/ip4/10.0.0.1/tcp/3453").unwrap();
+    let mut target = Target::bare("fil".parse().unwrap());
+    target.nodes.push(Instance::at("http://h:3453".parse().unwrap()));
+    target.token_file = Some(file);
+    let tools = Tools {
+        upstream: Upstream::from_system().unwrap(),
+        own: Own::default(),
+    };
+    let words = Venus::connect(&target, &tools, None).err().unwrap().to_string();
+    assert!(
+        words.contains("keep only what stands before") && !words.contains("eyJ"),
+        "{words}"
+    );
+}
+
 /// What a part brought, for people.
 fn gist(room: &Room, part: &str) -> String {
     let part = room
@@ -96,8 +117,39 @@ fn gist(room: &Room, part: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_was_not_asked_for_is_not_said_to_be_none() {
+async fn the_first_look_at_the_chain_waits_for_those_who_name_miners_and_senders() {
     let mut room = Room::of("c", Perm::Admin).await;
+    let part = |name: &str| {
+        room.collector
+            .parts()
+            .into_iter()
+            .find(|part| part.name == name)
+            .unwrap()
+    };
+    let [node, messager, miner, wallets, state] = ["node", "messager", "miner", "wallets", "state"].map(part);
+    let first = async |part: &Part| room.collector.read(part).await.unwrap();
+    // As after a start: all parts at once, and what comes is taken up when it comes.
+    let (slow, ()) = tokio::join!(async { [first(&wallets).await, first(&state).await] }, async {
+        let now = room.now();
+        for part in [&node, &messager, &miner] {
+            let mut snapshot = Snapshot::default();
+            room.collector.absorb(&mut snapshot, first(part).await, now);
+        }
+    });
+    let now = room.now();
+    for reading in slow {
+        room.collector.absorb(&mut room.snapshot, reading, now);
+    }
+    let page = room.page();
+    assert!(page.contains("venus_miner_sectors{miner=\"f01000\""), "{page}");
+    let balance = format!("venus_wallet_balance_fil{{address=\"{}\"}} 50.0\n", room.sender(0));
+    assert!(page.contains(&balance), "{page}");
+}
+
+#[tokio::test]
+async fn what_was_not_asked_for_is_not_said_to_be_none() {
+    let hasty = |target: &mut Target| target.state_interval = Duration::from_secs(2);
+    let mut room = Room::with("c", Perm::Admin, &[], hasty).await;
     // As when all parts are asked at once, and nobody has named the miners yet.
     for part in room
         .collector

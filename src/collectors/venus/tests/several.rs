@@ -5,6 +5,7 @@ use simfarm::venus::Perm;
 
 use super::Room;
 use crate::collectors::venus::Target;
+use crate::values::Duration;
 
 fn down(entity: &str) -> (&'static str, String) {
     ("venus_instance_down", entity.to_owned())
@@ -104,6 +105,26 @@ async fn a_dead_gateway_explains_that_nobody_proves_and_no_other_error_of_a_mine
     );
 }
 
+#[tokio::test]
+async fn one_gateway_of_two_that_is_down_explains_only_what_hung_on_it() {
+    let unsigned = json!({"sender": 0, "age_s": 400, "state": 1, "error": "sign message failed: wallet is locked"});
+    let unproved = json!({"at": 0, "trouble": "errors", "errors": ["compute proof error: out of memory"]});
+    for incident in ["lost_wallet", "lost_prover"] {
+        let mut room = Room::with("c", Perm::Admin, &["gateway-2"], expects).await;
+        room.farm.set(&json!({"by_hand": true})).unwrap();
+        room.farm.put(&unsigned).unwrap();
+        room.farm.one_miner(&unproved).unwrap();
+        let at_sender = ("venus_message_errors", room.sender(0));
+        let at_miner = ("venus_miner_errors", "f01000".to_owned());
+        room.more[0].set(json!({"incident": incident})).await.unwrap();
+        assert_eq!(room.ill().await, [at_sender.clone(), at_miner.clone()], "{incident}");
+        room.more[0].set(json!({"incident": "down"})).await.unwrap();
+        // What it had besides may well be why.
+        let told = if incident == "lost_wallet" { at_sender } else { at_miner };
+        assert_eq!(room.ill().await, [down("gateway/gateway-2"), told], "{incident}");
+    }
+}
+
 /// Everything but the gateway itself is asked through the gateway.
 fn through_the_gateway(target: &mut Target) {
     let gateway = target.gateways[0].url.clone();
@@ -166,4 +187,35 @@ async fn of_three_miner_services_of_which_one_is_down_two_that_mine_are_found() 
     room.more[1].set(json!({"incident": "down"})).await.unwrap();
     let twice = ("venus_miner_mined_twice", "f01000".to_owned());
     assert_eq!(room.ill().await, [down("miner/miner-3"), twice]);
+}
+
+#[tokio::test]
+async fn a_miner_service_that_is_slow_mines_on_for_what_it_mined_for() {
+    let hasty = |target: &mut Target| {
+        expects(target);
+        target.mining_timeout = Duration::from_secs(3);
+    };
+    let mut room = Room::with("c", Perm::Admin, &["miner-2"], hasty).await;
+    let twice = ("venus_miner_mined_twice", "f01000".to_owned());
+    assert_eq!(room.ill().await, std::slice::from_ref(&twice));
+    let slow = json!({"waits_ms": {"Filecoin.StatesForMining": 60_000}});
+    room.more[0].set(slow.clone()).await.unwrap();
+    assert_eq!(room.ill().await, [down("miner/miner-2"), twice.clone()]);
+    let evidence = &room.diagnosis().findings[1].evidence;
+    assert!(evidence.contains("miner and miner-2 (slow now;"), "{evidence}");
+    room.farm.miner.set(slow).await.unwrap();
+    assert_eq!(room.ill().await, [down("miner/miner"), down("miner/miner-2"), twice]);
+}
+
+#[tokio::test]
+async fn a_node_whose_lag_is_not_known_may_be_at_the_head() {
+    let mut room = Room::with("c", Perm::Admin, &["node-2"], |_| ()).await;
+    room.farm.sender(&json!({"at": 1, "trouble": "stuck_filled"})).unwrap();
+    let behind = json!({"incident": "lagging", "lag": 8});
+    room.farm.node.set(behind).await.unwrap();
+    let nameless =
+        json!({"results": {"Filecoin.StateNetworkName": "own"}, "errors": {"Filecoin.ChainGetGenesis": "not now"}});
+    room.more[0].set(nameless).await.unwrap();
+    let stuck = ("venus_message_filled_stuck", room.sender(1));
+    assert_eq!(room.ill().await, [("venus_node_behind", "node".to_owned()), stuck]);
 }
