@@ -2,8 +2,6 @@
 
 use std::time::Duration as Std;
 
-use tokio::time::Instant;
-
 use super::events::{Lookups, Tally, Teller, WINDOW};
 use super::farmer::Pool;
 use super::known::Known;
@@ -268,8 +266,10 @@ fn events(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosi
             }
         }
     }
+    if tally.teller == Teller::Harvester {
+        own_silence(tally, snapshot, limits, now, all);
+    }
     if let Some(own) = &tally.own {
-        own_silence(&snapshot.own_label, (own, tally.connected), limits, now, all);
         lookups(&snapshot.own_label, own, limits, now, all);
     }
 }
@@ -331,19 +331,20 @@ fn silence(id: &NodeId, known: &Known, snapshot: &Snapshot, limits: &Thresholds,
 const POINT_EVERY: Std = Std::from_millis(9_375);
 
 /// Without a farmer nobody tells which signage points there were; they come at a steady pace. What was pushed before the
-/// connection, nobody heard: silence counts from there.
-fn own_silence(
-    name: &str,
-    (own, connected): (&Lookups, Option<Instant>),
-    limits: &Thresholds,
-    now: Now,
-    all: &mut Diagnosis,
-) {
+/// connection, nobody heard: silence counts from there, also of one that has never answered.
+fn own_silence(tally: &Tally, snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
+    let answered = tally.own.as_ref().map(|own| own.last.at);
+    if answered.is_none() && !snapshot.has_harvester_here() {
+        // The daemon of a machine that has none, as far as we are told.
+        return;
+    }
+    let Some(heard) = answered.max(tally.connected) else {
+        return;
+    };
     let points = u32::try_from(limits.silent_points.saturating_add(1)).unwrap_or(u32::MAX);
     let limit = POINT_EVERY.saturating_mul(points);
-    let heard = connected.map_or(own.last.at, |connected| connected.max(own.last.at));
     let silent_for = now.monotonic.duration_since(heard);
-    all.judge(&HARVESTER_SILENT, name, Some(silent_for > limit), || {
+    all.judge(&HARVESTER_SILENT, &snapshot.own_label, Some(silent_for > limit), || {
         format!(
             "no answer to a signage point for {} (limit {}); its link to the farmer may be gone, too",
             whole(silent_for),

@@ -39,6 +39,8 @@ pub struct Snapshot {
     own: Option<NodeId>,
     /// What the harvester on the daemon's own machine is called, of which no farmer speaks.
     pub(super) own_label: String,
+    /// A harvester is configured, so without a farmer the daemon is that of its machine.
+    own_is_named: bool,
     pub(super) compat: bool,
     plots_on_root_disk: bool,
     pub(super) memory: Memory,
@@ -82,6 +84,7 @@ impl Snapshot {
             .iter()
             .find(|pick| pick.is_here())
             .or(target.harvesters.first());
+        self.own_is_named = named.is_some();
         self.own_label = match (named, own) {
             (Some(pick), _) => pick.name.as_str().to_owned(),
             (None, Some(id)) => id.short(),
@@ -294,6 +297,11 @@ impl Snapshot {
     /// Plots on the disk of the system are meant to be there.
     pub const fn plots_on_root_disk(&self) -> bool {
         self.plots_on_root_disk
+    }
+
+    /// Whether there is a harvester on the daemon's own machine: one is configured, or has plot directories.
+    pub(super) fn has_harvester_here(&self) -> bool {
+        self.own_is_named || !self.here().is_empty()
     }
 
     /// The harvesters of this machine with their plot directories: label, and where they lie.

@@ -416,6 +416,23 @@ fn a_harvester_alone_is_silent_when_it_has_not_answered_for_as_long() {
 }
 
 #[test]
+fn a_harvester_alone_that_has_been_silent_from_the_start_is_told() {
+    let mut farm = Farm::new(r#", "daemon": "h:1", "harvesters": [{"name": "nas-1", "rpc": "127.0.0.1:8560"}]"#);
+    farm.events().after(103).events();
+    assert!(farm.found().is_empty(), "{:?}", farm.found());
+    farm.after(1).events();
+    assert!(
+        farm.found()[0].starts_with("harvester_silent [nas-1] no answer"),
+        "{:?}",
+        farm.found()
+    );
+    // The daemon of a node alone has no harvester to wait for.
+    let mut node = Farm::new(r#", "daemon": "h:1", "full_node": "h:2""#);
+    node.events().after(1_000).events();
+    assert!(node.found().is_empty(), "{:?}", node.found());
+}
+
+#[test]
 fn every_threshold_that_a_symptom_names_has_a_value() {
     use super::super::symptoms::{DIRECTORY_UNMOUNTED, SYMPTOMS};
     use crate::collectors::TargetConfig as _;
