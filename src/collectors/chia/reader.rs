@@ -266,7 +266,9 @@ impl Reader {
     pub(super) async fn plots(&self) -> Result<Reading, Fault> {
         let harvesters = self
             .ask(Service::Farmer, &Call::HarvestersSummary, farmer::summary)
-            .await?;
+            .await;
+        // A farmer before 1.6 counts none, and has no pages of them.
+        let harvesters = supported(harvesters)?.unwrap_or_default();
         let mut all = Vec::new();
         let total: u64 = harvesters.iter().filter_map(|harvester| harvester.plots).sum();
         for harvester in harvesters {

@@ -163,6 +163,8 @@ async fn a_farmer_before_1_6_tells_who_is_connected() {
     round(&chia, FARMER, &mut snapshot).await.unwrap();
     let known: Vec<_> = snapshot.harvesters.values().map(|known| known.connected).collect();
     assert_eq!(known, [Some(true), Some(true)]);
+    round(&chia, PLOTS, &mut snapshot).await.unwrap();
+    assert!(snapshot.plots.is_empty());
     round(&chia, DETAILS, &mut snapshot).await.unwrap();
     assert!(snapshot.details.unwrap().versions.is_empty());
 }
