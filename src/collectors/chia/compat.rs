@@ -64,8 +64,8 @@ pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
         }
     }
     if let Some(tally) = &snapshot.tally {
-        page.add(&NODE_POINTS, [], tally.node_points);
-        page.add(&PROOFS_FOUND, [], tally.proofs);
+        page.add(&NODE_POINTS, [], Some(tally.node_points).filter(|points| *points > 0));
+        page.add(&PROOFS_FOUND, [], tally.points.last.map(|_| tally.proofs));
         let own = tally.own.as_ref().map(|own| own.last);
         page.add(&OWN_LOOKUP, [], own.and_then(|last| last.seconds));
         page.add(&OWN_PLOTS, [], own.and_then(|last| last.plots));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hasher as _};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
 use super::farmer::MOST_HARVESTERS;
@@ -65,7 +65,7 @@ pub struct Tally {
     pub connected: Option<Instant>,
     /// As the farmer counts them.
     pub points: Points,
-    /// As the node counts them.
+    /// As the node counts them; it may be on another machine, and then nobody tells us.
     pub node_points: u64,
     pub proofs: u64,
     pub lookups: BTreeMap<NodeId, Lookups>,
@@ -78,7 +78,8 @@ pub struct Tally {
 #[derive(Clone, Debug, Default)]
 pub struct Points {
     pub seen: u64,
-    pub missed: u64,
+    /// By the farmer's own count; `None` until it has told of one (since 2.0).
+    pub missed: Option<u64>,
     pub last: Option<Instant>,
     recent: VecDeque<Instant>,
     recent_missed: VecDeque<(Instant, u64)>,
@@ -202,17 +203,18 @@ impl Tally {
 }
 
 impl Points {
-    fn see(&mut self, missed: u64, now: Instant) {
+    fn see(&mut self, missed: Option<u64>, now: Instant) {
         self.seen += 1;
-        self.missed = self.missed.saturating_add(missed);
         self.last = Some(now);
         keep(&mut self.recent, now);
+        let Some(missed) = missed else { return };
+        self.missed = Some(self.missed.unwrap_or_default().saturating_add(missed));
         if missed > 0 {
             keep(&mut self.recent_missed, (now, missed));
         }
     }
 
-    /// How many were seen within the window before `now`, and how many the farmer missed.
+    /// How many were seen within the window before `now`, and how many the farmer says that it missed.
     pub(super) fn lately(&self, now: Instant) -> (u64, u64) {
         let lately = |at: &Instant| now.duration_since(*at) < WINDOW;
         let seen = self.recent.iter().filter(|at| lately(at)).count();
@@ -305,14 +307,21 @@ fn micros(micros: u128) -> Option<f64> {
 #[derive(Deserialize)]
 struct SignagePoint {
     signage_point: PointId,
-    /// Null, or when and how many. Since 2.0.
-    missing_signage_points: Option<(f64, Figure)>,
+    /// Null, or when and how many. Left out before 2.0.
+    #[serde(default, deserialize_with = "told")]
+    missing_signage_points: Option<Option<(f64, Figure)>>,
+}
+
+/// What is there, even as null.
+fn told<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl SignagePoint {
-    fn missing(&self) -> u64 {
-        let missing = self.missing_signage_points.as_ref();
-        missing.and_then(|(_, count)| count.small()).unwrap_or_default()
+    /// `None` where the release does not tell.
+    fn missing(&self) -> Option<u64> {
+        let missing = self.missing_signage_points.as_ref()?.as_ref();
+        Some(missing.and_then(|(_, count)| count.small()).unwrap_or_default())
     }
 }
 

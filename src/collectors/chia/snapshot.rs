@@ -266,6 +266,8 @@ impl Snapshot {
     /// Signage points since a connected harvester last answered, or since it connected. `None` where that is not known.
     pub fn unanswered(&self, id: &NodeId) -> Option<u64> {
         let (known, tally) = (self.harvesters.get(id)?, self.tally.as_ref()?);
+        // A farmer that has told of no signage point may be one that tells of none.
+        tally.points.last?;
         let from = known.points_then.filter(|_| known.connected == Some(true))?;
         let answered = tally.lookups.get(id).map_or(0, |lookups| lookups.answered_at);
         Some(tally.points.seen.saturating_sub(answered.max(from)))
