@@ -86,7 +86,8 @@ pub(super) fn details(snapshot: &Snapshot) -> Result<String, String> {
     releases.sort_unstable();
     releases.dedup();
     let mut words = match releases.as_slice() {
-        [] => vec!["a release before 2.4".to_owned()],
+        [] if details.before_2_4 => vec!["a release before 2.4".to_owned()],
+        [] => Vec::new(),
         releases => vec![format!("release {}", releases.join(", "))],
     };
     words.extend(details.network.clone());
@@ -98,6 +99,9 @@ pub(super) fn details(snapshot: &Snapshot) -> Result<String, String> {
     let silent: Vec<&str> = silent
         .filter_map(|setup| Some(setup.pick.as_ref()?.name.as_str()))
         .collect();
+    if words.is_empty() && silent.is_empty() {
+        return Ok("nothing was told".to_owned());
+    }
     if silent.is_empty() {
         return Ok(words.join(", "));
     }

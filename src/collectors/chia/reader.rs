@@ -42,8 +42,10 @@ pub struct FarmerReading {
 /// What changes rarely.
 #[derive(Clone, Debug, Default)]
 pub struct Details {
-    /// Release by service; harvesters have theirs below.
+    /// Release by service; of harvesters that of this machine's.
     pub(super) versions: BTreeMap<Service, String>,
+    /// Some service has no `get_version`, so its release is before 2.4.
+    pub(super) before_2_4: bool,
     pub(super) network: Option<String>,
     pub(super) farmed: Option<Farmed>,
     pub(super) setups: Vec<Setup>,
@@ -206,8 +208,8 @@ impl Reader {
         let mut details = Details::default();
         for service in self.services.keys() {
             let version = supported(self.ask(*service, &Call::Version, details::version).await);
-            if let Some(version) = told.take(version).flatten() {
-                details.versions.insert(*service, version);
+            if let Some(version) = told.take(version) {
+                details.is_of(*service, version);
             }
             if details.network.is_none() {
                 let network = supported(self.ask(*service, &Call::NetworkInfo, details::network).await);
@@ -223,6 +225,12 @@ impl Reader {
         }
         for (pick, rpc) in &self.harvesters {
             let setup = setup(pick, rpc).await;
+            if let Some(version) = setup.as_ref().ok().filter(|_| pick.is_here()).and(
+                // One that does not answer this is not down for it.
+                supported(ask(rpc, &Call::Version, details::version).await).ok(),
+            ) {
+                details.is_of(Service::Harvester, version);
+            }
             details.setups.push(told.take(setup).unwrap_or_else(|| Setup {
                 up: Some(false),
                 ..Setup::bare(Some(pick.clone()), pick.is_here())
@@ -322,6 +330,14 @@ impl Reader {
     /// The picture has lost them.
     pub(super) fn look_anew(&self) {
         self.looked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl Details {
+    /// What a service said of its release; `None` is that it has no such call.
+    fn is_of(&mut self, service: Service, version: Option<String>) {
+        self.before_2_4 |= version.is_none();
+        self.versions.extend(version.map(|version| (service, version)));
     }
 }
 

@@ -166,7 +166,9 @@ async fn a_farmer_before_1_6_tells_who_is_connected() {
     round(&chia, PLOTS, &mut snapshot).await.unwrap();
     assert!(snapshot.plots.is_empty());
     round(&chia, DETAILS, &mut snapshot).await.unwrap();
-    assert!(snapshot.details.unwrap().versions.is_empty());
+    assert!(snapshot.details.as_ref().unwrap().versions.is_empty());
+    let words = Chia::gist(&snapshot, &chia.target, &chia.part(DETAILS), at(Instant::now(), 0));
+    assert_eq!(words, Ok("a release before 2.4".to_owned()));
 }
 
 #[tokio::test]
@@ -174,10 +176,11 @@ async fn one_harvester_that_does_not_answer_costs_the_others_nothing() {
     let answers = [
         ("get_plot_directories", recorded("harvester.get_plot_directories")),
         ("get_harvester_config", recorded("harvester.get_harvester_config")),
+        ("get_version", recorded("harvester.get_version")),
     ];
     let harvester = Service::with(HashMap::from(answers)).await;
     let chia = chia(&format!(
-        r#", "harvesters": [{{"name": "dead", "rpc": "127.0.0.1:1"}}, {{"name": "here", "rpc": "{}"}}]"#,
+        r#", "harvesters": [{{"name": "dead", "node_id": "abababab", "rpc": "127.0.0.1:1"}}, {{"name": "here", "rpc": "{}"}}]"#,
         harvester.place
     ));
     let mut snapshot = Snapshot::default();
@@ -188,7 +191,10 @@ async fn one_harvester_that_does_not_answer_costs_the_others_nothing() {
         [Some(false), Some(true)]
     );
     let words = Chia::gist(&snapshot, &chia.target, &chia.part(DETAILS), at(Instant::now(), 0));
-    assert!(words.unwrap_err().ends_with("no answer from the RPC of dead"));
+    let words = words.unwrap_err();
+    // It is asked for its release as well, and what was not asked is of no release.
+    assert!(words.starts_with("release 2.7.5, "), "{words}");
+    assert!(words.ends_with("no answer from the RPC of dead"));
     let alone = super::tests::chia(r#", "harvesters": [{"name": "dead", "rpc": "127.0.0.1:1"}]"#);
     let fault = round(&alone, DETAILS, &mut snapshot).await.unwrap_err();
     assert_eq!(fault.reason(), Reason::Unreachable);
