@@ -212,7 +212,8 @@ fn judge_pool(pool: &Pool, snapshot: &Snapshot, limits: &Thresholds, now: Now, a
     let name = pool.launcher.as_str();
     let plots = pool.plots.filter(|plots| *plots > 0);
     let stood = memory.valid.lasts(now.monotonic).unwrap_or_default();
-    let none = plots.map(|_| stood >= limits.no_partials_after.get());
+    let limit = limits.no_partials_after.get();
+    let none = plots.filter(|_| memory.expects_some(limit)).map(|_| stood >= limit);
     all.judge(&NO_PARTIALS, name, none, || {
         format!(
             "{} accepted no partial for {} of {} plots (limit {})",
@@ -304,10 +305,14 @@ fn points(tally: &Tally, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
     let absent = POINTS_EXPECTED.saturating_sub(seen).saturating_mul(100) > POINTS_EXPECTED * limits.missed_percent;
     let many = missed > limits.missed_points || absent;
     all.judge(&POINTS_MISSED, "", (heard_for >= WINDOW).then_some(many), || {
+        let by_farmer = tally.points.missed.map(|_| {
+            let limit = limits.missed_points;
+            format!(", {missed} missed by the farmer's count (limit {limit})")
+        });
         format!(
-            "{seen} signage points in ten minutes of {POINTS_EXPECTED} expected (limit {} % fewer), {missed} missed by \
-             the farmer's count (limit {})",
-            limits.missed_percent, limits.missed_points
+            "{seen} signage points in ten minutes of {POINTS_EXPECTED} expected (limit {} % fewer){}",
+            limits.missed_percent,
+            by_farmer.unwrap_or_default()
         )
     });
 }
@@ -394,7 +399,10 @@ fn wallet(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosi
             )
         });
     }
-    let won = snapshot.details.as_ref().and_then(|details| details.farmed?.last_time);
+    // One that is behind does not know of the last win yet.
+    let knows = snapshot.wallet.is_some_and(|state| state.synced == Some(true));
+    let details = snapshot.details.as_ref().filter(|_| knows);
+    let won = details.and_then(|details| details.farmed?.last_time);
     let Some((expected, won)) = snapshot.expected_seconds().zip(won) else {
         return;
     };

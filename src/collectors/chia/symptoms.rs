@@ -44,7 +44,7 @@ pub struct Thresholds {
     pub min_peers: u64,
     /// For how long there may be fewer. Default 15m.
     pub few_peers_after: Duration,
-    /// How long a pool may accept no partial. Default 1h: at 300 a day the chance of that is e^-12.5.
+    /// How long a pool may accept no partial. Default 1h: at a usual 300 a day the chance of that is e^-12.5. A farm of which fewer than 8 are expected in that time is not judged; give it a longer one.
     pub no_partials_after: Duration,
     /// Partials of an hour that may be stale or invalid, in percent; and more than two. Default 5.
     pub rejects_percent: u64,
@@ -254,8 +254,8 @@ pub(super) static FEW_PEERS: Symptom = Symptom {
 };
 pub(super) static NO_PARTIALS: Symptom = Symptom {
     name: "pool_no_partials",
-    meaning: "A pool has accepted no partial of plots that are there for `no_partials_after` (1h): at a usual 300 a day, \
-              the chance of that is e^-12.5.",
+    meaning: "A pool has accepted no partial of plots that are there for `no_partials_after` (1h). Judged where at least 8 \
+              are expected in that time, by the points found in a day and the difficulty: the chance of none is e^-8 then.",
     advice: "Is the pool up, and this machine's clock right? pool errors say more. Harvesters that are silent or too slow \
              come first.",
     thresholds: &["chia.thresholds.no_partials_after"],
@@ -285,7 +285,7 @@ pub(super) static WALLET_NOT_SYNCED: Symptom = Symptom {
 pub(super) static NO_WIN: Symptom = Symptom {
     name: "no_win_for_long",
     meaning: "The last win is more than `no_win_times` (5) times the expected time ago; the chance of that is 0.7 %. \
-              Needs the wallet, and a release from 2.0 on.",
+              Needs a synchronised wallet, and a release from 2.0 on.",
     advice: "Luck, mostly. Do all harvesters answer in time, are partials accepted, is the wallet that of the farm?",
     thresholds: &["chia.thresholds.no_win_times"],
     takes_time: false,

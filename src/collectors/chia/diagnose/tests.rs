@@ -279,6 +279,9 @@ fn pool(valid: u64, stale: u64, errors: u64) -> Pool {
         launcher: "5c8d18cf".to_owned(),
         host: "pool.test".to_owned(),
         plots: Some(100),
+        difficulty: Some(10),
+        // 300 partials a day.
+        points_found_24h: Some(3_000),
         partials: [Some(valid), Some(stale), Some(0), Some(0), Some(0)],
         errors_24h: Some(errors),
         ..Pool::default()
@@ -315,6 +318,23 @@ fn a_pool_that_accepts_nothing_refuses_much_or_fails_all_the_time_is_told() {
         "{:?}",
         farm.found()
     );
+}
+
+#[test]
+fn a_farm_that_finds_few_partials_is_not_judged_by_an_hour_without() {
+    // Eight an hour are enough to tell, and what was found before the pool stopped tells how many there ought to be.
+    for (points, ill) in [(Some(1_919), false), (Some(1_920), true), (None, false)] {
+        let mut farm = Farm::unheard();
+        for minute in 0..=61 {
+            let points_found_24h = points.map(|points| points - minute / 50);
+            let few = Pool {
+                points_found_24h,
+                ..pool(5, 0, 0)
+            };
+            farm.farmer_with(Vec::new(), vec![few]).after(60);
+        }
+        assert_eq!(farm.found().len(), usize::from(ill), "{points:?} {:?}", farm.found());
+    }
 }
 
 #[test]
@@ -357,13 +377,20 @@ fn a_long_time_without_a_win_is_told_beyond_five_times_the_expected() {
     let mut farm = Farm::unheard();
     let plots = 4_000_000;
     let one = harvester(1, plots, farm.now());
-    farm.recorded_details().node_at(7, 8).farmer(vec![one]);
+    farm.recorded_details()
+        .recorded_wallet()
+        .node_at(7, 8)
+        .farmer(vec![one]);
     // 4e19 of space, 4.4e17 of our own: 28 minutes. The recorded win was 23 minutes before.
     assert!(farm.found().is_empty(), "{:?}", farm.found());
     farm.after(2 * 3_600 + 1_800);
     let found = farm.found();
     let win = found.iter().find(|found| found.starts_with("no_win_for_long")).unwrap();
     assert!(win.contains("one every 28m") && win.contains("limit 5 times"), "{win}");
+    // One that is behind does not know of the last win yet.
+    farm.snapshot.wallet.as_mut().unwrap().synced = Some(false);
+    let found = farm.found();
+    assert!(found.iter().all(|found| !found.starts_with("no_win")), "{found:?}");
 }
 
 #[test]
