@@ -3,6 +3,7 @@
 //! Its counters lack the suffix that OpenMetrics demands, so they are gauges here. Its constant label `network` is left
 //! out: it is the label of `chia_network_info`.
 
+use super::node::Peers;
 use super::snapshot::Snapshot;
 use crate::exposition::{Desc, Family, Page};
 use crate::upstream::chia::{NodeId, Service};
@@ -48,7 +49,7 @@ theirs! {
 pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
     node(snapshot, page);
     if let Some(farmer) = &snapshot.farmer {
-        for (kind, count) in farmer.peers.counts() {
+        for (kind, count) in farmer.peers.iter().flat_map(Peers::counts) {
             page.add(&FARMER_PEERS, [kind], count);
         }
         for pool in &farmer.pools {
@@ -93,7 +94,7 @@ fn node(snapshot: &Snapshot, page: &mut Page) {
     page.add(&MEMPOOL_MAX, [], state.mempool.max_cost);
     page.add(&BLOCK_MAX, [], state.mempool.block_max_cost);
     page.add(&NETSPACE, [], state.space.map(|bytes| bytes >> 20));
-    for (kind, count) in peers.counts() {
+    for (kind, count) in peers.iter().flat_map(Peers::counts) {
         page.add(&NODE_PEERS, [kind], count);
     }
 }

@@ -6,13 +6,14 @@ use super::events::{Lookups, Tally, Teller, WINDOW};
 use super::farmer::Pool;
 use super::known::Known;
 use super::memory::Since;
+use super::node::Peers;
 use super::snapshot::Snapshot;
 use super::symptoms::{
-    CERTIFICATE_ENDS, EVENTS_LOST, FEW_PEERS, HARVESTER_DOWN, HARVESTER_SILENT, LOOKUP_SLOW, LOOKUP_TOO_SLOW,
-    NO_PARTIALS, NO_POINTS, NO_WIN, NODE_NOT_SYNCED, NODE_STALLED, PLOTS_DUPLICATE, PLOTS_INVALID, PLOTS_KEYS_MISSING,
-    PLOTS_LOST, POINTS_MISSED, POOL_ERRORS, REJECTS, SCAN_STALE, Thresholds, WALLET_NOT_SYNCED,
+    CERTIFICATE_ENDS, EVENTS_LOST, FEW_PEERS, HARVESTER_DOWN, HARVESTER_RPC_DOWN, HARVESTER_SILENT, LOOKUP_SLOW,
+    LOOKUP_TOO_SLOW, NO_PARTIALS, NO_POINTS, NO_WIN, NODE_NOT_SYNCED, NODE_STALLED, PLOTS_DUPLICATE, PLOTS_INVALID,
+    PLOTS_KEYS_MISSING, PLOTS_LOST, POINTS_MISSED, POOL_ERRORS, REJECTS, SCAN_STALE, Thresholds, WALLET_NOT_SYNCED,
 };
-use super::{EVENTS, FARMER, NODE, WALLET};
+use super::{DETAILS, EVENTS, FARMER, NODE, WALLET};
 use crate::clock::Now;
 use crate::collectors::Diagnosis;
 use crate::upstream::chia::{NodeId, Service};
@@ -40,7 +41,21 @@ pub(super) fn diagnose(snapshot: &Snapshot, limits: &Thresholds, hears: bool, no
     all.belongs_to(EVENTS);
     wallet(snapshot, limits, now, &mut all);
     all.belongs_to(WALLET);
+    setups(snapshot, &mut all);
+    all.belongs_to(DETAILS);
     all
+}
+
+/// Harvesters that are asked themselves.
+fn setups(snapshot: &Snapshot, all: &mut Diagnosis) {
+    for setup in snapshot.details.iter().flat_map(|details| &details.setups) {
+        let Some(pick) = &setup.pick else { continue };
+        let ill = setup.up.map(|up| !up);
+        all.judge(&HARVESTER_RPC_DOWN, pick.name.as_str(), ill, || match &setup.fault {
+            Some(fault) => fault.to_string(),
+            None => "it does not answer".to_owned(),
+        });
+    }
 }
 
 /// For people: milliseconds are noise here.
@@ -95,10 +110,10 @@ fn node(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosis)
         ))
     });
     let lasted = lasts(&memory.few_peers, limits.few_peers_after, now);
-    all.judge(&FEW_PEERS, "", Some(lasted.is_some()), || {
+    all.judge(&FEW_PEERS, "", peers.as_ref().map(|_| lasted.is_some()), || {
         format!(
             "{} full nodes for {} (limit {} for {})",
-            peers.full_nodes(),
+            peers.as_ref().map(Peers::full_nodes).unwrap_or_default(),
             whole(lasted.unwrap_or_default()),
             limits.min_peers,
             limits.few_peers_after

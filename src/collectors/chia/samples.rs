@@ -22,10 +22,10 @@ pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
     details(snapshot, page);
     if let Some((state, peers)) = &snapshot.node {
         node(state, snapshot, page);
-        connections("full_node", peers, page);
+        peers.iter().for_each(|peers| connections("full_node", peers, page));
     }
     if let Some(farmer) = &snapshot.farmer {
-        connections("farmer", &farmer.peers, page);
+        farmer.peers.iter().for_each(|peers| connections("farmer", peers, page));
         farmer.pools.iter().for_each(|one| pool(one, page));
     }
     page.add(&EXPECTED, [], snapshot.expected_seconds());

@@ -14,16 +14,18 @@ use super::memory::{Since, Stamp, Stands};
 use super::node::{NodeState, Peers};
 use super::plots::Plots;
 use super::pool_memory::PoolMemory;
-use super::reader::{Details, FarmerReading, Looked};
+use super::reader::{Details, FarmerReading, Looked, Setup};
 use super::target::{Compat, Pick, Target};
 use super::wallet::WalletState;
 use crate::clock::{Now, UnixTime};
+use crate::upstream::Fault;
 use crate::upstream::chia::NodeId;
 
 /// All that is known of a farm now.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    pub node: Option<(NodeState, Peers)>,
+    /// Its peers are a call of their own, which may fail alone.
+    pub node: Option<(NodeState, Option<Peers>)>,
     pub farmer: Option<FarmerView>,
     /// Harvesters that were seen once, connected or not.
     pub harvesters: BTreeMap<NodeId, Known>,
@@ -43,6 +45,8 @@ pub struct Snapshot {
     own_is_named: bool,
     pub(super) compat: bool,
     plots_on_root_disk: bool,
+    /// By part, calls that failed beside others that did not.
+    aside: BTreeMap<&'static str, Vec<Fault>>,
     pub(super) memory: Memory,
 }
 
@@ -52,7 +56,9 @@ pub(super) type Ends = [(&'static str, Option<UnixTime>); 2];
 /// What the farmer says beside its harvesters.
 #[derive(Clone, Debug, Default)]
 pub struct FarmerView {
-    pub peers: Peers,
+    /// Unknown where that call failed.
+    pub peers: Option<Peers>,
+    /// None where that call failed.
     pub pools: Vec<Pool>,
 }
 
@@ -95,13 +101,12 @@ impl Snapshot {
         self.certificates = certificates;
     }
 
-    pub(super) fn absorb_node(&mut self, state: NodeState, peers: Peers, target: &Target, now: Now) {
+    pub(super) fn absorb_node(&mut self, state: NodeState, peers: Option<Peers>, target: &Target, now: Now) {
         let (memory, at) = (&mut self.memory, now.monotonic);
         memory.not_synced.see(state.synced == Some(false), at);
         memory.height.see(state.height, at);
-        memory
-            .few_peers
-            .see(peers.full_nodes() < target.thresholds.min_peers, at);
+        let few = |peers: &Peers| peers.full_nodes() < target.thresholds.min_peers;
+        memory.few_peers.see(peers.as_ref().is_some_and(few), at);
         memory.peak_time = state.timestamp.or(memory.peak_time);
         self.node = Some((state, peers));
     }
@@ -132,17 +137,71 @@ impl Snapshot {
             known.see(harvester, target, points, now);
         }
         self.settle(&connected, target, now);
-        for pool in &pools {
-            self.memory
-                .pools
-                .entry(pool.launcher.clone())
-                .or_default()
-                .see(pool, now.monotonic);
+        // What was not told of pools this time is no end of what is remembered of them.
+        if let Some(pools) = &pools {
+            self.remember_pools(pools, now);
         }
-        self.memory
-            .pools
-            .retain(|launcher, _| pools.iter().any(|pool| pool.launcher == *launcher));
+        let pools = pools.unwrap_or_default();
         self.farmer = Some(FarmerView { peers, pools });
+    }
+
+    fn remember_pools(&mut self, pools: &[Pool], now: Now) {
+        let memory = &mut self.memory.pools;
+        for pool in pools {
+            let of = memory.entry(pool.launcher.clone()).or_default();
+            of.see(pool, now.monotonic);
+        }
+        memory.retain(|launcher, _| pools.iter().any(|pool| pool.launcher == *launcher));
+    }
+
+    /// Which calls of a part failed beside others that did not.
+    pub(super) fn absorb_aside(&mut self, part: &'static str, faults: Vec<Fault>, target: &Target) {
+        let before = self.aside.insert(part, faults).unwrap_or_default();
+        let now = self.aside.get(part).map(Vec::as_slice).unwrap_or_default();
+        let same = |one: &Fault, other: &Fault| {
+            (&one.who, &one.operation, one.reason()) == (&other.who, &other.operation, other.reason())
+        };
+        let name = &target.name;
+        for fault in now.iter().filter(|now| !before.iter().any(|fault| same(fault, now))) {
+            let reason = fault.reason().label();
+            tracing::warn!(collector = "chia", target = %name, operation = %fault.operation, reason, "{name}: {fault}; the rest of {part} goes on");
+        }
+        if now.is_empty() && !before.is_empty() {
+            tracing::info!(collector = "chia", target = %name, "{name}: every call of {part} is answered again");
+        }
+    }
+
+    /// What a part's last round could not bring.
+    pub(super) fn aside(&self, part: &str) -> &[Fault] {
+        self.aside.get(part).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Where a harvester's plots lie is not forgotten while its RPC is down: that is when it is needed.
+    pub(super) fn absorb_details(&mut self, mut details: Details) {
+        let before = self.details.take().unwrap_or_default().setups;
+        let name = |setup: &Setup| setup.pick.as_ref().map(|pick| pick.name.clone());
+        for setup in details.setups.iter_mut().filter(|setup| setup.fault.is_some()) {
+            let old = before.iter().find(|old| name(old) == name(setup));
+            if let Some(old) = old.filter(|_| setup.directories.is_empty()) {
+                setup.directories.clone_from(&old.directories);
+                setup.refresh = setup.refresh.or(old.refresh);
+            }
+        }
+        self.details = Some(details);
+    }
+
+    /// Only directories stay: they are settings, and the mounts below them are watched all the time.
+    pub(super) fn expire_details(&mut self) {
+        let Some(details) = self.details.take() else { return };
+        let mut setups = details.setups;
+        setups.retain(|setup| !setup.directories.is_empty());
+        for setup in &mut setups {
+            (setup.up, setup.fault) = (None, None);
+        }
+        self.details = (!setups.is_empty()).then(|| Details {
+            setups,
+            ..Details::default()
+        });
     }
 
     /// Who is gone for good, who has taken another's place, who was never there.
@@ -214,7 +273,7 @@ impl Snapshot {
         for (id, looked) in looked {
             match looked {
                 Looked::At(plots, _) => drop(self.plots.insert(id, plots)),
-                Looked::TooMany => drop(self.plots.remove(&id)),
+                Looked::TooMany | Looked::Failed => drop(self.plots.remove(&id)),
                 Looked::AsBefore => {}
             }
         }

@@ -148,6 +148,15 @@ pub static HARVESTER_SILENT: Symptom = Symptom {
     thresholds: &["chia.thresholds.silent_points"],
     takes_time: true,
 };
+pub(super) static HARVESTER_RPC_DOWN: Symptom = Symptom {
+    name: "harvester_rpc_down",
+    meaning: "The RPC of a harvester that is configured with one could not be asked. It may farm all the same; its plot \
+              directories are those of `config.yaml`, or those that it told last.",
+    advice: "Is the harvester running, and its RPC switched on (start_rpc_server)? An RPC that accepts and says nothing is a \
+             process that is frozen: look at its plot mounts before it is restarted.",
+    thresholds: &[],
+    takes_time: false,
+};
 pub static SCAN_STALE: Symptom = Symptom {
     name: "harvester_scan_stale",
     meaning: "A harvester has not finished a look through its directories for `scan_stale_after` (10m, and at least three \
@@ -320,6 +329,7 @@ pub static DIRECTORY_UNMOUNTED: Symptom = Symptom {
 pub(super) const SYMPTOMS: &[&Symptom] = &[
     &HARVESTER_DOWN,
     &HARVESTER_SILENT,
+    &HARVESTER_RPC_DOWN,
     &SCAN_STALE,
     &PLOTS_LOST,
     &PLOTS_INVALID,

@@ -194,10 +194,109 @@ async fn one_harvester_that_does_not_answer_costs_the_others_nothing() {
     let words = words.unwrap_err();
     // It is asked for its release as well, and what was not asked is of no release.
     assert!(words.starts_with("release 2.7.5, "), "{words}");
-    assert!(words.ends_with("no answer from the RPC of dead"));
+    assert!(
+        words.contains("could not be asked: dead; https://127.0.0.1:1: connect: "),
+        "{words}"
+    );
     let alone = super::tests::chia(r#", "harvesters": [{"name": "dead", "rpc": "127.0.0.1:1"}]"#);
     let fault = round(&alone, DETAILS, &mut snapshot).await.unwrap_err();
     assert_eq!(fault.reason(), Reason::Unreachable);
+}
+
+#[tokio::test]
+async fn directories_are_known_while_the_rpc_of_their_harvester_is_down() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir(root.path().join("config")).unwrap();
+    let text = "harvester: {plot_directories: [/mnt/a]}";
+    std::fs::write(root.path().join("config/config.yaml"), text).unwrap();
+    let dead = r#", "harvesters": [{"name": "nas-1", "rpc": "127.0.0.1:1"}]"#;
+    let with_root = chia(&format!(r#"{dead}, "root": "{}""#, root.path().display()));
+    let mut snapshot = Snapshot::default();
+    round(&with_root, DETAILS, &mut snapshot).await.unwrap();
+    let directories = |snapshot: &Snapshot| snapshot.here().first().map(|here| here.directories.to_vec());
+    assert_eq!(directories(&snapshot), Some(vec![PathBuf::from("/mnt/a")]));
+    let found = with_root.diagnose(&snapshot, at(Instant::now(), 0)).findings;
+    let words: Vec<_> = found
+        .iter()
+        .map(|found| (found.symptom.name, found.entity.as_str()))
+        .collect();
+    assert_eq!(words, [("harvester_rpc_down", "nas-1")]);
+    assert!(
+        found[0].evidence.contains("https://127.0.0.1:1: connect: "),
+        "{found:?}"
+    );
+    // What it told last is kept, too.
+    std::fs::remove_file(root.path().join("config/config.yaml")).unwrap();
+    let service = Service::with(HashMap::from([("get_version", recorded("farmer.get_version"))])).await;
+    let node = format!(r#", "full_node": "{}"{dead}"#, service.place);
+    round(&chia(&node), DETAILS, &mut snapshot).await.unwrap();
+    assert!(directories(&snapshot).is_some());
+    with_root.expire(&mut snapshot, &with_root.part(DETAILS));
+    assert!(directories(&snapshot).is_some());
+    assert!(with_root.diagnose(&snapshot, at(Instant::now(), 0)).findings.is_empty());
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_read_is_told_beside_what_can() {
+    let service = Service::with(HashMap::from([("get_version", recorded("farmer.get_version"))])).await;
+    let chia = chia(&format!(
+        r#", "full_node": "{}", "root": "/nonexistent/chia""#,
+        service.place
+    ));
+    let mut snapshot = Snapshot::default();
+    round(&chia, DETAILS, &mut snapshot).await.unwrap();
+    let gist = |snapshot: &Snapshot| Chia::gist(snapshot, &chia.target, &chia.part(DETAILS), at(Instant::now(), 0));
+    let words = gist(&snapshot).unwrap_err();
+    assert!(
+        words.starts_with("release 2.7.5; /nonexistent/chia: its configuration: "),
+        "{words}"
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_fails_beside_the_main_one_costs_only_what_it_brings() {
+    let broken = || br#"{"success": true}"#.to_vec();
+    let state = recorded("full_node.get_blockchain_state");
+    let node = Service::with(HashMap::from([
+        ("get_blockchain_state", state),
+        ("get_connections", broken()),
+    ]))
+    .await;
+    let farmer = Service::with(HashMap::from([
+        ("get_harvesters_summary", summary(&[3, 4])),
+        ("get_connections", recorded("farmer.get_connections")),
+        ("get_pool_state", broken()),
+    ]))
+    .await;
+    let wallet = Service::with(HashMap::from([
+        ("get_sync_status", recorded("wallet.get_sync_status")),
+        ("get_height_info", recorded("wallet.get_height_info")),
+        ("get_wallet_balance", broken()),
+    ]))
+    .await;
+    let chia = chia(&format!(
+        r#", "full_node": "{}", "farmer": "{}", "wallet": "{}", "wallet_amounts": true, "plot_detail": "on""#,
+        node.place, farmer.place, wallet.place
+    ));
+    let mut snapshot = Snapshot::default();
+    for part in [NODE, FARMER, WALLET] {
+        round(&chia, part, &mut snapshot).await.unwrap();
+    }
+    let (state, peers) = snapshot.node.as_ref().unwrap();
+    assert_eq!((state.height, peers), (Some(25), &None));
+    assert_eq!(snapshot.harvesters.len(), 2);
+    assert_eq!(snapshot.wallet.unwrap().synced, Some(true));
+    for (part, call) in [
+        (NODE, "get_connections"),
+        (FARMER, "get_pool_state"),
+        (WALLET, "get_wallet_balance"),
+    ] {
+        let words = Chia::gist(&snapshot, &chia.target, &chia.part(part), at(Instant::now(), 0));
+        assert!(words.as_ref().is_err_and(|words| words.contains(call)), "{words:?}");
+    }
+    // Pages of plots are a fault where all fail.
+    let fault = round(&chia, PLOTS, &mut snapshot).await.unwrap_err();
+    assert_eq!(fault.operation, "get_harvester_plots_valid");
 }
 
 #[tokio::test]
