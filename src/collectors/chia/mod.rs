@@ -150,7 +150,7 @@ impl Collector for Chia {
             Reading::Details(details) => snapshot.absorb_details(*details),
             Reading::Plots(looked) => {
                 self.reader.took(&looked);
-                snapshot.absorb_plots(looked);
+                snapshot.absorb_plots(looked, now);
             }
         }
     }

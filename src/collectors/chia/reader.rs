@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::details;
 use super::events::{Tally, Teller};
@@ -124,6 +125,8 @@ const ANSWER_CAP: Size = Size::from_bytes(16 << 20);
 const PLOTS_CAP: Size = Size::from_bytes(128 << 20);
 /// 100,000 plots take the farmer half a second, and a slow network longer.
 const PLOTS_WITHIN: Duration = Duration::from_secs(60);
+/// Plots that were moved from one disk to another are as many and as large as before.
+const LOOK_AGAIN: Duration = Duration::from_secs(4 * 3_600);
 /// Above this `plot_detail: auto` does not look.
 const AUTO_MOST: u64 = 20_000;
 
@@ -135,7 +138,7 @@ pub(super) struct Reader {
     harvesters: Vec<(Pick, ChiaRpc)>,
     listener: Option<Arc<Listener>>,
     /// What the plots of each harvester were when they were last looked at.
-    looked: Arc<Mutex<HashMap<NodeId, Figures>>>,
+    looked: Arc<Mutex<HashMap<NodeId, (Figures, Instant)>>>,
 }
 
 impl Reader {
@@ -370,7 +373,8 @@ impl Reader {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .get(&harvester.id)
-                .copied();
+                .filter(|(_, at)| at.elapsed() < LOOK_AGAIN)
+                .map(|(figures, _)| *figures);
             let looked = if self.detail == PlotDetail::Auto && total > AUTO_MOST {
                 Looked::TooMany
             } else if before == Some(figures) {
@@ -411,7 +415,7 @@ impl Reader {
         before.retain(|id, _| looked.iter().any(|(other, _)| other == id));
         for (id, looked) in looked {
             match looked {
-                Looked::At(_, figures) => drop(before.insert(*id, *figures)),
+                Looked::At(_, figures) => drop(before.insert(*id, (*figures, Instant::now()))),
                 Looked::TooMany | Looked::Failed => drop(before.remove(id)),
                 Looked::AsBefore => {}
             }

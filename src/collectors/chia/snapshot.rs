@@ -1,6 +1,6 @@
 //! The picture of a farm: what its services last said, and what must be remembered of it between rounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub tally: Option<Tally>,
     pub details: Option<Details>,
     pub(super) plots: BTreeMap<NodeId, Arc<Plots>>,
+    /// What was known of them before, with when that ended: where lost plots lay.
+    before: BTreeMap<NodeId, VecDeque<(Instant, Arc<Plots>)>>,
     /// Ends of the authority and of our own certificate.
     pub(super) certificates: Ends,
     /// Of the harvester of the installation on this machine.
@@ -268,14 +270,36 @@ impl Snapshot {
         self.tally = Some(tally);
     }
 
-    pub(super) fn absorb_plots(&mut self, looked: Vec<(NodeId, Looked)>) {
-        self.plots.retain(|id, _| looked.iter().any(|(other, _)| other == id));
+    pub(super) fn absorb_plots(&mut self, looked: Vec<(NodeId, Looked)>, now: Now) {
+        let mut plots = std::mem::take(&mut self.plots);
         for (id, looked) in looked {
-            match looked {
-                Looked::At(plots, _) => drop(self.plots.insert(id, plots)),
-                Looked::TooMany | Looked::Failed => drop(self.plots.remove(&id)),
-                Looked::AsBefore => {}
+            let old = plots.remove(&id);
+            let new = match looked {
+                Looked::At(new, _) => Some(new),
+                Looked::AsBefore => {
+                    self.plots.extend(old.map(|old| (id, old)));
+                    continue;
+                }
+                Looked::TooMany | Looked::Failed => None,
+            };
+            if let Some(old) = old {
+                self.put_away(id, old, now);
             }
+            self.plots.extend(new.map(|new| (id, new)));
+        }
+        for (id, old) in plots {
+            self.put_away(id, old, now);
+        }
+        let known = &self.harvesters;
+        self.before.retain(|id, _| known.contains_key(id));
+    }
+
+    fn put_away(&mut self, id: NodeId, plots: Arc<Plots>, now: Now) {
+        let before = self.before.entry(id).or_default();
+        before.push_back((now.monotonic, plots));
+        let old = |(ended, _): &(Instant, _)| now.monotonic.duration_since(*ended) > LOST_WITHIN;
+        while before.len() > MOST_BEFORE || before.front().is_some_and(old) {
+            before.pop_front();
         }
     }
 
@@ -348,11 +372,22 @@ impl Snapshot {
         Some(SECONDS_PER_BLOCK * ratio(node.space?, own))
     }
 
-    /// Plots that lie in a directory or below, where they were looked at one by one.
-    pub fn plots_below(&self, here: &Here<'_>, directory: &Path) -> Option<u64> {
+    /// Where a harvester's plots lie, each counted once, where they were looked at one by one.
+    pub fn plots_of<'a>(&'a self, here: &Here<'a>) -> Option<Vec<(&'a Path, u64)>> {
         let plots = self.plots.get(&here.id?)?;
-        let below = plots.directories.iter().filter(|(path, _)| path.starts_with(directory));
-        Some(below.map(|(_, count)| *count).sum())
+        Some(here.of(plots).collect())
+    }
+
+    /// The most that lay in each place lately: what is there no more lay there.
+    pub fn most_plots_of<'a>(&'a self, here: &Here<'a>) -> BTreeMap<&'a Path, u64> {
+        let mut most = BTreeMap::new();
+        let Some(id) = here.id else { return most };
+        let before = self.before.get(&id).into_iter().flatten().map(|(_, plots)| plots);
+        for (path, count) in before.chain(self.plots.get(&id)).flat_map(|plots| here.of(plots)) {
+            let highest = most.entry(path).or_insert(0);
+            *highest = count.max(*highest);
+        }
+        most
     }
 
     /// Plots on the disk of the system are meant to be there.
@@ -396,6 +431,21 @@ pub struct Here<'a> {
     pub id: Option<NodeId>,
     pub directories: &'a [PathBuf],
 }
+
+impl<'a> Here<'a> {
+    /// Those of its plots that lie below its directories.
+    fn of(&self, plots: &'a Plots) -> impl Iterator<Item = (&'a Path, u64)> + use<'a> {
+        let directories = self.directories;
+        let below = move |path: &Path| directories.iter().any(|directory| path.starts_with(directory));
+        let all = plots.directories.iter().map(|(path, count)| (path.as_path(), *count));
+        all.filter(move |(path, _)| below(path))
+    }
+}
+
+/// A loss is against the most of an hour, and plots are looked at half an hour later.
+const LOST_WITHIN: Duration = Duration::from_secs(2 * 3_600);
+/// A farm that changes all the time is looked at every half hour; more often costs memory for nothing.
+const MOST_BEFORE: usize = 8;
 
 /// 86400 / 4608.
 const SECONDS_PER_BLOCK: f64 = 18.75;

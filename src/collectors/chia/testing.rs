@@ -227,9 +227,9 @@ impl Farm {
     }
 
     pub(crate) fn plots(&mut self, harvester: NodeId, plots: Plots) -> &mut Self {
-        self.begin();
+        let now = self.begin();
         let looked = Looked::At(Arc::new(plots), (0, 0));
-        self.snapshot.absorb_plots(vec![(harvester, looked)]);
+        self.snapshot.absorb_plots(vec![(harvester, looked)], now);
         self
     }
 

@@ -139,6 +139,12 @@ async fn ten_thousand_plots_come_on_one_page_and_only_when_they_changed() {
     round(&chia, PLOTS, &mut snapshot).await.unwrap();
     assert_eq!(farmer.asked(), ["get_harvesters_summary"]);
     assert!(snapshot.plots.contains_key(&id(0)));
+    // Plots may have moved from one disk to another.
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(4 * 3_600)).await;
+    tokio::time::resume();
+    round(&chia, PLOTS, &mut snapshot).await.unwrap();
+    assert_eq!(farmer.asked().len(), 2);
     // What is no longer shown is looked at anew.
     chia.expire(&mut snapshot, &chia.part(PLOTS));
     round(&chia, PLOTS, &mut snapshot).await.unwrap();
