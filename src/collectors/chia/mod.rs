@@ -60,6 +60,8 @@ pub struct Chia {
     reader: Reader,
     ends: Ends,
     own: Option<NodeId>,
+    /// Of the files of the certificates, as they were read.
+    digest: Option<u64>,
 }
 
 impl Chia {
@@ -95,16 +97,24 @@ impl Collector for Chia {
             let words = "no certificates are configured".to_owned();
             Fault::new(name, "its certificates", Why::Configuration(words))
         })?;
+        let digest = files.digest();
         let identity = Arc::new(Identity::read(name, &files)?);
         Ok(Self {
-            reader: Reader::new(target, &identity, tools, before.map(|before| &before.reader)),
+            reader: Reader::new(target, (&identity, digest), tools, before.map(|before| &before.reader)),
             ends: [
                 ("ca", identity.authority_not_after),
                 ("client", identity.certificate_not_after),
             ],
             own: reader::own_id(target),
+            digest,
             target: target.clone(),
         })
+    }
+
+    /// A certificate was renewed, or was taken anew after `chia init -c`.
+    fn is_outdated(&self) -> bool {
+        let digest = self.target.certificates().and_then(|files| files.digest());
+        digest != self.digest
     }
 
     fn parts(&self) -> Vec<Part> {

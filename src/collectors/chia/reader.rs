@@ -142,7 +142,13 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(target: &Target, identity: &Arc<Identity>, tools: &Tools, before: Option<&Self>) -> Self {
+    /// `digest` is that of the identity's files.
+    pub(super) fn new(
+        target: &Target,
+        (identity, digest): (&Arc<Identity>, Option<u64>),
+        tools: &Tools,
+        before: Option<&Self>,
+    ) -> Self {
         let limits = (target.timeout.get(), ANSWER_CAP);
         let rpc = |service, place: &HostPort| ChiaRpc::new(&tools.upstream, identity, service, place, limits);
         let harvesters = target.harvesters.iter().filter_map(|pick| {
@@ -154,6 +160,7 @@ impl Reader {
             let key = Key {
                 place: place.clone(),
                 certificates,
+                digest,
                 teller: if target.farmer.is_some() {
                     Teller::Farmer
                 } else {

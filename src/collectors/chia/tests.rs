@@ -343,6 +343,40 @@ async fn an_answer_of_another_service_is_a_fault_that_names_the_call() {
 }
 
 #[test]
+fn a_certificate_that_was_renewed_makes_a_target_outdated() {
+    let directory = tempfile::tempdir().unwrap();
+    let copy = |from: &str, to: &str| {
+        std::fs::copy(fixture(from), directory.path().join(to)).unwrap();
+    };
+    for (from, to) in [
+        ("farm-ca.crt", "ca"),
+        ("farm-leaf.crt", "crt"),
+        ("farm-leaf-pkcs8.key", "key"),
+    ] {
+        copy(from, to);
+    }
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let text = format!(
+        r#"{{"name": "c", "ca_file": "{}", "cert_file": "{}", "key_file": "{}", "daemon": "h:1"}}"#,
+        path("ca"),
+        path("crt"),
+        path("key")
+    );
+    let target: Target = serde_json::from_str(&text).unwrap();
+    let tools = Tools {
+        upstream: Upstream::from_system().unwrap(),
+        own: Own::default(),
+    };
+    let chia = Chia::connect(&target, &tools, None).unwrap();
+    assert!(!chia.is_outdated());
+    // The same key in the form of chia 1.
+    copy("farm-leaf-pkcs1.key", "key");
+    assert!(chia.is_outdated());
+    let anew = Chia::connect(&target, &tools, Some(&chia)).unwrap();
+    assert!(!anew.is_outdated());
+}
+
+#[test]
 fn parts_are_those_of_the_services_that_are_named() {
     let names = |keys: &str| chia(keys).parts().iter().map(|part| part.name).collect::<Vec<_>>();
     assert_eq!(names(r#", "daemon": "h:1""#), [EVENTS]);
