@@ -79,7 +79,14 @@ fn certificates(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Di
             } else {
                 "our certificate"
             };
-            format!("{what} ends in {days} days (limit {})", limits.certificate_ends_within)
+            match end.filter(|end| *end <= now.wall) {
+                Some(end) => {
+                    let end = end.to_string();
+                    let date = end.split_once('T').map_or(end.as_str(), |(date, _)| date);
+                    format!("{what} ended on {date}: every service refuses it")
+                }
+                None => format!("{what} ends in {days} days (limit {})", limits.certificate_ends_within),
+            }
         });
     }
 }
@@ -276,7 +283,7 @@ fn events(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosi
     }
     for (id, known) in &snapshot.harvesters {
         if known.connected == Some(true) {
-            silence(id, known, snapshot, limits, all);
+            silence((id, known), snapshot, limits, now, all);
             if let Some(heard) = snapshot.lookups(id) {
                 lookups(&known.label, heard, limits, now, all);
             }
@@ -335,15 +342,19 @@ fn points(tally: &Tally, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
 /// Fewer lookups than these tell nothing of the usual one.
 const FEWEST_LOOKUPS: usize = 10;
 
-fn silence(id: &NodeId, known: &Known, snapshot: &Snapshot, limits: &Thresholds, all: &mut Diagnosis) {
-    let unanswered = snapshot.unanswered(id);
-    let silent = unanswered.map(|unanswered| unanswered > limits.silent_points);
-    all.judge(&HARVESTER_SILENT, &known.label, silent, || {
-        let unanswered = unanswered.unwrap_or_default();
-        format!(
-            "{unanswered} signage points unanswered (limit {})",
-            limits.silent_points
-        )
+fn silence((id, known): (&NodeId, &Known), snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
+    let Some(unanswered) = snapshot.unanswered(id) else {
+        return;
+    };
+    let limit = limits.silent_points;
+    let (lately, of) = snapshot.unanswered_lately(id, now).unwrap_or_default();
+    let at_all = unanswered > limit;
+    all.judge(&HARVESTER_SILENT, &known.label, Some(at_all || lately > limit), || {
+        if at_all {
+            format!("{unanswered} signage points unanswered (limit {limit})")
+        } else {
+            format!("{lately} of {of} signage points of ten minutes unanswered (limit {limit})")
+        }
     });
 }
 

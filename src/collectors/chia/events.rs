@@ -38,6 +38,8 @@ pub(super) const EVENTS: [(&str, &str); 14] = [
 
 /// Over which symptoms look back.
 pub(super) const WINDOW: Duration = Duration::from_secs(600);
+/// A proof that takes longer is in vain.
+const ANSWER_WITHIN: Duration = Duration::from_secs(28);
 /// A window of signage points at their usual pace is 64; a burst may bring more.
 const MOST_RECENT: usize = 256;
 
@@ -68,6 +70,8 @@ pub struct Tally {
     /// As the node counts them; it may be on another machine, and then nobody tells us.
     pub node_points: u64,
     pub proofs: u64,
+    /// `None` until the node has told of a block.
+    pub transaction_blocks: Option<u64>,
     pub lookups: BTreeMap<NodeId, Lookups>,
     /// Of the harvester on the daemon's own machine, where that is the teller.
     pub own: Option<Lookups>,
@@ -94,6 +98,8 @@ pub struct Lookups {
     pub last: Answer,
     /// How many signage points had been seen when it last answered.
     pub answered_at: u64,
+    /// When it answered, whatever it had to look up.
+    answers: VecDeque<Instant>,
     /// Lookups that had something to look up, with their seconds.
     recent: VecDeque<(Instant, f64)>,
 }
@@ -121,6 +127,7 @@ impl Tally {
             points: Points::default(),
             node_points: 0,
             proofs: 0,
+            transaction_blocks: None,
             lookups: BTreeMap::new(),
             own: None,
             heard_of: Recent::default(),
@@ -164,6 +171,11 @@ impl Tally {
                 }
             }
             ("chia_full_node", "signage_point") => self.node_points += 1,
+            ("chia_full_node", "block") => {
+                let Block { transaction_block } = read(push)?;
+                let before = self.transaction_blocks.unwrap_or_default();
+                self.transaction_blocks = Some(before + u64::from(transaction_block));
+            }
             ("chia_farmer", "proof") => self.proofs += 1,
             ("chia_farmer", "new_farming_info") => {
                 let FarmingInfo { farming_info: info } = read(push)?;
@@ -214,6 +226,12 @@ impl Points {
         }
     }
 
+    /// How many were seen within the window before `now` to which an answer would have come by now.
+    pub(super) fn answerable(&self, now: Instant) -> u64 {
+        let due = |at: &Instant| (ANSWER_WITHIN..WINDOW).contains(&now.duration_since(*at));
+        u64::try_from(self.recent.iter().filter(|at| due(at)).count()).unwrap_or(u64::MAX)
+    }
+
     /// How many were seen within the window before `now`, and how many the farmer says that it missed.
     pub(super) fn lately(&self, now: Instant) -> (u64, u64) {
         let lately = |at: &Instant| now.duration_since(*at) < WINDOW;
@@ -232,6 +250,7 @@ impl Lookups {
             proofs: 0,
             last: first,
             answered_at: 0,
+            answers: VecDeque::new(),
             recent: VecDeque::new(),
         }
     }
@@ -247,6 +266,13 @@ impl Lookups {
         }
         self.last = answer;
         self.answered_at = points;
+        keep(&mut self.answers, answer.at);
+    }
+
+    /// Answers within the window before `now`.
+    pub(super) fn answered_lately(&self, now: Instant) -> u64 {
+        let lately = self.answers.iter().filter(|at| now.duration_since(**at) < WINDOW);
+        u64::try_from(lately.count()).unwrap_or(u64::MAX)
     }
 
     /// Seconds of the lookups within the window before `now`, ascending; without those that had nothing to look up.
@@ -331,6 +357,11 @@ struct PointId {
     #[serde(default)]
     challenge_hash: String,
     signage_point_index: u64,
+}
+
+#[derive(Deserialize)]
+struct Block {
+    transaction_block: bool,
 }
 
 #[derive(Deserialize)]

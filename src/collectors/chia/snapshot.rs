@@ -135,7 +135,7 @@ impl Snapshot {
             let label = pick.map_or_else(|| harvester.id.short(), |pick| pick.name.as_str().to_owned());
             let known = self.harvesters.entry(harvester.id);
             let known = known.or_insert_with(|| Known::new(label.clone(), now));
-            known.label = label;
+            known.name = label;
             known.see(harvester, target, points, now);
         }
         self.settle(&connected, target, now);
@@ -212,13 +212,14 @@ impl Snapshot {
         let taken: Vec<String> = connected
             .iter()
             .filter_map(|id| self.harvesters.get(id))
-            .map(|known| known.label.clone())
+            .map(|known| known.name.clone())
             .collect();
         let named = |id: &NodeId, known: &Known| target.harvesters.iter().any(|pick| pick.means(id, &known.host, own));
         self.harvesters.retain(|id, known| {
             let here = connected.contains(id);
             // Of a name that came back with another certificate the old one is gone.
-            let replaced = !here && taken.contains(&known.label);
+            // One that was seen beside another of its name is a harvester of its own.
+            let replaced = !here && !known.apart && taken.contains(&known.name);
             let old = now.monotonic.duration_since(known.last_seen) > target.forget_after.get();
             here || !(replaced || (old && !named(id, known)))
         });
@@ -240,13 +241,16 @@ impl Snapshot {
         self.unseen = unseen.map(|pick| pick.name.as_str().to_owned()).collect();
     }
 
-    /// Two harvesters on a host that is named once: each needs a label of its own.
+    /// Two harvesters on a host that is named once: each needs a label of its own, and keeps it.
     fn tell_apart(&mut self) {
-        let labels: Vec<String> = self.harvesters.values().map(|known| known.label.clone()).collect();
+        let names: Vec<String> = self.harvesters.values().map(|known| known.name.clone()).collect();
         for (id, known) in &mut self.harvesters {
-            if labels.iter().filter(|label| **label == known.label).count() > 1 {
-                known.label = format!("{}#{}", known.label, id.short());
-            }
+            known.apart |= names.iter().filter(|name| **name == known.name).count() > 1;
+            known.label = if known.apart {
+                format!("{}#{}", known.name, id.short())
+            } else {
+                known.name.clone()
+            };
         }
     }
 
@@ -354,6 +358,20 @@ impl Snapshot {
         let from = known.points_then.filter(|_| known.connected == Some(true))?;
         let answered = tally.lookups.get(id).map_or(0, |lookups| lookups.answered_at);
         Some(tally.points.seen.saturating_sub(answered.max(from)))
+    }
+
+    /// Of the signage points of ten minutes, since it connected, how many a connected harvester left unanswered, and all.
+    /// One that hangs in a mount still answers those for which no plot of that mount is eligible.
+    pub(super) fn unanswered_lately(&self, id: &NodeId, now: Now) -> Option<(u64, u64)> {
+        let (known, tally) = (self.harvesters.get(id)?, self.tally.as_ref()?);
+        let from = known.points_then.filter(|_| known.connected == Some(true))?;
+        let since = tally.points.seen.saturating_sub(from);
+        let all = tally.points.answerable(now.monotonic).min(since);
+        let answered = tally
+            .lookups
+            .get(id)
+            .map_or(0, |lookups| lookups.answered_lately(now.monotonic));
+        Some((all.saturating_sub(answered), all))
     }
 
     /// What all plots of the farm are worth that are connected now, in bytes.

@@ -141,8 +141,9 @@ pub(super) static HARVESTER_DOWN: Symptom = Symptom {
 };
 pub static HARVESTER_SILENT: Symptom = Symptom {
     name: "harvester_silent",
-    meaning: "Signage points arrive, but a connected harvester has left more than `silent_points` (10, 94 s) unanswered: \
-              it does not farm. Usual cause: a plot mount that hangs takes its lookup threads one after the other.",
+    meaning: "Signage points arrive, but a connected harvester has left more than `silent_points` (10, 94 s) unanswered, \
+              in a row or of ten minutes: it does not farm, or not all of its plots. Usual cause: a plot mount that hangs takes \
+              its lookup threads one after the other; points for which none of that mount's plots is eligible are answered.",
     advice: "Look at the plot mounts of its machine first, and repair one that hangs (umount -f, umount -l, mount); then \
              refresh plots. Restart the harvester last, and never while a mount hangs: it would load no plots at all.",
     thresholds: &["chia.thresholds.silent_points"],

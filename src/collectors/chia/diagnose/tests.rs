@@ -61,6 +61,29 @@ fn a_harvester_that_hangs_in_a_mount_is_silent_and_its_scan_is_stale() {
 }
 
 #[test]
+fn a_harvester_that_answers_only_what_its_frozen_mount_has_no_part_in_is_silent() {
+    let mut farm = Farm::whole();
+    farm.farmer(vec![harvester(1, 165, farm.now())]).events();
+    for point in 0..60 {
+        farm.after(9).point();
+        if point % 3 != 0 {
+            farm.answers(id(1), 0);
+        }
+        farm.events();
+    }
+    let found = farm.found();
+    let words = "harvester_silent [01010101] 16 of 56 signage points of ten minutes unanswered (limit 10)";
+    assert!(found.contains(&words.to_owned()), "{found:?}");
+    // Answers that come late are answers.
+    let mut late = Farm::whole();
+    late.farmer(vec![harvester(1, 165, late.now())]).events();
+    for _ in 0..60 {
+        late.after(9).point().after(1).answers(id(1), 20_000).events();
+    }
+    assert!(late.found().iter().all(|found| !found.starts_with("harvester_silent")));
+}
+
+#[test]
 fn a_long_look_that_goes_on_is_not_stale() {
     let mut farm = Farm::unheard();
     let at = farm.now();
@@ -402,6 +425,19 @@ fn an_authority_that_ends_soon_is_told() {
         farm.found()[0].starts_with("chia_certificate_ends [ca] the farm's authority ends in 364"),
         "{:?}",
         farm.found()
+    );
+}
+
+#[test]
+fn a_certificate_that_has_ended_is_told_with_the_day() {
+    let mut farm = Farm::new(r#", "farmer": "h:1""#);
+    let now = farm.begin();
+    let ended = crate::clock::UnixTime::from_millis(1_790_000_000_000);
+    let ends = [("ca", None), ("client", Some(ended))];
+    farm.snapshot.begin(&farm.target, ends, None, now);
+    assert_eq!(
+        farm.found(),
+        ["chia_certificate_ends [client] our certificate ended on 2026-09-21: every service refuses it"]
     );
 }
 
