@@ -261,7 +261,7 @@ impl Ruling {
                 finding.evidence += words;
             }
             if let Some(more) = words.len().checked_sub(MOST_WORDS).filter(|more| *more > 0) {
-                finding.evidence += &format!("; and {more} more");
+                finding.evidence.extend(["; and ", &more.to_string(), " more"]);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration as Std;
 
-use super::events::{Lookups, Tally, Teller, WINDOW};
+use super::events::{Lookups, STILL, Tally, Teller, WINDOW};
 use super::farmer::Pool;
 use super::known::Known;
 use super::memory::Since;
@@ -347,9 +347,11 @@ fn silence((id, known): (&NodeId, &Known), snapshot: &Snapshot, limits: &Thresho
         return;
     };
     let limit = limits.silent_points;
-    let (lately, of) = snapshot.unanswered_lately(id, now).unwrap_or_default();
+    let within = |window| snapshot.unanswered_lately(id, window, now).unwrap_or_default();
+    let ((lately, of), (still, _)) = (within(WINDOW), within(STILL));
     let at_all = unanswered > limit;
-    all.judge(&HARVESTER_SILENT, &known.label, Some(at_all || lately > limit), || {
+    let ill = at_all || (lately > limit && still > 0);
+    all.judge(&HARVESTER_SILENT, &known.label, Some(ill), || {
         if at_all {
             format!("{unanswered} signage points unanswered (limit {limit})")
         } else {

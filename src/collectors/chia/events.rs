@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
 use super::farmer::MOST_HARVESTERS;
-use super::wire::Figure;
+use super::wire::{Figure, Lenient};
 use crate::exposition::Histogram;
 use crate::upstream::chia::{Heard, NodeId, Push};
 
@@ -38,6 +38,8 @@ pub(super) const EVENTS: [(&str, &str); 14] = [
 
 /// Over which symptoms look back.
 pub(super) const WINDOW: Duration = Duration::from_secs(600);
+/// A harvester that has answered everything for so long is well again.
+pub(super) const STILL: Duration = Duration::from_secs(200);
 /// A proof that takes longer is in vain.
 const ANSWER_WITHIN: Duration = Duration::from_secs(28);
 /// A window of signage points at their usual pace is 64; a burst may bring more.
@@ -226,9 +228,9 @@ impl Points {
         }
     }
 
-    /// How many were seen within the window before `now` to which an answer would have come by now.
-    pub(super) fn answerable(&self, now: Instant) -> u64 {
-        let due = |at: &Instant| (ANSWER_WITHIN..WINDOW).contains(&now.duration_since(*at));
+    /// How many were seen within `window` before `now` to which an answer would have come by now.
+    pub(super) fn answerable(&self, window: Duration, now: Instant) -> u64 {
+        let due = |at: &Instant| (ANSWER_WITHIN..window).contains(&now.duration_since(*at));
         u64::try_from(self.recent.iter().filter(|at| due(at)).count()).unwrap_or(u64::MAX)
     }
 
@@ -269,9 +271,9 @@ impl Lookups {
         keep(&mut self.answers, answer.at);
     }
 
-    /// Answers within the window before `now`.
-    pub(super) fn answered_lately(&self, now: Instant) -> u64 {
-        let lately = self.answers.iter().filter(|at| now.duration_since(**at) < WINDOW);
+    /// Answers within `window` before `now`.
+    pub(super) fn answered_lately(&self, window: Duration, now: Instant) -> u64 {
+        let lately = self.answers.iter().filter(|at| now.duration_since(**at) < window);
         u64::try_from(lately.count()).unwrap_or(u64::MAX)
     }
 
@@ -335,7 +337,7 @@ struct SignagePoint {
     signage_point: PointId,
     /// Null, or when and how many. Left out before 2.0.
     #[serde(default, deserialize_with = "told")]
-    missing_signage_points: Option<Option<(f64, Figure)>>,
+    missing_signage_points: Option<Lenient<(f64, Figure)>>,
 }
 
 /// What is there, even as null.
@@ -346,7 +348,7 @@ fn told<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Resu
 impl SignagePoint {
     /// `None` where the release does not tell.
     fn missing(&self) -> Option<u64> {
-        let missing = self.missing_signage_points.as_ref()?.as_ref();
+        let missing = self.missing_signage_points.as_ref()?.0.as_ref();
         Some(missing.and_then(|(_, count)| count.small()).unwrap_or_default())
     }
 }

@@ -217,17 +217,14 @@ impl Reader {
         let summary = supported(summary)?;
         let mut told = Told::default();
         let peers = self.ask(Service::Farmer, &Call::Connections, node::peers).await;
-        let (harvesters, peers) = match summary {
-            Some(summary) => (
-                self.listed(&mut told, &Call::HarvestersSummary, summary),
-                told.take(peers),
-            ),
-            None => {
-                let peers = peers?;
-                let connected = peers.harvesters.iter().take(farmer::MOST_HARVESTERS);
-                let bare = connected.map(|(id, host)| Harvester::bare(*id, host.clone()));
-                (bare.collect(), Some(peers))
-            }
+        let (harvesters, peers) = if let Some(summary) = summary {
+            let harvesters = self.listed(&mut told, &Call::HarvestersSummary, summary);
+            (harvesters, told.take(peers))
+        } else {
+            let peers = peers?;
+            let connected = peers.harvesters.iter().take(farmer::MOST_HARVESTERS);
+            let bare = connected.map(|(id, host)| Harvester::bare(*id, host.clone()));
+            (bare.collect(), Some(peers))
         };
         let pools = supported(self.ask(Service::Farmer, &Call::PoolState, farmer::pools).await);
         let pools = told.take(pools).map(|pools| match pools {

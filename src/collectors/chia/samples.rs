@@ -22,10 +22,14 @@ pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
     details(snapshot, page);
     if let Some((state, peers)) = &snapshot.node {
         node(state, snapshot, page);
-        peers.iter().for_each(|peers| connections("full_node", peers, page));
+        if let Some(peers) = peers {
+            connections("full_node", peers, page);
+        }
     }
     if let Some(farmer) = &snapshot.farmer {
-        farmer.peers.iter().for_each(|peers| connections("farmer", peers, page));
+        if let Some(peers) = &farmer.peers {
+            connections("farmer", peers, page);
+        }
         farmer.pools.iter().for_each(|one| pool(one, page));
     }
     page.add(&EXPECTED, [], snapshot.expected_seconds());

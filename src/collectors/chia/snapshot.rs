@@ -360,17 +360,17 @@ impl Snapshot {
         Some(tally.points.seen.saturating_sub(answered.max(from)))
     }
 
-    /// Of the signage points of ten minutes, since it connected, how many a connected harvester left unanswered, and all.
+    /// Of the signage points of a time, since it connected, how many a connected harvester left unanswered, and all.
     /// One that hangs in a mount still answers those for which no plot of that mount is eligible.
-    pub(super) fn unanswered_lately(&self, id: &NodeId, now: Now) -> Option<(u64, u64)> {
+    pub(super) fn unanswered_lately(&self, id: &NodeId, window: Duration, now: Now) -> Option<(u64, u64)> {
         let (known, tally) = (self.harvesters.get(id)?, self.tally.as_ref()?);
         let from = known.points_then.filter(|_| known.connected == Some(true))?;
         let since = tally.points.seen.saturating_sub(from);
-        let all = tally.points.answerable(now.monotonic).min(since);
+        let all = tally.points.answerable(window, now.monotonic).min(since);
         let answered = tally
             .lookups
             .get(id)
-            .map_or(0, |lookups| lookups.answered_lately(now.monotonic));
+            .map_or(0, |lookups| lookups.answered_lately(window, now.monotonic));
         Some((all.saturating_sub(answered), all))
     }
 

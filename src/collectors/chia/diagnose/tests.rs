@@ -74,6 +74,15 @@ fn a_harvester_that_answers_only_what_its_frozen_mount_has_no_part_in_is_silent(
     let found = farm.found();
     let words = "harvester_silent [01010101] 16 of 56 signage points of ten minutes unanswered (limit 10)";
     assert!(found.contains(&words.to_owned()), "{found:?}");
+    // The mount is there again.
+    for _ in 0..23 {
+        farm.after(9).point().answers(id(1), 0).events();
+    }
+    let found = farm.found();
+    assert!(
+        found.iter().all(|found| !found.starts_with("harvester_silent")),
+        "{found:?}"
+    );
     // Answers that come late are answers.
     let mut late = Farm::whole();
     late.farmer(vec![harvester(1, 165, late.now())]).events();
