@@ -213,7 +213,7 @@ impl Visit for Planner<'_> {
         let before = self.schedule.named(target.name());
         let same = before.filter(|before| {
             let rounds = before.as_any().downcast_ref::<Rounds<C>>();
-            rounds.is_some_and(|rounds| rounds.target == target.clone().unlinked())
+            rounds.is_some_and(|rounds| rounds.target == target.clone().unlinked() && !rounds.collector.is_outdated())
         });
         if let Some(same) = same {
             let working = Arc::clone(same);

@@ -116,6 +116,12 @@ pub trait Collector: Sized + Send + Sync + 'static {
     /// ended, is taken over from it.
     fn connect(target: &Self::Target, tools: &Tools, before: Option<&Self>) -> Result<Self, Fault>;
 
+    /// Whether files that the target names have changed since `connect`, so that a reload connects anew although the
+    /// configuration is the same.
+    fn is_outdated(&self) -> bool {
+        false
+    }
+
     /// The parts that this target has.
     fn parts(&self) -> Vec<Part>;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::collectors::chia::{self, Chia, DIRECTORY_UNMOUNTED, HARVESTER_SILENT, HereView, PLOTS_LOST, SCAN_STALE};
-use crate::collectors::mounts::{self, MountView, Mounts};
+use crate::collectors::mounts::{self, Mounts};
 use crate::collectors::{Finding, Link, Symptom, TargetView};
 use crate::exposition::{Desc, Page};
 use crate::values::Name;
@@ -25,6 +25,14 @@ pub(super) static PLOTS: Desc<4> = Desc::gauge(
 
 /// The disk of the system.
 const ROOT: &str = "/";
+
+/// Where systems have partitions of their own, on which nobody means to put plots unless the directory is that mount.
+const SYSTEM: [&str; 9] = [
+    "/home", "/var", "/srv", "/mnt", "/media", "/opt", "/usr", "/boot", "/tmp",
+];
+
+/// Evidence is read by people: of more the first are told.
+const MOST_WORDS: usize = 5;
 
 /// What takes plots away from a harvester.
 const MOUNT_ILL: [&Symptom; 4] = [
@@ -86,6 +94,8 @@ struct Ruling {
     directories: Vec<(String, Option<String>)>,
     /// What its mounts suffer, in words.
     because: Vec<String>,
+    /// Where plots are gone, in words.
+    gone: Vec<String>,
 }
 
 /// What lies on one mount.
@@ -93,6 +103,8 @@ struct Ruling {
 struct Lies {
     directories: usize,
     plots: Option<u64>,
+    /// Lately, at most.
+    most: u64,
 }
 
 fn rule(
@@ -106,51 +118,133 @@ fn rule(
         harvester: here.label.to_owned(),
         directories: Vec::new(),
         because: Vec::new(),
+        gone: Vec::new(),
     };
-    let mut lies: BTreeMap<&str, Lies> = BTreeMap::new();
+    let (plots, most) = (snapshot.plots_of(here), snapshot.most_plots_of(here));
+    let mut lies: BTreeMap<String, Lies> = BTreeMap::new();
+    let mut bare: Vec<&Path> = Vec::new();
     for directory in here.directories {
-        let Some(mount) = machine.mount_of(directory) else {
+        let Some(place) = Place::of(directory, machine) else {
             continue;
         };
-        let entry = lies.entry(&mount.mount).or_default();
-        entry.directories += 1;
-        let plots = snapshot.plots_below(here, directory);
-        entry.plots = entry
-            .plots
-            .zip(plots)
-            .map(|(one, other)| one + other)
-            .or(entry.plots)
-            .or(plots);
-        let words = unmounted(directory, mount, snapshot.plots_on_root_disk());
+        let words = place.unmounted(directory, machine, snapshot.plots_on_root_disk());
+        if let Some(words) = &words {
+            let lay = below(&most, directory);
+            let lay = (lay > 0).then(|| format!(", where {lay} of its plots lay"));
+            ruling.gone.push(format!("{words}{}", lay.unwrap_or_default()));
+            bare.push(directory);
+        }
         ruling.directories.push((directory.display().to_string(), words));
+        let entry = lies.entry(place.mount).or_default();
+        entry.directories += 1;
+        entry.plots = entry.plots.or(plots.as_ref().map(|_| 0));
     }
-    for (mount, lies) in lies {
+    // Each plot once, on the mount that it lies on, however directories lie in one another.
+    let mount = |path: &Path| Place::of(path, machine).map(|place| place.mount);
+    for (path, count) in plots.iter().flatten() {
+        if let Some(mount) = mount(path) {
+            let entry = lies.entry(mount).or_default();
+            entry.plots = Some(entry.plots.unwrap_or_default() + count);
+        }
+    }
+    for (path, count) in &most {
+        if let Some(mount) = mount(path).filter(|_| !bare.iter().any(|bare| path.starts_with(bare))) {
+            lies.entry(mount).or_default().most += count;
+        }
+    }
+    for (mount, lies) in &lies {
         let labels = [view.name.as_str(), here.label, host.name.as_str(), mount];
         page.add(&DIRECTORIES, labels, lies.directories);
         page.add(&PLOTS, labels, lies.plots);
-        let ill = |finding: &&Finding| finding.entity == mount && MOUNT_ILL.contains(&finding.symptom);
-        for finding in host.diagnosis.findings.iter().filter(ill) {
-            let plots = lies.plots.map(|plots| format!(", where {plots} of its plots lie"));
-            let (symptom, name) = (finding.symptom.name, &host.name);
-            ruling
-                .because
-                .push(format!("{symptom} of {name}: {mount}{}", plots.unwrap_or_default()));
-        }
+        ruling.of_mount(mount, lies, host);
     }
     ruling
 }
 
-/// Why nothing is mounted on a directory; `None` where something is.
-fn unmounted(directory: &Path, mount: &MountView, on_purpose: bool) -> Option<String> {
-    let directory = directory.display();
-    if !mount.present {
-        return Some(format!("{directory}: {} is not mounted", mount.mount));
+fn below(most: &BTreeMap<&Path, u64>, directory: &Path) -> u64 {
+    let below = most.iter().filter(|(path, _)| path.starts_with(directory));
+    below.map(|(_, count)| *count).sum()
+}
+
+/// What a path lies on.
+struct Place {
+    /// The mount point: one that is there, or one that ought to be.
+    mount: String,
+    present: bool,
+    /// It is in the list of mounts that must be there.
+    expected: bool,
+}
+
+impl Place {
+    /// By the whole table, and by what ought to be mounted.
+    fn of(path: &Path, machine: &mounts::Snapshot) -> Option<Self> {
+        let watched = machine.mount_of(path);
+        let covering = machine.covering(path);
+        let length = |point: &Path| point.components().count();
+        let deepest = covering.map_or(0, length);
+        match (
+            watched.filter(|watched| length(Path::new(&watched.mount)) >= deepest),
+            covering,
+        ) {
+            (Some(watched), _) => Some(Self {
+                mount: watched.mount.clone(),
+                present: watched.present,
+                expected: watched.expected.is_some(),
+            }),
+            (None, Some(covering)) => Some(Self {
+                mount: covering.to_string_lossy().into_owned(),
+                present: true,
+                expected: false,
+            }),
+            (None, None) => None,
+        }
     }
-    let ill = mount.mount == ROOT && !on_purpose;
-    ill.then(|| format!("{directory}: nothing is mounted there, it lies on the disk of the system"))
+
+    /// Why nothing is mounted on a directory; `None` where something is, as far as can be told.
+    fn unmounted(&self, directory: &Path, machine: &mounts::Snapshot, on_purpose: bool) -> Option<String> {
+        let (mount, shown) = (Path::new(&self.mount), directory.display());
+        if !self.present {
+            return Some(format!("{shown}: {} is not mounted", self.mount));
+        }
+        let is_root = self.mount == ROOT;
+        if on_purpose || self.expected || (directory == mount && !is_root) {
+            return None;
+        }
+        let words = |on: &str| Some(format!("{shown}: nothing is mounted there, it lies on {on}"));
+        let others = || machine.mounts.iter().filter(|other| other.expected.is_some());
+        if is_root {
+            words("the disk of the system")
+        } else if SYSTEM.contains(&self.mount.as_str()) {
+            words(&format!("{}, a disk of the system", self.mount))
+        } else if others().any(|other| Path::new(&other.mount).starts_with(mount)) {
+            words(&format!("{}, and mounts are expected below that", self.mount))
+        } else {
+            None
+        }
+    }
 }
 
 impl Ruling {
+    fn of_mount(&mut self, mount: &str, lies: &Lies, host: &TargetView) {
+        let there = lies.plots.unwrap_or_default();
+        let plots = match (there, lies.most) {
+            (0, 0) => String::new(),
+            (0, most) => format!(", where {most} of its plots lay"),
+            (there, _) => format!(", where {there} of its plots lie"),
+        };
+        let ill = |finding: &&Finding| finding.entity == mount && MOUNT_ILL.contains(&finding.symptom);
+        let before = self.because.len();
+        for finding in host.diagnosis.findings.iter().filter(ill) {
+            let (symptom, name) = (finding.symptom.name, &host.name);
+            self.because.push(format!("{symptom} of {name}: {mount}{plots}"));
+        }
+        if self.because.len() == before && lies.plots.is_some() && lies.most > there {
+            let lost = lies.most - there;
+            self.gone
+                .push(format!("{mount} is well and has {lost} of {} fewer", lies.most));
+        }
+    }
+
     fn apply(self, view: &mut TargetView) {
         for (directory, words) in self.directories {
             let ill = words.is_some();
@@ -160,9 +254,14 @@ impl Ruling {
         }
         let those = view.diagnosis.findings.iter_mut();
         for finding in those.filter(|found| found.entity == self.harvester && SUFFERED.contains(&found.symptom)) {
-            for words in &self.because {
+            let gone = self.gone.iter().filter(|_| finding.symptom == &PLOTS_LOST);
+            let words: Vec<&String> = self.because.iter().chain(gone).collect();
+            for words in words.iter().take(MOST_WORDS) {
                 finding.evidence += "; ";
                 finding.evidence += words;
+            }
+            if let Some(more) = words.len().checked_sub(MOST_WORDS).filter(|more| *more > 0) {
+                finding.evidence.extend(["; and ", &more.to_string(), " more"]);
             }
         }
     }

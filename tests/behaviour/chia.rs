@@ -425,6 +425,7 @@ async fn a_release_before_1_6_is_read_as_far_as_it_tells() {
         })
         .await;
     assert!(page.contains(&up("chia-1", "farmer", 1)), "{page}");
+    let page = warden.page_with(&up("chia-1", "plots", 1)).await;
     assert!(
         !page.contains("chia_harvester_plots{") && !page.contains("chia_pool_plots{"),
         "{page}"

@@ -3,11 +3,12 @@
 //! Its counters lack the suffix that OpenMetrics demands, so they are gauges here. Its constant label `network` is left
 //! out: it is the label of `chia_network_info`.
 
+use super::node::Peers;
 use super::snapshot::Snapshot;
 use crate::exposition::{Desc, Family, Page};
 use crate::upstream::chia::{NodeId, Service};
 
-const COUNT: usize = 26;
+const COUNT: usize = 31;
 
 macro_rules! theirs {
     ($($name:ident: $labels:literal = $full:literal, $help:literal, [$($label:literal),*];)*) => {
@@ -42,13 +43,18 @@ theirs! {
     DIFFICULTY: 1 = "chia_farmer_current_difficulty", "difficulty of the pool.", ["launcher_id"];
     POINTS: 1 = "chia_farmer_points_acknowledged_since_start", "points since the farmer was started.", ["launcher_id"];
     OWN_LOOKUP: 0 = "chia_harvester_last_lookup_time", "last lookup of this machine's harvester in seconds.", [];
+    OWN_LAST_ELIGIBLE: 0 = "chia_harvester_last_eligible_plots", "plots of this machine's harvester that last passed the filter.", [];
+    OWN_LAST_PROOFS: 0 = "chia_harvester_last_found_proofs", "proofs that it last found.", [];
+    OWN_ELIGIBLE: 0 = "chia_harvester_total_eligible_plots", "plots that passed the filter since farmwarden listens.", [];
+    OWN_PROOFS: 0 = "chia_harvester_total_found_proofs", "proofs found since farmwarden listens.", [];
+    TRANSACTION_BLOCKS: 0 = "chia_full_node_transaction_blocks", "transaction blocks since farmwarden listens.", [];
     OWN_PLOTS: 0 = "chia_harvester_total_plots", "plots of this machine's harvester.", [];
 }
 
 pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
     node(snapshot, page);
     if let Some(farmer) = &snapshot.farmer {
-        for (kind, count) in farmer.peers.counts() {
+        for (kind, count) in farmer.peers.iter().flat_map(Peers::counts) {
             page.add(&FARMER_PEERS, [kind], count);
         }
         for pool in &farmer.pools {
@@ -64,11 +70,16 @@ pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
         }
     }
     if let Some(tally) = &snapshot.tally {
-        page.add(&NODE_POINTS, [], tally.node_points);
-        page.add(&PROOFS_FOUND, [], tally.proofs);
+        page.add(&NODE_POINTS, [], Some(tally.node_points).filter(|points| *points > 0));
+        page.add(&PROOFS_FOUND, [], tally.points.last.map(|_| tally.proofs));
         let own = tally.own.as_ref().map(|own| own.last);
         page.add(&OWN_LOOKUP, [], own.and_then(|last| last.seconds));
         page.add(&OWN_PLOTS, [], own.and_then(|last| last.plots));
+        page.add(&OWN_LAST_ELIGIBLE, [], own.and_then(|last| last.eligible));
+        page.add(&OWN_LAST_PROOFS, [], own.and_then(|last| last.proofs));
+        page.add(&OWN_ELIGIBLE, [], tally.own.as_ref().map(|own| own.eligible));
+        page.add(&OWN_PROOFS, [], tally.own.as_ref().map(|own| own.proofs));
+        page.add(&TRANSACTION_BLOCKS, [], tally.transaction_blocks);
     }
 }
 
@@ -93,7 +104,7 @@ fn node(snapshot: &Snapshot, page: &mut Page) {
     page.add(&MEMPOOL_MAX, [], state.mempool.max_cost);
     page.add(&BLOCK_MAX, [], state.mempool.block_max_cost);
     page.add(&NETSPACE, [], state.space.map(|bytes| bytes >> 20));
-    for (kind, count) in peers.counts() {
+    for (kind, count) in peers.iter().flat_map(Peers::counts) {
         page.add(&NODE_PEERS, [kind], count);
     }
 }

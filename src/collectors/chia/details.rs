@@ -1,5 +1,6 @@
 //! What changes rarely: releases, the network, and how harvesters are set up.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -32,9 +33,19 @@ pub(super) fn directories(body: &[u8]) -> Result<Vec<PathBuf>, Why> {
         directories: Vec<PathBuf>,
     }
     let Answer { directories } = parse(body)?;
-    // What is not absolute depends on where the harvester was started.
+    Ok(sound(directories))
+}
+
+/// Each directory once, however it is written. What is not absolute depends on where the harvester was started.
+pub(super) fn sound(directories: impl IntoIterator<Item = PathBuf>) -> Vec<PathBuf> {
+    let mut seen = BTreeSet::new();
     let absolute = directories.into_iter().filter(|path| path.is_absolute());
-    Ok(absolute.take(MOST_DIRECTORIES).collect())
+    // Anew from its components: without a slash at the end, or two in the middle.
+    let plain = absolute.map(|path| path.components().collect::<PathBuf>());
+    plain
+        .filter(|path| seen.insert(path.clone()))
+        .take(MOST_DIRECTORIES)
+        .collect()
 }
 
 /// A machine has some hundred disks.
@@ -63,6 +74,17 @@ mod tests {
         assert_eq!(directories.len(), 4);
         let seconds = refresh_seconds(&recorded("harvester.get_harvester_config"));
         assert_eq!(seconds, Ok(Some(15)));
+    }
+
+    #[test]
+    fn a_directory_that_is_named_twice_is_one() {
+        let text = br#"{"directories": ["/mnt/a/", "/mnt//a", "/mnt/a/b", "here"]}"#;
+        let names: Vec<String> = directories(text)
+            .unwrap()
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        assert_eq!(names, ["/mnt/a", "/mnt/a/b"]);
     }
 
     #[test]

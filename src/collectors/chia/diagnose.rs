@@ -2,19 +2,18 @@
 
 use std::time::Duration as Std;
 
-use tokio::time::Instant;
-
-use super::events::{Lookups, Tally, Teller, WINDOW};
+use super::events::{Lookups, STILL, Tally, Teller, WINDOW};
 use super::farmer::Pool;
 use super::known::Known;
 use super::memory::Since;
+use super::node::Peers;
 use super::snapshot::Snapshot;
 use super::symptoms::{
-    CERTIFICATE_ENDS, EVENTS_LOST, FEW_PEERS, HARVESTER_DOWN, HARVESTER_SILENT, LOOKUP_SLOW, LOOKUP_TOO_SLOW,
-    NO_PARTIALS, NO_POINTS, NO_WIN, NODE_NOT_SYNCED, NODE_STALLED, PLOTS_DUPLICATE, PLOTS_INVALID, PLOTS_KEYS_MISSING,
-    PLOTS_LOST, POINTS_MISSED, POOL_ERRORS, REJECTS, SCAN_STALE, Thresholds, WALLET_NOT_SYNCED,
+    CERTIFICATE_ENDS, EVENTS_LOST, FEW_PEERS, HARVESTER_DOWN, HARVESTER_RPC_DOWN, HARVESTER_SILENT, LOOKUP_SLOW,
+    LOOKUP_TOO_SLOW, NO_PARTIALS, NO_POINTS, NO_WIN, NODE_NOT_SYNCED, NODE_STALLED, PLOTS_DUPLICATE, PLOTS_INVALID,
+    PLOTS_KEYS_MISSING, PLOTS_LOST, POINTS_MISSED, POOL_ERRORS, REJECTS, SCAN_STALE, Thresholds, WALLET_NOT_SYNCED,
 };
-use super::{EVENTS, FARMER, NODE, WALLET};
+use super::{DETAILS, EVENTS, FARMER, NODE, WALLET};
 use crate::clock::Now;
 use crate::collectors::Diagnosis;
 use crate::upstream::chia::{NodeId, Service};
@@ -42,7 +41,21 @@ pub(super) fn diagnose(snapshot: &Snapshot, limits: &Thresholds, hears: bool, no
     all.belongs_to(EVENTS);
     wallet(snapshot, limits, now, &mut all);
     all.belongs_to(WALLET);
+    setups(snapshot, &mut all);
+    all.belongs_to(DETAILS);
     all
+}
+
+/// Harvesters that are asked themselves.
+fn setups(snapshot: &Snapshot, all: &mut Diagnosis) {
+    for setup in snapshot.details.iter().flat_map(|details| &details.setups) {
+        let Some(pick) = &setup.pick else { continue };
+        let ill = setup.up.map(|up| !up);
+        all.judge(&HARVESTER_RPC_DOWN, pick.name.as_str(), ill, || match &setup.fault {
+            Some(fault) => fault.to_string(),
+            None => "it does not answer".to_owned(),
+        });
+    }
 }
 
 /// For people: milliseconds are noise here.
@@ -66,7 +79,14 @@ fn certificates(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Di
             } else {
                 "our certificate"
             };
-            format!("{what} ends in {days} days (limit {})", limits.certificate_ends_within)
+            match end.filter(|end| *end <= now.wall) {
+                Some(end) => {
+                    let end = end.to_string();
+                    let date = end.split_once('T').map_or(end.as_str(), |(date, _)| date);
+                    format!("{what} ended on {date}: every service refuses it")
+                }
+                None => format!("{what} ends in {days} days (limit {})", limits.certificate_ends_within),
+            }
         });
     }
 }
@@ -97,10 +117,10 @@ fn node(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosis)
         ))
     });
     let lasted = lasts(&memory.few_peers, limits.few_peers_after, now);
-    all.judge(&FEW_PEERS, "", Some(lasted.is_some()), || {
+    all.judge(&FEW_PEERS, "", peers.as_ref().map(|_| lasted.is_some()), || {
         format!(
             "{} full nodes for {} (limit {} for {})",
-            peers.full_nodes(),
+            peers.as_ref().map(Peers::full_nodes).unwrap_or_default(),
             whole(lasted.unwrap_or_default()),
             limits.min_peers,
             limits.few_peers_after
@@ -214,7 +234,8 @@ fn judge_pool(pool: &Pool, snapshot: &Snapshot, limits: &Thresholds, now: Now, a
     let name = pool.launcher.as_str();
     let plots = pool.plots.filter(|plots| *plots > 0);
     let stood = memory.valid.lasts(now.monotonic).unwrap_or_default();
-    let none = plots.map(|_| stood >= limits.no_partials_after.get());
+    let limit = limits.no_partials_after.get();
+    let none = plots.filter(|_| memory.expects_some(limit)).map(|_| stood >= limit);
     all.judge(&NO_PARTIALS, name, none, || {
         format!(
             "{} accepted no partial for {} of {} plots (limit {})",
@@ -262,14 +283,16 @@ fn events(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosi
     }
     for (id, known) in &snapshot.harvesters {
         if known.connected == Some(true) {
-            silence(id, known, snapshot, limits, all);
+            silence((id, known), snapshot, limits, now, all);
             if let Some(heard) = snapshot.lookups(id) {
                 lookups(&known.label, heard, limits, now, all);
             }
         }
     }
+    if tally.teller == Teller::Harvester {
+        own_silence(tally, snapshot, limits, now, all);
+    }
     if let Some(own) = &tally.own {
-        own_silence(&snapshot.own_label, (own, tally.connected), limits, now, all);
         lookups(&snapshot.own_label, own, limits, now, all);
     }
 }
@@ -304,10 +327,14 @@ fn points(tally: &Tally, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
     let absent = POINTS_EXPECTED.saturating_sub(seen).saturating_mul(100) > POINTS_EXPECTED * limits.missed_percent;
     let many = missed > limits.missed_points || absent;
     all.judge(&POINTS_MISSED, "", (heard_for >= WINDOW).then_some(many), || {
+        let by_farmer = tally.points.missed.map(|_| {
+            let limit = limits.missed_points;
+            format!(", {missed} missed by the farmer's count (limit {limit})")
+        });
         format!(
-            "{seen} signage points in ten minutes of {POINTS_EXPECTED} expected (limit {} % fewer), {missed} missed by \
-             the farmer's count (limit {})",
-            limits.missed_percent, limits.missed_points
+            "{seen} signage points in ten minutes of {POINTS_EXPECTED} expected (limit {} % fewer){}",
+            limits.missed_percent,
+            by_farmer.unwrap_or_default()
         )
     });
 }
@@ -315,15 +342,21 @@ fn points(tally: &Tally, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
 /// Fewer lookups than these tell nothing of the usual one.
 const FEWEST_LOOKUPS: usize = 10;
 
-fn silence(id: &NodeId, known: &Known, snapshot: &Snapshot, limits: &Thresholds, all: &mut Diagnosis) {
-    let unanswered = snapshot.unanswered(id);
-    let silent = unanswered.map(|unanswered| unanswered > limits.silent_points);
-    all.judge(&HARVESTER_SILENT, &known.label, silent, || {
-        let unanswered = unanswered.unwrap_or_default();
-        format!(
-            "{unanswered} signage points unanswered (limit {})",
-            limits.silent_points
-        )
+fn silence((id, known): (&NodeId, &Known), snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
+    let Some(unanswered) = snapshot.unanswered(id) else {
+        return;
+    };
+    let limit = limits.silent_points;
+    let within = |window| snapshot.unanswered_lately(id, window, now).unwrap_or_default();
+    let ((lately, of), (still, _)) = (within(WINDOW), within(STILL));
+    let at_all = unanswered > limit;
+    let ill = at_all || (lately > limit && still > 0);
+    all.judge(&HARVESTER_SILENT, &known.label, Some(ill), || {
+        if at_all {
+            format!("{unanswered} signage points unanswered (limit {limit})")
+        } else {
+            format!("{lately} of {of} signage points of ten minutes unanswered (limit {limit})")
+        }
     });
 }
 
@@ -331,19 +364,20 @@ fn silence(id: &NodeId, known: &Known, snapshot: &Snapshot, limits: &Thresholds,
 const POINT_EVERY: Std = Std::from_millis(9_375);
 
 /// Without a farmer nobody tells which signage points there were; they come at a steady pace. What was pushed before the
-/// connection, nobody heard: silence counts from there.
-fn own_silence(
-    name: &str,
-    (own, connected): (&Lookups, Option<Instant>),
-    limits: &Thresholds,
-    now: Now,
-    all: &mut Diagnosis,
-) {
+/// connection, nobody heard: silence counts from there, also of one that has never answered.
+fn own_silence(tally: &Tally, snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
+    let answered = tally.own.as_ref().map(|own| own.last.at);
+    if answered.is_none() && !snapshot.has_harvester_here() {
+        // The daemon of a machine that has none, as far as we are told.
+        return;
+    }
+    let Some(heard) = answered.max(tally.connected) else {
+        return;
+    };
     let points = u32::try_from(limits.silent_points.saturating_add(1)).unwrap_or(u32::MAX);
     let limit = POINT_EVERY.saturating_mul(points);
-    let heard = connected.map_or(own.last.at, |connected| connected.max(own.last.at));
     let silent_for = now.monotonic.duration_since(heard);
-    all.judge(&HARVESTER_SILENT, name, Some(silent_for > limit), || {
+    all.judge(&HARVESTER_SILENT, &snapshot.own_label, Some(silent_for > limit), || {
         format!(
             "no answer to a signage point for {} (limit {}); its link to the farmer may be gone, too",
             whole(silent_for),
@@ -393,7 +427,10 @@ fn wallet(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosi
             )
         });
     }
-    let won = snapshot.details.as_ref().and_then(|details| details.farmed?.last_time);
+    // One that is behind does not know of the last win yet.
+    let knows = snapshot.wallet.is_some_and(|state| state.synced == Some(true));
+    let details = snapshot.details.as_ref().filter(|_| knows);
+    let won = details.and_then(|details| details.farmed?.last_time);
     let Some((expected, won)) = snapshot.expected_seconds().zip(won) else {
         return;
     };

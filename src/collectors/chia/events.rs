@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hasher as _};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
 use super::farmer::MOST_HARVESTERS;
-use super::wire::Figure;
+use super::wire::{Figure, Lenient};
 use crate::exposition::Histogram;
 use crate::upstream::chia::{Heard, NodeId, Push};
 
@@ -38,6 +38,10 @@ pub(super) const EVENTS: [(&str, &str); 14] = [
 
 /// Over which symptoms look back.
 pub(super) const WINDOW: Duration = Duration::from_secs(600);
+/// A harvester that has answered everything for so long is well again.
+pub(super) const STILL: Duration = Duration::from_secs(200);
+/// A proof that takes longer is in vain.
+const ANSWER_WITHIN: Duration = Duration::from_secs(28);
 /// A window of signage points at their usual pace is 64; a burst may bring more.
 const MOST_RECENT: usize = 256;
 
@@ -65,9 +69,11 @@ pub struct Tally {
     pub connected: Option<Instant>,
     /// As the farmer counts them.
     pub points: Points,
-    /// As the node counts them.
+    /// As the node counts them; it may be on another machine, and then nobody tells us.
     pub node_points: u64,
     pub proofs: u64,
+    /// `None` until the node has told of a block.
+    pub transaction_blocks: Option<u64>,
     pub lookups: BTreeMap<NodeId, Lookups>,
     /// Of the harvester on the daemon's own machine, where that is the teller.
     pub own: Option<Lookups>,
@@ -78,7 +84,8 @@ pub struct Tally {
 #[derive(Clone, Debug, Default)]
 pub struct Points {
     pub seen: u64,
-    pub missed: u64,
+    /// By the farmer's own count; `None` until it has told of one (since 2.0).
+    pub missed: Option<u64>,
     pub last: Option<Instant>,
     recent: VecDeque<Instant>,
     recent_missed: VecDeque<(Instant, u64)>,
@@ -93,6 +100,8 @@ pub struct Lookups {
     pub last: Answer,
     /// How many signage points had been seen when it last answered.
     pub answered_at: u64,
+    /// When it answered, whatever it had to look up.
+    answers: VecDeque<Instant>,
     /// Lookups that had something to look up, with their seconds.
     recent: VecDeque<(Instant, f64)>,
 }
@@ -120,6 +129,7 @@ impl Tally {
             points: Points::default(),
             node_points: 0,
             proofs: 0,
+            transaction_blocks: None,
             lookups: BTreeMap::new(),
             own: None,
             heard_of: Recent::default(),
@@ -163,6 +173,11 @@ impl Tally {
                 }
             }
             ("chia_full_node", "signage_point") => self.node_points += 1,
+            ("chia_full_node", "block") => {
+                let Block { transaction_block } = read(push)?;
+                let before = self.transaction_blocks.unwrap_or_default();
+                self.transaction_blocks = Some(before + u64::from(transaction_block));
+            }
             ("chia_farmer", "proof") => self.proofs += 1,
             ("chia_farmer", "new_farming_info") => {
                 let FarmingInfo { farming_info: info } = read(push)?;
@@ -202,17 +217,24 @@ impl Tally {
 }
 
 impl Points {
-    fn see(&mut self, missed: u64, now: Instant) {
+    fn see(&mut self, missed: Option<u64>, now: Instant) {
         self.seen += 1;
-        self.missed = self.missed.saturating_add(missed);
         self.last = Some(now);
         keep(&mut self.recent, now);
+        let Some(missed) = missed else { return };
+        self.missed = Some(self.missed.unwrap_or_default().saturating_add(missed));
         if missed > 0 {
             keep(&mut self.recent_missed, (now, missed));
         }
     }
 
-    /// How many were seen within the window before `now`, and how many the farmer missed.
+    /// How many were seen within `window` before `now` to which an answer would have come by now.
+    pub(super) fn answerable(&self, window: Duration, now: Instant) -> u64 {
+        let due = |at: &Instant| (ANSWER_WITHIN..window).contains(&now.duration_since(*at));
+        u64::try_from(self.recent.iter().filter(|at| due(at)).count()).unwrap_or(u64::MAX)
+    }
+
+    /// How many were seen within the window before `now`, and how many the farmer says that it missed.
     pub(super) fn lately(&self, now: Instant) -> (u64, u64) {
         let lately = |at: &Instant| now.duration_since(*at) < WINDOW;
         let seen = self.recent.iter().filter(|at| lately(at)).count();
@@ -230,6 +252,7 @@ impl Lookups {
             proofs: 0,
             last: first,
             answered_at: 0,
+            answers: VecDeque::new(),
             recent: VecDeque::new(),
         }
     }
@@ -245,6 +268,13 @@ impl Lookups {
         }
         self.last = answer;
         self.answered_at = points;
+        keep(&mut self.answers, answer.at);
+    }
+
+    /// Answers within `window` before `now`.
+    pub(super) fn answered_lately(&self, window: Duration, now: Instant) -> u64 {
+        let lately = self.answers.iter().filter(|at| now.duration_since(**at) < window);
+        u64::try_from(lately.count()).unwrap_or(u64::MAX)
     }
 
     /// Seconds of the lookups within the window before `now`, ascending; without those that had nothing to look up.
@@ -305,14 +335,21 @@ fn micros(micros: u128) -> Option<f64> {
 #[derive(Deserialize)]
 struct SignagePoint {
     signage_point: PointId,
-    /// Null, or when and how many. Since 2.0.
-    missing_signage_points: Option<(f64, Figure)>,
+    /// Null, or when and how many. Left out before 2.0.
+    #[serde(default, deserialize_with = "told")]
+    missing_signage_points: Option<Lenient<(f64, Figure)>>,
+}
+
+/// What is there, even as null.
+fn told<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl SignagePoint {
-    fn missing(&self) -> u64 {
-        let missing = self.missing_signage_points.as_ref();
-        missing.and_then(|(_, count)| count.small()).unwrap_or_default()
+    /// `None` where the release does not tell.
+    fn missing(&self) -> Option<u64> {
+        let missing = self.missing_signage_points.as_ref()?.0.as_ref();
+        Some(missing.and_then(|(_, count)| count.small()).unwrap_or_default())
     }
 }
 
@@ -322,6 +359,11 @@ struct PointId {
     #[serde(default)]
     challenge_hash: String,
     signage_point_index: u64,
+}
+
+#[derive(Deserialize)]
+struct Block {
+    transaction_block: bool,
 }
 
 #[derive(Deserialize)]

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::wire::{Figure, Short, parse, time};
+use super::wire::{Figure, Lenient, Listed, Short, parse, time};
 use crate::clock::UnixTime;
 use crate::upstream::Why;
 use crate::upstream::chia::NodeId;
@@ -87,7 +87,7 @@ impl Harvester {
 
 #[derive(Deserialize)]
 struct Summary {
-    harvesters: Vec<Raw>,
+    harvesters: Vec<Lenient<Raw>>,
 }
 
 #[derive(Deserialize)]
@@ -105,8 +105,10 @@ struct Raw {
     total_plot_size: Figure,
     #[serde(default)]
     total_effective_plot_size: Figure,
-    syncing: Option<RawScan>,
-    last_sync_time: Option<f64>,
+    #[serde(default)]
+    syncing: Lenient<RawScan>,
+    #[serde(default)]
+    last_sync_time: Lenient<f64>,
     #[serde(default)]
     harvesting_mode: Figure,
 }
@@ -121,7 +123,7 @@ struct Connection {
 #[derive(Deserialize)]
 struct RawScan {
     #[serde(default)]
-    initial: bool,
+    initial: Lenient<bool>,
     #[serde(default)]
     plot_files_processed: Figure,
     #[serde(default)]
@@ -129,24 +131,25 @@ struct RawScan {
 }
 
 /// An answer of `get_harvesters_summary`. The same harvester twice is one: the last.
-pub(super) fn summary(body: &[u8]) -> Result<Vec<Harvester>, Why> {
+pub(super) fn summary(body: &[u8]) -> Result<Listed<Harvester>, Why> {
     let Summary { harvesters } = parse(body)?;
+    let Listed { all: raws, skipped } = Listed::of(harvesters, MOST_HARVESTERS)?;
     let mut all: Vec<Harvester> = Vec::new();
-    for raw in harvesters.into_iter().take(MOST_HARVESTERS) {
+    for raw in raws {
         let next = harvester(raw);
         all.retain(|other| other.id != next.id);
         all.push(next);
     }
-    Ok(all)
+    Ok(Listed { all, skipped })
 }
 
 /// No farm has as many; without it an answer could fill page and memory with strangers.
 pub(super) const MOST_HARVESTERS: usize = 1_000;
 
 fn harvester(raw: Raw) -> Harvester {
-    let scan = raw.syncing.and_then(|scan| {
+    let scan = raw.syncing.0.and_then(|scan| {
         Some(Scan {
-            initial: scan.initial,
+            initial: scan.initial.0.unwrap_or_default(),
             processed: scan.plot_files_processed.small()?,
             total: scan.plot_files_total.small()?,
         })
@@ -166,7 +169,7 @@ fn harvester(raw: Raw) -> Harvester {
         bytes: raw.total_plot_size.0,
         effective_bytes: raw.total_effective_plot_size.0,
         scan,
-        last_scan: raw.last_sync_time.and_then(time),
+        last_scan: raw.last_sync_time.0.and_then(time),
         mode,
     }
 }
@@ -195,7 +198,7 @@ pub(super) const PARTIALS: [&str; 5] = ["valid", "stale", "invalid", "missing", 
 
 #[derive(Deserialize)]
 struct PoolState {
-    pool_state: Vec<RawPool>,
+    pool_state: Vec<Lenient<RawPool>>,
 }
 
 #[derive(Deserialize)]
@@ -249,9 +252,13 @@ impl Points {
 const MOST_POOLS: usize = 256;
 
 /// An answer of `get_pool_state`.
-pub(super) fn pools(body: &[u8]) -> Result<Vec<Pool>, Why> {
+pub(super) fn pools(body: &[u8]) -> Result<Listed<Pool>, Why> {
     let PoolState { pool_state } = parse(body)?;
-    Ok(pool_state.into_iter().take(MOST_POOLS).map(pool).collect())
+    let Listed { all, skipped } = Listed::of(pool_state, MOST_POOLS)?;
+    Ok(Listed {
+        all: all.into_iter().map(pool).collect(),
+        skipped,
+    })
 }
 
 fn pool(raw: RawPool) -> Pool {
@@ -293,7 +300,7 @@ mod tests {
 
     #[test]
     fn harvesters_are_read_with_their_counts() {
-        let all = summary(&recorded("farmer.get_harvesters_summary")).unwrap();
+        let all = summary(&recorded("farmer.get_harvesters_summary")).unwrap().all;
         let [first, second] = all.as_slice() else {
             panic!("{all:?}")
         };
@@ -323,7 +330,7 @@ mod tests {
                 "syncing": {{"initial": true, "plot_files_processed": 300, "plot_files_total": 1200}},
                 "last_sync_time": null, "total_plot_size": 20000000000000000000}}]}}"#
         );
-        let all = summary(text.as_bytes()).unwrap();
+        let all = summary(text.as_bytes()).unwrap().all;
         let scan = Scan {
             initial: true,
             processed: 300,
@@ -339,8 +346,25 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_cannot_be_read_costs_only_itself() {
+        let id = "ab".repeat(32);
+        let strange = r#""plots": 7, "last_sync_time": "soon", "syncing": {"initial": 3, "plot_files_processed": 1, "plot_files_total": 2}"#;
+        let text = format!(
+            r#"{{"harvesters": [{{"connection": {{"node_id": "xyz"}}}}, 7, {{"connection": {{"node_id": "{id}"}}, {strange}}}]}}"#
+        );
+        let Listed { all, skipped } = summary(text.as_bytes()).unwrap();
+        assert_eq!((all.len(), skipped), (1, 2));
+        assert_eq!((all[0].plots, all[0].last_scan), (Some(7), None));
+        assert!(all[0].scan.is_some_and(|scan| scan.total == 2));
+        let none = summary(br#"{"harvesters": [{"connection": {"node_id": "xyz"}}]}"#);
+        assert_eq!(none.unwrap_err().reason(), crate::upstream::Reason::Malformed);
+        let pools = pools(br#"{"pool_state": [7, {"pool_config": {}}]}"#).unwrap();
+        assert_eq!((pools.all.len(), pools.skipped), (1, 1));
+    }
+
+    #[test]
     fn a_pool_is_read_without_addresses_and_words() {
-        let all = pools(&recorded("farmer.get_pool_state")).unwrap();
+        let all = pools(&recorded("farmer.get_pool_state")).unwrap().all;
         let expected = Pool {
             launcher: "5c8d18cf".to_owned(),
             host: "127.0.0.1".to_owned(),
@@ -363,7 +387,7 @@ mod tests {
     #[test]
     fn a_plot_nft_that_farms_alone_and_an_old_release_are_read() {
         let text = br#"{"pool_state": [{"pool_config": {"launcher_id": "0xABCDEF0123", "pool_url": ""}, "current_difficulty": null}]}"#;
-        let all = pools(text).unwrap();
+        let all = pools(text).unwrap().all;
         let expected = Pool {
             launcher: "ABCDEF01".to_owned(),
             ..Pool::default()

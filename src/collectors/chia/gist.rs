@@ -3,6 +3,7 @@
 use super::known::Known;
 use super::snapshot::Snapshot;
 use crate::clock::Now;
+use crate::upstream::Fault;
 use crate::values::Duration;
 
 pub(super) fn node(snapshot: &Snapshot) -> Result<String, String> {
@@ -12,7 +13,13 @@ pub(super) fn node(snapshot: &Snapshot) -> Result<String, String> {
     let at = state
         .height
         .map_or_else(|| "without a block".to_owned(), |height| format!("height {height}"));
-    let words = format!("{at}, {}", counted(peers.full_nodes(), "peer"));
+    let words = format!(
+        "{at}, {}",
+        peers.as_ref().map_or_else(
+            || "peers unknown".to_owned(),
+            |peers| counted(peers.full_nodes(), "peer")
+        )
+    );
     match (state.synced, state.sync_target) {
         (Some(true), _) => Ok(format!("synchronised, {words}")),
         (_, Some(target)) => Err(format!("synchronises to {target}, {words}")),
@@ -86,7 +93,8 @@ pub(super) fn details(snapshot: &Snapshot) -> Result<String, String> {
     releases.sort_unstable();
     releases.dedup();
     let mut words = match releases.as_slice() {
-        [] => vec!["a release before 2.4".to_owned()],
+        [] if details.before_2_4 => vec!["a release before 2.4".to_owned()],
+        [] => Vec::new(),
         releases => vec![format!("release {}", releases.join(", "))],
     };
     words.extend(details.network.clone());
@@ -98,11 +106,26 @@ pub(super) fn details(snapshot: &Snapshot) -> Result<String, String> {
     let silent: Vec<&str> = silent
         .filter_map(|setup| Some(setup.pick.as_ref()?.name.as_str()))
         .collect();
+    if words.is_empty() && silent.is_empty() {
+        return Ok("nothing was told".to_owned());
+    }
     if silent.is_empty() {
         return Ok(words.join(", "));
     }
-    words.push(format!("no answer from the RPC of {}", silent.join(", ")));
+    // The fault itself is said behind.
+    words.push(format!("could not be asked: {}", silent.join(", ")));
     Err(words.join(", "))
+}
+
+/// A part of which some calls failed is not well, whatever the others brought.
+pub(super) fn with_faults(told: Result<String, String>, faults: &[Fault]) -> Result<String, String> {
+    let Some(first) = faults.first() else { return told };
+    let (Ok(words) | Err(words)) = told;
+    let more = match faults.len() - 1 {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    Err(format!("{words}; {first}{more}"))
 }
 
 pub(super) fn plots(snapshot: &Snapshot) -> String {

@@ -12,6 +12,10 @@ use crate::clock::{Now, UnixTime};
 pub struct Known {
     /// The label value `harvester`.
     pub label: String,
+    /// The same before it was told apart from others of its name.
+    pub(super) name: String,
+    /// Others of its name were seen: it has its id behind the name for good, so that no series changes its harvester.
+    pub(super) apart: bool,
     /// As the farmer last saw it.
     pub host: String,
     /// Its counts while it is connected; `None` while it is not, and while the farmer does not answer.
@@ -35,7 +39,9 @@ pub struct Known {
 impl Known {
     pub(super) fn new(label: String, now: Now) -> Self {
         Self {
+            name: label.clone(),
             label,
+            apart: false,
             host: String::new(),
             now: None,
             connected: None,

@@ -16,6 +16,8 @@ use crate::values::HostPort;
 pub(super) struct Key {
     pub(super) place: HostPort,
     pub(super) certificates: Certificates,
+    /// Of what was in those files.
+    pub(super) digest: Option<u64>,
     pub(super) teller: Teller,
 }
 

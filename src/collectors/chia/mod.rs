@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use known::Known;
-pub use reader::Reading;
+pub use reader::{Reading, Round};
 pub use snapshot::{Here as HereView, Snapshot};
 pub use symptoms::{DIRECTORY_UNMOUNTED, HARVESTER_SILENT, PLOTS_LOST, SCAN_STALE, Thresholds};
 pub use target::Target;
@@ -60,6 +60,8 @@ pub struct Chia {
     reader: Reader,
     ends: Ends,
     own: Option<NodeId>,
+    /// Of the files of the certificates, as they were read.
+    digest: Option<u64>,
 }
 
 impl Chia {
@@ -84,7 +86,7 @@ impl Chia {
 impl Collector for Chia {
     const NAME: &'static str = "chia";
     type Target = Target;
-    type Reading = Reading;
+    type Reading = Round;
     type Snapshot = Snapshot;
     const FAMILIES: &'static [&'static Family] = families::FAMILIES;
     const SYMPTOMS: &'static [&'static Symptom] = symptoms::SYMPTOMS;
@@ -95,16 +97,24 @@ impl Collector for Chia {
             let words = "no certificates are configured".to_owned();
             Fault::new(name, "its certificates", Why::Configuration(words))
         })?;
+        let digest = files.digest();
         let identity = Arc::new(Identity::read(name, &files)?);
         Ok(Self {
-            reader: Reader::new(target, &identity, tools, before.map(|before| &before.reader)),
+            reader: Reader::new(target, (&identity, digest), tools, before.map(|before| &before.reader)),
             ends: [
                 ("ca", identity.authority_not_after),
                 ("client", identity.certificate_not_after),
             ],
             own: reader::own_id(target),
+            digest,
             target: target.clone(),
         })
+    }
+
+    /// A certificate was renewed, or was taken anew after `chia init -c`.
+    fn is_outdated(&self) -> bool {
+        let digest = self.target.certificates().and_then(|files| files.digest());
+        digest != self.digest
     }
 
     fn parts(&self) -> Vec<Part> {
@@ -124,12 +134,12 @@ impl Collector for Chia {
         present.map(|(name, _)| self.part(name)).collect()
     }
 
-    async fn read(&self, part: &Part) -> Result<Reading, Fault> {
+    async fn read(&self, part: &Part) -> Result<Round, Fault> {
         match part.name {
             NODE => self.reader.node().await,
             FARMER => self.reader.farmer().await,
             WALLET => self.reader.wallet().await,
-            EVENTS => self.reader.events().await,
+            EVENTS => self.reader.events().await.map(Round::whole),
             DETAILS => self.reader.details().await,
             PLOTS => self.reader.plots().await,
             other => {
@@ -139,17 +149,18 @@ impl Collector for Chia {
         }
     }
 
-    fn absorb(&self, snapshot: &mut Snapshot, reading: Reading, now: Now) {
+    fn absorb(&self, snapshot: &mut Snapshot, round: Round, now: Now) {
         snapshot.begin(&self.target, self.ends, self.own, now);
-        match reading {
+        snapshot.absorb_aside(round.reading.part(), round.aside, &self.target);
+        match round.reading {
             Reading::Node(both) => snapshot.absorb_node(both.0, both.1, &self.target, now),
             Reading::Farmer(reading) => snapshot.absorb_farmer(*reading, &self.target, now),
             Reading::Wallet(state) => snapshot.absorb_wallet(state, now),
             Reading::Events(tally) => snapshot.absorb_events(*tally, now),
-            Reading::Details(details) => snapshot.details = Some(*details),
+            Reading::Details(details) => snapshot.absorb_details(*details),
             Reading::Plots(looked) => {
                 self.reader.took(&looked);
-                snapshot.absorb_plots(looked);
+                snapshot.absorb_plots(looked, now);
             }
         }
     }
@@ -165,7 +176,7 @@ impl Collector for Chia {
             FARMER => snapshot.expire_farmer(),
             WALLET => snapshot.expire_wallet(),
             EVENTS => snapshot.expire_events(),
-            DETAILS => snapshot.details = None,
+            DETAILS => snapshot.expire_details(),
             _ => {
                 snapshot.plots.clear();
                 self.reader.look_anew();
@@ -187,14 +198,15 @@ impl Collector for Chia {
     }
 
     fn gist(snapshot: &Snapshot, _target: &Target, part: &Part, now: Now) -> Result<String, String> {
-        match part.name {
+        let told = match part.name {
             NODE => gist::node(snapshot),
             FARMER => gist::farmer(snapshot),
             WALLET => gist::wallet(snapshot),
             EVENTS => gist::events(snapshot, now),
             DETAILS => gist::details(snapshot),
             _ => Ok(gist::plots(snapshot)),
-        }
+        };
+        gist::with_faults(told, snapshot.aside(part.name))
     }
 
     fn advice(fault: &Fault) -> Option<&'static str> {

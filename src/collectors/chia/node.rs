@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::wire::{Figure, parse, time};
+use super::wire::{Figure, Lenient, Short, parse, time};
 use crate::clock::UnixTime;
 use crate::upstream::Why;
 use crate::upstream::chia::NodeId;
@@ -151,31 +151,36 @@ impl Peers {
 
 #[derive(Deserialize)]
 struct Connections {
-    connections: Vec<Connection>,
+    connections: Vec<Lenient<Connection>>,
 }
 
-#[derive(Deserialize)]
+/// What cannot be read is a peer all the same, of an unknown kind.
+#[derive(Default, Deserialize)]
 struct Connection {
     #[serde(rename = "type", default)]
     kind: Figure,
-    node_id: Option<String>,
     #[serde(default)]
-    peer_host: super::wire::Short,
+    node_id: Lenient<String>,
+    #[serde(default)]
+    peer_host: Lenient<Short>,
 }
 
 /// An answer of `get_connections`.
 pub(super) fn peers(body: &[u8]) -> Result<Peers, Why> {
     let Connections { connections } = parse(body)?;
     let mut peers = Peers::default();
-    for connection in connections {
+    for Lenient(connection) in connections {
+        let connection = connection.unwrap_or_default();
         let kind = connection.kind.0.and_then(|kind| usize::try_from(kind).ok());
         let place = kind.and_then(|kind| kind.checked_sub(1)).unwrap_or(PEERS.len());
         if let Some(count) = peers.counts.get_mut(place.min(PEERS.len())) {
             *count += 1;
         }
-        let id = connection.node_id.and_then(|id| id.parse().ok());
+        let id = connection.node_id.0.and_then(|id| id.parse().ok());
         if let (Some(&"harvester"), Some(id)) = (PEERS.get(place), id) {
-            peers.harvesters.insert(id, connection.peer_host.0);
+            peers
+                .harvesters
+                .insert(id, connection.peer_host.0.unwrap_or_default().0);
         }
     }
     Ok(peers)
@@ -226,7 +231,7 @@ mod tests {
         let counts: Vec<_> = told.counts().filter(|(_, count)| *count > 0).collect();
         assert_eq!(counts, [("full_node", 1), ("harvester", 2)]);
         assert_eq!(told.harvesters.len(), 2);
-        let strange = peers(br#"{"connections": [{"type": 0}, {"type": 99}, {"type": null}, {}]}"#).unwrap();
+        let strange = peers(br#"{"connections": [{"type": 0}, {"type": 99}, {"type": null}, 7]}"#).unwrap();
         assert_eq!(strange.counts().last(), Some(("other", 4)));
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::details;
 use super::events::{Tally, Teller};
@@ -16,15 +17,35 @@ use super::plots::{self, Plots};
 use super::root::{self, Config};
 use super::target::{Pick, PlotDetail, Target};
 use super::wallet::{self, Farmed, WalletState};
+use super::wire::Listed;
+use super::{DETAILS, EVENTS, FARMER, NODE, PLOTS, WALLET};
 use crate::collectors::Tools;
 use crate::upstream::chia::{Call, ChiaRpc, DaemonEvents, Identity, NodeId, Service};
 use crate::upstream::{Fault, Reason, Why};
 use crate::values::{HostPort, Size};
 
+/// A round of one part.
+#[derive(Debug)]
+pub struct Round {
+    pub reading: Reading,
+    /// Calls that failed beside the one that the part cannot do without.
+    pub aside: Vec<Fault>,
+}
+
+impl Round {
+    /// Nothing failed.
+    pub(super) const fn whole(reading: Reading) -> Self {
+        Self {
+            reading,
+            aside: Vec::new(),
+        }
+    }
+}
+
 /// What a round of one part brings.
 #[derive(Debug)]
 pub enum Reading {
-    Node(Box<(NodeState, Peers)>),
+    Node(Box<(NodeState, Option<Peers>)>),
     Farmer(Box<FarmerReading>),
     Wallet(WalletState),
     Events(Box<Tally>),
@@ -35,15 +56,32 @@ pub enum Reading {
 #[derive(Debug)]
 pub struct FarmerReading {
     pub(super) harvesters: Vec<Harvester>,
-    pub(super) peers: Peers,
-    pub(super) pools: Vec<Pool>,
+    /// `None` where the call failed.
+    pub(super) peers: Option<Peers>,
+    /// `None` where the call failed.
+    pub(super) pools: Option<Vec<Pool>>,
+}
+
+impl Reading {
+    pub(super) const fn part(&self) -> &'static str {
+        match self {
+            Self::Node(_) => NODE,
+            Self::Farmer(_) => FARMER,
+            Self::Wallet(_) => WALLET,
+            Self::Events(_) => EVENTS,
+            Self::Details(_) => DETAILS,
+            Self::Plots(_) => PLOTS,
+        }
+    }
 }
 
 /// What changes rarely.
 #[derive(Clone, Debug, Default)]
 pub struct Details {
-    /// Release by service; harvesters have theirs below.
+    /// Release by service; of harvesters that of this machine's.
     pub(super) versions: BTreeMap<Service, String>,
+    /// Some service has no `get_version`, so its release is before 2.4.
+    pub(super) before_2_4: bool,
     pub(super) network: Option<String>,
     pub(super) farmed: Option<Farmed>,
     pub(super) setups: Vec<Setup>,
@@ -58,6 +96,8 @@ pub(super) struct Setup {
     pub(super) here: bool,
     /// Whether its RPC answers; `None` where it was not asked.
     pub(super) up: Option<bool>,
+    /// Why it could not be asked.
+    pub(super) fault: Option<Fault>,
     pub(super) directories: Vec<PathBuf>,
     /// How often it looks through them.
     pub(super) refresh: Option<Duration>,
@@ -72,6 +112,8 @@ pub enum Looked {
     At(Arc<Plots>, Figures),
     /// There are more than `plot_detail: auto` looks at.
     TooMany,
+    /// Its page could not be had.
+    Failed,
 }
 
 /// Number and size of a harvester's plots.
@@ -83,6 +125,8 @@ const ANSWER_CAP: Size = Size::from_bytes(16 << 20);
 const PLOTS_CAP: Size = Size::from_bytes(128 << 20);
 /// 100,000 plots take the farmer half a second, and a slow network longer.
 const PLOTS_WITHIN: Duration = Duration::from_secs(60);
+/// Plots that were moved from one disk to another are as many and as large as before.
+const LOOK_AGAIN: Duration = Duration::from_secs(4 * 3_600);
 /// Above this `plot_detail: auto` does not look.
 const AUTO_MOST: u64 = 20_000;
 
@@ -94,11 +138,17 @@ pub(super) struct Reader {
     harvesters: Vec<(Pick, ChiaRpc)>,
     listener: Option<Arc<Listener>>,
     /// What the plots of each harvester were when they were last looked at.
-    looked: Arc<Mutex<HashMap<NodeId, Figures>>>,
+    looked: Arc<Mutex<HashMap<NodeId, (Figures, Instant)>>>,
 }
 
 impl Reader {
-    pub(super) fn new(target: &Target, identity: &Arc<Identity>, tools: &Tools, before: Option<&Self>) -> Self {
+    /// `digest` is that of the identity's files.
+    pub(super) fn new(
+        target: &Target,
+        (identity, digest): (&Arc<Identity>, Option<u64>),
+        tools: &Tools,
+        before: Option<&Self>,
+    ) -> Self {
         let limits = (target.timeout.get(), ANSWER_CAP);
         let rpc = |service, place: &HostPort| ChiaRpc::new(&tools.upstream, identity, service, place, limits);
         let harvesters = target.harvesters.iter().filter_map(|pick| {
@@ -110,6 +160,7 @@ impl Reader {
             let key = Key {
                 place: place.clone(),
                 certificates,
+                digest,
                 teller: if target.farmer.is_some() {
                     Teller::Farmer
                 } else {
@@ -151,45 +202,70 @@ impl Reader {
         ask(rpc, call, read).await
     }
 
-    pub(super) async fn node(&self) -> Result<Reading, Fault> {
+    pub(super) async fn node(&self) -> Result<Round, Fault> {
         let state = self.ask(Service::FullNode, &Call::BlockchainState, node::state).await?;
-        let peers = self.ask(Service::FullNode, &Call::Connections, node::peers).await?;
-        Ok(Reading::Node(Box::new((state, peers))))
+        let mut told = Told::default();
+        let peers = told.take(self.ask(Service::FullNode, &Call::Connections, node::peers).await);
+        Ok(told.with(Reading::Node(Box::new((state, peers)))))
     }
 
     /// A farmer before 1.6 counts no plots, but it says who is connected.
-    pub(super) async fn farmer(&self) -> Result<Reading, Fault> {
+    pub(super) async fn farmer(&self) -> Result<Round, Fault> {
         let summary = self
             .ask(Service::Farmer, &Call::HarvestersSummary, farmer::summary)
             .await;
         let summary = supported(summary)?;
-        let peers = self.ask(Service::Farmer, &Call::Connections, node::peers).await?;
-        let pools = supported(self.ask(Service::Farmer, &Call::PoolState, farmer::pools).await)?;
-        let bare = || {
+        let mut told = Told::default();
+        let peers = self.ask(Service::Farmer, &Call::Connections, node::peers).await;
+        let (harvesters, peers) = if let Some(summary) = summary {
+            let harvesters = self.listed(&mut told, &Call::HarvestersSummary, summary);
+            (harvesters, told.take(peers))
+        } else {
+            let peers = peers?;
             let connected = peers.harvesters.iter().take(farmer::MOST_HARVESTERS);
-            connected.map(|(id, host)| Harvester::bare(*id, host.clone())).collect()
+            let bare = connected.map(|(id, host)| Harvester::bare(*id, host.clone()));
+            (bare.collect(), Some(peers))
         };
-        Ok(Reading::Farmer(Box::new(FarmerReading {
-            harvesters: summary.unwrap_or_else(bare),
-            pools: pools.unwrap_or_default(),
+        let pools = supported(self.ask(Service::Farmer, &Call::PoolState, farmer::pools).await);
+        let pools = told.take(pools).map(|pools| match pools {
+            Some(pools) => self.listed(&mut told, &Call::PoolState, pools),
+            None => Vec::new(),
+        });
+        Ok(told.with(Reading::Farmer(Box::new(FarmerReading {
+            harvesters,
             peers,
-        })))
+            pools,
+        }))))
     }
 
-    pub(super) async fn wallet(&self) -> Result<Reading, Fault> {
+    /// What could be read of a farmer's list; what could not is a fault of its own.
+    fn listed<T>(&self, told: &mut Told, call: &Call, listed: Listed<T>) -> Vec<T> {
+        let Listed { all, skipped } = listed;
+        if let Some(rpc) = self.services.get(&Service::Farmer).filter(|_| skipped > 0) {
+            let words = format!("{skipped} of {} entries cannot be read", all.len() + skipped);
+            told.faults
+                .push(Fault::new(rpc.who(), call.route(), Why::malformed(words)));
+        }
+        all
+    }
+
+    pub(super) async fn wallet(&self) -> Result<Round, Fault> {
         let synced = self.ask(Service::Wallet, &Call::SyncStatus, wallet::synced).await?;
-        let height = self.ask(Service::Wallet, &Call::HeightInfo, wallet::height).await?;
+        let mut told = Told::default();
+        let height = self.ask(Service::Wallet, &Call::HeightInfo, wallet::height).await;
+        let height = told.take(height).flatten();
         let (confirmed, spendable) = if self.amounts {
-            self.ask(Service::Wallet, &Call::WalletBalance, wallet::balance).await?
+            let balance = self.ask(Service::Wallet, &Call::WalletBalance, wallet::balance).await;
+            told.take(balance).unwrap_or_default()
         } else {
             (None, None)
         };
-        Ok(Reading::Wallet(WalletState {
+        Ok(told.with(Reading::Wallet(WalletState {
             synced,
             height,
             confirmed,
             spendable,
-        }))
+        })))
     }
 
     pub(super) async fn events(&self) -> Result<Reading, Fault> {
@@ -201,13 +277,13 @@ impl Reader {
     }
 
     /// What can be asked; a fault only when nothing could.
-    pub(super) async fn details(&self) -> Result<Reading, Fault> {
+    pub(super) async fn details(&self) -> Result<Round, Fault> {
         let mut told = Told::default();
         let mut details = Details::default();
         for service in self.services.keys() {
             let version = supported(self.ask(*service, &Call::Version, details::version).await);
-            if let Some(version) = told.take(version).flatten() {
-                details.versions.insert(*service, version);
+            if let Some(version) = told.take(version) {
+                details.is_of(*service, version);
             }
             if details.network.is_none() {
                 let network = supported(self.ask(*service, &Call::NetworkInfo, details::network).await);
@@ -222,52 +298,76 @@ impl Reader {
             });
         }
         for (pick, rpc) in &self.harvesters {
-            let setup = setup(pick, rpc).await;
-            details.setups.push(told.take(setup).unwrap_or_else(|| Setup {
-                up: Some(false),
-                ..Setup::bare(Some(pick.clone()), pick.is_here())
-            }));
+            let setup = match setup(pick, rpc).await {
+                Ok(setup) => {
+                    told.good += 1;
+                    setup
+                }
+                Err(fault) => self.setup_without_rpc(pick, fault, &mut told).await,
+            };
+            if pick.is_here() && setup.up == Some(true) {
+                let version = supported(ask(rpc, &Call::Version, details::version).await);
+                if let Some(version) = told.take(version) {
+                    details.is_of(Service::Harvester, version);
+                }
+            }
+            details.setups.push(setup);
         }
-        if let Some(of_root) = self.of_root().await.transpose() {
-            details.setups.extend(told.take(of_root));
+        let asked = self.harvesters.iter().any(|(pick, _)| pick.is_here());
+        if let Some(of_root) = self.of_root().await.filter(|_| !asked) {
+            let setup = told.take(of_root);
+            details
+                .setups
+                .extend(setup.filter(|setup| !setup.directories.is_empty()));
         }
-        match told {
-            Told {
-                good: 0,
-                fault: Some(fault),
-            } => Err(fault),
-            _ => Ok(Reading::Details(Box::new(details))),
+        let first = told.faults.first().filter(|_| told.good == 0);
+        match first.cloned() {
+            Some(fault) => Err(fault),
+            None => Ok(told.with(Reading::Details(Box::new(details)))),
         }
     }
 
-    /// The harvester in `root`, where its RPC is not asked anyway.
-    async fn of_root(&self) -> Result<Option<Setup>, Fault> {
-        let asked = self.harvesters.iter().any(|(pick, _)| pick.is_here());
-        let Some(root) = self.root.clone().filter(|_| !asked) else {
-            return Ok(None);
-        };
+    /// Of one that could not be asked: what `config.yaml` says, where it is this machine's.
+    async fn setup_without_rpc(&self, pick: &Pick, fault: Fault, told: &mut Told) -> Setup {
+        told.faults.push(fault.clone());
+        let of_root = if pick.is_here() { self.of_root().await } else { None };
+        let of_root = of_root.and_then(|setup| told.take(setup));
+        Setup {
+            pick: Some(pick.clone()),
+            up: Some(false),
+            fault: Some(fault),
+            ..of_root.unwrap_or_else(|| Setup::bare(None, pick.is_here()))
+        }
+    }
+
+    /// The harvester of the installation in `root`, by its configuration.
+    async fn of_root(&self) -> Option<Result<Setup, Fault>> {
+        let root = self.root.clone()?;
         let who = root.display().to_string();
         let read = tokio::task::spawn_blocking(move || Config::read(&root)).await;
         let config = match read {
             Ok(Ok(config)) => config,
-            Ok(Err(words)) => return Err(Fault::new(who, "its configuration", Why::Forbidden(words))),
-            Err(panic) => return Err(Fault::new(who, "its configuration", Why::Internal(panic.to_string()))),
+            Ok(Err(words)) => return Some(Err(Fault::new(who, "its configuration", Why::Forbidden(words)))),
+            Err(panic) => {
+                let why = Why::Internal(panic.to_string());
+                return Some(Err(Fault::new(who, "its configuration", why)));
+            }
         };
-        let directories = config.plot_directories();
-        let setup = Setup {
-            directories,
+        Some(Ok(Setup {
+            directories: config.plot_directories(),
             refresh: config.refresh_seconds().map(Duration::from_secs),
             ..Setup::bare(None, true)
-        };
-        Ok((!setup.directories.is_empty()).then_some(setup))
+        }))
     }
 
     /// One harvester after the other, on one page each, and only those whose plots have changed.
-    pub(super) async fn plots(&self) -> Result<Reading, Fault> {
+    pub(super) async fn plots(&self) -> Result<Round, Fault> {
         let harvesters = self
             .ask(Service::Farmer, &Call::HarvestersSummary, farmer::summary)
-            .await?;
-        let mut all = Vec::new();
+            .await;
+        // A farmer before 1.6 counts none, and has no pages of them.
+        let harvesters = supported(harvesters)?.map(|listed| listed.all).unwrap_or_default();
+        let (mut all, mut told) = (Vec::new(), Told::default());
         let total: u64 = harvesters.iter().filter_map(|harvester| harvester.plots).sum();
         for harvester in harvesters {
             let Some(plots) = harvester.plots else { continue };
@@ -277,7 +377,8 @@ impl Reader {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .get(&harvester.id)
-                .copied();
+                .filter(|(_, at)| at.elapsed() < LOOK_AGAIN)
+                .map(|(figures, _)| *figures);
             let looked = if self.detail == PlotDetail::Auto && total > AUTO_MOST {
                 Looked::TooMany
             } else if before == Some(figures) {
@@ -288,12 +389,20 @@ impl Reader {
                     Ok(plots) => Looked::At(Arc::new(plots), figures),
                     // It went away meanwhile: `Receiver missing`.
                     Err(fault) if fault.reason() == Reason::Upstream => continue,
-                    Err(fault) => return Err(fault),
+                    // The others have pages as well.
+                    Err(fault) => {
+                        told.faults.push(fault);
+                        Looked::Failed
+                    }
                 }
             };
             all.push((harvester.id, looked));
         }
-        Ok(Reading::Plots(all))
+        let failed = all.iter().all(|(_, looked)| matches!(looked, Looked::Failed));
+        match told.faults.first().filter(|_| failed) {
+            Some(fault) => Err(fault.clone()),
+            None => Ok(told.with(Reading::Plots(all))),
+        }
     }
 
     async fn page(&self, call: Call) -> Result<Plots, Fault> {
@@ -310,8 +419,8 @@ impl Reader {
         before.retain(|id, _| looked.iter().any(|(other, _)| other == id));
         for (id, looked) in looked {
             match looked {
-                Looked::At(_, figures) => drop(before.insert(*id, *figures)),
-                Looked::TooMany => drop(before.remove(id)),
+                Looked::At(_, figures) => drop(before.insert(*id, (*figures, Instant::now()))),
+                Looked::TooMany | Looked::Failed => drop(before.remove(id)),
                 Looked::AsBefore => {}
             }
         }
@@ -323,12 +432,21 @@ impl Reader {
     }
 }
 
+impl Details {
+    /// What a service said of its release; `None` is that it has no such call.
+    fn is_of(&mut self, service: Service, version: Option<String>) {
+        self.before_2_4 |= version.is_none();
+        self.versions.extend(version.map(|version| (service, version)));
+    }
+}
+
 impl Setup {
     fn bare(pick: Option<Pick>, here: bool) -> Self {
         Self {
             pick,
             here,
             up: None,
+            fault: None,
             directories: Vec::new(),
             refresh: None,
         }
@@ -339,8 +457,7 @@ impl Setup {
 #[derive(Default)]
 struct Told {
     good: usize,
-    /// The first one.
-    fault: Option<Fault>,
+    faults: Vec<Fault>,
 }
 
 impl Told {
@@ -351,9 +468,16 @@ impl Told {
                 Some(value)
             }
             Err(fault) => {
-                self.fault.get_or_insert(fault);
+                self.faults.push(fault);
                 None
             }
+        }
+    }
+
+    fn with(self, reading: Reading) -> Round {
+        Round {
+            reading,
+            aside: self.faults,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::details;
 use crate::upstream::chia::{Certificates, NodeId, Service};
 use crate::values;
 use crate::yaml::{Document, LARGEST};
@@ -100,10 +101,9 @@ impl Config {
         self.self_hostname.as_deref().unwrap_or("localhost")
     }
 
-    /// Of the harvester, absolute ones only: what others mean depends on where it was started.
+    /// Of the harvester, each absolute one once.
     pub(super) fn plot_directories(&self) -> Vec<PathBuf> {
-        let directories = self.harvester.plot_directories.iter();
-        directories.filter(|path| path.is_absolute()).cloned().collect()
+        details::sound(self.harvester.plot_directories.iter().cloned())
     }
 
     /// How often the harvester looks through its directories.

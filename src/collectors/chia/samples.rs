@@ -22,10 +22,14 @@ pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
     details(snapshot, page);
     if let Some((state, peers)) = &snapshot.node {
         node(state, snapshot, page);
-        connections("full_node", peers, page);
+        if let Some(peers) = peers {
+            connections("full_node", peers, page);
+        }
     }
     if let Some(farmer) = &snapshot.farmer {
-        connections("farmer", &farmer.peers, page);
+        if let Some(peers) = &farmer.peers {
+            connections("farmer", peers, page);
+        }
         farmer.pools.iter().for_each(|one| pool(one, page));
     }
     page.add(&EXPECTED, [], snapshot.expected_seconds());
@@ -173,11 +177,13 @@ fn events(snapshot: &Snapshot, page: &mut Page) {
     page.add(&EVENTS_UNREADABLE, [], tally.unreadable);
     page.add(&LAST_EVENT, [], snapshot.memory.last_event.wall());
     if tally.teller == Teller::Farmer {
-        page.add(&NODE_POINTS, [], tally.node_points);
-        page.add(&POINTS, [], tally.points.seen);
+        // Who has told of none may be too old to tell, or on another machine: that is no zero.
+        let told = tally.points.last.map(|_| (tally.points.seen, tally.proofs));
+        page.add(&NODE_POINTS, [], Some(tally.node_points).filter(|points| *points > 0));
+        page.add(&POINTS, [], told.map(|(points, _)| points));
         page.add(&MISSED, [], tally.points.missed);
         page.add(&LAST_POINT, [], snapshot.memory.last_point.wall());
-        page.add(&PROOFS, [], tally.proofs);
+        page.add(&PROOFS, [], told.map(|(_, proofs)| proofs));
     }
     if let Some(own) = &tally.own {
         let name = snapshot.own_label.as_str();

@@ -1,6 +1,6 @@
 //! The picture of a farm: what its services last said, and what must be remembered of it between rounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,18 @@ use super::memory::{Since, Stamp, Stands};
 use super::node::{NodeState, Peers};
 use super::plots::Plots;
 use super::pool_memory::PoolMemory;
-use super::reader::{Details, FarmerReading, Looked};
+use super::reader::{Details, FarmerReading, Looked, Setup};
 use super::target::{Compat, Pick, Target};
 use super::wallet::WalletState;
 use crate::clock::{Now, UnixTime};
+use crate::upstream::Fault;
 use crate::upstream::chia::NodeId;
 
 /// All that is known of a farm now.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    pub node: Option<(NodeState, Peers)>,
+    /// Its peers are a call of their own, which may fail alone.
+    pub node: Option<(NodeState, Option<Peers>)>,
     pub farmer: Option<FarmerView>,
     /// Harvesters that were seen once, connected or not.
     pub harvesters: BTreeMap<NodeId, Known>,
@@ -33,14 +35,20 @@ pub struct Snapshot {
     pub tally: Option<Tally>,
     pub details: Option<Details>,
     pub(super) plots: BTreeMap<NodeId, Arc<Plots>>,
+    /// What was known of them before, with when that ended: where lost plots lay.
+    before: BTreeMap<NodeId, VecDeque<(Instant, Arc<Plots>)>>,
     /// Ends of the authority and of our own certificate.
     pub(super) certificates: Ends,
     /// Of the harvester of the installation on this machine.
     own: Option<NodeId>,
     /// What the harvester on the daemon's own machine is called, of which no farmer speaks.
     pub(super) own_label: String,
+    /// A harvester is configured, so without a farmer the daemon is that of its machine.
+    own_is_named: bool,
     pub(super) compat: bool,
     plots_on_root_disk: bool,
+    /// By part, calls that failed beside others that did not.
+    aside: BTreeMap<&'static str, Vec<Fault>>,
     pub(super) memory: Memory,
 }
 
@@ -50,7 +58,9 @@ pub(super) type Ends = [(&'static str, Option<UnixTime>); 2];
 /// What the farmer says beside its harvesters.
 #[derive(Clone, Debug, Default)]
 pub struct FarmerView {
-    pub peers: Peers,
+    /// Unknown where that call failed.
+    pub peers: Option<Peers>,
+    /// None where that call failed.
     pub pools: Vec<Pool>,
 }
 
@@ -82,6 +92,7 @@ impl Snapshot {
             .iter()
             .find(|pick| pick.is_here())
             .or(target.harvesters.first());
+        self.own_is_named = named.is_some();
         self.own_label = match (named, own) {
             (Some(pick), _) => pick.name.as_str().to_owned(),
             (None, Some(id)) => id.short(),
@@ -92,13 +103,12 @@ impl Snapshot {
         self.certificates = certificates;
     }
 
-    pub(super) fn absorb_node(&mut self, state: NodeState, peers: Peers, target: &Target, now: Now) {
+    pub(super) fn absorb_node(&mut self, state: NodeState, peers: Option<Peers>, target: &Target, now: Now) {
         let (memory, at) = (&mut self.memory, now.monotonic);
         memory.not_synced.see(state.synced == Some(false), at);
         memory.height.see(state.height, at);
-        memory
-            .few_peers
-            .see(peers.full_nodes() < target.thresholds.min_peers, at);
+        let few = |peers: &Peers| peers.full_nodes() < target.thresholds.min_peers;
+        memory.few_peers.see(peers.as_ref().is_some_and(few), at);
         memory.peak_time = state.timestamp.or(memory.peak_time);
         self.node = Some((state, peers));
     }
@@ -125,21 +135,75 @@ impl Snapshot {
             let label = pick.map_or_else(|| harvester.id.short(), |pick| pick.name.as_str().to_owned());
             let known = self.harvesters.entry(harvester.id);
             let known = known.or_insert_with(|| Known::new(label.clone(), now));
-            known.label = label;
+            known.name = label;
             known.see(harvester, target, points, now);
         }
         self.settle(&connected, target, now);
-        for pool in &pools {
-            self.memory
-                .pools
-                .entry(pool.launcher.clone())
-                .or_default()
-                .see(pool, now.monotonic);
+        // What was not told of pools this time is no end of what is remembered of them.
+        if let Some(pools) = &pools {
+            self.remember_pools(pools, now);
         }
-        self.memory
-            .pools
-            .retain(|launcher, _| pools.iter().any(|pool| pool.launcher == *launcher));
+        let pools = pools.unwrap_or_default();
         self.farmer = Some(FarmerView { peers, pools });
+    }
+
+    fn remember_pools(&mut self, pools: &[Pool], now: Now) {
+        let memory = &mut self.memory.pools;
+        for pool in pools {
+            let of = memory.entry(pool.launcher.clone()).or_default();
+            of.see(pool, now.monotonic);
+        }
+        memory.retain(|launcher, _| pools.iter().any(|pool| pool.launcher == *launcher));
+    }
+
+    /// Which calls of a part failed beside others that did not.
+    pub(super) fn absorb_aside(&mut self, part: &'static str, faults: Vec<Fault>, target: &Target) {
+        let before = self.aside.insert(part, faults).unwrap_or_default();
+        let now = self.aside.get(part).map(Vec::as_slice).unwrap_or_default();
+        let same = |one: &Fault, other: &Fault| {
+            (&one.who, &one.operation, one.reason()) == (&other.who, &other.operation, other.reason())
+        };
+        let name = &target.name;
+        for fault in now.iter().filter(|now| !before.iter().any(|fault| same(fault, now))) {
+            let reason = fault.reason().label();
+            tracing::warn!(collector = "chia", target = %name, operation = %fault.operation, reason, "{name}: {fault}; the rest of {part} goes on");
+        }
+        if now.is_empty() && !before.is_empty() {
+            tracing::info!(collector = "chia", target = %name, "{name}: every call of {part} is answered again");
+        }
+    }
+
+    /// What a part's last round could not bring.
+    pub(super) fn aside(&self, part: &str) -> &[Fault] {
+        self.aside.get(part).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Where a harvester's plots lie is not forgotten while its RPC is down: that is when it is needed.
+    pub(super) fn absorb_details(&mut self, mut details: Details) {
+        let before = self.details.take().unwrap_or_default().setups;
+        let name = |setup: &Setup| setup.pick.as_ref().map(|pick| pick.name.clone());
+        for setup in details.setups.iter_mut().filter(|setup| setup.fault.is_some()) {
+            let old = before.iter().find(|old| name(old) == name(setup));
+            if let Some(old) = old.filter(|_| setup.directories.is_empty()) {
+                setup.directories.clone_from(&old.directories);
+                setup.refresh = setup.refresh.or(old.refresh);
+            }
+        }
+        self.details = Some(details);
+    }
+
+    /// Only directories stay: they are settings, and the mounts below them are watched all the time.
+    pub(super) fn expire_details(&mut self) {
+        let Some(details) = self.details.take() else { return };
+        let mut setups = details.setups;
+        setups.retain(|setup| !setup.directories.is_empty());
+        for setup in &mut setups {
+            (setup.up, setup.fault) = (None, None);
+        }
+        self.details = (!setups.is_empty()).then(|| Details {
+            setups,
+            ..Details::default()
+        });
     }
 
     /// Who is gone for good, who has taken another's place, who was never there.
@@ -148,13 +212,14 @@ impl Snapshot {
         let taken: Vec<String> = connected
             .iter()
             .filter_map(|id| self.harvesters.get(id))
-            .map(|known| known.label.clone())
+            .map(|known| known.name.clone())
             .collect();
         let named = |id: &NodeId, known: &Known| target.harvesters.iter().any(|pick| pick.means(id, &known.host, own));
         self.harvesters.retain(|id, known| {
             let here = connected.contains(id);
             // Of a name that came back with another certificate the old one is gone.
-            let replaced = !here && taken.contains(&known.label);
+            // One that was seen beside another of its name is a harvester of its own.
+            let replaced = !here && !known.apart && taken.contains(&known.name);
             let old = now.monotonic.duration_since(known.last_seen) > target.forget_after.get();
             here || !(replaced || (old && !named(id, known)))
         });
@@ -176,13 +241,16 @@ impl Snapshot {
         self.unseen = unseen.map(|pick| pick.name.as_str().to_owned()).collect();
     }
 
-    /// Two harvesters on a host that is named once: each needs a label of its own.
+    /// Two harvesters on a host that is named once: each needs a label of its own, and keeps it.
     fn tell_apart(&mut self) {
-        let labels: Vec<String> = self.harvesters.values().map(|known| known.label.clone()).collect();
+        let names: Vec<String> = self.harvesters.values().map(|known| known.name.clone()).collect();
         for (id, known) in &mut self.harvesters {
-            if labels.iter().filter(|label| **label == known.label).count() > 1 {
-                known.label = format!("{}#{}", known.label, id.short());
-            }
+            known.apart |= names.iter().filter(|name| **name == known.name).count() > 1;
+            known.label = if known.apart {
+                format!("{}#{}", known.name, id.short())
+            } else {
+                known.name.clone()
+            };
         }
     }
 
@@ -206,14 +274,36 @@ impl Snapshot {
         self.tally = Some(tally);
     }
 
-    pub(super) fn absorb_plots(&mut self, looked: Vec<(NodeId, Looked)>) {
-        self.plots.retain(|id, _| looked.iter().any(|(other, _)| other == id));
+    pub(super) fn absorb_plots(&mut self, looked: Vec<(NodeId, Looked)>, now: Now) {
+        let mut plots = std::mem::take(&mut self.plots);
         for (id, looked) in looked {
-            match looked {
-                Looked::At(plots, _) => drop(self.plots.insert(id, plots)),
-                Looked::TooMany => drop(self.plots.remove(&id)),
-                Looked::AsBefore => {}
+            let old = plots.remove(&id);
+            let new = match looked {
+                Looked::At(new, _) => Some(new),
+                Looked::AsBefore => {
+                    self.plots.extend(old.map(|old| (id, old)));
+                    continue;
+                }
+                Looked::TooMany | Looked::Failed => None,
+            };
+            if let Some(old) = old {
+                self.put_away(id, old, now);
             }
+            self.plots.extend(new.map(|new| (id, new)));
+        }
+        for (id, old) in plots {
+            self.put_away(id, old, now);
+        }
+        let known = &self.harvesters;
+        self.before.retain(|id, _| known.contains_key(id));
+    }
+
+    fn put_away(&mut self, id: NodeId, plots: Arc<Plots>, now: Now) {
+        let before = self.before.entry(id).or_default();
+        before.push_back((now.monotonic, plots));
+        let old = |(ended, _): &(Instant, _)| now.monotonic.duration_since(*ended) > LOST_WITHIN;
+        while before.len() > MOST_BEFORE || before.front().is_some_and(old) {
+            before.pop_front();
         }
     }
 
@@ -263,9 +353,25 @@ impl Snapshot {
     /// Signage points since a connected harvester last answered, or since it connected. `None` where that is not known.
     pub fn unanswered(&self, id: &NodeId) -> Option<u64> {
         let (known, tally) = (self.harvesters.get(id)?, self.tally.as_ref()?);
+        // A farmer that has told of no signage point may be one that tells of none.
+        tally.points.last?;
         let from = known.points_then.filter(|_| known.connected == Some(true))?;
         let answered = tally.lookups.get(id).map_or(0, |lookups| lookups.answered_at);
         Some(tally.points.seen.saturating_sub(answered.max(from)))
+    }
+
+    /// Of the signage points of a time, since it connected, how many a connected harvester left unanswered, and all.
+    /// One that hangs in a mount still answers those for which no plot of that mount is eligible.
+    pub(super) fn unanswered_lately(&self, id: &NodeId, window: Duration, now: Now) -> Option<(u64, u64)> {
+        let (known, tally) = (self.harvesters.get(id)?, self.tally.as_ref()?);
+        let from = known.points_then.filter(|_| known.connected == Some(true))?;
+        let since = tally.points.seen.saturating_sub(from);
+        let all = tally.points.answerable(window, now.monotonic).min(since);
+        let answered = tally
+            .lookups
+            .get(id)
+            .map_or(0, |lookups| lookups.answered_lately(window, now.monotonic));
+        Some((all.saturating_sub(answered), all))
     }
 
     /// What all plots of the farm are worth that are connected now, in bytes.
@@ -284,16 +390,32 @@ impl Snapshot {
         Some(SECONDS_PER_BLOCK * ratio(node.space?, own))
     }
 
-    /// Plots that lie in a directory or below, where they were looked at one by one.
-    pub fn plots_below(&self, here: &Here<'_>, directory: &Path) -> Option<u64> {
+    /// Where a harvester's plots lie, each counted once, where they were looked at one by one.
+    pub fn plots_of<'a>(&'a self, here: &Here<'a>) -> Option<Vec<(&'a Path, u64)>> {
         let plots = self.plots.get(&here.id?)?;
-        let below = plots.directories.iter().filter(|(path, _)| path.starts_with(directory));
-        Some(below.map(|(_, count)| *count).sum())
+        Some(here.of(plots).collect())
+    }
+
+    /// The most that lay in each place lately: what is there no more lay there.
+    pub fn most_plots_of<'a>(&'a self, here: &Here<'a>) -> BTreeMap<&'a Path, u64> {
+        let mut most = BTreeMap::new();
+        let Some(id) = here.id else { return most };
+        let before = self.before.get(&id).into_iter().flatten().map(|(_, plots)| plots);
+        for (path, count) in before.chain(self.plots.get(&id)).flat_map(|plots| here.of(plots)) {
+            let highest = most.entry(path).or_insert(0);
+            *highest = count.max(*highest);
+        }
+        most
     }
 
     /// Plots on the disk of the system are meant to be there.
     pub const fn plots_on_root_disk(&self) -> bool {
         self.plots_on_root_disk
+    }
+
+    /// Whether there is a harvester on the daemon's own machine: one is configured, or has plot directories.
+    pub(super) fn has_harvester_here(&self) -> bool {
+        self.own_is_named || !self.here().is_empty()
     }
 
     /// The harvesters of this machine with their plot directories: label, and where they lie.
@@ -327,6 +449,21 @@ pub struct Here<'a> {
     pub id: Option<NodeId>,
     pub directories: &'a [PathBuf],
 }
+
+impl<'a> Here<'a> {
+    /// Those of its plots that lie below its directories.
+    fn of(&self, plots: &'a Plots) -> impl Iterator<Item = (&'a Path, u64)> + use<'a> {
+        let directories = self.directories;
+        let below = move |path: &Path| directories.iter().any(|directory| path.starts_with(directory));
+        let all = plots.directories.iter().map(|(path, count)| (path.as_path(), *count));
+        all.filter(move |(path, _)| below(path))
+    }
+}
+
+/// A loss is against the most of an hour, and plots are looked at half an hour later.
+const LOST_WITHIN: Duration = Duration::from_secs(2 * 3_600);
+/// A farm that changes all the time is looked at every half hour; more often costs memory for nothing.
+const MOST_BEFORE: usize = 8;
 
 /// 86400 / 4608.
 const SECONDS_PER_BLOCK: f64 = 18.75;

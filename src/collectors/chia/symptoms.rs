@@ -44,7 +44,7 @@ pub struct Thresholds {
     pub min_peers: u64,
     /// For how long there may be fewer. Default 15m.
     pub few_peers_after: Duration,
-    /// How long a pool may accept no partial. Default 1h: at 300 a day the chance of that is e^-12.5.
+    /// How long a pool may accept no partial. Default 1h: at a usual 300 a day the chance of that is e^-12.5. A farm of which fewer than 8 are expected in that time is not judged; give it a longer one.
     pub no_partials_after: Duration,
     /// Partials of an hour that may be stale or invalid, in percent; and more than two. Default 5.
     pub rejects_percent: u64,
@@ -141,12 +141,22 @@ pub(super) static HARVESTER_DOWN: Symptom = Symptom {
 };
 pub static HARVESTER_SILENT: Symptom = Symptom {
     name: "harvester_silent",
-    meaning: "Signage points arrive, but a connected harvester has left more than `silent_points` (10, 94 s) unanswered: \
-              it does not farm. Usual cause: a plot mount that hangs takes its lookup threads one after the other.",
+    meaning: "Signage points arrive, but a connected harvester has left more than `silent_points` (10, 94 s) unanswered, \
+              in a row or of ten minutes: it does not farm, or not all of its plots. Usual cause: a plot mount that hangs takes \
+              its lookup threads one after the other; points for which none of that mount's plots is eligible are answered.",
     advice: "Look at the plot mounts of its machine first, and repair one that hangs (umount -f, umount -l, mount); then \
              refresh plots. Restart the harvester last, and never while a mount hangs: it would load no plots at all.",
     thresholds: &["chia.thresholds.silent_points"],
     takes_time: true,
+};
+pub(super) static HARVESTER_RPC_DOWN: Symptom = Symptom {
+    name: "harvester_rpc_down",
+    meaning: "The RPC of a harvester that is configured with one could not be asked. It may farm all the same; its plot \
+              directories are those of `config.yaml`, or those that it told last.",
+    advice: "Is the harvester running, and its RPC switched on (start_rpc_server)? An RPC that accepts and says nothing is a \
+             process that is frozen: look at its plot mounts before it is restarted.",
+    thresholds: &[],
+    takes_time: false,
 };
 pub static SCAN_STALE: Symptom = Symptom {
     name: "harvester_scan_stale",
@@ -254,8 +264,8 @@ pub(super) static FEW_PEERS: Symptom = Symptom {
 };
 pub(super) static NO_PARTIALS: Symptom = Symptom {
     name: "pool_no_partials",
-    meaning: "A pool has accepted no partial of plots that are there for `no_partials_after` (1h): at a usual 300 a day, \
-              the chance of that is e^-12.5.",
+    meaning: "A pool has accepted no partial of plots that are there for `no_partials_after` (1h). Judged where at least 8 \
+              are expected in that time, by the points found in a day and the difficulty: the chance of none is e^-8 then.",
     advice: "Is the pool up, and this machine's clock right? pool errors say more. Harvesters that are silent or too slow \
              come first.",
     thresholds: &["chia.thresholds.no_partials_after"],
@@ -285,7 +295,7 @@ pub(super) static WALLET_NOT_SYNCED: Symptom = Symptom {
 pub(super) static NO_WIN: Symptom = Symptom {
     name: "no_win_for_long",
     meaning: "The last win is more than `no_win_times` (5) times the expected time ago; the chance of that is 0.7 %. \
-              Needs the wallet, and a release from 2.0 on.",
+              Needs a synchronised wallet, and a release from 2.0 on.",
     advice: "Luck, mostly. Do all harvesters answer in time, are partials accepted, is the wallet that of the farm?",
     thresholds: &["chia.thresholds.no_win_times"],
     takes_time: false,
@@ -320,6 +330,7 @@ pub static DIRECTORY_UNMOUNTED: Symptom = Symptom {
 pub(super) const SYMPTOMS: &[&Symptom] = &[
     &HARVESTER_DOWN,
     &HARVESTER_SILENT,
+    &HARVESTER_RPC_DOWN,
     &SCAN_STALE,
     &PLOTS_LOST,
     &PLOTS_INVALID,

@@ -104,7 +104,7 @@ pub struct Pick {
     /// What metrics call it.
     #[schemars(example = &"nas-1")]
     pub name: Name,
-    /// The address that it dials the farmer from. Several harvesters of one machine are told apart by `node_id`.
+    /// The IP address that it dials the farmer from, as the farmer sees it; not a name. Several harvesters of one machine are told apart by `node_id`.
     #[serde(default)]
     #[schemars(example = &"192.168.2.142")]
     pub host: Option<String>,
@@ -165,7 +165,7 @@ impl Pick {
     pub(super) fn means(&self, id: &NodeId, host: &str, own: Option<NodeId>) -> bool {
         match (&self.node_id, &self.host) {
             (Some(text), _) => id.is_meant_by(text),
-            (None, Some(own)) => own == host,
+            (None, Some(own)) => own == host || address(own).is_some_and(|own| address(host) == Some(own)),
             (None, None) => self.is_here() && own.map_or_else(|| is_loopback(host), |own| own == *id),
         }
     }
@@ -179,6 +179,12 @@ impl Pick {
     pub(super) fn is_here(&self) -> bool {
         self.rpc.as_ref().is_some_and(|rpc| is_loopback(rpc.host()))
     }
+}
+
+/// However it is written; a farmer that listens on IPv6 sees `::ffff:192.168.2.142`.
+fn address(text: &str) -> Option<std::net::IpAddr> {
+    let address: std::net::IpAddr = text.parse().ok()?;
+    Some(address.to_canonical())
 }
 
 pub(super) fn is_loopback(host: &str) -> bool {
@@ -283,6 +289,21 @@ impl Target {
         let ids = self.harvesters.iter().filter_map(|pick| pick.node_id.as_ref());
         if let Some(text) = ids.clone().find(unsound) {
             let words = format!("`{text}` is no node id; give all of its 64 digits, or eight at least");
+            return Some(("harvesters", words));
+        }
+        let hosts = self.harvesters.iter().filter_map(|pick| pick.host.as_ref());
+        if let Some(text) = hosts.clone().find(|text| address(text).is_none()) {
+            let words = format!(
+                "`{text}` is no IP address; give the one that the harvester dials the farmer from, as the farmer sees no names"
+            );
+            return Some(("harvesters", words));
+        }
+        let untold = self.harvesters.iter().filter(|pick| pick.is_here() && !pick.is_told());
+        if let [first, second, ..] = untold.collect::<Vec<_>>().as_slice() {
+            let words = format!(
+                "nothing tells `{}` and `{}` apart: both are on this machine; give each its `node_id`",
+                first.name, second.name
+            );
             return Some(("harvesters", words));
         }
         let nobody = |pick: &&Pick| pick.node_id.is_none() && pick.host.is_none() && pick.rpc.is_none();
@@ -397,6 +418,7 @@ mod tests {
         );
         let here = r#", "rpc": "127.0.0.1:8560""#;
         assert!(means(here, "10.0.0.9", Some(id)) && !means(here, "10.0.0.9", Some(other)));
+        assert!(means(r#", "host": "10.0.0.9""#, "::ffff:10.0.0.9", None));
         assert!(!means(r#", "rpc": "10.0.0.9:8560""#, "10.0.0.9", Some(id)));
         assert!(means(here, "127.0.0.1", None) && !means(here, "10.0.0.9", None));
     }
@@ -408,9 +430,23 @@ mod tests {
                 r#"{{"name": "c", "root": "/r", "farmer": "h:1", "harvesters": {list}}}"#
             ))
         };
-        let twice = of(r#"[{"name": "a", "host": "x"}, {"name": "a", "host": "y"}]"#);
+        let twice = of(r#"[{"name": "a", "host": "::1"}, {"name": "a", "host": "::2"}]"#);
         assert_eq!(twice, ["harvesters: two harvesters are called `a`"]);
         assert!(of(r#"[{"name": "a"}]"#)[0].contains("which harvester `a` is"));
         assert!(of(r#"[{"name": "a", "node_id": "0xab"}]"#)[0].contains("no node id"));
+        for host in ["nas-9.lan", ""] {
+            let named = of(&format!(r#"[{{"name": "a", "host": "{host}"}}]"#));
+            assert!(
+                named[0].starts_with(&format!("harvesters: `{host}` is no IP address")),
+                "{named:?}"
+            );
+        }
+        let both = |more: &str| {
+            of(&format!(
+                r#"[{{"name": "a", "rpc": "127.0.0.1:1"}}, {{"name": "b", "rpc": "127.0.0.1:2"{more}}}]"#
+            ))
+        };
+        assert!(both("")[0].contains("nothing tells `a` and `b` apart"));
+        assert!(both(r#", "node_id": "abababab""#).is_empty());
     }
 }

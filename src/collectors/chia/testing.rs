@@ -102,7 +102,7 @@ impl Farm {
 
     pub(super) fn node(&mut self, body: &[u8], connections: &[u8]) -> &mut Self {
         let now = self.begin();
-        let (state, peers) = (node::state(body).unwrap(), node::peers(connections).unwrap());
+        let (state, peers) = (node::state(body).unwrap(), node::peers(connections).ok());
         self.snapshot.absorb_node(state, peers, &self.target, now);
         self
     }
@@ -124,8 +124,8 @@ impl Farm {
         let now = self.begin();
         let reading = FarmerReading {
             harvesters,
-            peers: node::Peers::default(),
-            pools,
+            peers: Some(node::Peers::default()),
+            pools: Some(pools),
         };
         self.snapshot.absorb_farmer(reading, &self.target, now);
         self
@@ -135,9 +135,11 @@ impl Farm {
     pub(super) fn recorded_farmer(&mut self) -> &mut Self {
         let now = self.begin();
         let reading = FarmerReading {
-            harvesters: farmer::summary(&recorded("farmer.get_harvesters_summary")).unwrap(),
-            peers: node::peers(&recorded("farmer.get_connections")).unwrap(),
-            pools: farmer::pools(&recorded("farmer.get_pool_state")).unwrap(),
+            harvesters: farmer::summary(&recorded("farmer.get_harvesters_summary")).unwrap().all,
+            peers: node::peers(&recorded("farmer.get_connections")).ok(),
+            pools: farmer::pools(&recorded("farmer.get_pool_state"))
+                .ok()
+                .map(|pools| pools.all),
         };
         self.snapshot.absorb_farmer(reading, &self.target, now);
         self
@@ -163,6 +165,7 @@ impl Farm {
             pick: self.target.harvesters.first().cloned(),
             here: true,
             up: Some(true),
+            fault: None,
             directories: directories.iter().map(PathBuf::from).collect(),
             refresh: None,
         };
@@ -224,9 +227,9 @@ impl Farm {
     }
 
     pub(crate) fn plots(&mut self, harvester: NodeId, plots: Plots) -> &mut Self {
-        self.begin();
+        let now = self.begin();
         let looked = Looked::At(Arc::new(plots), (0, 0));
-        self.snapshot.absorb_plots(vec![(harvester, looked)]);
+        self.snapshot.absorb_plots(vec![(harvester, looked)], now);
         self
     }
 

@@ -139,6 +139,12 @@ async fn ten_thousand_plots_come_on_one_page_and_only_when_they_changed() {
     round(&chia, PLOTS, &mut snapshot).await.unwrap();
     assert_eq!(farmer.asked(), ["get_harvesters_summary"]);
     assert!(snapshot.plots.contains_key(&id(0)));
+    // Plots may have moved from one disk to another.
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(4 * 3_600)).await;
+    tokio::time::resume();
+    round(&chia, PLOTS, &mut snapshot).await.unwrap();
+    assert_eq!(farmer.asked().len(), 2);
     // What is no longer shown is looked at anew.
     chia.expire(&mut snapshot, &chia.part(PLOTS));
     round(&chia, PLOTS, &mut snapshot).await.unwrap();
@@ -163,8 +169,12 @@ async fn a_farmer_before_1_6_tells_who_is_connected() {
     round(&chia, FARMER, &mut snapshot).await.unwrap();
     let known: Vec<_> = snapshot.harvesters.values().map(|known| known.connected).collect();
     assert_eq!(known, [Some(true), Some(true)]);
+    round(&chia, PLOTS, &mut snapshot).await.unwrap();
+    assert!(snapshot.plots.is_empty());
     round(&chia, DETAILS, &mut snapshot).await.unwrap();
-    assert!(snapshot.details.unwrap().versions.is_empty());
+    assert!(snapshot.details.as_ref().unwrap().versions.is_empty());
+    let words = Chia::gist(&snapshot, &chia.target, &chia.part(DETAILS), at(Instant::now(), 0));
+    assert_eq!(words, Ok("a release before 2.4".to_owned()));
 }
 
 #[tokio::test]
@@ -172,10 +182,11 @@ async fn one_harvester_that_does_not_answer_costs_the_others_nothing() {
     let answers = [
         ("get_plot_directories", recorded("harvester.get_plot_directories")),
         ("get_harvester_config", recorded("harvester.get_harvester_config")),
+        ("get_version", recorded("harvester.get_version")),
     ];
     let harvester = Service::with(HashMap::from(answers)).await;
     let chia = chia(&format!(
-        r#", "harvesters": [{{"name": "dead", "rpc": "127.0.0.1:1"}}, {{"name": "here", "rpc": "{}"}}]"#,
+        r#", "harvesters": [{{"name": "dead", "node_id": "abababab", "rpc": "127.0.0.1:1"}}, {{"name": "here", "rpc": "{}"}}]"#,
         harvester.place
     ));
     let mut snapshot = Snapshot::default();
@@ -186,10 +197,112 @@ async fn one_harvester_that_does_not_answer_costs_the_others_nothing() {
         [Some(false), Some(true)]
     );
     let words = Chia::gist(&snapshot, &chia.target, &chia.part(DETAILS), at(Instant::now(), 0));
-    assert!(words.unwrap_err().ends_with("no answer from the RPC of dead"));
+    let words = words.unwrap_err();
+    // It is asked for its release as well, and what was not asked is of no release.
+    assert!(words.starts_with("release 2.7.5, "), "{words}");
+    assert!(
+        words.contains("could not be asked: dead; https://127.0.0.1:1: connect: "),
+        "{words}"
+    );
     let alone = super::tests::chia(r#", "harvesters": [{"name": "dead", "rpc": "127.0.0.1:1"}]"#);
     let fault = round(&alone, DETAILS, &mut snapshot).await.unwrap_err();
     assert_eq!(fault.reason(), Reason::Unreachable);
+}
+
+#[tokio::test]
+async fn directories_are_known_while_the_rpc_of_their_harvester_is_down() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir(root.path().join("config")).unwrap();
+    let text = "harvester: {plot_directories: [/mnt/a]}";
+    std::fs::write(root.path().join("config/config.yaml"), text).unwrap();
+    let dead = r#", "harvesters": [{"name": "nas-1", "rpc": "127.0.0.1:1"}]"#;
+    let with_root = chia(&format!(r#"{dead}, "root": "{}""#, root.path().display()));
+    let mut snapshot = Snapshot::default();
+    round(&with_root, DETAILS, &mut snapshot).await.unwrap();
+    let directories = |snapshot: &Snapshot| snapshot.here().first().map(|here| here.directories.to_vec());
+    assert_eq!(directories(&snapshot), Some(vec![PathBuf::from("/mnt/a")]));
+    let found = with_root.diagnose(&snapshot, at(Instant::now(), 0)).findings;
+    let words: Vec<_> = found
+        .iter()
+        .map(|found| (found.symptom.name, found.entity.as_str()))
+        .collect();
+    assert_eq!(words, [("harvester_rpc_down", "nas-1")]);
+    assert!(
+        found[0].evidence.contains("https://127.0.0.1:1: connect: "),
+        "{found:?}"
+    );
+    // What it told last is kept, too.
+    std::fs::remove_file(root.path().join("config/config.yaml")).unwrap();
+    let service = Service::with(HashMap::from([("get_version", recorded("farmer.get_version"))])).await;
+    let node = format!(r#", "full_node": "{}"{dead}"#, service.place);
+    round(&chia(&node), DETAILS, &mut snapshot).await.unwrap();
+    assert!(directories(&snapshot).is_some());
+    with_root.expire(&mut snapshot, &with_root.part(DETAILS));
+    assert!(directories(&snapshot).is_some());
+    assert!(with_root.diagnose(&snapshot, at(Instant::now(), 0)).findings.is_empty());
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_read_is_told_beside_what_can() {
+    let service = Service::with(HashMap::from([("get_version", recorded("farmer.get_version"))])).await;
+    let chia = chia(&format!(
+        r#", "full_node": "{}", "root": "/nonexistent/chia""#,
+        service.place
+    ));
+    let mut snapshot = Snapshot::default();
+    round(&chia, DETAILS, &mut snapshot).await.unwrap();
+    let gist = |snapshot: &Snapshot| Chia::gist(snapshot, &chia.target, &chia.part(DETAILS), at(Instant::now(), 0));
+    let words = gist(&snapshot).unwrap_err();
+    assert!(
+        words.starts_with("release 2.7.5; /nonexistent/chia: its configuration: "),
+        "{words}"
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_fails_beside_the_main_one_costs_only_what_it_brings() {
+    let broken = || br#"{"success": true}"#.to_vec();
+    let state = recorded("full_node.get_blockchain_state");
+    let node = Service::with(HashMap::from([
+        ("get_blockchain_state", state),
+        ("get_connections", broken()),
+    ]))
+    .await;
+    let farmer = Service::with(HashMap::from([
+        ("get_harvesters_summary", summary(&[3, 4])),
+        ("get_connections", recorded("farmer.get_connections")),
+        ("get_pool_state", broken()),
+    ]))
+    .await;
+    let wallet = Service::with(HashMap::from([
+        ("get_sync_status", recorded("wallet.get_sync_status")),
+        ("get_height_info", recorded("wallet.get_height_info")),
+        ("get_wallet_balance", broken()),
+    ]))
+    .await;
+    let chia = chia(&format!(
+        r#", "full_node": "{}", "farmer": "{}", "wallet": "{}", "wallet_amounts": true, "plot_detail": "on""#,
+        node.place, farmer.place, wallet.place
+    ));
+    let mut snapshot = Snapshot::default();
+    for part in [NODE, FARMER, WALLET] {
+        round(&chia, part, &mut snapshot).await.unwrap();
+    }
+    let (state, peers) = snapshot.node.as_ref().unwrap();
+    assert_eq!((state.height, peers), (Some(25), &None));
+    assert_eq!(snapshot.harvesters.len(), 2);
+    assert_eq!(snapshot.wallet.unwrap().synced, Some(true));
+    for (part, call) in [
+        (NODE, "get_connections"),
+        (FARMER, "get_pool_state"),
+        (WALLET, "get_wallet_balance"),
+    ] {
+        let words = Chia::gist(&snapshot, &chia.target, &chia.part(part), at(Instant::now(), 0));
+        assert!(words.as_ref().is_err_and(|words| words.contains(call)), "{words:?}");
+    }
+    // Pages of plots are a fault where all fail.
+    let fault = round(&chia, PLOTS, &mut snapshot).await.unwrap_err();
+    assert_eq!(fault.operation, "get_harvester_plots_valid");
 }
 
 #[tokio::test]
@@ -227,6 +340,40 @@ async fn an_answer_of_another_service_is_a_fault_that_names_the_call() {
     let fault = round(&chia, FARMER, &mut Snapshot::default()).await.unwrap_err();
     assert_eq!(fault.reason(), Reason::Malformed);
     assert!(fault.to_string().contains("get_harvesters_summary: "), "{fault}");
+}
+
+#[test]
+fn a_certificate_that_was_renewed_makes_a_target_outdated() {
+    let directory = tempfile::tempdir().unwrap();
+    let copy = |from: &str, to: &str| {
+        std::fs::copy(fixture(from), directory.path().join(to)).unwrap();
+    };
+    for (from, to) in [
+        ("farm-ca.crt", "ca"),
+        ("farm-leaf.crt", "crt"),
+        ("farm-leaf-pkcs8.key", "key"),
+    ] {
+        copy(from, to);
+    }
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let text = format!(
+        r#"{{"name": "c", "ca_file": "{}", "cert_file": "{}", "key_file": "{}", "daemon": "h:1"}}"#,
+        path("ca"),
+        path("crt"),
+        path("key")
+    );
+    let target: Target = serde_json::from_str(&text).unwrap();
+    let tools = Tools {
+        upstream: Upstream::from_system().unwrap(),
+        own: Own::default(),
+    };
+    let chia = Chia::connect(&target, &tools, None).unwrap();
+    assert!(!chia.is_outdated());
+    // The same key in the form of chia 1.
+    copy("farm-leaf-pkcs1.key", "key");
+    assert!(chia.is_outdated());
+    let anew = Chia::connect(&target, &tools, Some(&chia)).unwrap();
+    assert!(!anew.is_outdated());
 }
 
 #[test]

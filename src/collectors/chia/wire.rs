@@ -40,6 +40,44 @@ impl<'de> Deserialize<'de> for Figure {
     }
 }
 
+/// What is of another form than expected is unknown, and costs nothing beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lenient<T>(pub(super) Option<T>);
+
+impl<T> Default for Lenient<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Lenient<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&serde_json::value::RawValue>::deserialize(deserializer)?.get();
+        Ok(Self(serde_json::from_str(text).ok()))
+    }
+}
+
+/// A list, without the entries that could not be read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Listed<T> {
+    pub(super) all: Vec<T>,
+    /// How many those were.
+    pub(super) skipped: usize,
+}
+
+impl<T> Listed<T> {
+    /// The first so many. A list of which nothing could be read is of another form.
+    pub(super) fn of(entries: Vec<Lenient<T>>, most: usize) -> Result<Self, Why> {
+        let there = entries.len().min(most);
+        let all: Vec<T> = entries.into_iter().take(most).filter_map(|entry| entry.0).collect();
+        let skipped = there - all.len();
+        if all.is_empty() && skipped > 0 {
+            return Err(Why::malformed(format!("none of {skipped} entries can be read")));
+        }
+        Ok(Self { all, skipped })
+    }
+}
+
 /// A text that becomes a label, cut to a length that no real one has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Short(pub(super) String);

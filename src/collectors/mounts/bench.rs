@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -138,6 +139,7 @@ impl Machine {
             reports: plan.chosen.iter().map(report).collect(),
             plan,
             shares: source::parse_debug_data(&self.debug_data),
+            points: Arc::new(plan::points(&table)),
             entries: table.rows.len(),
             malformed: table.malformed,
             children: 4,

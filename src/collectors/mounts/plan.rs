@@ -194,6 +194,12 @@ fn add_count(target: &Target, places: &Places<'_>, chosen: &mut Chosen, of: Coun
     }
 }
 
+/// All mount points but those at which something is mounted on demand only: names, for what lies below them.
+pub(super) fn points(table: &Table) -> BTreeSet<PathBuf> {
+    let rows = table.rows.iter().filter(|row| row.fstype != AUTOFS);
+    rows.map(|row| path_ref(&row.mount_point).to_owned()).collect()
+}
+
 /// Where the mount points of a table are.
 struct Places<'a>(BTreeMap<&'a Path, usize>);
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -30,6 +31,8 @@ pub struct Probed {
     /// One per chosen mount of the plan, in its order.
     pub(super) reports: Vec<Report>,
     pub(super) shares: CifsShares,
+    /// Every mount point of the table, watched or not.
+    pub(super) points: Arc<BTreeSet<PathBuf>>,
     pub(super) entries: usize,
     pub(super) malformed: u64,
     pub(super) children: usize,
@@ -60,6 +63,7 @@ pub(super) async fn probe(target: &Target, prober: &Prober) -> Result<Reading, F
         plan,
         reports: of_plan,
         shares,
+        points: Arc::new(plan::points(&table)),
         entries,
         malformed,
         children: reports.children,

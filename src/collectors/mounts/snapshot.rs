@@ -1,6 +1,8 @@
 //! The picture of a machine's mounts now, made from what the reader brought and what is remembered.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::memory::Memory;
@@ -20,6 +22,8 @@ pub struct Snapshot {
     pub table: Option<TableView>,
     pub mounts: Vec<MountView>,
     pub temporary: Vec<TemporaryView>,
+    /// Every mount point of the machine, watched or not.
+    pub points: Arc<BTreeSet<PathBuf>>,
     /// Whether each server accepted a connection when it was last tried.
     servers: HashMap<Server, bool>,
     memory: HashMap<String, Memory>,
@@ -97,9 +101,15 @@ pub struct TemporaryView {
 const FORGET_AFTER: Duration = Duration::from_hours(24);
 impl Snapshot {
     /// The mount that a path lies on: the longest watched or expected mount point that is a prefix by component.
-    pub fn mount_of(&self, path: &std::path::Path) -> Option<&MountView> {
+    pub fn mount_of(&self, path: &Path) -> Option<&MountView> {
         let covers = self.mounts.iter().filter(|mount| path.starts_with(&mount.mount));
         covers.max_by_key(|mount| mount.mount.len())
+    }
+
+    /// The mount point that covers a path in the whole table, also one that is not watched. As text: a symbolic link on
+    /// the way is not seen.
+    pub fn covering<'a>(&self, path: &'a Path) -> Option<&'a Path> {
+        path.ancestors().find(|above| self.points.contains(*above))
     }
 
     /// Whether the server of a share accepts connections.
@@ -132,11 +142,13 @@ impl Snapshot {
             plan,
             reports,
             shares,
+            points,
             entries,
             malformed,
             children,
             trouble,
         } = probed;
+        self.points = points;
         let round = Round { target, shares, now };
         self.mounts.clear();
         for (chosen, report) in plan.chosen.iter().zip(&reports) {
@@ -318,5 +330,13 @@ mod tests {
         assert_eq!(on("/mnt/nas1/plots/a.plot"), "/mnt/nas1");
         assert_eq!(on("/mnt/nas11"), "/");
         assert_eq!(on("/mnt/gone/x"), "/mnt/gone");
+        let covering = |path| {
+            farm.snapshot
+                .covering(Path::new(path))
+                .map(|point| point.to_str().unwrap())
+        };
+        assert_eq!(covering("/mnt/gone/x"), Some("/"));
+        // Not watched, and a mount all the same.
+        assert_eq!(covering("/proc/self"), Some("/proc"));
     }
 }

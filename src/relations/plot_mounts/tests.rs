@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::*;
 use crate::collectors::Diagnosis;
 use crate::collectors::chia::testing::{Farm, harvester, id, plots_in};
+use crate::collectors::mounts::MountView;
 use crate::exposition::golden;
 use crate::relations::FAMILIES;
 
@@ -24,6 +26,8 @@ fn machine(name: &str, points: &[&str], ill: &[(&'static Symptom, &str)]) -> Tar
             .any(|(symptom, entity)| *symptom == &mounts::MOUNT_MISSING && *entity == point)
     };
     snapshot.mounts = points.iter().map(|point| mount(point, !missing(point))).collect();
+    let there = points.iter().filter(|point| !missing(point));
+    snapshot.points = Arc::new(there.map(PathBuf::from).collect());
     let mut diagnosis = Diagnosis::default();
     for (symptom, entity) in ill {
         diagnosis.judge(symptom, entity, Some(true), || "it is so".to_owned());
@@ -129,7 +133,7 @@ fn a_mount_that_ought_to_be_there_is_named() {
     let ill = [(&mounts::MOUNT_MISSING, "/mnt/not-there")];
     let (found, _) = judged(&farm(""), vec![machine("host-1", &points, &ill)], &[]);
     assert!(
-        found[0].ends_with("; mount_missing of host-1: /mnt/not-there, where 0 of its plots lie"),
+        found[0].ends_with("; mount_missing of host-1: /mnt/not-there"),
         "{found:?}"
     );
     let words = "/mnt/not-there/plots: /mnt/not-there is not mounted";
@@ -157,4 +161,99 @@ fn a_harvester_of_another_machine_has_no_mounts_here() {
     farm.farmer(vec![harvester(1, 100, now)]);
     let (found, page) = judged(&farm, vec![machine("host-1", &POINTS, &[])], &[]);
     assert_eq!((found.len(), page.as_str()), (0, ""));
+}
+
+/// What is found of the directories of a harvester on a machine that has these mounts and watches some of them.
+fn bare(directories: &[&str], points: &[&str], watched: &[&str], expected: &[&str]) -> Vec<String> {
+    let keys = r#", "harvesters": [{"name": "nas-1", "rpc": "127.0.0.1:8560"}]"#;
+    let mut farm = Farm::new(keys);
+    farm.here(directories);
+    let mut host = machine("host-1", watched, &[]);
+    let mut snapshot = host.snapshot::<Mounts>().unwrap().clone();
+    snapshot.points = Arc::new(points.iter().map(PathBuf::from).collect());
+    for point in expected {
+        let wanted = serde_json::from_value(serde_json::json!({"mount": point})).unwrap();
+        snapshot.mounts.push(MountView {
+            expected: Some(wanted),
+            ..mount(point, points.contains(point))
+        });
+    }
+    host = TargetView::new::<Mounts>(host.name.clone(), snapshot, Diagnosis::default());
+    let (found, _) = judged(&farm, vec![host], &[]);
+    let prefix = "plot_directory_without_mount [";
+    let ill = found
+        .iter()
+        .filter_map(|found| found.strip_prefix(prefix)?.split_once(']'));
+    ill.map(|(directory, _)| directory.to_owned()).collect()
+}
+
+#[test]
+fn a_share_that_is_not_mounted_on_another_partition_of_the_system_is_a_symptom() {
+    let (there, not) = ("/home/chia/nas-1/d01", "/home/chia/nas-1/d02");
+    let points = ["/", "/home", there];
+    assert_eq!(bare(&[there, not], &points, &points, &[]), [not]);
+    // Also where the mounts that are watched are fewer than those that are there.
+    assert_eq!(bare(&["/mnt/plots/a"], &["/"], &[], &[]), ["/mnt/plots/a"]);
+    // Where others are expected below a disk, one that is not lies on that disk.
+    let points = ["/", "/data", "/data/d01"];
+    assert_eq!(
+        bare(&["/data/d01", "/data/d02"], &points, &points, &["/data/d01"]),
+        ["/data/d02"]
+    );
+}
+
+#[test]
+fn a_directory_on_a_mount_that_is_not_watched_is_well() {
+    let points = ["/", "/mnt/ram", "/srv"];
+    assert!(bare(&["/mnt/ram/x", "/srv"], &points, &["/"], &[]).is_empty());
+    // Somebody has said that plots lie there.
+    assert!(bare(&["/srv/plots"], &points, &["/"], &["/srv"]).is_empty());
+}
+
+#[test]
+fn a_plot_is_counted_once_however_its_directories_lie() {
+    let keys = r#", "farmer": "h:1", "harvesters": [{"name": "nas-1", "host": "10.0.0.1", "rpc": "127.0.0.1:8560"}]"#;
+    let mut farm = Farm::new(keys);
+    let now = farm.now();
+    farm.here(&["/mnt/a", "/mnt/a/plots", "/mnt/a/deep"])
+        .farmer(vec![harvester(1, 100, now)]);
+    let spread = [("/mnt/a/plots", 40), ("/mnt/a/deep/er", 10), ("/elsewhere", 7)];
+    let spread = spread.map(|(path, plots)| (PathBuf::from(path), plots));
+    farm.plots(id(1), plots_in(&BTreeMap::from(spread)));
+    let points = ["/", "/mnt/a", "/mnt/a/deep"];
+    let (_, page) = judged(&farm, vec![machine("host-1", &points, &[])], &[]);
+    let labels = |mount: &str| format!(r#"{{target="chia-1",harvester="nas-1",host="host-1",mount="{mount}"}}"#);
+    for line in [
+        format!("chia_harvester_mount_directories{} 2", labels("/mnt/a")),
+        format!("chia_harvester_mount_plots{} 40", labels("/mnt/a")),
+        format!("chia_harvester_mount_plots{} 10", labels("/mnt/a/deep")),
+    ] {
+        assert!(page.contains(&line), "{line}\n{page}");
+    }
+}
+
+#[test]
+fn lost_plots_are_named_with_where_they_lay() {
+    let mut farm = farm(r#", "plots_on_root_disk": false"#);
+    let now = farm.now();
+    farm.answers(id(1), 100).events().farmer(vec![harvester(1, 100, now)]);
+    for _ in 0..6 {
+        farm.after(60);
+        let now = farm.now();
+        farm.farmer(vec![harvester(1, 45, now)]);
+    }
+    let evidence = |farm: &Farm| {
+        let points = ["/", "/mnt/a"];
+        let (found, _) = judged(farm, vec![machine("host-1", &points, &[])], &[]);
+        found.into_iter().find(|found| found.starts_with("plots_lost")).unwrap()
+    };
+    let unmounted = "/mnt/b: nothing is mounted there, it lies on the disk of the system, where 50 of its plots lay";
+    assert!(evidence(&farm).contains(unmounted), "{}", evidence(&farm));
+    // The next look at the plots one by one does not find them, and they lay there all the same.
+    let left = [("/mnt/a/plots", 35), ("/mnt/a/more", 10)].map(|(path, plots)| (PathBuf::from(path), plots));
+    farm.plots(id(1), plots_in(&BTreeMap::from(left)));
+    let words = evidence(&farm);
+    assert!(words.contains(unmounted), "{words}");
+    assert!(words.contains("/mnt/a is well and has 5 of 50 fewer"), "{words}");
+    assert!(!words.contains(" 0 of its plots"), "{words}");
 }

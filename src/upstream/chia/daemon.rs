@@ -139,7 +139,11 @@ impl DaemonEvents {
             };
             last = Instant::now();
             match message {
-                Some(Ok(ReceivedMessage::Text(text))) if rate.allows(last) => take(&text, &mut registered, hear),
+                Some(Ok(ReceivedMessage::Text(text))) if rate.allows(last) => {
+                    if let Err(why) = take(&text, &mut registered, hear) {
+                        return self.way.fault("register_service", why);
+                    }
+                }
                 Some(Ok(ReceivedMessage::Text(_))) => hear(Heard::Dropped),
                 Some(Ok(ReceivedMessage::Bytes(_))) => hear(Heard::Unreadable),
                 Some(Ok(ReceivedMessage::Pong)) => {}
@@ -167,16 +171,33 @@ impl DaemonEvents {
 }
 
 /// The answer to our registration comes among the events.
-fn take(text: &str, registered: &mut bool, hear: &mut (impl FnMut(Heard<'_>) + Send)) {
+fn take(text: &str, registered: &mut bool, hear: &mut (impl FnMut(Heard<'_>) + Send)) -> Result<(), Why> {
     match serde_json::from_str::<Push<'_>>(text) {
         Ok(push) if push.ack => {
             if push.command == "register_service" && !*registered {
+                accepted(&push)?;
                 *registered = true;
                 hear(Heard::Connected);
             }
         }
         Ok(push) => hear(Heard::Pushed(push)),
         Err(_) => hear(Heard::Unreadable),
+    }
+    Ok(())
+}
+
+/// What it says is not quoted: words of a daemon may hold paths.
+fn accepted(answer: &Push<'_>) -> Result<(), Why> {
+    #[derive(serde::Deserialize)]
+    struct Outcome {
+        success: Option<bool>,
+    }
+    let outcome = answer
+        .data
+        .and_then(|data| serde_json::from_str::<Outcome>(data.get()).ok());
+    match outcome.and_then(|outcome| outcome.success) {
+        Some(false) => Err(Why::upstream("it refused the registration for events")),
+        _ => Ok(()),
     }
 }
 

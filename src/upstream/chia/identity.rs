@@ -4,6 +4,7 @@
 //! dialled, and the farm's authority is the only one that is trusted. A verification is never switched off. The public
 //! authority of chia (`chia_ca.crt`) is no protection: its key is published.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,20 @@ pub(super) fn server_name() -> Result<ServerName<'static>, Why> {
 
 /// A certificate has some kilobytes; without it a wrong path would be read to its end.
 const LARGEST: u64 = 64 << 10;
+
+impl Certificates {
+    /// Tells whether a file was replaced; `None` while one cannot be read. It is never shown.
+    pub fn digest(&self) -> Option<u64> {
+        let mut hasher = DefaultHasher::new();
+        for path in [&self.authority, &self.certificate, &self.key] {
+            let mut bytes = Vec::new();
+            let file = std::fs::File::open(path).ok()?;
+            file.take(LARGEST).read_to_end(&mut bytes).ok()?;
+            bytes.hash(&mut hasher);
+        }
+        Some(hasher.finish())
+    }
+}
 
 impl Identity {
     /// The error names the file and what is wrong with it, never what stands in it.

@@ -61,6 +61,38 @@ fn a_harvester_that_hangs_in_a_mount_is_silent_and_its_scan_is_stale() {
 }
 
 #[test]
+fn a_harvester_that_answers_only_what_its_frozen_mount_has_no_part_in_is_silent() {
+    let mut farm = Farm::whole();
+    farm.farmer(vec![harvester(1, 165, farm.now())]).events();
+    for point in 0..60 {
+        farm.after(9).point();
+        if point % 3 != 0 {
+            farm.answers(id(1), 0);
+        }
+        farm.events();
+    }
+    let found = farm.found();
+    let words = "harvester_silent [01010101] 16 of 56 signage points of ten minutes unanswered (limit 10)";
+    assert!(found.contains(&words.to_owned()), "{found:?}");
+    // The mount is there again.
+    for _ in 0..23 {
+        farm.after(9).point().answers(id(1), 0).events();
+    }
+    let found = farm.found();
+    assert!(
+        found.iter().all(|found| !found.starts_with("harvester_silent")),
+        "{found:?}"
+    );
+    // Answers that come late are answers.
+    let mut late = Farm::whole();
+    late.farmer(vec![harvester(1, 165, late.now())]).events();
+    for _ in 0..60 {
+        late.after(9).point().after(1).answers(id(1), 20_000).events();
+    }
+    assert!(late.found().iter().all(|found| !found.starts_with("harvester_silent")));
+}
+
+#[test]
 fn a_long_look_that_goes_on_is_not_stale() {
     let mut farm = Farm::unheard();
     let at = farm.now();
@@ -279,6 +311,9 @@ fn pool(valid: u64, stale: u64, errors: u64) -> Pool {
         launcher: "5c8d18cf".to_owned(),
         host: "pool.test".to_owned(),
         plots: Some(100),
+        difficulty: Some(10),
+        // 300 partials a day.
+        points_found_24h: Some(3_000),
         partials: [Some(valid), Some(stale), Some(0), Some(0), Some(0)],
         errors_24h: Some(errors),
         ..Pool::default()
@@ -315,6 +350,23 @@ fn a_pool_that_accepts_nothing_refuses_much_or_fails_all_the_time_is_told() {
         "{:?}",
         farm.found()
     );
+}
+
+#[test]
+fn a_farm_that_finds_few_partials_is_not_judged_by_an_hour_without() {
+    // Eight an hour are enough to tell, and what was found before the pool stopped tells how many there ought to be.
+    for (points, ill) in [(Some(1_919), false), (Some(1_920), true), (None, false)] {
+        let mut farm = Farm::unheard();
+        for minute in 0..=61 {
+            let points_found_24h = points.map(|points| points - minute / 50);
+            let few = Pool {
+                points_found_24h,
+                ..pool(5, 0, 0)
+            };
+            farm.farmer_with(Vec::new(), vec![few]).after(60);
+        }
+        assert_eq!(farm.found().len(), usize::from(ill), "{points:?} {:?}", farm.found());
+    }
 }
 
 #[test]
@@ -357,13 +409,20 @@ fn a_long_time_without_a_win_is_told_beyond_five_times_the_expected() {
     let mut farm = Farm::unheard();
     let plots = 4_000_000;
     let one = harvester(1, plots, farm.now());
-    farm.recorded_details().node_at(7, 8).farmer(vec![one]);
+    farm.recorded_details()
+        .recorded_wallet()
+        .node_at(7, 8)
+        .farmer(vec![one]);
     // 4e19 of space, 4.4e17 of our own: 28 minutes. The recorded win was 23 minutes before.
     assert!(farm.found().is_empty(), "{:?}", farm.found());
     farm.after(2 * 3_600 + 1_800);
     let found = farm.found();
     let win = found.iter().find(|found| found.starts_with("no_win_for_long")).unwrap();
     assert!(win.contains("one every 28m") && win.contains("limit 5 times"), "{win}");
+    // One that is behind does not know of the last win yet.
+    farm.snapshot.wallet.as_mut().unwrap().synced = Some(false);
+    let found = farm.found();
+    assert!(found.iter().all(|found| !found.starts_with("no_win")), "{found:?}");
 }
 
 #[test]
@@ -375,6 +434,19 @@ fn an_authority_that_ends_soon_is_told() {
         farm.found()[0].starts_with("chia_certificate_ends [ca] the farm's authority ends in 364"),
         "{:?}",
         farm.found()
+    );
+}
+
+#[test]
+fn a_certificate_that_has_ended_is_told_with_the_day() {
+    let mut farm = Farm::new(r#", "farmer": "h:1""#);
+    let now = farm.begin();
+    let ended = crate::clock::UnixTime::from_millis(1_790_000_000_000);
+    let ends = [("ca", None), ("client", Some(ended))];
+    farm.snapshot.begin(&farm.target, ends, None, now);
+    assert_eq!(
+        farm.found(),
+        ["chia_certificate_ends [client] our certificate ended on 2026-09-21: every service refuses it"]
     );
 }
 
@@ -413,6 +485,23 @@ fn a_harvester_alone_is_silent_when_it_has_not_answered_for_as_long() {
     assert!(farm.found().is_empty(), "{:?}", farm.found());
     farm.after(1).events();
     assert_eq!(farm.found().len(), 1);
+}
+
+#[test]
+fn a_harvester_alone_that_has_been_silent_from_the_start_is_told() {
+    let mut farm = Farm::new(r#", "daemon": "h:1", "harvesters": [{"name": "nas-1", "rpc": "127.0.0.1:8560"}]"#);
+    farm.events().after(103).events();
+    assert!(farm.found().is_empty(), "{:?}", farm.found());
+    farm.after(1).events();
+    assert!(
+        farm.found()[0].starts_with("harvester_silent [nas-1] no answer"),
+        "{:?}",
+        farm.found()
+    );
+    // The daemon of a node alone has no harvester to wait for.
+    let mut node = Farm::new(r#", "daemon": "h:1", "full_node": "h:2""#);
+    node.events().after(1_000).events();
+    assert!(node.found().is_empty(), "{:?}", node.found());
 }
 
 #[test]

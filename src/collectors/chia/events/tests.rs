@@ -63,9 +63,20 @@ fn what_is_told_twice_is_counted_once() {
         hear(&mut tally, &lookup(1, 1_000, 1), now);
     }
     hear(&mut tally, &lookup(2, 1_000, 1), now);
-    assert_eq!((tally.points.seen, tally.points.missed), (1, 2));
+    assert_eq!((tally.points.seen, tally.points.missed), (1, Some(2)));
     let lookups = tally.lookups.first_key_value().unwrap().1;
     assert_eq!((lookups.seconds.count(), lookups.eligible), (2, 2));
+}
+
+#[test]
+fn only_a_farmer_that_counts_missed_points_has_missed_none() {
+    let now = Instant::now();
+    let old = point(1, "null").replace(r#""missing_signage_points": null,"#, "");
+    for (text, missed) in [(old, None), (point(1, "null"), Some(0))] {
+        let mut tally = Tally::new(Teller::Farmer);
+        hear(&mut tally, &text, now);
+        assert_eq!((tally.points.seen, tally.points.missed), (1, missed));
+    }
 }
 
 #[test]

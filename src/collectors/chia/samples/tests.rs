@@ -111,6 +111,30 @@ fn a_release_before_1_6_shows_who_is_connected() {
 }
 
 #[test]
+fn of_what_nobody_told_there_is_no_zero() {
+    let mut farm = Farm::whole();
+    let now = farm.now();
+    farm.events().farmer(vec![harvester(1, 15, now)]).events();
+    let silent = page(&farm.snapshot);
+    let families = [
+        "chia_farmer_signage_points",
+        "chia_farmer_missed_signage_points",
+        "chia_farmer_proofs",
+        "chia_full_node_signage_points",
+        "chia_harvester_unanswered_signage_points",
+    ];
+    for family in families {
+        assert!(!silent.contains(family), "{family}\n{silent}");
+    }
+    farm.point().events();
+    let told = page(&farm.snapshot);
+    assert!(
+        told.contains("chia_farmer_proofs") && !told.contains("missed"),
+        "{told}"
+    );
+}
+
+#[test]
 fn what_is_too_old_is_not_shown() {
     let mut farm = Farm::whole();
     let now = farm.now();

@@ -48,6 +48,22 @@ fn two_harvesters_of_one_host_are_told_apart() {
 }
 
 #[test]
+fn harvesters_that_were_told_apart_once_keep_their_labels() {
+    let mut farm = Farm::new(r#", "farmer": "h:1", "harvesters": [{"name": "nas", "host": "10.0.0.1"}]"#);
+    let (first, second) = ([1, 2], [2]);
+    for there in [&first[..], &second, &first, &second] {
+        let all = there.iter().map(|number| on("10.0.0.1", *number, &farm)).collect();
+        farm.after(60).farmer(all);
+        let gone = there.len() == 1;
+        let expected = [("nas#01010101", !gone), ("nas#02020202", true)];
+        assert_eq!(
+            labels(&farm),
+            expected.map(|(label, here)| (label.to_owned(), Some(here)))
+        );
+    }
+}
+
+#[test]
 fn while_the_farmer_is_silent_nobody_is_connected_or_gone() {
     let mut farm = Farm::unheard();
     let one = vec![on("10.0.0.1", 1, &farm)];

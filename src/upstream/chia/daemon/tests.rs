@@ -110,6 +110,25 @@ async fn events_come_after_the_registration_and_a_lost_connection_is_made_anew()
 }
 
 #[tokio::test]
+async fn a_refused_registration_is_no_connection() {
+    let door = Door::of("farm").await;
+    let place = door.place();
+    let served = tokio::spawn(async move {
+        let (_, mut socket) = next(&door).await;
+        let refused = REGISTERED.replace("true}", "false}");
+        socket.send(Message::text(refused)).await.unwrap();
+        while socket.next().await.is_some() {}
+    });
+    let all = heard(&place, after(1)).await;
+    served.await.unwrap();
+    let words = format!("wss://{place}: register_service: ");
+    assert!(
+        all[0].starts_with(&words) && all[0].contains("refused the registration"),
+        "{all:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_flood_is_counted_and_not_looked_at() {
     let door = Door::of("farm").await;
     let place = door.place();
@@ -185,6 +204,6 @@ async fn a_refused_certificate_is_called_that() {
 fn any_text_is_heard_or_unreadable() {
     use proptest::prelude::*;
     proptest!(|(text in ".*|\\{\"origin\":\"[a-z]{0,3}\",\"command\":\"\\\\\\\\u00e9\",\"data\":.{0,5}\\}")| {
-        take(&text, &mut false, &mut |_| {});
+        drop(take(&text, &mut false, &mut |_| {}));
     });
 }
