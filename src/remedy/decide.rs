@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::guards::{Case, Refusal};
 use super::history::History;
 use super::incident::{After, Incident, Phase};
-use super::settings::{Mode, Policy, Remedies};
+use super::settings::{Mode, Remedies};
 use super::step::Plan;
 use super::view::{Sight, View};
 use crate::clock::UnixTime;
@@ -228,18 +228,24 @@ pub enum Proof {
 }
 
 /// Judged by what the collector sees, never by what the action said.
-pub fn proof(incident: &Incident, policy: Option<&Policy>, view: &View, now: UnixTime) -> Proof {
+pub fn proof(incident: &Incident, remedies: &Remedies, view: &View, now: UnixTime) -> Proof {
     let Phase::Proving { since, after } = incident.phase else {
         return Proof::None;
     };
     let what = Case::shown(&incident.key);
+    let policy = remedies.policy(&incident.key.policy);
     let Some(rung) = policy.and_then(|policy| policy.rungs.get(incident.rung)) else {
         return Proof::Failed(format!("{what}: its rung is no longer in the configuration"));
     };
-    let ends = since.plus(rung.timeout.get());
+    // What was started since has yet to see for how long a thing stands still: until then nothing looks ill.
+    let settled = match view.started {
+        started if started > since => started.plus(remedies.warm_up.get()),
+        _ => since,
+    };
+    let ends = since.plus(rung.timeout.get()).max(settled.plus(rung.gone_for.get()));
     let recent = |looked: UnixTime| looked >= since && looked.age_at(now) <= OLDEST_VIEW.get();
     let is_fresh = view.looked.is_some_and(recent);
-    let well = (is_fresh && view.seen.state == Sight::Well).then(|| view.seen.since.max(since));
+    let well = (is_fresh && view.seen.state == Sight::Well).then(|| view.seen.since.max(settled));
     let proven = well.map(|well| well.plus(rung.gone_for.get()));
     let doing = match after {
         After::Action => rung.action.to_string(),
@@ -284,7 +290,7 @@ fn ending(case: &Case<'_>) -> Option<(Why, String)> {
         let words = format!("{what}: it was only rehearsed, and the policy acts now; the next alert begins anew");
         return Some((Why::OnlyRehearsed, words));
     }
-    if let Proof::Cured(words) = proof(incident, case.policy, view, now) {
+    if let Proof::Cured(words) = proof(incident, case.remedies, view, now) {
         let why = if acted { Why::Cured } else { Why::Well };
         return Some((why, words));
     }

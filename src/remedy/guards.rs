@@ -125,7 +125,7 @@ impl Case<'_> {
             Phase::Open => None,
             Phase::Running { since } => refuse(format!("{what}: its action runs since {since}")),
             Phase::Escalated { .. } => refuse(format!("{what}: a person was called")),
-            Phase::Proving { .. } => match proof(self.incident, self.policy, self.view, self.now) {
+            Phase::Proving { .. } => match proof(self.incident, self.remedies, self.view, self.now) {
                 Proof::Waits(until, words) => refuse_until(until, words),
                 // To be recorded before anything else is done.
                 Proof::Cured(words) | Proof::Failed(words) => refuse(words),

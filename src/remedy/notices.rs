@@ -403,7 +403,7 @@ mod tests {
         incident.noted = Some("3 of 7 steps done; stopped: lifecycle".to_owned());
         let step = Step::Interrupted { incident: ID, rung: 0 };
         let told = Told {
-            sequence: 9,
+            head: head(),
             time: at(5),
             step: &step,
             incident: Some(&incident),

@@ -27,7 +27,7 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
         return Turn::Write(Step::Interrupted { incident: id, rung });
     }
     let policy = remedies.policy(&incident.key.policy);
-    if let Proof::Failed(words) = proof(incident, policy, view, now) {
+    if let Proof::Failed(words) = proof(incident, remedies, view, now) {
         return Turn::Write(Step::Failed {
             incident: id,
             rung,

@@ -562,7 +562,7 @@ fn a_cure_is_the_symptom_gone_for_its_time_after_the_action() {
 
 #[test]
 fn an_action_that_did_not_help_fails_when_its_time_is_over() {
-    let judged = |now| proof(&proving(at(100), After::Action), Some(&policy()), &view(now), now);
+    let judged = |now| proof(&proving(at(100), After::Action), &remedies(), &view(now), now);
     assert!(matches!(judged(at(399)), Proof::Waits(until, _) if until == at(400)));
     let Proof::Failed(words) = judged(at(400)) else {
         panic!()
@@ -577,7 +577,7 @@ fn a_cure_is_not_believed_on_a_stale_view() {
         looked: Some(at(99)),
         ..view(at(390))
     };
-    let judged = |now| proof(&proving(at(100), After::Interruption), Some(&policy()), &view, now);
+    let judged = |now| proof(&proving(at(100), After::Interruption), &remedies(), &view, now);
     assert!(matches!(judged(at(390)), Proof::Waits(..)));
     let Proof::Failed(words) = judged(at(400)) else {
         panic!()
@@ -586,6 +586,21 @@ fn a_cure_is_not_believed_on_a_stale_view() {
         words.contains("cannot be seen") && words.contains("interrupted"),
         "{words}"
     );
+}
+
+#[test]
+fn what_looks_well_right_after_a_start_is_no_cure_yet() {
+    let judged = |now| {
+        let view = View {
+            seen: seen(Sight::Well, at(210)),
+            started: at(200),
+            ..view(now)
+        };
+        proof(&proving(at(100), After::Interruption), &remedies(), &view, now)
+    };
+    // 5m of warm-up, and 1m for which it must be gone.
+    assert!(matches!(judged(at(559)), Proof::Waits(until, _) if until == at(560)));
+    assert!(matches!(judged(at(560)), Proof::Cured(_)));
 }
 
 #[test]
