@@ -44,6 +44,7 @@ fn watched(farm: &Farm, share: &str) -> Farmwarden {
       probe_timeout: 500ms
       include: ['/', '{share}']
       exclude: []
+      expected: [{{mount: '{share}'}}]
       thresholds: {{stuck_after: 1s}}
 "
     ))
