@@ -1,12 +1,14 @@
 //! Every action by its name, with the keys that its `with` may have, and how they are read.
 //!
-//! There is no action that is not here, and none that runs a command.
+//! There is no action that is not in [`FAMILIES`], and none that runs a command. What acts on something that its target
+//! shows is a family: its file has its list, its order, and what is checked of it.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::settings::{self, Settings, Thing, Written, Wrong};
+use super::workers;
 use crate::remedy::settings::NOTIFY;
 use crate::values::{self, Name};
 
@@ -16,7 +18,7 @@ pub struct Action {
     pub name: &'static str,
     pub does: &'static str,
     pub keys: &'static [Key],
-    read: fn(&mut With<'_>) -> Option<Order>,
+    pub(super) read: fn(&mut With<'_>) -> Option<Order>,
 }
 
 /// A key of `with`.
@@ -37,8 +39,7 @@ pub(super) enum Order {
     },
     /// The one of the target where none is named.
     Stack(Option<Name>),
-    RestartWorker,
-    KickWorker,
+    Worker(workers::Order),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,17 +69,11 @@ const STACK: Key = Key {
     name: "stack",
     is: "the stack, by its name in `stacks`; left out, the one of the target",
 };
-const KICK_API: Key = Key {
-    name: "kick_api",
-    is: "`enabled`: your word that pRuntime runs with `--enable-kick-api`; without it a kick does nothing",
-};
-const RESTART_POLICY: Key = Key {
-    name: "restart_policy",
-    is: "`always`: your word that whatever runs pRuntime starts it again after an exit with code 0",
-};
-
 /// All of them, in the order of the documents.
-pub static ACTIONS: [Action; 10] = [
+static FAMILIES: &[&[Action]] = &[&THINGS, &workers::ACTIONS];
+
+/// What acts on containers, units and stacks, whichever target is ill.
+static THINGS: [Action; 8] = [
     Action {
         name: NOTIFY,
         does: "tells people and changes nothing",
@@ -127,26 +122,16 @@ pub static ACTIONS: [Action; 10] = [
         keys: &[STACK],
         read: |with| Some(Order::Stack(with.optional("stack")?)),
     },
-    Action {
-        name: "restart-worker",
-        does: "has PRB restart the worker that is ill; its pRuntime is not touched",
-        keys: &[],
-        read: |_| Some(Order::RestartWorker),
-    },
-    Action {
-        name: "kick-worker",
-        does: "has PRB end the worker's pRuntime, waits until a new one answers, and has PRB restart the worker",
-        keys: &[KICK_API, RESTART_POLICY],
-        read: |with| {
-            let words = [with.said("kick_api", "enabled"), with.said("restart_policy", "always")];
-            words.iter().all(|said| *said).then_some(Order::KickWorker)
-        },
-    },
 ];
+
+/// Every action.
+pub fn actions() -> impl Iterator<Item = &'static Action> {
+    FAMILIES.iter().copied().flatten()
+}
 
 /// The label values `action`.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    ACTIONS.iter().map(|action| action.name)
+    actions().map(|action| action.name)
 }
 
 /// More is another word.
@@ -160,7 +145,7 @@ pub(super) fn read(
     with: &BTreeMap<String, String>,
     settings: &Settings,
 ) -> Result<Order, Vec<(String, String)>> {
-    let Some(known) = ACTIONS.iter().find(|known| known.name == action.as_str()) else {
+    let Some(known) = actions().find(|known| known.name == action.as_str()) else {
         return Err(vec![("action".to_owned(), unknown(action))]);
     };
     let mut reading = With {
@@ -189,7 +174,7 @@ fn unknown(action: &Name) -> String {
 }
 
 /// The settings of one rung while they are read.
-struct With<'a> {
+pub(super) struct With<'a> {
     given: &'a BTreeMap<String, String>,
     settings: &'a Settings,
     wrong: Vec<(String, String)>,
@@ -209,7 +194,7 @@ impl With<'_> {
 
     /// Nothing when its value is wrong, which is noted; nothing inside when it is not there.
     #[expect(clippy::option_option, reason = "wrong and absent are two things")]
-    fn optional<T: FromStr<Err = String>>(&mut self, key: &str) -> Option<Option<T>> {
+    pub(super) fn optional<T: FromStr<Err = String>>(&mut self, key: &str) -> Option<Option<T>> {
         let Some(text) = self.given.get(key) else {
             return Some(None);
         };
@@ -271,12 +256,11 @@ impl With<'_> {
     }
 
     /// Whether a person gave this word.
-    fn said(&mut self, key: &'static str, word: &str) -> bool {
-        let said = self.given.get(key).is_some_and(|said| said == word);
+    pub(super) fn said(&mut self, key: &Key, word: &str) -> bool {
+        let said = self.given.get(key.name).is_some_and(|said| said == word);
         if !said {
-            let is = [KICK_API, RESTART_POLICY].into_iter().find(|known| known.name == key);
-            let words = is.map_or_else(String::new, |known| format!("{key} must be {}", known.is));
-            self.wrong.push((format!("with.{key}"), words));
+            let words = format!("{} must be {}", key.name, key.is);
+            self.wrong.push((format!("with.{}", key.name), words));
         }
         said
     }
@@ -287,15 +271,13 @@ impl Order {
     pub(super) fn needs(&self, stack: Option<&settings::Stack>) -> Duration {
         match self {
             Self::Notify => Duration::ZERO,
-            // A look, and the 30s that a monitor tries to reach a lifecycle; or the job of a unit, whose own timeout only
-            // systemd knows.
-            Self::RestartWorker
-            | Self::Thing {
+            // The job of a unit, whose own timeout only systemd knows.
+            Self::Thing {
                 thing: Thing::Unit(_), ..
             } => Duration::from_secs(60),
             Self::Thing { patience, .. } => patience.get() + ENGINE_TIME,
             Self::Stack(_) => stack.map(stack_needs).unwrap_or_default(),
-            Self::KickWorker => Duration::from_secs(180),
+            Self::Worker(order) => order.needs(),
         }
     }
 }

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use catalogue::{ACTIONS, Action, Key, names};
+pub use catalogue::{Action, Key, actions, names};
 pub use sections::Misplaced;
 pub use settings::Settings;
 
@@ -118,8 +118,7 @@ impl runner::Hands for Hands {
                     .await
             }
             Order::Stack(name) => self.stack(&tools, name.as_ref(), plan, notes).await,
-            Order::RestartWorker => self.restart_worker(&tools, plan).await,
-            Order::KickWorker => self.kick_worker(&tools, plan).await,
+            Order::Worker(order) => self.worker(&tools, order, plan).await,
         }
     }
 }
