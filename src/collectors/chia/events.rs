@@ -1,17 +1,19 @@
 //! What the events of a daemon add up to. They are the only source of lookup times, eligible plots and missed signage
 //! points: what was pushed while nobody listened is lost, so these counts are of what was heard, and never fall.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::hash::{DefaultHasher, Hasher as _};
+mod pushed;
+mod recent;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
 use super::farmer::MOST_HARVESTERS;
-use super::wire::{Figure, Lenient};
 use crate::exposition::Histogram;
 use crate::upstream::chia::{Heard, NodeId, Push};
+use pushed::{Block, FarmingInfo, OwnInfo, SignagePoint, micros, read};
+use recent::Recent;
 
 /// Bounds of lookup times in seconds: chia warns from 8 s on, and what takes longer than 28 s is in vain.
 pub(super) const BOUNDS: [&str; 12] = [
@@ -291,110 +293,6 @@ fn keep<T>(recent: &mut VecDeque<T>, next: T) {
         recent.pop_front();
     }
     recent.push_back(next);
-}
-
-/// What was heard lately: a farmer with two nodes, or a daemon that repeats itself, tells things twice.
-#[derive(Clone, Debug, Default)]
-struct Recent {
-    order: VecDeque<u64>,
-    known: HashSet<u64>,
-}
-
-/// Signage points of half an hour with the answers of twenty harvesters.
-const MOST_KNOWN: usize = 4_096;
-
-impl Recent {
-    fn is_new(&mut self, what: &impl std::hash::Hash) -> bool {
-        let mut hasher = DefaultHasher::new();
-        what.hash(&mut hasher);
-        let digest = hasher.finish();
-        if !self.known.insert(digest) {
-            return false;
-        }
-        self.order.push_back(digest);
-        if self.order.len() > MOST_KNOWN
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        true
-    }
-}
-
-fn read<'a, T: Deserialize<'a>>(push: &Push<'a>) -> Option<T> {
-    serde_json::from_str(push.data?.get()).ok()
-}
-
-/// A farmer tells microseconds, a harvester seconds.
-fn micros(micros: u128) -> Option<f64> {
-    u64::try_from(micros)
-        .ok()
-        .map(|micros| Duration::from_micros(micros).as_secs_f64())
-}
-
-#[derive(Deserialize)]
-struct SignagePoint {
-    signage_point: PointId,
-    /// Null, or when and how many. Left out before 2.0.
-    #[serde(default, deserialize_with = "told")]
-    missing_signage_points: Option<Lenient<(f64, Figure)>>,
-}
-
-/// What is there, even as null.
-fn told<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-impl SignagePoint {
-    /// `None` where the release does not tell.
-    fn missing(&self) -> Option<u64> {
-        let missing = self.missing_signage_points.as_ref()?.0.as_ref();
-        Some(missing.and_then(|(_, count)| count.small()).unwrap_or_default())
-    }
-}
-
-#[derive(Hash, Deserialize)]
-struct PointId {
-    challenge_chain_sp: String,
-    #[serde(default)]
-    challenge_hash: String,
-    signage_point_index: u64,
-}
-
-#[derive(Deserialize)]
-struct Block {
-    transaction_block: bool,
-}
-
-#[derive(Deserialize)]
-struct FarmingInfo {
-    farming_info: Info,
-}
-
-#[derive(Deserialize)]
-struct Info {
-    node_id: String,
-    #[serde(default)]
-    signage_point: String,
-    #[serde(default)]
-    passed_filter: Figure,
-    #[serde(default)]
-    proofs: Figure,
-    #[serde(default)]
-    total_plots: Figure,
-    #[serde(default)]
-    lookup_time: Figure,
-}
-
-#[derive(Deserialize)]
-struct OwnInfo {
-    #[serde(default)]
-    eligible_plots: Figure,
-    #[serde(default)]
-    found_proofs: Figure,
-    #[serde(default)]
-    total_plots: Figure,
-    time: Option<f64>,
 }
 
 #[cfg(test)]

@@ -11,9 +11,10 @@ use super::families::{
     SPACE, SUB_SLOT_ITERS, SYNC_MODE, SYNC_TARGET, SYNCED, UNANSWERED, WALLET_BLOCKS, WALLET_CONFIRMED, WALLET_FARMED,
     WALLET_HEIGHT, WALLET_LAST_HEIGHT, WALLET_LAST_TIME, WALLET_SYNCED,
 };
-use super::farmer::{Mode, PARTIALS, Pool};
+use super::farmer::Mode;
 use super::known::Known;
 use super::node::{NodeState, Peers};
+use super::pool::{PARTIALS, Pool};
 use super::snapshot::Snapshot;
 use crate::exposition::Page;
 use crate::upstream::chia::NodeId;

@@ -12,7 +12,8 @@ use super::events::{Tally, Teller};
 use super::farmer::{self, Harvester};
 use super::node;
 use super::plots::Plots;
-use super::reader::{Details, FarmerReading, Looked, Setup};
+use super::pool;
+use super::reading::{Details, FarmerReading, Looked, Setup};
 use super::snapshot::Snapshot;
 use super::target::Target;
 use super::{details, wallet};
@@ -120,7 +121,7 @@ impl Farm {
         self.farmer_with(harvesters, Vec::new())
     }
 
-    pub(super) fn farmer_with(&mut self, harvesters: Vec<Harvester>, pools: Vec<farmer::Pool>) -> &mut Self {
+    pub(super) fn farmer_with(&mut self, harvesters: Vec<Harvester>, pools: Vec<pool::Pool>) -> &mut Self {
         let now = self.begin();
         let reading = FarmerReading {
             harvesters,
@@ -137,7 +138,7 @@ impl Farm {
         let reading = FarmerReading {
             harvesters: farmer::summary(&recorded("farmer.get_harvesters_summary")).unwrap().all,
             peers: node::peers(&recorded("farmer.get_connections")).ok(),
-            pools: farmer::pools(&recorded("farmer.get_pool_state"))
+            pools: pool::pools(&recorded("farmer.get_pool_state"))
                 .ok()
                 .map(|pools| pools.all),
         };

@@ -1,78 +1,18 @@
 //! The collector against services that are spoken to over mutual TLS.
 
+mod service;
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::testing::{at, id, recorded};
 use super::*;
 use crate::exposition::Own;
 use crate::upstream::Upstream;
-use crate::upstream::chia::testing::{Door, fixture};
-
-/// Answers by route; every other is a 404, as of an older release.
-struct Service {
-    place: String,
-    asked: Arc<Mutex<Vec<String>>>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// The next request with its body, in however many pieces it comes; `None` at the end of the connection.
-async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
-    let (mut text, mut piece) = (String::new(), [0; 4096]);
-    loop {
-        let length = stream.read(&mut piece).await.ok().filter(|length| *length > 0)?;
-        text.push_str(std::str::from_utf8(&piece[..length]).unwrap());
-        let whole = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
-            let told = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-            told.is_some_and(|told| told.parse() == Ok(body.len()))
-        });
-        if whole {
-            return Some(text);
-        }
-    }
-}
-
-impl Service {
-    async fn with(answers: HashMap<&'static str, Vec<u8>>) -> Self {
-        let door = Door::of("farm").await;
-        let place = door.place().to_string();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let told = Arc::clone(&asked);
-        let task = tokio::spawn(async move {
-            loop {
-                let mut stream = door.next().await;
-                while let Some(text) = request(&mut stream).await {
-                    let route = text.split([' ', '/']).nth(2).unwrap_or_default().to_owned();
-                    let (status, body) = match answers.get(route.as_str()) {
-                        Some(body) => ("200 OK", body.as_slice()),
-                        None => ("404 Not Found", &b"404: Not Found"[..]),
-                    };
-                    told.lock().unwrap().push(route);
-                    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
-                    drop(stream.write_all(head.as_bytes()).await);
-                    drop(stream.write_all(body).await);
-                    drop(stream.flush().await);
-                }
-            }
-        });
-        Self { place, asked, task }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut *self.asked.lock().unwrap())
-    }
-}
+use crate::upstream::chia::testing::fixture;
+use service::Service;
 
 fn chia(keys: &str) -> Chia {
     let path = |name: &str| fixture(name).display().to_string();

@@ -314,25 +314,7 @@ impl Target {
 }
 
 impl TargetConfig for Target {
-    fn name(&self) -> &Name {
-        &self.name
-    }
-
-    fn farm(&self) -> Option<&Name> {
-        self.farm.as_ref()
-    }
-
-    fn depends_on(&self) -> Option<&[Name]> {
-        self.depends_on.as_deref()
-    }
-
-    fn unlinked(self) -> Self {
-        Self {
-            farm: None,
-            depends_on: None,
-            ..self
-        }
-    }
+    crate::collectors::keys_of_all!();
 
     fn secrets(&self) -> Vec<(&'static str, SecretSource)> {
         let file = self.token_file.clone().map(SecretSource::File);
