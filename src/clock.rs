@@ -19,7 +19,8 @@ pub struct Now {
     pub monotonic: Instant,
 }
 
-/// Time since 1970-01-01 UTC, without leap seconds. It is written and read as in RFC 3339: `2026-11-21T09:41:07.250Z`.
+/// Time since 1970-01-01 UTC, without leap seconds. It is kept and read as in RFC 3339, to the nanosecond
+/// (`2026-11-21T09:41:07.250Z`), and shown to people in whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct UnixTime(Duration);
 
@@ -48,6 +49,11 @@ impl UnixTime {
         Self(self.0.saturating_sub(below))
     }
 
+    /// As it is kept: to the nanosecond.
+    pub fn in_full(self) -> String {
+        rfc3339::written(self)
+    }
+
     pub const fn since_epoch(self) -> Duration {
         self.0
     }
@@ -71,13 +77,13 @@ impl UnixTime {
 
 impl fmt::Display for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&rfc3339::written(*self))
+        f.pad(&rfc3339::written(Self(Duration::from_secs(self.0.as_secs()))))
     }
 }
 
 impl serde::Serialize for UnixTime {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.in_full())
     }
 }
 
@@ -156,6 +162,15 @@ mod tests {
         let steady = clock.never_back();
         let told: Vec<UnixTime> = (0..3).map(|_| steady.now().wall).collect();
         assert_eq!(told, [5_000, 5_000, 7_000].map(UnixTime::from_millis));
+    }
+
+    #[test]
+    fn people_read_whole_seconds_and_records_keep_all_of_a_time() {
+        let time = UnixTime::from_duration(Duration::new(1_700_000_000, 250_000_001));
+        assert_eq!(time.to_string(), "2023-11-14T22:13:20Z");
+        let kept = serde_json::to_string(&time).unwrap();
+        assert_eq!(kept, r#""2023-11-14T22:13:20.250000001Z""#);
+        assert_eq!(serde_json::from_str::<UnixTime>(&kept).unwrap(), time);
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What "ill" means: named symptoms, and what a look at a snapshot found of them.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::values;
 
 /// One thing that can be wrong. Alert rules and repairs both speak of it by name.
@@ -43,14 +46,21 @@ pub struct Finding {
     pub part: Option<&'static str>,
 }
 
-/// What one look found: which symptoms could be judged at all, and which are there.
+/// What one look found: which symptoms could be judged at all, which are there, and who was seen to be well.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnosis {
+    /// Of anybody; who could not be judged among others is not well for that.
     pub looked_at: Vec<&'static Symptom>,
     pub findings: Vec<Finding>,
+    pub well: SeenWell,
     /// How many entities there are that could have a symptom, as far as they were judged or counted.
     pub amounts: Vec<(&'static Symptom, u64)>,
 }
+
+/// For each entity a bit for each of `looked_at`. There are thousands of entities and few symptoms, and a judgement
+/// copies what the rounds before it left.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeenWell(Arc<HashMap<Box<str>, u64>>);
 
 impl Diagnosis {
     /// Records one judgement. `None` is "cannot tell", which is neither ill nor well.
@@ -72,7 +82,32 @@ impl Diagnosis {
                 evidence: values::clean(&values::redacted(&evidence(), &[])).into_owned(),
                 part: None,
             });
+        } else {
+            self.seen_well(symptom, entity);
         }
+    }
+
+    /// The entity was judged and does not have it. A cure is believed only where this was said.
+    pub fn seen_well(&mut self, symptom: &'static Symptom, entity: &str) {
+        self.look_at(symptom);
+        let Some(bit) = self.bit(symptom) else { return };
+        let well = Arc::make_mut(&mut self.well.0);
+        match well.get_mut(entity) {
+            Some(bits) => *bits |= bit,
+            None => drop(well.insert(entity.into(), bit)),
+        }
+    }
+
+    /// Whether the entity was judged and does not have it.
+    pub fn is_well(&self, symptom: &'static Symptom, entity: &str) -> bool {
+        let bits = self.well.0.get(entity).copied().unwrap_or_default();
+        self.bit(symptom).is_some_and(|bit| bits & bit != 0)
+    }
+
+    /// A collector has fewer symptoms than there are bits; one beyond would never be seen well.
+    fn bit(&self, symptom: &'static Symptom) -> Option<u64> {
+        let place = self.looked_at.iter().position(|other| *other == symptom)?;
+        1_u64.checked_shl(u32::try_from(place).ok()?)
     }
 
     /// It could be judged, whoever has it.
@@ -127,6 +162,20 @@ mod tests {
         diagnosis.judge(&STUCK, "b", Some(true), || "no block for 5m".to_owned());
         assert_eq!(diagnosis.looked_at, [&STUCK]);
         assert_eq!(diagnosis.findings.len(), 1);
+    }
+
+    #[test]
+    fn well_is_who_was_judged_himself_and_nobody_beside_him() {
+        static SLOW: Symptom = Symptom::bare("slow");
+        let mut diagnosis = Diagnosis::default();
+        diagnosis.judge(&SLOW, "a", Some(true), String::new);
+        diagnosis.judge(&STUCK, "a", Some(false), String::new);
+        diagnosis.judge(&STUCK, "b", Some(true), String::new);
+        diagnosis.judge(&STUCK, "c", None, String::new);
+        assert!(diagnosis.is_well(&STUCK, "a"));
+        for (symptom, entity) in [(&STUCK, "b"), (&STUCK, "c"), (&STUCK, "d"), (&SLOW, "a"), (&SLOW, "b")] {
+            assert!(!diagnosis.is_well(symptom, entity), "{} {entity}", symptom.name);
+        }
     }
 
     #[test]

@@ -145,7 +145,7 @@ impl Body {
     pub(super) fn line(&self, schema: u32, head: Head, time: UnixTime) -> String {
         // It is an object with at least one key.
         let rest = self.0.strip_prefix('{').unwrap_or(&self.0);
-        let (sequence, prev) = (head.sequence + 1, head.hash);
+        let (sequence, prev, time) = (head.sequence + 1, head.hash, time.in_full());
         format!(r#"{{"v":{schema},"seq":{sequence},"time":"{time}","prev":"{prev}",{rest}"#)
     }
 }

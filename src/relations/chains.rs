@@ -37,8 +37,10 @@ pub(super) fn judge(views: &mut [TargetView]) {
             } else if seat.stuck {
                 add_comparison(&mut view.diagnosis, seat.chain.name(), highest);
             }
-            if !view.diagnosis.looked_at.contains(&&CHAIN_HALTED) {
-                view.diagnosis.looked_at.push(&CHAIN_HALTED);
+            if halted {
+                view.diagnosis.look_at(&CHAIN_HALTED);
+            } else {
+                view.diagnosis.seen_well(&CHAIN_HALTED, seat.chain.name());
             }
         }
     }

@@ -237,12 +237,12 @@ pub fn proof(incident: &Incident, remedies: &Remedies, view: &View, now: UnixTim
     let Some(rung) = policy.and_then(|policy| policy.rungs.get(incident.rung)) else {
         return Proof::Failed(format!("{what}: its rung is no longer in the configuration"));
     };
-    // What was started since has yet to see for how long a thing stands still: until then nothing looks ill.
-    let settled = match view.started {
-        started if started > since => started.plus(remedies.warm_up.get()),
-        _ => since,
-    };
-    let ends = since.plus(rung.timeout.get()).max(settled.plus(rung.gone_for.get()));
+    let settled = settled(since, remedies, view);
+    let (ends, soonest) = (since.plus(rung.timeout.get()), settled.plus(rung.gone_for.get()));
+    // Sight that is lost again and again must not put it off for ever.
+    let latest = ends.plus(remedies.warm_up.get()).plus(rung.gone_for.get());
+    let is_after_start = view.started > since;
+    let ends = ends.max(if is_after_start { soonest } else { soonest.min(latest) });
     let recent = |looked: UnixTime| looked >= since && looked.age_at(now) <= OLDEST_VIEW.get();
     let is_fresh = view.looked.is_some_and(recent);
     let well = (is_fresh && view.seen.state == Sight::Well).then(|| view.seen.since.max(settled));
@@ -271,8 +271,20 @@ pub fn proof(incident: &Incident, remedies: &Remedies, view: &View, now: UnixTim
                 (true, Sight::Ill) => "the symptom is still there",
                 _ => "it cannot be seen whether the symptom is gone",
             };
-            Proof::Failed(format!("{what}: {seen} {} after {doing}", rung.timeout))
+            let instead = view.seen.instead();
+            Proof::Failed(format!("{what}: {seen} {} after {doing}{instead}", rung.timeout))
         }
+    }
+}
+
+/// What was started, or lost from sight, since the action has yet to see for how long a thing stands still: until then
+/// nothing looks ill.
+fn settled(since: UnixTime, remedies: &Remedies, view: &View) -> UnixTime {
+    let begins = view.started.max(view.seen.regained.unwrap_or(view.started));
+    if begins > since {
+        begins.plus(remedies.warm_up.get())
+    } else {
+        since
     }
 }
 

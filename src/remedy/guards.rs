@@ -175,8 +175,9 @@ impl Case<'_> {
     fn fresh_view(&self) -> Option<Refusal> {
         let target = &self.incident.key.target;
         if self.view.seen.state == Sight::CannotTell {
+            let instead = self.view.seen.instead();
             return refuse(format!(
-                "it cannot be told whether {} is ill: nothing is done blindly",
+                "it cannot be told whether {} is ill{instead}: nothing is done blindly",
                 Self::shown(&self.incident.key)
             ));
         }

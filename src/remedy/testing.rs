@@ -117,6 +117,7 @@ pub(super) fn view(now: UnixTime) -> View {
         seen: Seen {
             state: Sight::Ill,
             since: now.minus(minutes(30)),
+            regained: None,
             evidence: "no block for 4m".to_owned(),
         },
         cause: None,
@@ -134,6 +135,7 @@ pub(super) fn seen(state: Sight, since: UnixTime) -> Seen {
     Seen {
         state,
         since,
+        regained: None,
         evidence: String::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! What a decision is made on, as one plain value: how the entity looks now, what is broken before it, how the others are.
 
 use crate::clock::UnixTime;
-use crate::values::Name;
+use crate::values::{self, Name};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
@@ -29,8 +29,20 @@ pub struct Seen {
     pub state: Sight,
     /// Since when every look showed the same.
     pub since: UnixTime,
-    /// Figures, for people.
+    /// When it was in sight again after it could not be told; only of what takes time to show.
+    pub regained: Option<UnixTime>,
+    /// Figures, for people; where it cannot be told, what is seen instead.
     pub evidence: String,
+}
+
+impl Seen {
+    /// What stands in the way of telling, to be put in brackets behind that.
+    pub(super) fn instead(&self) -> String {
+        if self.state != Sight::CannotTell || self.evidence.is_empty() {
+            return String::new();
+        }
+        format!(" ({})", values::clean(&self.evidence))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

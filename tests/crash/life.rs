@@ -98,6 +98,7 @@ impl Eyes for Around {
             seen: Seen {
                 state,
                 since: well.unwrap_or_default(),
+                regained: None,
                 evidence: String::new(),
             },
             cause: None,

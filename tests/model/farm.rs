@@ -118,6 +118,7 @@ impl Eyes for Around {
                 } else {
                     at(since)
                 },
+                regained: None,
                 evidence: String::new(),
             },
             cause: world.cause.then(|| "the node before it".to_owned()),

@@ -22,7 +22,7 @@ fn what_alertmanager_0_25_sends_is_read() {
         panic!("{delivery:?}");
     };
     assert_eq!(alert.fingerprint.to_string(), "90761707ece2ef55");
-    assert_eq!(alert.starts_at.to_string(), "2026-11-21T14:07:23.757027241Z");
+    assert_eq!(alert.starts_at.in_full(), "2026-11-21T14:07:23.757027241Z");
     assert_eq!(alert.ends_at, None);
     assert_eq!(alert.label("remedy"), Some("restart_stuck_worker"));
     assert_eq!(alert.annotations["description"], "Worker w-1 在 10 分钟内没有前进 <b>&");
@@ -40,7 +40,7 @@ fn an_end_has_its_time() {
     assert_eq!(delivery.status, Status::Resolved);
     for alert in &delivery.alerts {
         assert_eq!(alert.status, Status::Resolved);
-        assert_eq!(alert.ends_at.unwrap().to_string(), "2026-11-21T14:07:28.785739405Z");
+        assert_eq!(alert.ends_at.unwrap().in_full(), "2026-11-21T14:07:28.785739405Z");
     }
 }
 
@@ -48,9 +48,9 @@ fn an_end_has_its_time() {
 fn fields_of_newer_alertmanagers_are_passed_over_and_zones_are_understood() {
     let delivery = read(MIXED);
     assert_eq!((delivery.status, delivery.alerts.len()), (Status::Firing, 2));
-    assert_eq!(delivery.alerts[1].starts_at.to_string(), "2026-11-21T06:20:11Z");
+    assert_eq!(delivery.alerts[1].starts_at.in_full(), "2026-11-21T06:20:11Z");
     assert_eq!(
-        delivery.alerts[1].ends_at.unwrap().to_string(),
+        delivery.alerts[1].ends_at.unwrap().in_full(),
         "2026-11-21T07:20:41.500Z"
     );
 }

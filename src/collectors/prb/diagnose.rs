@@ -154,6 +154,8 @@ fn workers(view: &PeerView, snapshot: &Snapshot, thresholds: &Thresholds, now: N
         idle_pools: sessions::idle_pools(view),
         thresholds,
         now,
+        lifecycle: &view.label,
+        well: Vec::new(),
         diagnosis,
     };
     let ill: Vec<Ill<'_>> = rows.iter().filter_map(|row| looker.look(row)).collect();
@@ -230,12 +232,27 @@ struct Looker<'a> {
     idle_pools: HashSet<u64>,
     thresholds: &'a Thresholds,
     now: Now,
+    lifecycle: &'a str,
+    /// What the worker that is looked at was seen not to have.
+    well: Vec<&'static Symptom>,
     diagnosis: &'a mut Diagnosis,
 }
 
 impl Looker<'_> {
-    /// The first trouble of a worker. Every symptom that could be judged is recorded as looked at.
+    /// The first trouble of a worker. Every symptom that could be judged is recorded as looked at. It is well of what was
+    /// ruled out before that: what comes after its first trouble is hidden by it.
     fn look<'a>(&mut self, row: &'a Row) -> Option<Ill<'a>> {
+        let trouble = self.trouble(row);
+        if !self.well.is_empty() {
+            let entity = format!("{}/{}", self.lifecycle, row.label);
+            for symptom in self.well.drain(..) {
+                self.diagnosis.seen_well(symptom, &entity);
+            }
+        }
+        trouble
+    }
+
+    fn trouble<'a>(&mut self, row: &'a Row) -> Option<Ill<'a>> {
         let worker = &row.worker;
         let stood = self.now.monotonic.duration_since(row.watch.height_since);
         let in_state = self.now.monotonic.duration_since(row.watch.status_since);
@@ -246,20 +263,39 @@ impl Looker<'_> {
                 let evidence = "kicked and not started again".to_owned();
                 return Some(ill(&WORKER_KICKED, row, None, evidence));
             }
-            Status::Syncing => return self.stuck(row, stood.min(in_state)),
-            _ => {}
+            Status::Syncing => {
+                self.well.extend([&WORKER_ERROR, &WORKER_KICKED]);
+                return self.stuck(row, stood.min(in_state));
+            }
+            Status::Synced | Status::PreActive | Status::Active => {
+                self.well.extend([&WORKER_ERROR, &WORKER_KICKED, &WORKER_STUCK_SYNCING]);
+            }
+            // On its way to one of these.
+            Status::Unknown | Status::Idle | Status::Starting => {}
         }
         self.behind(row, stood).or_else(|| self.session(row, in_state))
     }
 
-    fn stuck<'a>(&self, row: &'a Row, stood: Std) -> Option<Ill<'a>> {
+    fn stuck<'a>(&mut self, row: &'a Row, stood: Std) -> Option<Ill<'a>> {
         let limit = self.thresholds.stuck_syncing_after;
         let height = row.worker.heights.para_block;
-        (stood >= limit.get()).then(|| {
-            let at = height.map_or_else(|| "without any block".to_owned(), |height| format!("at block {height}"));
-            let evidence = format!("synchronising, {at} for {} (limit {limit})", whole_seconds(stood));
-            ill(&WORKER_STUCK_SYNCING, row, height, evidence)
-        })
+        if stood < limit.get() {
+            if row.watch.has_moved(&row.worker) {
+                self.well.push(&WORKER_STUCK_SYNCING);
+            }
+            if self.moves(row, stood) {
+                self.well.push(&WORKER_STALLED);
+            }
+            return None;
+        }
+        let at = height.map_or_else(|| "without any block".to_owned(), |height| format!("at block {height}"));
+        let evidence = format!("synchronising, {at} for {} (limit {limit})", whole_seconds(stood));
+        Some(ill(&WORKER_STUCK_SYNCING, row, height, evidence))
+    }
+
+    /// Whether it goes on, and was seen to: what has only just come into sight, or was only shifted by a restart, does not.
+    fn moves(&self, row: &Row, stood: Std) -> bool {
+        stood < self.thresholds.stalled_after.get() && row.watch.has_moved(&row.worker)
     }
 
     /// Standing still behind a provider that goes on, or moving too slowly.
@@ -282,13 +318,19 @@ impl Looker<'_> {
             );
             return Some(ill(&WORKER_STALLED, row, Some(height), evidence));
         }
-        (lag > limits.worker_lag_blocks).then(|| {
-            let evidence = format!(
-                "block {height} is {lag} behind the data provider (limit {})",
-                limits.worker_lag_blocks
-            );
-            ill(&WORKER_LAGGING, row, Some(height), evidence)
-        })
+        let is_lagging = lag > limits.worker_lag_blocks;
+        if !is_lagging || self.moves(row, stood) {
+            self.well.push(&WORKER_STALLED);
+        }
+        if !is_lagging {
+            self.well.push(&WORKER_LAGGING);
+            return None;
+        }
+        let evidence = format!(
+            "block {height} is {lag} behind the data provider (limit {})",
+            limits.worker_lag_blocks
+        );
+        Some(ill(&WORKER_LAGGING, row, Some(height), evidence))
     }
 
     fn looked_at(&mut self, symptoms: &[&'static Symptom]) {
@@ -324,15 +366,14 @@ fn missing(view: &PeerView, diagnosis: &mut Diagnosis) {
         .iter()
         .map(|pool| (pool.number, pool.enabled))
         .collect();
-    diagnosis.judge(&WORKER_MISSING, "", Some(false), String::new);
+    diagnosis.look_at(&WORKER_MISSING);
     for worker in &inventory.value.workers.rows {
         let wanted = worker.enabled && pools.get(&worker.pool).copied().unwrap_or(true);
-        if wanted && !loaded.contains(worker.uuid.as_str()) {
-            let entity = format!("{}/{}", view.label, worker.name);
-            diagnosis.judge(&WORKER_MISSING, &entity, Some(true), || {
-                format!("enabled, but not among the {} workers that are loaded", rows.len())
-            });
-        }
+        let is_missing = wanted && !loaded.contains(worker.uuid.as_str());
+        let entity = format!("{}/{}", view.label, worker.name);
+        diagnosis.judge(&WORKER_MISSING, &entity, Some(is_missing), || {
+            format!("enabled, but not among the {} workers that are loaded", rows.len())
+        });
     }
 }
 

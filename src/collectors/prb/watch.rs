@@ -19,6 +19,8 @@ pub struct Watch {
     /// The data provider's height then.
     pub provider_then: Option<u64>,
     pub status_since: Instant,
+    /// Its height when that began.
+    pub height_then: Option<u64>,
     /// Of its session, as PRB passes it on.
     pub session_since: Instant,
 }
@@ -58,8 +60,17 @@ impl Watch {
             height_since: same_height.map_or(now.monotonic, |row| row.watch.height_since),
             provider_then: same_height.and_then(|row| row.watch.provider_then).or(provided),
             status_since: same_status.map_or(now.monotonic, |row| row.watch.status_since),
+            height_then: same_status
+                .and_then(|row| row.watch.height_then)
+                .or(worker.heights.para_block),
             session_since: same_session.map_or(now.monotonic, |row| row.watch.session_since),
         }
+    }
+
+    /// Whether it has been seen to move on since it is in its state. A restart shifts a worker that stands still by a block.
+    pub(super) fn has_moved(&self, worker: &Worker) -> bool {
+        let gained = worker.heights.para_block.zip(self.height_then);
+        gained.is_some_and(|(now, then)| now.saturating_sub(then) > 1)
     }
 }
 

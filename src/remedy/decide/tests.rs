@@ -6,7 +6,7 @@ use crate::remedy::most::Most;
 use crate::remedy::settings::Remedies;
 use crate::remedy::step::{Pause, Scope};
 use crate::remedy::testing::*;
-use crate::remedy::view::{Fleet, Running};
+use crate::remedy::view::{Fleet, Running, Seen};
 
 mod properties;
 
@@ -601,6 +601,40 @@ fn what_looks_well_right_after_a_start_is_no_cure_yet() {
     // 5m of warm-up, and 1m for which it must be gone.
     assert!(matches!(judged(at(559)), Proof::Waits(until, _) if until == at(560)));
     assert!(matches!(judged(at(560)), Proof::Cured(_)));
+}
+
+#[test]
+fn what_looks_well_right_after_it_was_out_of_sight_is_no_cure_yet() {
+    let judged = |regained, now| {
+        let well = Seen {
+            regained: Some(regained),
+            ..seen(Sight::Well, regained)
+        };
+        let view = View {
+            seen: well,
+            ..view(now)
+        };
+        proof(&proving(at(100), After::Action), &remedies(), &view, now)
+    };
+    assert!(matches!(judged(at(210), at(569)), Proof::Waits(until, _) if until == at(570)));
+    assert!(matches!(judged(at(210), at(570)), Proof::Cured(_)));
+    // Before the action it is of no interest.
+    assert!(matches!(judged(at(90), at(160)), Proof::Cured(_)));
+}
+
+#[test]
+fn sight_that_is_lost_again_and_again_does_not_put_the_next_rung_off_for_ever() {
+    let judged = |now| {
+        let ill = Seen {
+            regained: Some(now),
+            ..seen(Sight::CannotTell, now)
+        };
+        let view = View { seen: ill, ..view(now) };
+        proof(&proving(at(100), After::Action), &remedies(), &view, now)
+    };
+    // The timeout, 5m of warm-up, and 1m for which it must be gone.
+    assert!(matches!(judged(at(400 + 300 + 59)), Proof::Waits(..)));
+    assert!(matches!(judged(at(400 + 300 + 60)), Proof::Failed(_)));
 }
 
 #[test]

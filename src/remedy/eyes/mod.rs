@@ -2,6 +2,7 @@
 //!
 //! It asks an upstream only when it is told to look, and then only what the symptom in question rests on.
 
+mod ills;
 mod scene;
 
 use std::collections::{BTreeSet, HashMap};
@@ -19,6 +20,7 @@ use crate::collectors::Symptom;
 use crate::relations;
 use crate::store::Store;
 use crate::values::Name;
+use ills::Ills;
 use scene::{Scene, Sighted};
 
 /// A look that takes longer has shown nothing that is fresh.
@@ -40,6 +42,7 @@ pub(super) struct StoreEyes {
 #[derive(Default)]
 struct Memory {
     scene: Option<Arc<Scene>>,
+    ills: Ills,
     sights: HashMap<Key, Remembered>,
 }
 
@@ -48,6 +51,8 @@ struct Remembered {
     symptom: Option<&'static Symptom>,
     state: Sight,
     since: UnixTime,
+    /// When it was in sight again, after it could not be told.
+    regained: Option<UnixTime>,
     /// The part that showed it when it was last ill.
     part: Option<&'static str>,
     asked: UnixTime,
@@ -77,6 +82,7 @@ impl StoreEyes {
     /// Looks through all that is remembered after a judgement; gives the targets of which something looks different now.
     pub(super) fn changed(&self, now: UnixTime) -> BTreeSet<Name> {
         let mut memory = self.memory();
+        memory.ills.follow(&self.store.verdicts(), now);
         if memory.sights.is_empty() {
             return BTreeSet::new();
         }
@@ -100,18 +106,21 @@ impl StoreEyes {
         if let Some(scene) = memory.scene.as_ref().filter(|scene| scene.is_of(&self.store)) {
             return Arc::clone(scene);
         }
-        let scene = Arc::new(Scene::of(&self.store, self.clock.now()));
+        let now = self.clock.now();
+        let scene = Arc::new(Scene::of(&self.store, now));
+        memory.ills.follow(&scene.verdicts, now.wall);
         memory.scene = Some(Arc::clone(&scene));
         scene
     }
 }
 
 impl Remembered {
-    fn new(symptom: Option<&'static Symptom>, sighted: &Sighted, now: UnixTime) -> Self {
+    fn new(symptom: Option<&'static Symptom>, sighted: &Sighted, since: UnixTime, now: UnixTime) -> Self {
         Self {
             symptom,
             state: sighted.state,
-            since: now,
+            since,
+            regained: None,
             part: sighted.part,
             asked: now,
         }
@@ -122,6 +131,10 @@ impl Remembered {
         self.part = sighted.part.or(self.part);
         let is_other = self.state != sighted.state;
         if is_other {
+            // For what takes time to show, the collector's own watch may begin anew with that.
+            if self.state == Sight::CannotTell && self.symptom.is_some_and(|symptom| symptom.takes_time) {
+                self.regained = Some(now);
+            }
             self.state = sighted.state;
             self.since = now;
         }
@@ -130,27 +143,40 @@ impl Remembered {
 }
 
 impl Memory {
-    /// Since when it looks so, and which part shows it.
+    /// How it looks, and which part shows it.
     fn remember(
         &mut self,
         key: &Key,
         symptom: Option<&'static Symptom>,
         sighted: &Sighted,
         now: UnixTime,
-    ) -> (UnixTime, Option<&'static str>) {
+    ) -> (Seen, Option<&'static str>) {
+        let seen = |known: &Remembered| {
+            let seen = Seen {
+                state: known.state,
+                since: known.since,
+                regained: known.regained,
+                evidence: sighted.evidence.clone(),
+            };
+            (seen, known.part)
+        };
         if let Some(known) = self.sights.get_mut(key).filter(|known| known.symptom == symptom) {
             known.saw(sighted, now);
             known.asked = now;
-            return (known.since, known.part);
+            return seen(known);
         }
         if self.sights.len() >= MOST_SIGHTS {
             self.sights.retain(|_, known| known.asked.age_at(now) < KEEP_SIGHTS);
         }
-        // What finds no room is seen only since now, every time, and so held.
+        let ill_since = symptom.and_then(|symptom| self.ills.since(key, symptom));
+        let since = ill_since.filter(|_| sighted.state == Sight::Ill).unwrap_or(now);
+        let first = Remembered::new(symptom, sighted, since, now);
+        let seen = seen(&first);
+        // What finds no room is seen for the first time, every time.
         if self.sights.len() < MOST_SIGHTS {
-            self.sights.insert(key.clone(), Remembered::new(symptom, sighted, now));
+            self.sights.insert(key.clone(), first);
         }
-        (now, sighted.part)
+        seen
     }
 }
 
@@ -175,7 +201,7 @@ impl Eyes for StoreEyes {
         let mut memory = self.memory();
         let scene = self.scene(&mut memory);
         let sighted = scene.sighted(key, symptom);
-        let (since, part) = memory.remember(key, symptom, &sighted, now);
+        let (seen, part) = memory.remember(key, symptom, &sighted, now);
         drop(memory);
         let group = scene.group(&key.target);
         let fleet = symptom.map(|symptom| scene.fleet(&group, symptom)).unwrap_or_default();
@@ -183,11 +209,7 @@ impl Eyes for StoreEyes {
             is_known: self.store.slot(key.target.as_str()).is_some(),
             started: self.started,
             looked: scene.looked(&key.target, part),
-            seen: Seen {
-                state: sighted.state,
-                since,
-                evidence: sighted.evidence,
-            },
+            seen,
             cause: scene.cause(&key.target, part),
             fleet: Fleet {
                 ill: fleet.ill,

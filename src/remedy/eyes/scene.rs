@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::clock::{Now, UnixTime};
-use crate::collectors::{Link, Symptom};
+use crate::collectors::{Finding, Link, Symptom};
 use crate::remedy::incident::Key;
 use crate::remedy::view::Sight;
 use crate::report::{self, Place};
@@ -119,19 +119,29 @@ impl Scene {
             return unknown;
         };
         let diagnosis = &verdict.diagnosis;
-        let mut own = diagnosis.findings.iter();
-        let found = own.find(|finding| finding.entity == key.entity && finding.symptom == symptom);
-        match found {
-            Some(finding) => Sighted {
+        let own: Vec<&Finding> = diagnosis
+            .findings
+            .iter()
+            .filter(|finding| finding.entity == key.entity)
+            .collect();
+        if let Some(finding) = own.iter().find(|finding| finding.symptom == symptom) {
+            return Sighted {
                 state: Sight::Ill,
                 evidence: finding.evidence.clone(),
                 part: finding.part,
-            },
-            None if diagnosis.looked_at.contains(&symptom) => Sighted {
+            };
+        }
+        if diagnosis.is_well(symptom, &key.entity) {
+            return Sighted {
                 state: Sight::Well,
                 ..unknown
-            },
-            None => unknown,
+            };
+        }
+        // What it has instead may hide it.
+        let instead = own.iter().map(|finding| format!("it has {}", finding.symptom.name));
+        Sighted {
+            evidence: instead.collect::<Vec<_>>().join(", "),
+            ..unknown
         }
     }
 

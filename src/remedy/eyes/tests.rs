@@ -12,7 +12,10 @@ use crate::store::{PartStatus, Slot};
 use crate::upstream::{Fault, Why};
 
 static STUCK: Symptom = Symptom::bare("stuck");
-static SLOW: Symptom = Symptom::bare("slow");
+static SLOW: Symptom = Symptom {
+    takes_time: true,
+    ..Symptom::bare("slow")
+};
 
 const fn part(name: &'static str, hangs_on: &'static [&'static str]) -> Part {
     Part {
@@ -118,7 +121,11 @@ fn found(entities: &[&str], among: u64) -> Diagnosis {
             diagnosis.belongs_to(if *entity == "para" { "para" } else { "relay" });
         }
     }
-    diagnosis.look_at(&STUCK);
+    for entity in ["para", "relay", "as a whole"] {
+        if !entities.contains(&entity) {
+            diagnosis.seen_well(&STUCK, entity);
+        }
+    }
     diagnosis.among(&STUCK, among);
     diagnosis
 }
@@ -159,6 +166,24 @@ fn ill_is_who_was_found_well_who_was_not_and_without_a_look_it_cannot_be_told() 
 }
 
 #[test]
+fn who_could_not_be_judged_is_not_well_because_others_are() {
+    let farm = Farm::new();
+    let slot = farm.add("node-1", "east", &[]);
+    let mut diagnosis = found(&[], 0);
+    diagnosis.judge(&STUCK, "w1", None, String::new);
+    diagnosis.judge(&SLOW, "w2", Some(true), String::new);
+    farm.shows(&slot, diagnosis);
+    assert_eq!(farm.view("node-1", "para").seen.state, Sight::Well);
+    let unjudged = farm.view("node-1", "w1").seen;
+    assert_eq!((unjudged.state, unjudged.instead()), (Sight::CannotTell, String::new()));
+    let hidden = farm.view("node-1", "w2").seen;
+    assert_eq!(
+        (hidden.state, hidden.instead()),
+        (Sight::CannotTell, " (it has slow)".to_owned())
+    );
+}
+
+#[test]
 fn since_is_when_the_sight_last_changed() {
     let farm = Farm::new();
     let slot = farm.add("node-1", "east", &[]);
@@ -183,14 +208,59 @@ fn since_is_when_the_sight_last_changed() {
 }
 
 #[test]
+fn an_illness_counts_from_when_it_was_first_seen_and_not_from_when_somebody_asked() {
+    let farm = Farm::new();
+    let slot = farm.add("node-1", "east", &[]);
+    for _ in 0..3 {
+        farm.shows(&slot, found(&["para"], 0));
+        farm.eyes.changed(farm.now().wall);
+        farm.pass(60);
+    }
+    assert_eq!(farm.view("node-1", "para").seen.since, at(0));
+    // Nobody asked about the other one, which was well in between.
+    for entities in [&["relay"][..], &[], &["relay"]] {
+        farm.shows(&slot, found(entities, 0));
+        farm.eyes.changed(farm.now().wall);
+        farm.pass(60);
+    }
+    assert_eq!(farm.view("node-1", "relay").seen.since, at(300));
+}
+
+#[test]
+fn what_takes_time_to_show_and_was_out_of_sight_says_since_when_it_is_in_sight_again() {
+    let farm = Farm::new();
+    let slot = farm.add("node-1", "east", &[]);
+    let look = |symptom: &'static Symptom, ill| {
+        let mut diagnosis = Diagnosis::default();
+        diagnosis.judge(symptom, "para", ill, String::new);
+        farm.shows(&slot, diagnosis);
+        farm.pass(60);
+        farm.eyes
+            .view(&key("node-1", "para"), Some(symptom), farm.now().wall)
+            .seen
+    };
+    assert_eq!(look(&SLOW, Some(true)).regained, None);
+    assert_eq!(look(&SLOW, Some(false)).regained, None);
+    assert_eq!(look(&SLOW, None).state, Sight::CannotTell);
+    let again = look(&SLOW, Some(false));
+    assert_eq!((again.state, again.regained), (Sight::Well, Some(at(240))));
+    assert_eq!(look(&SLOW, Some(false)).regained, Some(at(240)));
+    // What shows at once is as it looks.
+    for ill in [Some(true), None, Some(false)] {
+        assert_eq!(look(&STUCK, ill).regained, None);
+    }
+}
+
+#[test]
 fn what_another_policy_cures_is_another_sight() {
     let farm = Farm::new();
     let slot = farm.add("node-1", "east", &[]);
+    farm.shows(&slot, found(&["para"], 0));
+    assert_eq!(farm.view("node-1", "para").seen.since, at(0));
+    farm.pass(60);
     let mut both = found(&["para"], 0);
     both.judge(&SLOW, "para", Some(true), String::new);
     farm.shows(&slot, both);
-    farm.view("node-1", "para");
-    farm.pass(60);
     let view = farm.eyes.view(&key("node-1", "para"), Some(&SLOW), farm.now().wall);
     assert_eq!((view.seen.state, view.seen.since), (Sight::Ill, at(60)));
 }

@@ -154,7 +154,7 @@ impl Repairs {
             ("entity", key.entity.as_str()),
             ("symptom", symptom),
         ];
-        let number = xxh64(format!("{key:?} {now}").as_bytes(), 0);
+        let number = xxh64(format!("{key:?} {now:?}").as_bytes(), 0);
         Alert {
             status: Status::Firing,
             fingerprint: number.into(),

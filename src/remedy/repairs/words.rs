@@ -93,7 +93,10 @@ impl IncidentSeen {
         match self.seen.as_str() {
             "ill" => format!("ill since {}{figures}", self.seen_since),
             "well" => format!("well since {}", self.seen_since),
-            _ => format!("it cannot be told whether it is ill, since {}", self.seen_since),
+            _ => format!(
+                "it cannot be told whether it is ill, since {}{figures}",
+                self.seen_since
+            ),
         }
     }
 

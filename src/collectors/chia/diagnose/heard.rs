@@ -156,8 +156,7 @@ fn lookups(name: &str, heard: &Lookups, limits: &Thresholds, now: Now, all: &mut
         words(too_slow, limits.lookup_too_slow, percent)
     });
     let slow = slower(limits.lookup_slow);
-    // One or the other: what is too slow is slow as well.
-    all.judge(&LOOKUP_SLOW, name, Some(share(slow, 5) && !is_too_slow), || {
-        words(slow, limits.lookup_slow, 5)
-    });
+    // One or the other: what is too slow is slow as well, and by no means well.
+    let is_slow = (!is_too_slow).then(|| share(slow, 5));
+    all.judge(&LOOKUP_SLOW, name, is_slow, || words(slow, limits.lookup_slow, 5));
 }

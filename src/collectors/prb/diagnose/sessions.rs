@@ -24,6 +24,12 @@ impl Looker<'_> {
             return wrong_pool;
         };
         self.looked_at(&[&WORKER_UNRESPONSIVE, &WORKER_NOT_COMPUTING]);
+        if wrong_pool.is_none() && state != SessionState::Unresponsive {
+            self.well.push(&WORKER_UNRESPONSIVE);
+        }
+        if wrong_pool.is_none() && state == SessionState::Idle {
+            self.well.push(&WORKER_NOT_COMPUTING);
+        }
         wrong_pool.or_else(|| match state {
             SessionState::Unresponsive => self.unresponsive(row, word),
             SessionState::Ready => self.not_computing(row, word, in_state),
@@ -36,6 +42,9 @@ impl Looker<'_> {
         let here = row.worker.identity.pool?;
         let there = self.chain.worker(&row.worker)?.pool?;
         self.looked_at(&[&WORKER_WRONG_POOL]);
+        if here == there {
+            self.well.push(&WORKER_WRONG_POOL);
+        }
         (here != there).then(|| {
             let evidence = format!("the chain has it in pool {there}, PRB in pool {here}");
             ill(&WORKER_WRONG_POOL, row, None, evidence)
@@ -86,6 +95,9 @@ impl Looker<'_> {
         self.looked_at(&[&WORKER_SETTLED_LONG_AGO]);
         let ago = settled.age_at(self.now.wall);
         let limit = self.thresholds.settled_long_ago_after;
+        if ago < limit.get() {
+            self.well.push(&WORKER_SETTLED_LONG_AGO);
+        }
         (ago >= limit.get() && !self.chain.heartbeat_paused()).then(|| {
             let evidence = format!(
                 "it computes, but V was settled {} ago (limit {limit})",

@@ -101,6 +101,59 @@ fn ten_blocks_behind_are_well_and_eleven_are_not() {
     assert_eq!(after(&[(0, 500, vec![worker(1, Status::Syncing, Some(100))])]), []);
 }
 
+/// Of what `w1` was seen to be well after rounds at these seconds, heights of the provider, states and heights.
+fn well_after(rounds: &[(u64, u64, Status, u64)]) -> Vec<&'static str> {
+    let start = Instant::now();
+    let mut snapshot = Snapshot::default();
+    let mut now = at(start, 0);
+    for (seconds, provided, status, height) in rounds {
+        now = at(start, *seconds);
+        // One beside it, of which everything can be told.
+        let workers = vec![worker(1, *status, Some(*height)), active(2, *provided)];
+        round(&mut snapshot, *provided, workers, now);
+    }
+    let diagnosis = diagnose(&snapshot, &Thresholds::default(), now);
+    let well = |symptom: &&&'static Symptom| diagnosis.is_well(symptom, "lifecycle/w1");
+    OF_WORKERS.iter().filter(well).map(|symptom| symptom.name).collect()
+}
+
+#[test]
+fn a_worker_with_one_trouble_is_not_well_of_those_that_it_hides() {
+    let stalled = "worker_silent_stall";
+    assert!(well_after(&[(0, 100, Status::Active, 100)]).contains(&stalled));
+    let failed = well_after(&[(0, 100, Status::Active, 100), (60, 105, Status::Error, 100)]);
+    assert_eq!(failed, Vec::<&str>::new());
+    assert_eq!(well_after(&[(0, 100, Status::Starting, 100)]), Vec::<&str>::new());
+}
+
+#[test]
+fn a_restart_that_shifts_a_worker_by_a_block_is_no_cure_and_one_after_which_it_goes_on_is() {
+    let stalled = "worker_silent_stall";
+    let restarted = [(0, 200, Status::Active, 100), (30, 203, Status::Syncing, 101)];
+    assert!(!well_after(&restarted).contains(&stalled));
+    let shifted = [&restarted[..], &[(45, 204, Status::Active, 102)]].concat();
+    assert!(!well_after(&shifted).contains(&stalled));
+    let moving = [&restarted[..], &[(45, 204, Status::Syncing, 140)]].concat();
+    assert!(well_after(&moving).contains(&stalled));
+    assert!(!well_after(&moving).contains(&"worker_lagging"));
+    // Later it stands again, and for so long that nobody knows.
+    let stands = [&moving[..], &[(200, 216, Status::Syncing, 140)]].concat();
+    assert!(!well_after(&stands).contains(&stalled));
+}
+
+#[test]
+fn a_worker_that_came_into_sight_again_is_not_well_before_it_was_seen_to_move() {
+    let start = Instant::now();
+    let mut snapshot = Snapshot::default();
+    let standing = || vec![active(1, 100), active(2, 200)];
+    for (seconds, workers) in [(0, standing()), (15, vec![active(2, 200)]), (30, standing())] {
+        round(&mut snapshot, 200, workers, at(start, seconds));
+    }
+    let diagnosis = diagnose(&snapshot, &Thresholds::default(), at(start, 30));
+    assert!(!diagnosis.is_well(&WORKER_STALLED, "lifecycle/w1"));
+    assert!(diagnosis.is_well(&WORKER_STALLED, "lifecycle/w2"));
+}
+
 #[test]
 fn an_active_worker_that_stands_while_the_provider_goes_on_is_a_silent_stall() {
     let standing = || vec![active(1, 100)];

@@ -122,6 +122,7 @@ impl Judge<'_> {
                 ill.push((named.worker, evidence));
             } else {
                 diagnosis.among(symptom, 1);
+                diagnosis.seen_well(symptom, &format!("{}/{}", self.group.lifecycle, named.worker));
             }
         }
         let number = u64::try_from(workers.len()).unwrap_or(u64::MAX);
@@ -139,6 +140,9 @@ impl Judge<'_> {
             };
             diagnosis.judge(symptom, lifecycle, Some(true), words);
             return;
+        }
+        if workers.iter().any(|(_, view)| view.and_then(&look).is_some()) {
+            diagnosis.seen_well(symptom, lifecycle);
         }
         for (worker, evidence) in ill {
             diagnosis.judge(symptom, &format!("{lifecycle}/{worker}"), Some(true), || evidence);

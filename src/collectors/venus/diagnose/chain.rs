@@ -78,18 +78,17 @@ impl Look<'_> {
         let limits = self.thresholds;
         let head = seen.head.epoch;
         let words = |limit: u64| format!("head {head} is {epochs} epochs behind the clock (limit {limit})");
-        diagnosis.judge(
-            &NODE_LAGGING,
-            label,
-            standing.map(|standing| standing == Standing::Lagging),
-            || words(limits.lagging_epochs),
-        );
-        diagnosis.judge(
-            &NODE_BEHIND,
-            label,
-            standing.map(|standing| standing == Standing::Behind),
-            || words(limits.behind_epochs),
-        );
+        // A worse standing hides whether the milder one is over.
+        let lagging = match standing {
+            None | Some(Standing::Behind | Standing::Stalled) => None,
+            Some(standing) => Some(standing == Standing::Lagging),
+        };
+        diagnosis.judge(&NODE_LAGGING, label, lagging, || words(limits.lagging_epochs));
+        let is_behind = match standing {
+            None | Some(Standing::Stalled) => None,
+            Some(standing) => Some(standing == Standing::Behind),
+        };
+        diagnosis.judge(&NODE_BEHIND, label, is_behind, || words(limits.behind_epochs));
         let age = seen.head.made.map(|made| made.age_at(self.now.wall));
         let stalled = age.map(|age| age > limits.head_stalled_after.get());
         diagnosis.judge(&HEAD_STALLED, label, stalled, || {

@@ -47,7 +47,15 @@ impl Look<'_> {
         let Some(users) = current.find_map(|(_, seen)| seen.users.as_ref()) else {
             return;
         };
-        diagnosis.judge(&USER_DISABLED, "", Some(false), String::new);
+        diagnosis.look_at(&USER_DISABLED);
+        let enabled = users.iter().filter(|user| user.standing == Standing::Enabled);
+        diagnosis.among(
+            &USER_DISABLED,
+            u64::try_from(enabled.clone().count()).unwrap_or_default(),
+        );
+        for user in enabled {
+            diagnosis.seen_well(&USER_DISABLED, &user.name);
+        }
         let disabled = users
             .iter()
             .filter(|user| user.standing == Standing::Disabled && self.snapshot.was_enabled(&user.name));
@@ -157,7 +165,8 @@ fn role<T>(service: VenusService, role: &Role<T>, part: &'static str, told: &Tol
         });
         let is = |of: Trouble| match trouble {
             Some(Trouble::Unknown) => None,
-            Some(trouble) => Some(trouble == of),
+            // Another trouble hides whether this one is over.
+            Some(trouble) => (trouble == of).then_some(true),
             None => view.up().map(|_| of == Trouble::Useless && failed.is_some()),
         };
         diagnosis.judge(&INSTANCE_DOWN, &entity, is(Trouble::Silent), words);

@@ -55,7 +55,7 @@ prop_compose! {
         View {
             is_known, started, looked, cause, frozen,
             group: "default".parse().unwrap(),
-            seen: Seen { state, since, evidence },
+            seen: Seen { state, since, regained: None, evidence },
             fleet: Fleet { ill, all, stormed },
             running: Running { target, group, farm },
         }
