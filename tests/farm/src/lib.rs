@@ -9,6 +9,7 @@ pub mod client;
 pub mod clock;
 pub mod control;
 pub mod dingtalk;
+pub mod engine;
 pub mod fuse;
 pub mod phala;
 pub mod prb_v0;
