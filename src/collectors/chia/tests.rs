@@ -177,6 +177,7 @@ async fn one_harvester_that_does_not_answer_costs_the_others_nothing() {
         ("get_plot_directories", recorded("harvester.get_plot_directories")),
         ("get_harvester_config", recorded("harvester.get_harvester_config")),
         ("get_version", recorded("harvester.get_version")),
+        ("get_connections", recorded("harvester.get_connections")),
     ];
     let harvester = Service::with(HashMap::from(answers)).await;
     let chia = chia(&format!(
@@ -271,6 +272,7 @@ async fn a_call_that_fails_beside_the_main_one_costs_only_what_it_brings() {
     let wallet = Service::with(HashMap::from([
         ("get_sync_status", recorded("wallet.get_sync_status")),
         ("get_height_info", recorded("wallet.get_height_info")),
+        ("get_connections", recorded("wallet.get_connections")),
         ("get_wallet_balance", broken()),
     ]))
     .await;
@@ -285,7 +287,7 @@ async fn a_call_that_fails_beside_the_main_one_costs_only_what_it_brings() {
     let (state, peers) = snapshot.node.as_ref().unwrap();
     assert_eq!((state.height, peers), (Some(25), &None));
     assert_eq!(snapshot.harvesters.len(), 2);
-    assert_eq!(snapshot.wallet.unwrap().synced, Some(true));
+    assert_eq!(snapshot.wallet.as_ref().unwrap().synced, Some(true));
     for (part, call) in [
         (NODE, "get_connections"),
         (FARMER, "get_pool_state"),
@@ -304,10 +306,11 @@ async fn amounts_are_asked_for_only_where_they_are_wanted() {
     let routes = [
         "get_sync_status",
         "get_height_info",
+        "get_connections",
         "get_wallet_balance",
         "get_farmed_amount",
     ];
-    for (wanted, number) in [(false, 2), (true, 3)] {
+    for (wanted, number) in [(false, 3), (true, 4)] {
         let answers = routes.map(|route| (route, recorded(&format!("wallet.{route}"))));
         let wallet = Service::with(HashMap::from(answers)).await;
         let chia = chia(&format!(
