@@ -13,6 +13,7 @@
 mod alone;
 mod chia;
 mod containers;
+mod demo;
 mod mounts;
 mod on_chain;
 mod page;
