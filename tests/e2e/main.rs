@@ -10,6 +10,7 @@
 #![expect(clippy::disallowed_methods, reason = "these tests start programs and wait for them")]
 #![expect(clippy::print_stderr, reason = "what programs said is shown when a test fails")]
 
+mod alerting;
 mod alone;
 mod chia;
 mod containers;

@@ -2,7 +2,7 @@
 //! people read of it.
 
 mod stack;
-mod stage;
+pub(crate) mod stage;
 mod unit;
 mod workers;
 
