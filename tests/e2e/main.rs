@@ -14,6 +14,7 @@ mod alone;
 mod chia;
 mod containers;
 mod demo;
+mod image;
 mod mounts;
 mod on_chain;
 mod page;
