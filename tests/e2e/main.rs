@@ -15,6 +15,7 @@ mod alone;
 mod chia;
 mod containers;
 mod demo;
+mod image;
 mod mounts;
 mod on_chain;
 mod page;
