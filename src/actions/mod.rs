@@ -1,5 +1,5 @@
-//! The only calls that change anything outside of this process: containers, systemd units, PRB's workers, the ordered
-//! procedure over a stack of them, and requests to other farmwardens.
+//! The only calls that change anything outside of this process: containers, systemd units, PRB's workers, messages and
+//! miners of Venus, the ordered procedure over a stack, and requests to other farmwardens.
 //!
 //! Nothing here decides whether something is done, or whether it helped. Only what the configuration lists can be touched,
 //! every call is sent once and has a deadline, and no shell or other program is ever started.
@@ -12,6 +12,7 @@ pub mod stack;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod units;
+pub mod venus;
 mod wire;
 
 use std::fmt;

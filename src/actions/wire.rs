@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
@@ -46,6 +46,7 @@ pub(super) struct Asked<'a> {
     pub(super) method: Method,
     /// With its query, encoded.
     pub(super) path: &'a str,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     /// JSON.
     pub(super) body: Option<Vec<u8>>,
 }
@@ -133,6 +134,10 @@ impl Wire {
             .uri(asked.path)
             .header(HOST, self.way.host())
             .header(CONNECTION, "close");
+        let request = asked
+            .headers
+            .into_iter()
+            .fold(request, |request, (name, value)| request.header(name, value));
         let request = match &asked.body {
             Some(_) => request.header(CONTENT_TYPE, "application/json"),
             None => request,

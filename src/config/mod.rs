@@ -121,6 +121,7 @@ impl Settings {
                 .map(|(kind, name)| (name, kind))
                 .collect(),
             prbs: collectors.prb.clone(),
+            venus: collectors.venus.clone(),
         };
         let mut across = check::mistakes(&document, &read, &collectors, secrets);
         across.extend(check::remedies(&document, &read, &remedies));

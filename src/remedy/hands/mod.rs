@@ -14,6 +14,7 @@ mod stack;
 mod tests;
 mod things;
 mod tools;
+mod venus;
 mod workers;
 
 use std::collections::HashMap;
@@ -119,6 +120,7 @@ impl runner::Hands for Hands {
             }
             Order::Stack(name) => self.stack(&tools, name.as_ref(), plan, notes).await,
             Order::Worker(order) => self.worker(&tools, order, plan).await,
+            Order::Venus(order) => self.venus(&tools, &order, plan, notes).await,
         }
     }
 }

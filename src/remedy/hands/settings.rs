@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::actions::containers::{EngineSettings, Place, Selector};
 use crate::actions::units::{UnitName, UnitsSettings};
-use crate::collectors::prb;
+use crate::collectors::{prb, venus};
 use crate::upstream::TrustFiles;
 use crate::values::{Duration, HostPort, Name};
 
@@ -172,6 +172,8 @@ pub struct Settings {
     pub targets: BTreeMap<Name, &'static str>,
     /// By which door each PRB is told something.
     pub prbs: Vec<prb::Target>,
+    /// By which services each chain service of Venus is told something.
+    pub venus: Vec<venus::Target>,
 }
 
 /// One container or unit, as it is written.
@@ -195,6 +197,10 @@ pub(super) type Wrong = (&'static str, String);
 impl Settings {
     pub(super) fn prb(&self, name: &Name) -> Option<&prb::Target> {
         self.prbs.iter().find(|target| target.name == *name)
+    }
+
+    pub(super) fn venus(&self, name: &Name) -> Option<&venus::Target> {
+        self.venus.iter().find(|target| target.name == *name)
     }
 
     /// The stack of a target: the one that is named, or the only one.

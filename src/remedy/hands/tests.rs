@@ -3,6 +3,7 @@
 mod law;
 mod stack;
 mod things;
+mod venus;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -126,6 +127,7 @@ fn settings(engine: &Engine, sections: &serde_json::Value) -> Settings {
         stacks: section("stacks").map_or_else(Vec::new, |stacks| serde_json::from_value(stacks).unwrap()),
         targets: BTreeMap::new(),
         prbs: section("prbs").map_or_else(Vec::new, |prbs| serde_json::from_value(prbs).unwrap()),
+        venus: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::settings::{Settings, Thing};
+use super::venus::Reach;
 use crate::actions::containers::Engine;
 use crate::actions::handle::Handle;
 use crate::actions::units::Units;
@@ -15,10 +16,12 @@ pub(super) struct Tools {
     pub(super) settings: Settings,
     engines: BTreeMap<Name, Arc<Engine>>,
     units: Arc<Units>,
+    /// Chain services of Venus in which something may be changed.
+    pub(super) venus: BTreeMap<Name, Reach>,
 }
 
 impl Tools {
-    /// Reads certificates; nothing is asked yet. Everything that is wrong, a line each.
+    /// Reads certificates and tokens; nothing is asked yet. Everything that is wrong, a line each.
     pub(super) fn new(settings: &Settings, upstream: &Upstream) -> Result<Self, String> {
         let mut engines = BTreeMap::new();
         let mut wrong = Vec::new();
@@ -34,12 +37,22 @@ impl Tools {
                 Err(failed) => wrong.push(failed.fault.to_string()),
             }
         }
+        let mut venus = BTreeMap::new();
+        for target in settings.venus.iter().filter(|target| Reach::may_change(target)) {
+            match Reach::new(target, upstream) {
+                Ok(reach) => {
+                    venus.insert(target.name.clone(), reach);
+                }
+                Err(fault) => wrong.push(fault.to_string()),
+            }
+        }
         if !wrong.is_empty() {
             return Err(wrong.join("\n"));
         }
         Ok(Self {
             settings: settings.clone(),
             engines,
+            venus,
             units: Arc::new(Units::new(settings.units.for_actions())),
         })
     }
