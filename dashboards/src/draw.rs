@@ -167,7 +167,11 @@ impl Panel {
     }
 
     fn drawn_column(&self, column: &Column, language: Language) -> Value {
-        let mut properties = vec![property("displayName", column.title.of(language))];
+        // Without its own every empty cell would say why the whole table may be empty.
+        let mut properties = vec![
+            property("displayName", column.title.of(language)),
+            property("noValue", "-"),
+        ];
         if let Some(unit) = column.unit {
             properties.push(property("unit", unit));
         }

@@ -95,6 +95,14 @@ fn tables_show_columns_that_are_asked_for_and_the_worst_first() {
                 };
                 assert!(asked, "{at}: {name} is not asked for");
             }
+            for column in panel["fieldConfig"]["overrides"].as_array().unwrap() {
+                let own = column["properties"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .any(|property| property["id"] == "noValue");
+                assert!(own, "{at}: an empty cell says what is about the table: {column}");
+            }
             if let Some(field) = option("/sort/0/field") {
                 assert!(values.contains(field.as_str().unwrap()), "{at}: {field}");
             }
