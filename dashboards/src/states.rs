@@ -78,6 +78,14 @@ pub(crate) const LINK: &[State] = &[
     state("worker", 5, t("the worker itself", "矿机自身"), Warn),
 ];
 
+/// What became of asking a pRuntime.
+pub(crate) const ASKED: &[State] = &[
+    state("up", 0, t("up", "正常"), Good),
+    state("down", 1, t("down", "失联"), Bad),
+    state("not_asked", 2, t("not asked", "未查询"), Off),
+    state("unknown", 3, t("unknown", "未知"), Unknown),
+];
+
 /// Of a data provider.
 pub(crate) const PROVIDER: &[State] = &[
     state("unknown", 0, t("unknown", "未知"), Unknown),

@@ -5,7 +5,7 @@ use crate::board::Board;
 use crate::cells::{label, to, value};
 use crate::palette::Tone::{Bad, Good, Wait, Warn};
 use crate::panel::{Panel, heatmap, series, stat, table, timeline};
-use crate::states::{PARTIAL, UP, WELL};
+use crate::states::{PARTIAL, UP, WELL, YES_IS_GOOD};
 use crate::text::{Text, t};
 use crate::variable::targets;
 
@@ -56,7 +56,7 @@ fn now() -> [Panel; 8] {
         )
         .named(t("synchronised", "同步"), "min(chia_full_node_synced{@t})")
         .unit("none")
-        .states(crate::states::YES_IS_GOOD)
+        .states(YES_IS_GOOD)
         .size(3, 4),
         stat(
             t("Harvesters connected", "已连接的收割机"),
@@ -236,7 +236,7 @@ fn pools() -> [Panel; 4] {
     ]
 }
 
-fn node() -> [Panel; 6] {
+fn node() -> [Panel; 8] {
     [
         series(
             t("Signage points per 10 minutes", "每 10 分钟信号点"),
@@ -276,6 +276,40 @@ fn node() -> [Panel; 6] {
         .named(t("network", "全网"), "max(chia_network_space_bytes{@t})")
         .unit("bytes")
         .size(8, 8),
+        series(
+            t("Mempool", "内存池"),
+            t(
+                "Cost of what waits for a block, as a share of what fits: near 100 % cheap transactions are refused.",
+                "等待打包的交易成本占容量的比例：接近 100 % 时低费交易被拒绝。",
+            ),
+            NO_NODE,
+        )
+        .ask(
+            "{{target}}",
+            "max by (target) (chia_full_node_mempool_cost{@t}) / max by (target) (chia_full_node_mempool_max_cost{@t})",
+        )
+        .unit("percentunit")
+        .at_least_zero()
+        .size(12, 7),
+        table(
+            t("Releases and the wallet", "版本与钱包"),
+            t(
+                "Release of every service (since 2.4), and whether the wallet follows the chain: farming goes on without it.",
+                "各服务版本（2.4 起），以及钱包是否同步：不影响耕种。",
+            ),
+            t(
+                "No service of a release from 2.4 on answers",
+                "没有 2.4 及以上版本的服务应答",
+            ),
+        )
+        .ask("", "max by (target, service, version) (chia_service_info{@t})")
+        .ask("", "max by (target) (chia_wallet_synced{@t})")
+        .column(label("service", t("Service", "服务")))
+        .column(label("version", t("Release", "版本")))
+        .column(value(1, t("Wallet synchronised", "钱包同步")).states(YES_IS_GOOD))
+        .column(label("target", t("Farm", "农场")))
+        .unit("string")
+        .size(12, 7),
         series(
             t("Blocks won", "赢得的区块"),
             t("Of the wallet so far, since 2.0.", "钱包累计，2.0 起。"),

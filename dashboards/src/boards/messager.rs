@@ -87,11 +87,14 @@ fn now() -> [Panel; 6] {
         .unit("none")
         .none_is_good(1.0, Warn),
         stat(
-            t("Lists that were cut", "被截断的列表"),
-            t("1 or 2: there are more messages than are read (most_messages); figures are then at least so many, and of the rest nothing is called well.", "1 或 2：消息多于读取上限（most_messages）；数字为下限，其余不判为正常。"),
+            t("Cut or left out", "截断或略去"),
+            t(
+                "Lists with more messages than are read (most_messages), and senders or miners beyond most_senders and most_miners: figures are then at least so many, and of the rest nothing is called well.",
+                "消息多于读取上限（most_messages）的列表，以及超出 most_senders、most_miners 的发送者或矿工：数字为下限，其余不判为正常。",
+            ),
             NONE,
         )
-        .named(t("lists", "列表"), "sum(venus_messager_list_truncated{@t})")
+        .named(t("left out", "略去"), "sum(venus_messager_list_truncated{@t}) + sum(venus_left_out{@t})")
         .unit("none")
         .none_is_good(1.0, Wait),
     ]

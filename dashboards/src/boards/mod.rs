@@ -2,6 +2,7 @@
 
 mod chia;
 mod costs;
+mod feed;
 mod harvester;
 mod messager;
 mod miners;

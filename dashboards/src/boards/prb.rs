@@ -1,16 +1,16 @@
 //! A fleet of workers: what state they are in, what breaks them first, which are the worst.
 
-use super::{NODES, PRB, REPAIRS, WORKER};
+use super::{PRB, WORKER, feed};
 use crate::board::Board;
 use crate::cells::{label, to, value};
 use crate::palette::Tone::{Bad, Good, Wait, Warn};
-use crate::panel::{Panel, series, stat, table, timeline};
+use crate::panel::{Panel, series, stat, table};
 use crate::query::coded;
-use crate::states::{LINK, PROVIDER, SESSION, TRANSACTION, UP, WORKER as WORKER_STATES, codes};
+use crate::states::{LINK, SESSION, WORKER as WORKER_STATES, YES_OR_NO, codes};
 use crate::text::{Text, same, t};
 use crate::variable::{several, targets};
 
-const NONE: Text = t(
+pub(super) const NONE: Text = t(
     "No PRB is watched (collectors.prb), or none of the chosen ones answers",
     "没有监控 PRB（collectors.prb），或所选 PRB 均无应答",
 );
@@ -18,7 +18,7 @@ const SUMMARY: Text = t(
     "Single workers are shown with detail: full, and of detail: summary the worst 20 only",
     "detail: full 才显示每台矿机；detail: summary 只显示最差的 20 台",
 );
-const NO_CHAIN: Text = t(
+pub(super) const NO_CHAIN: Text = t(
     "Asked of the chain only where `node` is configured",
     "仅在配置了 `node` 时向链上查询",
 );
@@ -47,7 +47,8 @@ pub(super) fn board() -> Board {
     .row(t("Now", "当前"), now())
     .row(t("Workers", "矿机"), workers())
     .row(t("Pools and what they earn", "矿池与收益"), pools())
-    .row(t("What stands before the workers", "矿机之前的环节"), before())
+    .row(t("What stands before the workers", "矿机之前的环节"), feed::providers())
+    .row(t("Transactions, pRuntimes and the network", "交易、pRuntime 与网络"), feed::transactions())
 }
 
 fn now() -> [Panel; 6] {
@@ -238,7 +239,7 @@ fn pools() -> [Panel; 4] {
         .column(value(1, t("Workers", "矿机")).unit("none"))
         .column(value(2, t("Rewards of these sessions", "会话累计奖励")))
         .column(value(3, t("Stake", "质押")))
-        .column(value(4, t("Enabled", "启用")).states(crate::states::YES_OR_NO))
+        .column(value(4, t("Enabled", "启用")).states(YES_OR_NO))
         .column(value(6, t("Owner's gas", "所有者余额")).bounds([(None, Bad), (Some(2.0), Wait), (Some(10.0), Good)]))
         .column(label("account", t("Owner", "所有者")))
         .column(label("lifecycle", t("Lifecycle", "生命周期")))
@@ -271,66 +272,5 @@ fn pools() -> [Panel; 4] {
         .named(t("initial {{pool}}", "初始 {{pool}}"), r#"avg by (pool) (phala_worker_p_init{@t,lifecycle=~"$lifecycle"})"#)
         .unit("none")
         .size(8, 8),
-    ]
-}
-
-fn before() -> [Panel; 6] {
-    [
-        timeline(
-            t("Peers of PRB", "PRB 进程"),
-            t("Data providers and lifecycles: whether the last call brought an answer. Down: is its container running?", "数据提供者与生命周期：上次调用是否有应答。失联：容器是否在运行？"),
-            NONE,
-        )
-        .ask("{{target}} {{peer}}", "min by (target, peer) (phala_prb_peer_up{@t})")
-        .states(UP)
-        .size(12, 7),
-        timeline(
-            t("Data providers", "数据提供者"),
-            t("What each says of itself; one that has just started says that it is up to date although it knows nothing.", "各自报告的状态；刚启动的会说已追上，尽管它还一无所知。"),
-            t("PRB v3 and workers without a PRB have no data provider", "PRB v3 和无 PRB 的矿机没有数据提供者"),
-        )
-        .ask("{{target}} {{peer}}", coded("target, peer", "phala_prb_data_provider_state{@t}", codes(PROVIDER)))
-        .states(PROVIDER)
-        .size(12, 7),
-        series(
-            t("Blocks that a data provider still has to process", "数据提供者待处理的块"),
-            t("Finalized by its node less what workers can be given. Rising: its disk or node; restarting workers does not help. Drawn: 10.", "节点最终块减去可供矿机的块。上升：磁盘或节点问题；重启矿机无用。虚线：10。"),
-            t("PRB v3 and workers without a PRB have no data provider", "PRB v3 和无 PRB 的矿机没有数据提供者"),
-        )
-        .ask("{{peer}} {{chain}}", r#"max by (target, peer, chain) (phala_prb_data_provider_block_height{@t,stage="target"})
-            - max by (target, peer, chain) (phala_prb_data_provider_block_height{@t,stage="processed"})"#)
-        .unit("none")
-        .bounds([(None, Good), (Some(10.0), Bad)])
-        .link(to(t("Chain nodes", "链节点"), NODES, &[]))
-        .size(8, 8),
-        series(
-            t("Trade queue", "交易队列"),
-            t("Transactions that wait for the trader's Redis (PRB v2). Waiting grows and never falls: fees of the owner's account, then the trader's log.", "等待交易的任务（PRB v2 的 Redis）。只增不减：检查所有者账户手续费，再看 trade 日志。"),
-            t("No queue is configured (queues), or nothing was ever put into it", "没有配置队列（queues），或从未有任务"),
-        )
-        .ask("{{state}}", "sum by (state) (phala_prb_trade_queue_jobs{@t})")
-        .unit("none")
-        .at_least_zero()
-        .series(TRANSACTION)
-        .size(8, 8),
-        series(
-            t("Transactions of worker managers", "worker manager 的交易"),
-            t("Of PRB v3, since it started (/tx/status). Errors rise: fees, or the chain refuses; see its list.", "PRB v3 启动以来的交易（/tx/status）。错误增加：手续费不足或链上拒绝；查看其列表。"),
-            t("Only PRB v3 tells of them", "只有 PRB v3 提供"),
-        )
-        .ask("{{state}}", r#"sum by (state) (phala_prb_transactions_by_state{@t,lifecycle=~"$lifecycle"})"#)
-        .unit("none")
-        .at_least_zero()
-        .series(TRANSACTION)
-        .link(to(t("Repairs and audit", "修复与审计"), REPAIRS, &[]))
-        .size(8, 8),
-        series(
-            t("Workers of the whole network", "全网矿机"),
-            t("Workers that compute or are unresponsive, of everybody (OnlineWorkers). It falls with yours: the chain or the gatekeepers, wait.", "全网计算中或无响应的矿机（OnlineWorkers）。与您的同时下降：链或守门人问题，等待。"),
-            NO_CHAIN,
-        )
-        .named(t("network", "全网"), "max(phala_chain_online_workers{@t})")
-        .unit("none")
-        .size(24, 6),
     ]
 }

@@ -144,7 +144,7 @@ fn now() -> [Panel; 7] {
     ]
 }
 
-fn history() -> [Panel; 4] {
+fn history() -> [Panel; 5] {
     [
         timeline(
             t("State in PRB and on the chain", "PRB 与链上状态"),
@@ -179,6 +179,18 @@ fn history() -> [Panel; 4] {
         .named(t("given by PRB", "PRB 已给"), max("phala_worker_para_block_height"))
         .named(t("executed", "已执行"), max("phala_pruntime_block_height"))
         .unit("none"),
+        series(
+            t("Relay chain headers: given and taken", "中继链区块头：已给与已取"),
+            t(
+                "What PRB has given to the worker, and what its pRuntime has. Apart: the parachain waits for them.",
+                "PRB 已给矿机的与 pRuntime 已有的。分离：平行链在等待它们。",
+            ),
+            NONE,
+        )
+        .named(t("given by PRB", "PRB 已给"), max("phala_worker_relay_header_height"))
+        .named(t("taken", "已取"), max("phala_pruntime_relay_header_height"))
+        .unit("none")
+        .size(24, 7),
     ]
 }
 
