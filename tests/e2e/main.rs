@@ -14,6 +14,7 @@ mod alerting;
 mod alone;
 mod chia;
 mod containers;
+mod dashboards;
 mod demo;
 mod image;
 mod mounts;
