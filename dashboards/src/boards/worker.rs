@@ -8,7 +8,7 @@ use crate::panel::{Panel, series, stat, table, timeline};
 use crate::query::coded;
 use crate::states::{LINK, SESSION, UP, WORKER as STATES, YES_IS_BAD, YES_IS_GOOD, codes};
 use crate::text::{Text, same, t};
-use crate::variable::{one, targets};
+use crate::variable::{one, several, targets};
 
 const NONE: Text = t(
     "Not known of this worker: is it loaded, and is its PRB shown in full (detail: full)?",
@@ -30,10 +30,13 @@ fn max(metric: &str) -> String {
 }
 
 pub(super) fn board() -> Board {
-    let lifecycle = one(
+    let lifecycle = several(
         "lifecycle",
         t("Lifecycle", "生命周期"),
-        t("The lifecycle that runs the worker.", "运行该矿机的生命周期。"),
+        t(
+            "Lifecycles; choose one where several have a worker of the same name.",
+            "生命周期；多个生命周期有同名矿机时请选择一个。",
+        ),
         "label_values(phala_worker_info{@t}, lifecycle)",
     );
     let worker = one(

@@ -1,6 +1,7 @@
 //! What we ask of boards beyond the linter: where panels are, where links lead, what stands in an empty panel.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use farmwarden_dashboards::Language;
 use serde_json::{Value, json};
@@ -156,6 +157,32 @@ fn links_lead_to_boards_and_hand_over_variables_that_these_have() {
         assert!(board["tags"].as_array().unwrap().contains(&json!("farmwarden")));
     }
     assert!(links >= 20, "only {links} links were seen");
+}
+
+#[test]
+fn links_of_alerts_lead_to_boards_and_hand_over_variables_that_these_have() {
+    let all = boards(Language::En);
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../alerts/rules");
+    let mut links = 0;
+    for file in std::fs::read_dir(rules).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for url in text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("dashboard_url: "))
+        {
+            let rest = url.split_once("/d/").unwrap().1.trim_end_matches('\'');
+            let (uid, query) = rest.split_once('?').unwrap_or((rest, ""));
+            let there = all.iter().find(|board| board["uid"] == uid);
+            let there = there.unwrap_or_else(|| panic!("{url}: there is no board {uid}"));
+            for handed in query.split('&').filter_map(|part| part.strip_prefix("var-")) {
+                let name = handed.split('=').next().unwrap();
+                let known = variables(there).iter().any(|variable| variable["name"] == name);
+                assert!(known, "{url}: {uid} has no {name}");
+            }
+            links += 1;
+        }
+    }
+    assert!(links >= 80, "only {links} links were seen");
 }
 
 /// Which colour stands for which word. Yes and no are good or bad by what is asked.
