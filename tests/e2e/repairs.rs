@@ -4,6 +4,7 @@
 mod stack;
 pub(crate) mod stage;
 mod unit;
+mod venus;
 mod workers;
 
 use serde_json::{Value, json};
