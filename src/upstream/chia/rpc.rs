@@ -64,12 +64,7 @@ impl ChiaRpc {
         (deadline, cap): (Duration, Size),
     ) -> Self {
         Self {
-            way: Way {
-                upstream: upstream.clone(),
-                place: place.clone(),
-                identity: Arc::clone(identity),
-                who: format!("https://{place}"),
-            },
+            way: Way::new(upstream, identity, "https", place),
             service,
             deadline,
             cap,
