@@ -87,6 +87,10 @@ impl Checked<'_> {
                 self.venus(own, rung, place);
                 self.time(order, None, rung, place);
             }
+            Order::Remote(_) => {
+                self.remote(rung, place);
+                self.time(order, None, rung, place);
+            }
             Order::Worker(own) => {
                 self.worker(*own, rung, number, place);
                 self.time(order, None, rung, place);

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::remotes::Remote;
 use crate::actions::containers::{EngineSettings, Place, Selector};
 use crate::actions::units::{UnitName, UnitsSettings};
 use crate::collectors::{prb, venus};
@@ -168,6 +169,8 @@ pub struct Settings {
     pub engines: Vec<Engine>,
     pub units: Units,
     pub stacks: Vec<Stack>,
+    /// Other farmwardens.
+    pub remotes: Vec<Remote>,
     /// Every target with its kind.
     pub targets: BTreeMap<Name, &'static str>,
     /// By which door each PRB is told something.

@@ -7,6 +7,7 @@ use super::settings::{Settings, Thing};
 use super::venus::Reach;
 use crate::actions::containers::Engine;
 use crate::actions::handle::Handle;
+use crate::actions::remote::Remote;
 use crate::actions::units::Units;
 use crate::upstream::Upstream;
 use crate::values::Name;
@@ -18,6 +19,7 @@ pub(super) struct Tools {
     units: Arc<Units>,
     /// Chain services of Venus in which something may be changed.
     pub(super) venus: BTreeMap<Name, Reach>,
+    remotes: BTreeMap<Name, Arc<Remote>>,
 }
 
 impl Tools {
@@ -46,6 +48,18 @@ impl Tools {
                 Err(fault) => wrong.push(fault.to_string()),
             }
         }
+        let mut remotes = BTreeMap::new();
+        for remote in &settings.remotes {
+            let Some(described) = remote.for_actions() else {
+                continue;
+            };
+            match Remote::new(upstream, &described) {
+                Ok(made) => {
+                    remotes.insert(remote.name.clone(), Arc::new(made));
+                }
+                Err(failed) => wrong.push(failed.fault.to_string()),
+            }
+        }
         if !wrong.is_empty() {
             return Err(wrong.join("\n"));
         }
@@ -54,7 +68,13 @@ impl Tools {
             engines,
             venus,
             units: Arc::new(Units::new(settings.units.for_actions())),
+            remotes,
         })
+    }
+
+    pub(super) fn remote(&self, name: &Name) -> Result<Arc<Remote>, String> {
+        let remote = self.remotes.get(name).map(Arc::clone);
+        remote.ok_or_else(|| format!("nothing was done: no farmwarden is called `{name}`; list it in `remotes`"))
     }
 
     pub(super) fn handle(&self, thing: &Thing) -> Result<Handle, String> {
