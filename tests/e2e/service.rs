@@ -10,6 +10,8 @@ use super::units::System;
 
 const UNIT: &str = "farmwarden.service";
 const USER: u32 = 990;
+const LOG: &str = "/var/farmwarden.log";
+const DROP_IN: &str = "[Unit]\nDefaultDependencies=no\n[Service]\nStandardError=file:/var/farmwarden.log\n";
 
 /// systemd's own judgement, in tenths: 100 takes nothing away.
 const MOST_EXPOSED: &str = "--threshold=20";
@@ -34,7 +36,7 @@ fn install(root: &Path) {
     }
     let drop_in = units.join("farmwarden.service.d");
     fs::create_dir(&drop_in).unwrap();
-    fs::write(drop_in.join("small-system.conf"), "[Unit]\nDefaultDependencies=no\n").unwrap();
+    fs::write(drop_in.join("small-system.conf"), DROP_IN).unwrap();
     for (file, line) in [
         ("etc/passwd", format!("farmwarden:x:{USER}:{USER}::/:/bin/false\n")),
         ("etc/group", format!("farmwarden:x:{USER}:\n")),
@@ -45,7 +47,7 @@ fn install(root: &Path) {
     }
     let etc = root.join("etc/farmwarden");
     fs::create_dir(&etc).unwrap();
-    let config = "collectors: {mounts: [{name: host, interval: 1s, probe_timeout: 500ms, include: [/]}]}\n\
+    let config = "collectors: {mounts: [{name: host, interval: 2s, probe_timeout: 500ms, include: [/, /var/plots]}]}\n\
                   journal: {directory: /var/lib/farmwarden/journal}\n";
     for (name, text) in [("farmwarden.yml", config), ("web.yml", "")] {
         let path = etc.join(name);
@@ -68,7 +70,7 @@ fn within(docker: &Docker, program: &[&str]) -> Result<String, String> {
 }
 
 #[test]
-fn the_hardened_service_watches_mounts_and_keeps_its_journal() {
+fn the_hardened_service_sees_mounts_also_later_ones_and_keeps_its_journal() {
     let docker = Docker::start();
     let system = System::with(&docker, install);
     let analyze = "/debian/usr/bin/systemd-analyze";
@@ -80,6 +82,8 @@ fn the_hardened_service_watches_mounts_and_keeps_its_journal() {
         );
         assert!(judged.is_ok(), "{judged:?}");
     }
+    // As systemd itself has it on a machine, and not in a container.
+    within(&docker, &["/bin/mount", "--make-rshared", "/"]).unwrap();
     let (units, runtime) = (system.units(&[UNIT]), runtime());
     let unit = UNIT.parse().unwrap();
     wait_for("the service is started", LONG, || {
@@ -88,24 +92,31 @@ fn the_hardened_service_watches_mounts_and_keeps_its_journal() {
             .map_err(|failed| failed.to_string())
     });
     let ready = ["/farmwarden", "healthy", "--ready"];
-    let said = wait_for("it has looked at everything", LONG, || within(&docker, &ready));
-    assert!(said.contains("/run/farmwarden/control.sock"), "{said}");
-
-    let ask =
-        r"exec 3<>/dev/tcp/127.0.0.1/19977; printf 'GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3; cat <&3";
-    wait_for("mounts are seen and the journal is kept", LONG, || {
-        let page = within(&docker, &["/bin/bash", "-c", ask])?;
-        let seen = [
-            "mount_present{target=\"host\",mount=\"/\"} 1\n",
-            "mount_size_bytes{target=\"host\",mount=\"/\"} ",
-            "farmwarden_journal_up 1\n",
-        ];
-        if seen.iter().all(|sample| page.contains(sample)) {
-            Ok(())
-        } else {
-            Err(page)
-        }
+    let said = wait_for("it has looked at everything", LONG, || {
+        let log = || within(&docker, &["/bin/cat", LOG]).unwrap_or_else(|words| words);
+        within(&docker, &ready).map_err(|words| words + &log())
     });
+    assert!(said.contains("/run/farmwarden/control.sock"), "{said}");
+    wait_for_samples(
+        &docker,
+        &[
+            "farmwarden_journal_up 1\n",
+            "mount_present{target=\"host\",mount=\"/\"} 1\n",
+            "mount_error{target=\"host\",mount=\"/\",errno=\"none\"} 0\n",
+            // In the service's own view everything is.
+            "mount_read_only{target=\"host\",mount=\"/\"} 0\n",
+        ],
+    );
+    within(&docker, &["/bin/mkdir", "/var/plots"]).unwrap();
+    let later = ["/bin/mount", "-t", "tmpfs", "-o", "size=64m", "late", "/var/plots"];
+    within(&docker, &later).unwrap();
+    wait_for_samples(
+        &docker,
+        &[
+            "mount_size_bytes{target=\"host\",mount=\"/var/plots\"} 67108864\n",
+            "mount_read_only{target=\"host\",mount=\"/var/plots\"} 0\n",
+        ],
+    );
     let status = status().unwrap();
     for (key, expected) in [
         ("CapEff", "0000000000000000"),
@@ -117,6 +128,20 @@ fn the_hardened_service_watches_mounts_and_keeps_its_journal() {
         assert!(status.contains(&line), "{line}{status}");
     }
     runtime.block_on(units.stop(&unit, LONG)).unwrap();
+}
+
+/// Waits until the page of metrics has all of these lines. There is no network but the system's own loopback.
+#[track_caller]
+fn wait_for_samples(docker: &Docker, samples: &[&str]) {
+    let ask =
+        r"exec 3<>/dev/tcp/127.0.0.1/19977; printf 'GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3; cat <&3";
+    wait_for("the service sees and keeps what it should", LONG, || {
+        let page = within(docker, &["/bin/bash", "-c", ask])?;
+        match samples.iter().find(|sample| !page.contains(**sample)) {
+            Some(sample) => Err(format!("{sample}is not in:\n{page}")),
+            None => Ok(()),
+        }
+    });
 }
 
 /// What the kernel says of the service's process.
