@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::settings::{self, Settings, Thing, Written, Wrong};
-use super::{venus, workers};
+use super::{chia, mounts, venus, workers};
 use crate::remedy::settings::NOTIFY;
 use crate::values::{self, Name};
 
@@ -41,6 +41,8 @@ pub(super) enum Order {
     Stack(Option<Name>),
     Worker(workers::Order),
     Venus(venus::Order),
+    Chia(chia::Order),
+    Remount,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +73,13 @@ const STACK: Key = Key {
     is: "the stack, by its name in `stacks`; left out, the one of the target",
 };
 /// All of them, in the order of the documents.
-static FAMILIES: &[&[Action]] = &[&THINGS, &workers::ACTIONS, &venus::ACTIONS];
+static FAMILIES: &[&[Action]] = &[
+    &THINGS,
+    &workers::ACTIONS,
+    &venus::ACTIONS,
+    &chia::ACTIONS,
+    &mounts::ACTIONS,
+];
 
 /// What acts on containers, units and stacks, whichever target is ill.
 static THINGS: [Action; 8] = [
@@ -290,6 +298,8 @@ impl Order {
             Self::Stack(_) => stack.map(stack_needs).unwrap_or_default(),
             Self::Worker(order) => order.needs(),
             Self::Venus(order) => order.needs(),
+            Self::Chia(order) => order.needs(),
+            Self::Remount => mounts::NEEDS,
         }
     }
 }

@@ -6,7 +6,9 @@
 
 mod catalogue;
 mod check;
+mod chia;
 mod law;
+mod mounts;
 mod sections;
 pub mod settings;
 mod stack;
@@ -121,6 +123,8 @@ impl runner::Hands for Hands {
             Order::Stack(name) => self.stack(&tools, name.as_ref(), plan, notes).await,
             Order::Worker(order) => self.worker(&tools, order, plan).await,
             Order::Venus(order) => self.venus(&tools, &order, plan, notes).await,
+            Order::Chia(order) => self.chia(&tools, &order, plan, notes).await,
+            Order::Remount => self.remount(&tools, plan, notes).await,
         }
     }
 }
