@@ -2,7 +2,8 @@
 //! miners of Venus, Chia's services, the ordered procedure over a stack, and requests to other farmwardens.
 //!
 //! Nothing here decides whether something is done, or whether it helped. Only what the configuration lists can be touched,
-//! every call is sent once and has a deadline, and no shell or other program is ever started.
+//! every call is sent once and has a deadline, and no shell or other program is ever started: what may hang in the kernel runs
+//! in a child of our own.
 
 pub mod chia;
 pub mod containers;
@@ -13,6 +14,7 @@ pub mod stack;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod units;
+pub mod unmount;
 pub mod venus;
 mod wire;
 

@@ -21,6 +21,7 @@ mod running;
 mod serve;
 mod source;
 mod terminal;
+mod unmount;
 mod web;
 
 use std::process::ExitCode;
@@ -133,6 +134,9 @@ enum Command {
     /// Touch mounts on behalf of the serving process. Not for people.
     #[command(hide = true)]
     ProbeMount,
+    /// Let go of a mount on behalf of the serving process. Not for people.
+    #[command(hide = true)]
+    Unmount,
 }
 
 /// Runs the command of the process.
@@ -164,6 +168,7 @@ pub fn main() -> ExitCode {
             Command::Man(args) => manual::man(&args, &Cli::command()),
             Command::Metrics => metrics::run(),
             Command::ProbeMount => probe_mount::run(),
+            Command::Unmount => unmount::run(),
         },
     }
 }

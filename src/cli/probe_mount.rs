@@ -10,15 +10,23 @@ use crate::collectors::mounts;
 
 /// Answers on standard output what is asked on standard input, and ends with it. Starts no runtime and no thread.
 pub fn run() -> ExitCode {
-    // The kernel ends us with our parent even while we hang; where it cannot, we are harmless: no socket, no lock.
-    if prctl::set_pdeathsig(Signal::SIGKILL).is_err() {
+    if !is_alone() {
         return ExitCode::FAILURE;
     }
-    close_what_was_inherited();
     match mounts::answer_probes(io::stdin().lock(), io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Lets go of everything but the two pipes to the parent, and of life when that ends; false where that cannot be had.
+pub(super) fn is_alone() -> bool {
+    // The kernel ends us with our parent even while we hang; where it cannot, we are harmless: no socket, no lock.
+    if prctl::set_pdeathsig(Signal::SIGKILL).is_err() {
+        return false;
+    }
+    close_what_was_inherited();
+    true
 }
 
 /// Whoever started the service may have left descriptors open, of a listening socket even; held by a child that hangs

@@ -133,6 +133,8 @@ impl Settings {
                 .collect(),
             prbs: collectors.prb.clone(),
             venus: collectors.venus.clone(),
+            chia: collectors.chia.clone(),
+            machines: collectors.mounts.clone(),
         };
         let mut across = check::mistakes(&document, &read, &collectors, secrets);
         across.extend(check::remedies(&document, &read, &remedies));

@@ -12,6 +12,7 @@ mod provider_target;
 mod testing;
 
 pub use chains::CHAIN_HALTED;
+pub use plot_mounts::machine_of;
 
 use crate::collectors::chia::DIRECTORY_UNMOUNTED;
 use crate::collectors::prb::WITHOUT_BLOCKS;

@@ -64,8 +64,8 @@ pub(super) fn judge(views: &mut [TargetView], links: &[Link], page: &mut Page) {
     }
 }
 
-/// The mounts of the machine: those that the farm depends on, else the only ones of its farm.
-fn machine_of<'a>(
+/// The mounts of the machine of a Chia farm: those that it depends on, else the only ones of its farm.
+pub fn machine_of<'a>(
     view: &TargetView,
     views: &'a [TargetView],
     links: &[Link],

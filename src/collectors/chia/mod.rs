@@ -37,8 +37,10 @@ use std::sync::Arc;
 pub use known::Known;
 pub use reading::{Reading, Round};
 pub use snapshot::{Here as HereView, Snapshot};
-pub use symptoms::{DIRECTORY_UNMOUNTED, HARVESTER_SILENT, PLOTS_LOST, SCAN_STALE, Thresholds};
-pub use target::Target;
+pub use symptoms::{
+    DIRECTORY_UNMOUNTED, HARVESTER_DOWN, HARVESTER_SILENT, NODE_STALLED, PLOTS_LOST, SCAN_STALE, Thresholds,
+};
+pub use target::{Pick, Target};
 
 use super::{Collector, Diagnosis, Discovery, Here, Part, Symptom, TargetConfig as _, Tools};
 use crate::clock::Now;

@@ -227,6 +227,13 @@ impl Snapshot {
         of.find_map(|setup| setup.refresh)
     }
 
+    /// For how long the look through its directories that a harvester has under way has not got on; `None` without one.
+    pub fn scan_stands(&self, id: &NodeId, now: Now) -> Option<Duration> {
+        let known = self.harvesters.get(id)?;
+        known.now.as_ref()?.scan?;
+        known.progress.lasts(now.monotonic)
+    }
+
     /// What was heard of a harvester's lookups.
     pub fn lookups(&self, id: &NodeId) -> Option<&Lookups> {
         self.tally.as_ref()?.lookups.get(id)

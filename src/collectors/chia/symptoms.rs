@@ -129,7 +129,7 @@ impl Thresholds {
     }
 }
 
-pub(super) static HARVESTER_DOWN: Symptom = Symptom {
+pub static HARVESTER_DOWN: Symptom = Symptom {
     name: "harvester_down",
     meaning: "A harvester that was connected once, or is configured, has not been for `harvester_down_after` (3m): it \
               dials the farmer again every 3 s.",
@@ -246,7 +246,7 @@ pub(super) static NODE_NOT_SYNCED: Symptom = Symptom {
     thresholds: &["chia.thresholds.not_synced_after"],
     takes_time: true,
 };
-pub(super) static NODE_STALLED: Symptom = Symptom {
+pub static NODE_STALLED: Symptom = Symptom {
     name: "chia_node_stalled",
     meaning: "The node says that it is synchronised, but its height has stood for `stalled_after` (10m); 32 blocks are \
               expected in that time.",

@@ -176,7 +176,7 @@ impl Pick {
     }
 
     /// Its plots lie on this machine.
-    pub(super) fn is_here(&self) -> bool {
+    pub fn is_here(&self) -> bool {
         self.rpc.as_ref().is_some_and(|rpc| is_loopback(rpc.host()))
     }
 }
@@ -237,7 +237,7 @@ impl Target {
     }
 
     /// Where the certificates lie; `None` where neither a root nor all three files are given.
-    pub(super) fn certificates(&self) -> Option<Certificates> {
+    pub fn certificates(&self) -> Option<Certificates> {
         let of_root = self.root.as_deref().map(root::certificates);
         let or = |own: &Option<PathBuf>, of_root: fn(&Certificates) -> &PathBuf, found: &Option<Certificates>| {
             own.clone()
@@ -248,6 +248,11 @@ impl Target {
             certificate: or(&self.cert_file, |found| &found.certificate, &of_root)?,
             key: or(&self.key_file, |found| &found.key, &of_root)?,
         })
+    }
+
+    /// Its daemon is this machine's.
+    pub fn has_daemon_here(&self) -> bool {
+        self.daemon.as_ref().is_some_and(|daemon| is_loopback(daemon.host()))
     }
 
     /// The services with an RPC of their own; harvesters have theirs in `harvesters`.

@@ -117,6 +117,10 @@ impl Farm {
         self.node(state.as_bytes(), format!(r#"{{"connections": [{peers}]}}"#).as_bytes())
     }
 
+    pub(crate) fn synced_node(&mut self) -> &mut Self {
+        self.node_at(7, 8)
+    }
+
     pub(crate) fn farmer(&mut self, harvesters: Vec<Harvester>) -> &mut Self {
         self.farmer_with(harvesters, Vec::new())
     }
@@ -259,6 +263,15 @@ pub(crate) fn harvester(number: u8, plots: u64, scanned: Now) -> Harvester {
         effective_bytes: Some(u128::from(plots) * 108_877_420_953),
         last_scan: Some(scanned.wall),
         ..Harvester::bare(id(number), format!("10.0.0.{number}"))
+    }
+}
+
+/// A look through its directories that is under way.
+pub(crate) const fn scan(processed: u64, total: u64) -> farmer::Scan {
+    farmer::Scan {
+        initial: false,
+        processed,
+        total,
     }
 }
 

@@ -11,14 +11,24 @@ use super::plan;
 use super::prober::{CountOf, Failed, Finished, Report};
 use super::question::{Files, Space};
 use super::reader::Probed;
-use super::snapshot::Snapshot;
-use super::source;
+use super::snapshot::{MountView, Snapshot};
+use super::source::{self, Server};
 use super::table;
 use super::target::Target;
 use crate::clock::{Now, UnixTime};
 
 pub(super) const FARM: &[u8] = include_bytes!("fixtures/mountinfo-farm-made-up.txt");
 pub(super) const LOST_SHARES: &[u8] = include_bytes!("fixtures/cifs-debug-data-made-up.txt");
+
+/// A picture of these mounts, whose servers accept connections or do not.
+pub(crate) fn picture_of(mounts: Vec<MountView>, servers_answer: bool) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    let servers = mounts.iter().filter_map(|view| view.server.clone());
+    let servers: Vec<(Server, bool)> = servers.map(|server| (server, servers_answer)).collect();
+    snapshot.absorb_servers(servers);
+    snapshot.mounts = mounts;
+    snapshot
+}
 
 /// A machine that is looked at once in a while.
 pub(super) struct Machine {

@@ -4,7 +4,7 @@
 //! children (`prober.rs`) of which a dead share may keep one for ever. Nothing is ever written, mounted or unmounted.
 
 #[cfg(test)]
-mod bench;
+pub(crate) mod bench;
 mod check;
 mod child;
 mod defaults;
@@ -33,7 +33,7 @@ use std::time::Duration;
 pub use probe::serve as answer_probes;
 pub use prober::Failed;
 pub use question::{Files, Space};
-pub use snapshot::{MountView, Snapshot, TableView, TemporaryView};
+pub use snapshot::{MountView, Snapshot, TableView, TemporaryView, Trouble};
 pub use source::Server;
 pub use symptoms::{
     MOUNT_ALMOST_FULL, MOUNT_DISCONNECTED, MOUNT_ERROR, MOUNT_MISSING, MOUNT_READ_ONLY, MOUNT_STUCK, MOUNT_UNPROBED,

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::settings::{self, Settings, Thing, Written, Wrong};
-use super::{remote, venus, workers};
+use super::{chia, mounts, remote, venus, workers};
 use crate::remedy::settings::NOTIFY;
 use crate::values::{self, Name};
 
@@ -42,6 +42,8 @@ pub(super) enum Order {
     Worker(workers::Order),
     Venus(venus::Order),
     Remote(remote::Order),
+    Chia(chia::Order),
+    Remount,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +74,14 @@ const STACK: Key = Key {
     is: "the stack, by its name in `stacks`; left out, the one of the target",
 };
 /// All of them, in the order of the documents.
-static FAMILIES: &[&[Action]] = &[&THINGS, &workers::ACTIONS, &venus::ACTIONS, &remote::ACTIONS];
+static FAMILIES: &[&[Action]] = &[
+    &THINGS,
+    &workers::ACTIONS,
+    &venus::ACTIONS,
+    &chia::ACTIONS,
+    &mounts::ACTIONS,
+    &remote::ACTIONS,
+];
 
 /// What acts on containers, units and stacks, whichever target is ill.
 static THINGS: [Action; 8] = [
@@ -303,6 +312,8 @@ impl Order {
             Self::Stack(_) => stack.map(stack_needs).unwrap_or_default(),
             Self::Worker(order) => order.needs(),
             Self::Venus(order) => order.needs(),
+            Self::Chia(order) => order.needs(),
+            Self::Remount => mounts::NEEDS,
         }
     }
 }

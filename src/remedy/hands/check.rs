@@ -87,6 +87,14 @@ impl Checked<'_> {
                 self.venus(own, rung, place);
                 self.time(order, None, rung, place);
             }
+            Order::Chia(own) => {
+                self.chia(own, rung, place);
+                self.time(order, None, rung, place);
+            }
+            Order::Remount => {
+                self.remount(rung, place);
+                self.time(order, None, rung, place);
+            }
             Order::Remote(_) => {
                 self.remote(rung, place);
                 self.time(order, None, rung, place);

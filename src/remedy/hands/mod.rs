@@ -6,7 +6,9 @@
 
 mod catalogue;
 mod check;
+mod chia;
 mod law;
+mod mounts;
 mod remote;
 mod remotes;
 mod sections;
@@ -126,6 +128,8 @@ impl runner::Hands for Hands {
             Order::Worker(order) => self.worker(&tools, order, plan).await,
             Order::Venus(order) => self.venus(&tools, &order, plan, notes).await,
             Order::Remote(order) => self.remote(&tools, &order, plan, notes).await,
+            Order::Chia(order) => self.chia(&tools, &order, plan, notes).await,
+            Order::Remount => self.remount(&tools, plan, notes).await,
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::remotes::Remote;
 use crate::actions::containers::{EngineSettings, Place, Selector};
 use crate::actions::units::{UnitName, UnitsSettings};
-use crate::collectors::{prb, venus};
+use crate::collectors::{chia, mounts, prb, venus};
 use crate::upstream::TrustFiles;
 use crate::values::{Duration, HostPort, Name};
 
@@ -177,6 +177,10 @@ pub struct Settings {
     pub prbs: Vec<prb::Target>,
     /// By which services each chain service of Venus is told something.
     pub venus: Vec<venus::Target>,
+    /// By which services each Chia farm is told something.
+    pub chia: Vec<chia::Target>,
+    /// Which mounts each machine must have.
+    pub machines: Vec<mounts::Target>,
 }
 
 /// One container or unit, as it is written.
@@ -198,6 +202,14 @@ pub(super) enum Thing {
 pub(super) type Wrong = (&'static str, String);
 
 impl Settings {
+    pub(super) fn chia(&self, name: &Name) -> Option<&chia::Target> {
+        self.chia.iter().find(|target| target.name == *name)
+    }
+
+    pub(super) fn machine(&self, name: &Name) -> Option<&mounts::Target> {
+        self.machines.iter().find(|target| target.name == *name)
+    }
+
     pub(super) fn prb(&self, name: &Name) -> Option<&prb::Target> {
         self.prbs.iter().find(|target| target.name == *name)
     }

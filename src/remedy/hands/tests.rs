@@ -26,8 +26,8 @@ use crate::store::Slot;
 
 /// Notes that are kept; from some number on the disk is full.
 #[derive(Default)]
-struct Book {
-    notes: Mutex<Vec<String>>,
+pub(super) struct Book {
+    pub(super) notes: Mutex<Vec<String>>,
     full_after: Option<usize>,
 }
 
@@ -130,17 +130,27 @@ fn settings(engine: &Engine, sections: &serde_json::Value) -> Settings {
         targets: BTreeMap::new(),
         prbs: section("prbs").map_or_else(Vec::new, |prbs| serde_json::from_value(prbs).unwrap()),
         venus: Vec::new(),
+        chia: section("chia").map_or_else(Vec::new, |chia| serde_json::from_value(chia).unwrap()),
+        machines: section("machines").map_or_else(Vec::new, |machines| serde_json::from_value(machines).unwrap()),
     }
 }
 
-fn hands(settings: &Settings, store: &Arc<Store>) -> Hands {
+/// Without an engine.
+pub(super) fn settings_of(sections: &serde_json::Value) -> Settings {
+    Settings {
+        engines: Vec::new(),
+        ..settings(&Engine::with(&[]), sections)
+    }
+}
+
+pub(super) fn hands(settings: &Settings, store: &Arc<Store>) -> Hands {
     let upstream = Upstream::from_system().unwrap();
     let mut hands = Hands::new(settings, &upstream, Arc::clone(store), Clock::system()).unwrap();
     hands.look_every = Duration::from_millis(5);
     hands
 }
 
-fn plan(action: &str, target: &str, entity: &str, with: &[(&str, &str)]) -> Plan {
+pub(super) fn plan(action: &str, target: &str, entity: &str, with: &[(&str, &str)]) -> Plan {
     Plan {
         policy: "repair".parse().unwrap(),
         target: target.parse().unwrap(),

@@ -76,7 +76,7 @@ impl Checked<'_> {
     }
 
     /// Others say that it cannot be read, or is not there.
-    fn is_excused(&self, target: &Name) -> bool {
+    pub(in crate::remedy::hands) fn is_excused(&self, target: &Name) -> bool {
         (self.is_unread)(target) || !self.settings.targets.contains_key(target)
     }
 

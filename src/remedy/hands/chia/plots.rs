@@ -1,0 +1,44 @@
+//! `refresh-plots`: harmless, and to be repeated without harm, so nothing is looked at before.
+
+use super::super::Hands;
+use super::identity;
+use crate::actions::chia::Harvester;
+use crate::collectors::chia::{Pick, Target};
+use crate::values::{self, Name};
+
+/// The harvester that is told, by its name or as a symptom names it.
+pub(super) fn chosen<'a>(target: &'a Target, name: Option<&Name>, entity: &str) -> Result<&'a Pick, String> {
+    let mut told = target.harvesters.iter().filter(|pick| pick.rpc.is_some());
+    if let Some(name) = name {
+        let words = || format!("`{}` has no harvester `{name}` with an `rpc`", target.name);
+        return told.find(|pick| pick.name == *name).ok_or_else(words);
+    }
+    let mut ill = told.clone().filter(|pick| pick.name.as_str() == entity);
+    if let Some(pick) = ill.next() {
+        return Ok(pick);
+    }
+    let is_one = target.harvesters.iter().any(|pick| pick.name.as_str() == entity);
+    match (told.next(), told.next()) {
+        // What is ill is no harvester that has a name: a directory, or the farm.
+        (Some(only), None) if !is_one => Ok(only),
+        _ => Err(format!(
+            "`{}` has no `rpc` for its harvester {}: name one by `harvester`, or give it its `rpc`",
+            target.name,
+            values::repeated(entity)
+        )),
+    }
+}
+
+impl Hands {
+    pub(in crate::remedy::hands) async fn refresh_plots(&self, target: &Target, pick: &Pick) -> Result<String, String> {
+        let Some(place) = &pick.rpc else {
+            return Err(format!("nothing was done: {} has no `rpc`", pick.name));
+        };
+        let harvester = Harvester::new(&self.upstream, &identity(target)?, place);
+        harvester.refresh_plots().await.map_err(|failed| failed.to_string())?;
+        Ok(format!(
+            "{} of {} looks through its plot directories",
+            pick.name, target.name
+        ))
+    }
+}

@@ -1,0 +1,300 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::super::tests::{Book, hands, plan, settings_of};
+use super::law;
+use super::restart::hung;
+use crate::collectors::Finding;
+use crate::collectors::Symptom;
+use crate::collectors::chia::testing::{Farm, harvester};
+use crate::collectors::chia::{HARVESTER_DOWN, HARVESTER_SILENT, NODE_STALLED, SCAN_STALE};
+use crate::collectors::mounts::bench::picture_of;
+use crate::collectors::mounts::{Failed, MountView, Server, Snapshot, Trouble};
+use crate::remedy::runner::Hands as _;
+use crate::store::Store;
+use crate::upstream::chia::testing::{Door, fixture};
+
+const ENTRY: &str = r#", "farmer": "127.0.0.1:8559", "daemon": "127.0.0.1:55400", "full_node": "127.0.0.1:8555",
+    "harvesters": [{"name": "nas-1", "host": "10.0.0.1", "rpc": "127.0.0.1:8560"}]"#;
+
+/// A harvester of this machine with its plots on `/mnt/a`, and two elsewhere.
+fn farm() -> Farm {
+    let mut farm = Farm::new(ENTRY);
+    let now = farm.now();
+    let all = [1, 2, 3].map(|number| harvester(number, 10, now));
+    farm.here(&["/mnt/a"]).farmer(all.to_vec());
+    farm
+}
+
+fn mount() -> MountView {
+    MountView {
+        mount: "/mnt/a".to_owned(),
+        present: true,
+        stuck: Some(false),
+        health: Some(Ok(())),
+        ..MountView::default()
+    }
+}
+
+fn machine(view: MountView) -> Snapshot {
+    picture_of(vec![view], true)
+}
+
+fn ill(symptom: &'static Symptom, entity: &str) -> Finding {
+    Finding {
+        symptom,
+        entity: entity.to_owned(),
+        evidence: String::new(),
+        part: None,
+    }
+}
+
+fn judged(farm: &Farm, machine: Option<&Snapshot>, found: &[Finding]) -> Result<(), String> {
+    law::harvester(&farm.snapshot, "nas-1", machine, found, farm.now())
+}
+
+#[test]
+fn a_harvester_is_restarted_only_while_every_mount_of_it_is_there_and_answers() {
+    let farm = farm();
+    assert_eq!(judged(&farm, Some(&machine(mount())), &[]), Ok(()));
+    let error = Some(Err(Trouble::Probe(Failed::Errno(5))));
+    let server = Server {
+        host: "10.0.0.9".to_owned(),
+        port: 445,
+    };
+    for (view, words) in [
+        (
+            MountView {
+                present: false,
+                ..mount()
+            },
+            "/mnt/a is not mounted",
+        ),
+        (
+            MountView {
+                stuck: Some(true),
+                ..mount()
+            },
+            "/mnt/a hangs",
+        ),
+        (
+            MountView {
+                health: error,
+                ..mount()
+            },
+            "/mnt/a has an error",
+        ),
+        (
+            MountView {
+                disconnected: Some(true),
+                ..mount()
+            },
+            "/mnt/a has lost its server",
+        ),
+        (
+            MountView {
+                health: None,
+                ..mount()
+            },
+            "/mnt/a has not answered yet",
+        ),
+        (MountView { stuck: None, ..mount() }, "/mnt/a has not answered yet"),
+        (
+            MountView {
+                mount: "/mnt/b".to_owned(),
+                ..mount()
+            },
+            "nobody watches the mount",
+        ),
+    ] {
+        let told = judged(&farm, Some(&machine(view)), &[]).unwrap_err();
+        assert!(told.contains(words), "{told}");
+    }
+    let gone = MountView {
+        server: Some(server),
+        ..mount()
+    };
+    assert!(
+        judged(&farm, Some(&picture_of(vec![gone], false)), &[])
+            .unwrap_err()
+            .contains("lost its server")
+    );
+    assert!(
+        judged(&farm, None, &[])
+            .unwrap_err()
+            .contains("nobody watches the mounts")
+    );
+    let elsewhere = law::harvester(&farm.snapshot, "02020202", Some(&machine(mount())), &[], farm.now());
+    assert!(elsewhere.unwrap_err().contains("no harvester of this machine"));
+}
+
+#[test]
+fn a_scan_that_gets_on_is_waited_for_and_one_that_hangs_is_not() {
+    let mut farm = farm();
+    let scanning = |farm: &Farm| {
+        let mut one = harvester(1, 10, farm.now());
+        one.scan = Some(crate::collectors::chia::testing::scan(300, 1200));
+        one
+    };
+    let one = scanning(&farm);
+    farm.farmer(vec![one]);
+    assert!(
+        judged(&farm, Some(&machine(mount())), &[])
+            .unwrap_err()
+            .contains("wait")
+    );
+    for _ in 0..31 {
+        farm.after(60);
+        let one = scanning(&farm);
+        farm.farmer(vec![one]);
+    }
+    assert_eq!(judged(&farm, Some(&machine(mount())), &[]), Ok(()));
+}
+
+#[test]
+fn where_nobody_tells_of_a_scan_it_must_be_silent_or_gone() {
+    let mut farm = farm();
+    farm.farmer(Vec::new());
+    let found = |found: &[Finding]| judged(&farm, Some(&machine(mount())), found);
+    assert!(found(&[]).unwrap_err().contains("nobody tells"));
+    for symptom in [&HARVESTER_SILENT, &HARVESTER_DOWN] {
+        assert_eq!(found(&[ill(symptom, "nas-1")]), Ok(()));
+        assert!(found(&[ill(symptom, "another")]).is_err());
+    }
+}
+
+#[test]
+fn while_some_other_harvesters_are_ill_none_is_restarted_unless_all_are() {
+    let farm = farm();
+    let found = |found: &[Finding]| judged(&farm, Some(&machine(mount())), found);
+    let one = ill(&SCAN_STALE, "02020202");
+    assert!(
+        found(std::slice::from_ref(&one))
+            .unwrap_err()
+            .contains("02020202 are ill as well")
+    );
+    assert_eq!(found(&[one, ill(&HARVESTER_SILENT, "03030303")]), Ok(()));
+}
+
+#[test]
+fn a_farmer_is_restarted_for_its_lost_node_and_a_node_for_standing_still() {
+    let mut farm = farm();
+    assert!(
+        law::farmer(&farm.snapshot)
+            .unwrap_err()
+            .contains("its node is not known")
+    );
+    farm.synced_node();
+    assert_eq!(law::farmer(&farm.snapshot), Ok(()));
+    assert!(law::full_node(&[]).is_err());
+    assert_eq!(law::full_node(&[ill(&NODE_STALLED, "")]), Ok(()));
+}
+
+#[test]
+fn a_process_that_waits_in_the_kernel_is_found_by_its_threads() {
+    let directory = tempfile::tempdir().unwrap();
+    let process = |number: u32, name: &str, states: &[&str]| {
+        let own = directory.path().join(number.to_string());
+        for (thread, state) in states.iter().enumerate() {
+            let thread = own.join(format!("task/{thread}"));
+            std::fs::create_dir_all(&thread).unwrap();
+            std::fs::write(thread.join("stat"), format!("{number} (a) D ) x) {state} 1 2 3")).unwrap();
+        }
+        std::fs::write(own.join("comm"), format!("{name}\n")).unwrap();
+    };
+    process(12, "chia_harvester", &["S", "S"]);
+    process(13, "chia_farmer", &["D"]);
+    std::fs::create_dir(directory.path().join("sys")).unwrap();
+    assert_eq!(hung(directory.path(), "chia_harvester"), None);
+    process(14, "chia_harvester", &["S", "D"]);
+    assert_eq!(hung(directory.path(), "chia_harvester"), Some(14));
+    assert_eq!(hung(Path::new("/no/such/proc"), "chia_harvester"), None);
+}
+
+fn entry(place: &str) -> serde_json::Value {
+    let path = |name: &str| fixture(name).display().to_string();
+    json!({"chia": [{
+        "name": "chia-1", "ca_file": path("farm-ca.crt"), "cert_file": path("farm-leaf.crt"), "key_file": path("farm-leaf-pkcs8.key"),
+        "harvesters": [{"name": "nas-1", "rpc": place}, {"name": "nas-2", "host": "10.0.0.2"}],
+    }]})
+}
+
+#[tokio::test]
+async fn the_harvester_that_is_ill_or_named_is_told_to_look_for_its_plots() {
+    for (entity, with) in [
+        ("nas-1", vec![]),
+        ("/mnt/plots/d01", vec![]),
+        ("nas-2", vec![("harvester", "nas-1")]),
+    ] {
+        let door = Door::of("farm").await;
+        let hands = hands(
+            &settings_of(&entry(&door.place().to_string())),
+            &Arc::<Store>::default(),
+        );
+        let served = tokio::spawn(async move {
+            let mut stream = door.next().await;
+            let mut asked = vec![0; 4096];
+            let length = stream.read(&mut asked).await.unwrap();
+            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"success\": true}";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            String::from_utf8_lossy(&asked[..length]).into_owned()
+        });
+        let done = hands
+            .run(&plan("refresh-plots", "chia-1", entity, &with), &Book::default())
+            .await;
+        assert_eq!(
+            done.as_deref(),
+            Ok("nas-1 of chia-1 looks through its plot directories")
+        );
+        assert!(served.await.unwrap().starts_with("POST /refresh_plots "));
+    }
+}
+
+#[tokio::test]
+async fn who_cannot_be_told_is_said_before_anything_is_sent() {
+    let hands = hands(&settings_of(&entry("127.0.0.1:1")), &Arc::<Store>::default());
+    for (action, target, entity, with, words) in [
+        (
+            "refresh-plots",
+            "chia-1",
+            "nas-2",
+            vec![],
+            "has no `rpc` for its harvester `nas-2`",
+        ),
+        (
+            "refresh-plots",
+            "chia-1",
+            "",
+            vec![("harvester", "nas-2")],
+            "has no harvester `nas-2` with an `rpc`",
+        ),
+        ("refresh-plots", "host-1", "", vec![], "is no Chia farm"),
+        (
+            "restart-chia-service",
+            "chia-1",
+            "nas-1",
+            vec![("service", "chia_harvester")],
+            "no `daemon` of this machine",
+        ),
+        (
+            "restart-chia-service",
+            "chia-1",
+            "nas-1",
+            vec![("service", "chia_wallet")],
+            "expected `chia_harvester`",
+        ),
+        ("restart-chia-service", "chia-1", "nas-1", vec![], "say `service`"),
+    ] {
+        let book = Book::default();
+        let told = hands
+            .run(&plan(action, target, entity, &with), &book)
+            .await
+            .unwrap_err();
+        assert!(told.contains(words), "{told}");
+        assert!(book.notes.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,88 @@
+//! What must be seen before a mount is mounted anew: pure, over the picture of its machine.
+//!
+//! The policy's own guards come before; these hold whatever a policy says. Source: chia contract, 14 and 17.
+
+use nix::errno::Errno;
+
+use crate::collectors::mounts::{Failed, MountView, Snapshot, Target, Trouble};
+
+/// Filesystems whose server a new mount can find again.
+pub(super) const NETWORK: [&str; 5] = ["cifs", "smb3", "smb2", "nfs", "nfs4"];
+
+/// What only a new mount cures; an error of the disk or of the credentials stays.
+const CURED: [Errno; 3] = [Errno::ESTALE, Errno::EHOSTDOWN, Errno::ENOTCONN];
+
+/// What is to be mounted anew.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ill {
+    /// It is there and dead.
+    Dead,
+    /// Nothing is mounted.
+    Missing,
+}
+
+/// Why farmwarden has no hold of the machine's mounts from where it runs, if it has none.
+pub(super) fn from_here(target: &Target) -> Result<(), String> {
+    if target.procfs.as_os_str() != "/proc" || target.rootfs.as_os_str() != "/" {
+        return Err(format!(
+            "`{}` is watched from a container, and what is mounted in there never appears on the machine: run farmwarden on \
+             the machine itself, or hand this to one that does",
+            target.name
+        ));
+    }
+    Ok(())
+}
+
+/// How it is ill, or why it is left alone.
+pub(super) fn mount(snapshot: &Snapshot, entity: &str) -> Result<Ill, String> {
+    let view = snapshot.mounts.iter().find(|view| view.mount == entity);
+    let view = view.filter(|view| view.expected.is_some());
+    let view = view.ok_or_else(|| "it is not among the mounts that are `expected`".to_owned())?;
+    if !view.present {
+        if !view.source.is_empty() {
+            return Err(format!(
+                "`{}` is mounted there instead: a person must look",
+                view.source
+            ));
+        }
+        return Ok(Ill::Missing);
+    }
+    if !NETWORK.contains(&view.fstype.as_str()) {
+        return Err(format!("it is a {}, no network mount (cifs, nfs)", view.fstype));
+    }
+    match snapshot.reachable(view) {
+        Some(true) => {}
+        Some(false) => return Err("its server accepts no connection, so it could not be mounted again".to_owned()),
+        None => return Err("it is not known whether its server accepts connections".to_owned()),
+    }
+    if view.files.is_some_and(|files| files.temp_files > 0) {
+        return Err("unfinished plots lie on it: whoever writes them would lose them".to_owned());
+    }
+    if is_dead(view) {
+        return Ok(Ill::Dead);
+    }
+    Err("it answers, and nothing is wrong with it that a new mount cures".to_owned())
+}
+
+fn is_dead(view: &MountView) -> bool {
+    let failed = match view.health {
+        Some(Err(Trouble::Probe(Failed::Errno(number)))) => CURED.contains(&Errno::from_raw(number)),
+        _ => false,
+    };
+    view.stuck == Some(true) || failed
+}
+
+/// Why it is not well after it was mounted, if it is not.
+pub(super) fn is_well(snapshot: &Snapshot, entity: &str) -> Result<(), String> {
+    let view = snapshot.mounts.iter().find(|view| view.mount == entity);
+    match view {
+        Some(view) if !view.present => Err("what is expected is not mounted there".to_owned()),
+        Some(view) if view.stuck == Some(true) => Err("it hangs again".to_owned()),
+        Some(view) => match view.health {
+            Some(Ok(())) => Ok(()),
+            Some(Err(_)) => Err("a look at it meets an error".to_owned()),
+            None => Err("it has not answered yet".to_owned()),
+        },
+        None => Err("it is no longer watched".to_owned()),
+    }
+}

@@ -1,0 +1,253 @@
+//! `remount`, step by step; each is noted before and after, so that the journal shows where it stood.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::super::Hands;
+use super::super::settings::Thing;
+use super::super::tools::Tools;
+use super::fstab;
+use super::law::{self, Ill};
+use crate::actions::handle::Handle;
+use crate::actions::units::UnitName;
+use crate::actions::unmount::{How, Unmounter};
+use crate::collectors::chia::Chia;
+use crate::collectors::mounts::{Mounts, Target};
+use crate::remedy::runner::Notes;
+use crate::remedy::step::Plan;
+use crate::values::{self, Name};
+
+/// For the helper of the mount, which itself tries for minutes.
+const MOUNT_WITHIN: Duration = Duration::from_secs(90);
+/// systemd follows the table of mounts.
+const NOTICED_WITHIN: Duration = Duration::from_secs(15);
+/// Larger than any fstab.
+const LARGEST_FSTAB: u64 = 1 << 20;
+/// Where engines say that one is inside.
+const SIGNS_OF_A_CONTAINER: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
+
+impl Hands {
+    pub(in crate::remedy::hands) async fn remount(
+        &self,
+        tools: &Tools,
+        plan: &Plan,
+        notes: &dyn Notes,
+    ) -> Result<String, String> {
+        let shown = values::clean(&plan.entity);
+        let left_alone = |words: String| format!("{shown} of {} was left alone: {words}", plan.target);
+        let target = tools.settings.machine(&plan.target);
+        let target = target.ok_or_else(|| left_alone("no mounts are watched there".to_owned()))?;
+        let (mount, unit) = listed(target, &plan.entity, tools).map_err(left_alone)?;
+        in_fstab(mount).await.map_err(left_alone)?;
+        self.look_anew(&plan.target).await;
+        let ill = self.mount_is_ill(&plan.target, &plan.entity).map_err(left_alone)?;
+        let handle = tools.handle(&Thing::Unit(unit.clone()))?;
+        // Whether systemd knows the unit, before anything is let go.
+        handle.look().await.map_err(|failed| failed.to_string())?;
+        let doing = Doing { mount, notes };
+        if ill == Ill::Dead {
+            own_namespace().map_err(left_alone)?;
+            let unmounter = Unmounter::own();
+            for (step, how) in [("abort the requests of", How::Abort), ("detach", How::Detach)] {
+                let done = async { unmounter.let_go(mount, how).await.map_err(|failed| failed.to_string()) };
+                doing.step(step, done).await?;
+            }
+            drop(tokio::time::timeout(NOTICED_WITHIN, self.is_down(&handle)).await);
+        }
+        let mounted = async {
+            handle
+                .start(MOUNT_WITHIN)
+                .await
+                .map(drop)
+                .map_err(|failed| failed.to_string())
+        };
+        doing.step("mount", mounted).await?;
+        let verified = async {
+            self.look_anew(&plan.target).await;
+            self.mount_is_well(&plan.target, &plan.entity)
+        };
+        doing.step("verify", verified).await?;
+        let looking = self.plots_on(tools, mount).await;
+        Ok(format!("mounted {shown} of {} anew by {unit}{looking}", plan.target))
+    }
+
+    fn mount_is_ill(&self, target: &Name, entity: &str) -> Result<Ill, String> {
+        let view = self.view(target);
+        let snapshot = view.as_ref().and_then(|view| view.snapshot::<Mounts>());
+        law::mount(
+            snapshot.ok_or_else(|| "its machine has no picture yet".to_owned())?,
+            entity,
+        )
+    }
+
+    fn mount_is_well(&self, target: &Name, entity: &str) -> Result<(), String> {
+        let view = self.view(target);
+        let snapshot = view.as_ref().and_then(|view| view.snapshot::<Mounts>());
+        law::is_well(snapshot.ok_or_else(|| "its machine has no picture".to_owned())?, entity)
+    }
+
+    /// Until systemd has seen that it is no longer mounted; else a start would find it there.
+    async fn is_down(&self, handle: &Handle) {
+        while handle.look().await.is_ok_and(|look| look.up) {
+            tokio::time::sleep(self.look_every.min(Duration::from_secs(1))).await;
+        }
+    }
+
+    /// Has every harvester look that has plot directories on it and an RPC; what fails there does not undo the mount.
+    async fn plots_on(&self, tools: &Tools, mount: &Path) -> String {
+        let mut words = String::new();
+        for farm in &tools.settings.chia {
+            let Some(view) = self.view(&farm.name) else { continue };
+            let Some(snapshot) = view.snapshot::<Chia>() else {
+                continue;
+            };
+            for here in snapshot.here() {
+                let lies_there = here.directories.iter().any(|directory| directory.starts_with(mount));
+                let pick = farm.harvesters.iter().find(|pick| pick.name.as_str() == here.label);
+                if let Some(pick) = pick.filter(|pick| lies_there && pick.rpc.is_some()) {
+                    let (Ok(said) | Err(said)) = self.refresh_plots(farm, pick).await;
+                    words = format!("{words}; {said}");
+                }
+            }
+        }
+        words
+    }
+}
+
+/// Where it stands is in the journal before and after.
+struct Doing<'a> {
+    mount: &'a Path,
+    notes: &'a dyn Notes,
+}
+
+impl Doing<'_> {
+    async fn step(&self, step: &str, work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+        let step = format!("{step} {}", self.mount.display());
+        self.notes.note(format!("{step}: begins")).await?;
+        let outcome = work.await;
+        let words = outcome.as_ref().map_or_else(Clone::clone, |()| "done".to_owned());
+        self.notes.note(format!("{step}: {words}")).await?;
+        outcome.map_err(|words| format!("{step}: {words}"))
+    }
+}
+
+/// The mount and its unit, if both are in the configuration.
+fn listed<'a>(target: &'a Target, entity: &str, tools: &Tools) -> Result<(&'a Path, UnitName), String> {
+    law::from_here(target)?;
+    if let Some(sign) = SIGNS_OF_A_CONTAINER.iter().find(|sign| Path::new(sign).exists()) {
+        return Err(format!(
+            "farmwarden runs in a container ({sign}), and what is mounted in there never appears on the machine"
+        ));
+    }
+    let mut expected = target.expected.iter().map(|expected| expected.mount.as_path());
+    let mount = expected.find(|mount| mount.to_str() == Some(entity));
+    let mount = mount.ok_or_else(|| "it is not among the mounts that are `expected`".to_owned())?;
+    let unit = unit_of(mount)?;
+    if !tools.settings.units.allowed.contains(&unit) {
+        return Err(format!("its unit {unit} is not listed in `units.allowed`"));
+    }
+    Ok((mount, unit))
+}
+
+async fn in_fstab(mount: &Path) -> Result<(), String> {
+    let mount = mount.to_owned();
+    let looked = tokio::task::spawn_blocking(move || fstab_has(Path::new("/etc/fstab"), &mount)).await;
+    looked.map_err(|panic| panic.to_string())?
+}
+
+fn fstab_has(fstab: &Path, mount: &Path) -> Result<(), String> {
+    use std::io::Read as _;
+    let shown = fstab.display();
+    let mut text = String::new();
+    let read = std::fs::File::open(fstab).and_then(|file| file.take(LARGEST_FSTAB).read_to_string(&mut text));
+    read.map_err(|e| format!("{shown} cannot be read: {}", values::io_words(&e)))?;
+    let fstype = mount.to_str().and_then(|mount| fstab::type_of(&text, mount));
+    let fstype = fstype.ok_or_else(|| format!("{shown} has no entry for it, so nobody knows how it is mounted"))?;
+    if law::NETWORK.contains(&fstype) {
+        return Ok(());
+    }
+    Err(format!(
+        "{shown} has it as {}, no network mount (cifs, nfs)",
+        values::repeated(fstype)
+    ))
+}
+
+/// Letting go acts in our own mount namespace; in another one than the machine's it would change nothing there.
+fn own_namespace() -> Result<(), String> {
+    let of = |process: &str| std::fs::read_link(PathBuf::from(format!("/proc/{process}/ns/mnt")));
+    match (of("self"), of("1")) {
+        (Ok(own), Ok(first)) if own == first => Ok(()),
+        (Ok(_), Ok(_)) => Err(
+            "farmwarden has a mount namespace of its own (a container, or a sandbox of its unit like ProtectSystem=): what it \
+             lets go there stays on the machine"
+                .to_owned(),
+        ),
+        _ => Err(
+            "farmwarden may not let go of mounts: it needs CAP_SYS_ADMIN and CAP_SYS_PTRACE in the machine's own mount namespace"
+                .to_owned(),
+        ),
+    }
+}
+
+/// As `systemd-escape -p --suffix=mount` names it.
+pub(super) fn unit_of(mount: &Path) -> Result<UnitName, String> {
+    let text = mount.to_str().unwrap_or_default();
+    let mut name = String::new();
+    for part in text.split('/').filter(|part| !part.is_empty()) {
+        if !name.is_empty() {
+            name.push('-');
+        }
+        for (at, byte) in part.bytes().enumerate() {
+            let first = name.is_empty() && at == 0;
+            if byte.is_ascii_alphanumeric() || byte == b':' || byte == b'_' || (byte == b'.' && !first) {
+                name.push(char::from(byte));
+            } else {
+                name.push_str(&format!("\\x{byte:02x}"));
+            }
+        }
+    }
+    format!("{name}.mount")
+        .parse()
+        .map_err(|_| format!("no unit can mount {}", mount.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_named_as_systemd_names_it() {
+        // systemd-escape -p --suffix=mount PATH
+        for (path, unit) in [
+            ("/mnt/plots/d01", "mnt-plots-d01.mount"),
+            ("/mnt/plots/my disk/", r"mnt-plots-my\x20disk.mount"),
+            ("/home/chia/nas-1/.d", r"home-chia-nas\x2d1-.d.mount"),
+            ("/.hidden", r"\x2ehidden.mount"),
+            ("/mnt/\u{e4}", r"mnt-\xc3\xa4.mount"),
+        ] {
+            assert_eq!(unit_of(Path::new(path)).unwrap().as_str(), unit);
+        }
+    }
+
+    #[test]
+    fn only_a_network_mount_of_fstab_is_taken_and_no_line_of_it_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let fstab = directory.path().join("fstab");
+        std::fs::write(
+            &fstab,
+            "//nas/d01 /mnt/a cifs password=secret\n/dev/sdb1 /mnt/b ext4 rw,secret\n",
+        )
+        .unwrap();
+        let has = |mount: &str| fstab_has(&fstab, Path::new(mount));
+        assert_eq!(has("/mnt/a"), Ok(()));
+        for (mount, words) in [
+            ("/mnt/b", "as `ext4`, no network mount"),
+            ("/mnt/c", "has no entry for it"),
+        ] {
+            let told = has(mount).unwrap_err();
+            assert!(told.contains(words) && !told.contains("secret"), "{told}");
+        }
+        assert!(fstab_has(Path::new("/no/such/fstab"), Path::new("/mnt/a")).is_err());
+    }
+}

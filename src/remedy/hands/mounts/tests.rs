@@ -1,0 +1,188 @@
+use super::super::tests::{Book, hands, plan, settings_of};
+use super::law::{self, Ill};
+use crate::collectors::mounts::bench::picture_of;
+use crate::collectors::mounts::{Failed, Files, MountView, Server, Target, Trouble};
+use crate::remedy::runner::Hands as _;
+use serde_json::json;
+
+/// A share that hangs, and whose server is there.
+fn dead() -> MountView {
+    let expected = json!({"mount": "/mnt/a", "source": "//nas/a"});
+    MountView {
+        mount: "/mnt/a".to_owned(),
+        present: true,
+        expected: serde_json::from_value(expected).unwrap(),
+        fstype: "cifs".to_owned(),
+        source: "//nas/a".to_owned(),
+        server: Some(Server {
+            host: "10.0.0.9".to_owned(),
+            port: 445,
+        }),
+        stuck: Some(true),
+        ..MountView::default()
+    }
+}
+
+fn errno(number: i32) -> Option<Result<(), Trouble>> {
+    Some(Err(Trouble::Probe(Failed::Errno(number))))
+}
+
+fn judged(view: MountView) -> Result<Ill, String> {
+    law::mount(&picture_of(vec![view], true), "/mnt/a")
+}
+
+#[test]
+fn a_share_that_hangs_or_is_stale_is_mounted_anew_and_one_that_is_missing_mounted() {
+    assert_eq!(judged(dead()), Ok(Ill::Dead));
+    // ESTALE, EHOSTDOWN, ENOTCONN
+    for number in [116, 112, 107] {
+        let stale = MountView {
+            stuck: Some(false),
+            health: errno(number),
+            ..dead()
+        };
+        assert_eq!(judged(stale), Ok(Ill::Dead), "{number}");
+    }
+    let missing = MountView {
+        mount: "/mnt/a".to_owned(),
+        expected: dead().expected,
+        ..MountView::default()
+    };
+    assert_eq!(judged(missing), Ok(Ill::Missing));
+}
+
+#[test]
+fn what_a_new_mount_does_not_cure_is_left_alone() {
+    let temp_files = 1;
+    let copying = Files {
+        temp_files,
+        ..Files::default()
+    };
+    let cases = [
+        (
+            MountView {
+                expected: None,
+                ..dead()
+            },
+            "`expected`",
+        ),
+        (
+            MountView {
+                fstype: "ext4".to_owned(),
+                ..dead()
+            },
+            "no network mount",
+        ),
+        (
+            MountView {
+                present: false,
+                ..dead()
+            },
+            "is mounted there instead",
+        ),
+        (
+            MountView {
+                files: Some(copying),
+                ..dead()
+            },
+            "unfinished plots",
+        ),
+        (MountView { server: None, ..dead() }, "not known whether its server"),
+        (
+            MountView {
+                stuck: Some(false),
+                health: Some(Ok(())),
+                ..dead()
+            },
+            "nothing is wrong with it",
+        ),
+        // EIO, EACCES
+        (
+            MountView {
+                stuck: Some(false),
+                health: errno(5),
+                ..dead()
+            },
+            "nothing is wrong with it",
+        ),
+        (
+            MountView {
+                stuck: Some(false),
+                health: errno(13),
+                ..dead()
+            },
+            "nothing is wrong with it",
+        ),
+    ];
+    for (view, words) in cases {
+        let told = judged(view).unwrap_err();
+        assert!(told.contains(words), "{told}");
+    }
+    let unreachable = law::mount(&picture_of(vec![dead()], false), "/mnt/a");
+    assert!(unreachable.unwrap_err().contains("accepts no connection"));
+    assert!(law::mount(&picture_of(Vec::new(), true), "/mnt/a").is_err());
+}
+
+#[test]
+fn it_is_verified_that_it_is_there_and_answers() {
+    let well = |view| law::is_well(&picture_of(vec![view], true), "/mnt/a");
+    let good = MountView {
+        stuck: Some(false),
+        health: Some(Ok(())),
+        ..dead()
+    };
+    assert_eq!(well(good.clone()), Ok(()));
+    for bad in [
+        MountView {
+            present: false,
+            ..good.clone()
+        },
+        MountView {
+            stuck: Some(true),
+            ..good.clone()
+        },
+        MountView {
+            health: errno(112),
+            ..good.clone()
+        },
+        MountView { health: None, ..good },
+    ] {
+        assert!(well(bad).is_err());
+    }
+}
+
+#[test]
+fn from_a_container_it_is_said_that_it_cannot() {
+    let target = |keys: &str| -> Target { serde_json::from_str(&format!(r#"{{"name": "host-1"{keys}}}"#)).unwrap() };
+    assert_eq!(law::from_here(&target("")), Ok(()));
+    for keys in [r#", "rootfs": "/host""#, r#", "procfs": "/host/proc""#] {
+        assert!(law::from_here(&target(keys)).unwrap_err().contains("from a container"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_listed_is_left_alone_before_anything_is_done() {
+    let sections = json!({
+        "machines": [{"name": "host-1", "expected": [{"mount": "/mnt/a"}, {"mount": "/mnt/b"}]}],
+        "units": {"allowed": ["mnt-b.mount"]},
+    });
+    let hands = hands(&settings_of(&sections), &Default::default());
+    for (target, entity, words) in [
+        ("host-2", "/mnt/a", "no mounts are watched there"),
+        ("host-1", "/mnt/c", "`expected`"),
+        ("host-1", "/mnt/a", "mnt-a.mount is not listed in `units.allowed`"),
+        ("host-1", "/mnt/b", "fstab"),
+    ] {
+        let book = Book::default();
+        let told = hands
+            .run(&plan("remount", target, entity, &[]), &book)
+            .await
+            .unwrap_err();
+        // Where these tests run in a container themselves, that is what is told.
+        assert!(
+            told.contains("was left alone") && (told.contains(words) || told.contains("in a container")),
+            "{told}"
+        );
+        assert!(book.notes.lock().unwrap().is_empty());
+    }
+}
