@@ -6,6 +6,7 @@
 
 mod answers;
 mod change;
+mod health;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use serde_json::json;
 use url::Url;
 
 pub use change::{Change, ReplaceForm, StartForm};
+pub use health::{Health, health};
 
 use super::Failed;
 use super::wire::{Asked, Reply, Way, Wire};

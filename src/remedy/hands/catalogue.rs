@@ -36,6 +36,8 @@ pub(super) enum Order {
         verb: Verb,
         thing: Thing,
         patience: values::Duration,
+        /// Which process of a chain service of Venus it is.
+        process: Option<venus::Process>,
     },
     /// The one of the target where none is named.
     Stack(Option<Name>),
@@ -69,6 +71,10 @@ const UNIT: Key = Key {
     name: "unit",
     is: "a unit that `units.allowed` lists",
 };
+const PROCESS: Key = Key {
+    name: "process",
+    is: "of a chain service of Venus, which of its processes this is, as symptoms name it, like `gateway/10.0.0.21:45132`",
+};
 const STACK: Key = Key {
     name: "stack",
     is: "the stack, by its name in `stacks`; left out, the one of the target",
@@ -94,37 +100,37 @@ static THINGS: [Action; 8] = [
     Action {
         name: "restart-container",
         does: "stops a container and starts it again",
-        keys: &[ENGINE, CONTAINER, PATIENCE],
+        keys: &[ENGINE, CONTAINER, PATIENCE, PROCESS],
         read: |with| with.container(Verb::Restart),
     },
     Action {
         name: "stop-container",
         does: "stops a container; a restart policy does not start it again",
-        keys: &[ENGINE, CONTAINER, PATIENCE],
+        keys: &[ENGINE, CONTAINER, PATIENCE, PROCESS],
         read: |with| with.container(Verb::Stop),
     },
     Action {
         name: "start-container",
         does: "starts a container that is stopped",
-        keys: &[ENGINE, CONTAINER],
+        keys: &[ENGINE, CONTAINER, PROCESS],
         read: |with| with.container(Verb::Start),
     },
     Action {
         name: "restart-unit",
         does: "restarts a unit of systemd and waits for its job",
-        keys: &[UNIT],
+        keys: &[UNIT, PROCESS],
         read: |with| with.unit(Verb::Restart),
     },
     Action {
         name: "stop-unit",
         does: "stops a unit of systemd and waits for its job",
-        keys: &[UNIT],
+        keys: &[UNIT, PROCESS],
         read: |with| with.unit(Verb::Stop),
     },
     Action {
         name: "start-unit",
         does: "starts a unit of systemd and waits for its job",
-        keys: &[UNIT],
+        keys: &[UNIT, PROCESS],
         read: |with| with.unit(Verb::Start),
     },
     Action {
@@ -258,6 +264,7 @@ impl With<'_> {
             verb,
             thing,
             patience: patience?.unwrap_or_else(settings::patience),
+            process: self.optional(PROCESS.name)?,
         })
     }
 
@@ -277,6 +284,7 @@ impl With<'_> {
             verb,
             thing,
             patience: settings::patience(),
+            process: self.optional(PROCESS.name)?,
         })
     }
 

@@ -66,7 +66,9 @@ impl Checked<'_> {
     fn order(&mut self, order: &Order, rung: &Rung, number: usize, place: &str) {
         match order {
             Order::Notify => {}
-            Order::Thing { verb, thing, .. } => {
+            Order::Thing {
+                verb, thing, process, ..
+            } => {
                 if self.policy.targets.len() > 1 {
                     let words = format!(
                         "`{}` acts on {thing} whichever target is ill: a policy with it has one target",
@@ -80,6 +82,7 @@ impl Checked<'_> {
                     }
                     self.no_node(rung, place);
                 }
+                self.process(process.as_ref(), rung, place);
                 self.time(order, None, rung, place);
             }
             Order::Stack(name) => self.stack(order, name.as_ref(), rung, place),

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::clock::Now;
 use crate::collectors::prb::{self, worker::Status};
-use crate::collectors::{Finding, phala};
+use crate::collectors::venus::role::Role;
+use crate::collectors::{Finding, phala, venus};
+use crate::upstream::VenusService;
 use crate::values;
 
 /// With fewer peers a node may stand still for lack of them.
@@ -18,6 +20,10 @@ const OLD_HEAD: Duration = Duration::from_secs(300);
 const RISES: Duration = Duration::from_secs(60);
 /// A worker that got a block within this time is being fed: ten blocks of the parachain.
 const FED: Duration = Duration::from_secs(120);
+/// A node of Venus whose head is older than this stands still: 20 epochs.
+const OLD_VENUS_HEAD: Duration = Duration::from_secs(600);
+/// Targets of the third stage are what Venus synchronises.
+const MESSAGE_SYNC: usize = 3;
 
 /// Whether a node may be restarted: it stands still, something else says so too, and it is not catching up. The evidence,
 /// or why not.
@@ -89,4 +95,110 @@ pub(super) fn feeds_well(snapshot: &prb::Snapshot, which: Option<&str>, now: Now
         }
     }
     None
+}
+
+/// A process of a chain service of Venus that is to be restarted.
+pub(super) struct Restart<'a> {
+    pub(super) service: VenusService,
+    pub(super) label: &'a str,
+    /// It gives no answer.
+    pub(super) is_down: bool,
+    /// Nothing listens in its place, so that nobody is cut off.
+    pub(super) is_gone: bool,
+}
+
+/// Why a process of Venus is not restarted now. Source: venus contract, 8.5.
+pub(super) fn venus_process(snapshot: &venus::Snapshot, restart: &Restart<'_>, now: Now) -> Result<(), String> {
+    if let Some(before) = first_that_is_away(snapshot, restart.service) {
+        return Err(format!("no {before} answers, which it needs: that comes first"));
+    }
+    match restart.service {
+        VenusService::Auth | VenusService::Messager => Ok(()),
+        VenusService::Gateway if restart.is_gone => Ok(()),
+        VenusService::Gateway => no_proof_waits(snapshot),
+        VenusService::Node if restart.is_down => Ok(()),
+        VenusService::Node => venus_node(snapshot, restart.label, now),
+        VenusService::Miner => nobody_took_over(snapshot, restart.label),
+    }
+}
+
+/// What a service needs, in the order in which they are started; of several processes one is enough.
+fn first_that_is_away(snapshot: &venus::Snapshot, service: VenusService) -> Option<&'static str> {
+    fn is_away<T>(role: &Role<T>) -> bool {
+        !role.views().is_empty() && role.views().iter().all(|view| view.up() != Some(true))
+    }
+    let needed = [
+        ("auth", is_away(&snapshot.auths)),
+        ("gateway", is_away(&snapshot.gateways)),
+        ("node", is_away(&snapshot.heads)),
+    ];
+    let needs = match service {
+        VenusService::Auth => 0,
+        // A node pushes and answers without a gateway.
+        VenusService::Gateway | VenusService::Node => 1,
+        VenusService::Messager | VenusService::Miner => 3,
+    };
+    let mut away = needed.into_iter().take(needs).filter(|(_, is_away)| *is_away);
+    away.next().map(|(name, _)| name)
+}
+
+/// A restart of the gateway cuts every wallet off for a moment.
+fn no_proof_waits(snapshot: &venus::Snapshot) -> Result<(), String> {
+    if snapshot.messagers.views().is_empty() {
+        return Ok(());
+    }
+    let Some((book, _)) = snapshot.current_book() else {
+        return Err("no messager tells whether a proof for a window waits".to_owned());
+    };
+    let waits = book.senders.iter().find(|view| view.queue.window_posts.count > 0);
+    match waits {
+        Some(view) => Err(format!(
+            "a proof of {} for a window waits: nothing could be signed for a moment",
+            view.address.brief()
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A node that answers is restarted only when it stands still and a restart is likely to help.
+fn venus_node(snapshot: &venus::Snapshot, label: &str, now: Now) -> Result<(), String> {
+    let network = snapshot.networks.current().find(|(view, _)| *view.label == *label);
+    let head = snapshot.heads.current().find(|(view, _)| *view.label == *label);
+    let (Some((_, network)), Some((_, head))) = (network, head) else {
+        return Err("its peers, its synchronisation or its head are not known".to_owned());
+    };
+    let syncs = network.syncs.and_then(|syncs| syncs.get(MESSAGE_SYNC).copied());
+    match (network.peers, syncs) {
+        (_, Some(syncs)) if syncs > 0 => Err(format!("it synchronises {syncs} targets: wait")),
+        (Some(0), _) => Ok(()),
+        (_, Some(_))
+            if head
+                .head
+                .made
+                .is_some_and(|made| made.age_at(now.wall) >= OLD_VENUS_HEAD) =>
+        {
+            Ok(())
+        }
+        _ => Err(format!(
+            "it has peers, and its head is not known to be older than {}: a restart is not likely to help",
+            values::Duration::from(OLD_VENUS_HEAD)
+        )),
+    }
+}
+
+/// While it was away another may have begun to mine for its miners: two are slashed.
+fn nobody_took_over(snapshot: &venus::Snapshot, label: &str) -> Result<(), String> {
+    for view in snapshot.miners.views().iter().filter(|view| *view.label != *label) {
+        let Some(seen) = view.current() else {
+            return Err(format!(
+                "whether {} mines meanwhile is not known: two are slashed",
+                view.label
+            ));
+        };
+        let mines = |miner: &&_| seen.mines_for(miner) != Some(false);
+        if let Some(miner) = snapshot.expected().into_iter().find(mines) {
+            return Err(format!("{} mines for {miner} meanwhile: two are slashed", view.label));
+        }
+    }
+    Ok(())
 }

@@ -120,7 +120,15 @@ impl runner::Hands for Hands {
         })?;
         match order {
             Order::Notify => Ok("told; nothing was changed".to_owned()),
-            Order::Thing { verb, thing, patience } => {
+            Order::Thing {
+                verb,
+                thing,
+                patience,
+                process,
+            } => {
+                if let Some(process) = &process {
+                    self.may_touch(&tools, process, plan).await?;
+                }
                 self.thing(&tools, verb, &thing, patience.get(), plan.within.get())
                     .await
             }

@@ -212,6 +212,17 @@ impl<C: Collector> Shown<C> {
         self.store.judge(relations::judge);
     }
 
+    /// The same, where a part may bring nothing.
+    async fn read_or_lose(&mut self) {
+        for part in self.collector.parts() {
+            match self.collector.read(&part).await {
+                Ok(reading) => self.collector.absorb(&mut self.snapshot, reading, Self::now()),
+                Err(fault) => self.collector.lost(&mut self.snapshot, &part, &fault, Self::now()),
+            }
+        }
+        self.show();
+    }
+
     /// Asks every part of the stand-in.
     async fn read(&mut self) {
         for part in self.collector.parts() {

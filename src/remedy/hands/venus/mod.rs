@@ -8,6 +8,7 @@ mod check;
 mod mark_bad;
 mod message;
 mod miner;
+mod process;
 mod reload;
 mod replace;
 mod republish;
@@ -27,6 +28,7 @@ use crate::remedy::step::Plan;
 use crate::upstream::{Fault, Token, Upstream, VenusService, Why};
 use crate::values::SecretSource;
 use mark_bad::{ExitCodes, Most};
+pub(super) use process::Process;
 
 /// What is done.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 mod guards;
 mod messages;
 mod miners;
+mod processes;
 
 use simfarm::venus::{Perm, Service, Venus as Filecoin};
 use tempfile::TempDir;
