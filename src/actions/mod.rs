@@ -1,9 +1,10 @@
-//! The only calls that change anything outside of this process: containers, systemd units, PRB's workers, and the ordered
-//! procedure over a stack of them.
+//! The only calls that change anything outside of this process: containers, systemd units, PRB's workers, the ordered
+//! procedure over a stack of them, and programs that an operator has listed.
 //!
 //! Nothing here decides whether something is done, or whether it helped. Only what the configuration lists can be touched,
-//! every call is sent once and has a deadline, and no shell or other program is ever started.
+//! every call is sent once and has a deadline, and there is no shell.
 
+pub mod command;
 pub mod containers;
 pub mod handle;
 pub mod prb_workers;

@@ -71,7 +71,10 @@ pub(super) fn hands<T>(
             mistakes.push(document.mistake(&below(&path, &wrong.key), wrong.words));
         }
     }
-    if !["engines", "units", "stacks"].iter().any(|list| read.is_wrong(list)) {
+    if !["engines", "units", "stacks", "commands"]
+        .iter()
+        .any(|list| read.is_wrong(list))
+    {
         mistakes.extend(of_policies(document, read, hands.contradictions(remedies, is_unread)));
     }
     mistakes

@@ -43,6 +43,8 @@ struct Raw {
     units: hands::settings::Units,
     /// What is stopped and started together, in order.
     stacks: Vec<hands::settings::Stack>,
+    /// Programs that repairs may run.
+    commands: hands::commands::Commands,
     /// Ways to people. Without one, repairs are told in the log and on the status page.
     #[schemars(extend("x-off" = true))]
     notify: Vec<Way>,
@@ -109,12 +111,14 @@ impl Settings {
             engines,
             units,
             stacks,
+            commands,
             notify,
         } = read.value.take().unwrap_or_default();
         let hands = hands::Settings {
             engines,
             units,
             stacks,
+            commands,
             targets: collectors
                 .names()
                 .into_iter()

@@ -58,6 +58,8 @@ pub struct Incident {
     /// What was last told of why nothing is done.
     pub held: Option<Held>,
     pub approval: Option<Approval>,
+    /// How often the rung refused to begin, and when last.
+    pub refused: Option<(u32, UnixTime)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,6 +114,7 @@ impl Incident {
             noted: None,
             held: None,
             approval: None,
+            refused: None,
         }
     }
 
@@ -132,7 +135,10 @@ impl Incident {
     /// Only what was seen after this counts: it was opened, or something was done or given up.
     pub fn changed(&self) -> UnixTime {
         match self.phase {
-            Phase::Open => self.rung_since.max(self.opened),
+            Phase::Open => {
+                let refused = self.refused.map_or(self.opened, |(_, last)| last);
+                self.rung_since.max(refused)
+            }
             Phase::Running { since } | Phase::Proving { since, .. } | Phase::Escalated { since } => {
                 since.max(self.opened)
             }
@@ -159,6 +165,14 @@ impl Incident {
         self.held = None;
     }
 
+    /// Nothing was done: the rung is as it was before, and may be tried again.
+    pub(super) fn refuses(&mut self, time: UnixTime) {
+        let times = self.refused.map_or(0, |(times, _)| times);
+        self.refused = Some((times.saturating_add(1), time));
+        self.phase = Phase::Open;
+        self.held = None;
+    }
+
     /// Up the ladder.
     pub(super) fn next_rung(&mut self, time: UnixTime) {
         self.rung = self.rung.saturating_add(1);
@@ -166,5 +180,6 @@ impl Incident {
         self.phase = Phase::Open;
         self.held = None;
         self.approval = None;
+        self.refused = None;
     }
 }

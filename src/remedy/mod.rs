@@ -28,6 +28,7 @@ mod tell;
 #[cfg(test)]
 mod testing;
 mod turn;
+mod untold;
 mod view;
 mod window;
 
@@ -44,7 +45,7 @@ pub use repairs::{
     Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, Overview, Parts, PauseSeen, PolicySeen,
     Repairs, Unheard,
 };
-pub use runner::{Eyes, Hands, Notes, Runner};
+pub use runner::{Eyes, Hands, Notes, Runner, Undone};
 pub use settings::{Policy, Remedies};
 pub use share::Share;
 pub use state::State;

@@ -18,6 +18,10 @@ impl Tell for Notices {
     fn told(&self, told: &Told<'_>) {
         self.0.tell(|language| message(told, language));
     }
+
+    fn told_again(&self, told: &Told<'_>) {
+        self.0.tell(|language| again(message(told, language)?, language));
+    }
 }
 
 /// What a step is to people.
@@ -29,6 +33,7 @@ enum Notice {
     Approval,
     Rehearsed,
     Begun,
+    Refused,
     Failed,
     TimedOut,
     Interrupted,
@@ -52,6 +57,7 @@ fn notice(step: &Step) -> Option<Notice> {
         Step::Started { .. } => Notice::Begun,
         Step::Finished { outcome, .. } => match outcome {
             Outcome::Done => return None,
+            Outcome::Refused => Notice::Refused,
             Outcome::Failed => Notice::Failed,
             Outcome::TimedOut => Notice::TimedOut,
         },
@@ -108,6 +114,7 @@ impl Notice {
             Self::Look
             | Self::Held(_)
             | Self::Approval
+            | Self::Refused
             | Self::Failed
             | Self::TimedOut
             | Self::Interrupted
@@ -123,6 +130,7 @@ impl Notice {
             Self::Approval => ("a repair waits for your approval", "修复等待人工批准"),
             Self::Rehearsed => ("dry run: this would be done", "演练：本应执行"),
             Self::Begun => ("a repair begins", "开始修复"),
+            Self::Refused => ("the repair was refused, nothing was done", "修复被拒绝，未做任何更改"),
             Self::Failed => ("the repair failed", "修复执行失败"),
             Self::TimedOut => ("the repair took too long", "修复执行超时"),
             Self::Interrupted => ("a repair was interrupted", "修复被中断"),
@@ -182,6 +190,20 @@ fn message(told: &Told<'_>, language: Language) -> Option<Message> {
         thread: told.step.incident().map(|id| id.to_string()).unwrap_or_default(),
         time: told.time,
     })
+}
+
+/// What may have been told before the start.
+fn again(mut message: Message, language: Language) -> Option<Message> {
+    message.title += match language {
+        Language::English => " (before farmwarden started anew; perhaps told already)",
+        Language::Chinese => "（farmwarden 重启前；可能已通知）",
+    };
+    Some(message)
+}
+
+/// Whether people are told of such a step.
+pub(super) fn is_told(step: &Step) -> bool {
+    notice(step).is_some()
 }
 
 /// What the title begins with.

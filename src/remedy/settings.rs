@@ -40,6 +40,10 @@ pub struct Remedies {
     /// Actions that may run at the same time, of all policies. On one target there is never more than one.
     pub at_once: Together,
     /// Repairs, each of one symptom.
+    #[schemars(extend("x-more" = [{
+        "name": "tell_of_many_workers", "symptom": "workers_correlated", "targets": ["prb-1"], "mode": "act",
+        "rungs": [{"action": "notify", "timeout": "30m"}]
+    }]))]
     pub policies: Vec<Policy>,
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::decide::Why;
 use super::history::History;
 use super::incident::{After, Approval, Held, Incident, Key, Phase};
-use super::step::{IncidentId, Step};
+use super::step::{IncidentId, Outcome, Step};
 use crate::alerts::{self, Alert, Change, Episode, Fingerprint};
 use crate::clock::UnixTime;
 
@@ -90,6 +90,11 @@ impl State {
                 self.with(*incident, |incident| incident.running(time, plan));
             }
             Step::Noted { incident, words, .. } => self.with(*incident, |incident| incident.noted(words)),
+            Step::Finished {
+                incident,
+                outcome: Outcome::Refused,
+                ..
+            } => self.refused(*incident, time),
             Step::Finished { incident, .. } => self.ended(*incident, time, After::Action),
             Step::Interrupted { incident, .. } => self.ended(*incident, time, After::Interruption),
             Step::Failed { incident, .. } => self.with(*incident, |incident| incident.next_rung(time)),
@@ -168,6 +173,16 @@ impl State {
                 incident.proving(time, after);
             }
         });
+    }
+
+    fn refused(&mut self, id: IncidentId, time: UnixTime) {
+        let Some(incident) = self.incidents.get_mut(&id) else {
+            return;
+        };
+        if matches!(incident.phase, Phase::Running { .. }) {
+            incident.refuses(time);
+            self.history.refused(&incident.key);
+        }
     }
 
     fn close(&mut self, id: IncidentId, time: UnixTime, why: Why) {

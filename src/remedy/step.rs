@@ -211,6 +211,9 @@ pub struct Plan {
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Done,
+    /// Nothing was touched: it was not begun for a reason that it found itself. It counts in no budget, and the rung is
+    /// tried again.
+    Refused,
     Failed,
     /// It took longer than it may; what it did is not known.
     TimedOut,

@@ -174,6 +174,7 @@ fn what(step: &Step) -> (Mark, String) {
         Step::Finished { rung, outcome, .. } => {
             let (mark, how) = match outcome {
                 Outcome::Done => (Mark::Plain, "is done"),
+                Outcome::Refused => (Mark::Bad, "was REFUSED, nothing was done"),
                 Outcome::Failed => (Mark::Bad, "FAILED"),
                 Outcome::TimedOut => (Mark::Bad, "TOOK TOO LONG"),
             };

@@ -2,7 +2,7 @@
 //! target, so an action that is said to run was begun before farmwarden last started.
 
 use super::decide::{Decision, Guard, Hold, Proof, Why, decide, proof};
-use super::guards::is_storm;
+use super::guards::{Case, is_storm};
 use super::history::History;
 use super::incident::{Incident, Phase};
 use super::settings::{Policy, Remedies};
@@ -34,7 +34,16 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
             words,
         });
     }
-    match decide(incident, remedies, history, view, now) {
+    let decision = decide(incident, remedies, history, view, now);
+    let in_vain = tried_in_vain(incident, policy).filter(|_| !matches!(decision, Decision::Done(..)));
+    if let Some(words) = in_vain {
+        return Turn::Write(Step::Failed {
+            incident: id,
+            rung,
+            words,
+        });
+    }
+    match decision {
         Decision::Act(plan) => Turn::Act(plan, view.seen.evidence.clone()),
         Decision::Hold(hold) => held(incident, policy, history, view, now, hold),
         Decision::Done(Why::Cured, words) => Turn::Write(Step::Cured {
@@ -52,6 +61,19 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
             words,
         }),
     }
+}
+
+/// A rung that refuses every time is given up after as many tries as a policy has attempts; without it the ladder would
+/// never end.
+fn tried_in_vain(incident: &Incident, policy: Option<&Policy>) -> Option<String> {
+    let (times, _) = incident.refused.filter(|_| incident.phase == Phase::Open)?;
+    let policy = policy.filter(|policy| times >= policy.attempts.most.get())?;
+    let rung = policy.rungs.get(incident.rung)?;
+    let what = Case::shown(&incident.key);
+    Some(format!(
+        "{what}: {} has refused {times} times, and nothing was done",
+        rung.action
+    ))
 }
 
 /// A hold is recorded when it is another one, or lasts longer than was said.

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use farmwarden::clock::{Clock, Now};
-use farmwarden::remedy::{IncidentId, Ledger, Pause, Runner, Scope, Sight, State, Step};
+use farmwarden::remedy::{IncidentId, Ledger, Pause, Runner, Scope, Sight, State, Step, Undone};
 use tokio::task::JoinHandle;
 
 use super::case::{LEAP, PASS};
 use super::farm::{Around, Outside};
-use super::moment::{Flight, Moment, Move, Rest, Sees};
+use super::moment::{Ends, Flight, Moment, Move, Rest, Sees};
 use super::world::{FORGETFUL, World, at};
 
 /// More than any chain of tasks that wake one another is long.
@@ -87,7 +87,7 @@ impl Process {
             }
             Move::Visit(target) => self.visits_target(*target),
             Move::Looked(target, sees) => self.looked(*target, *sees),
-            Move::Ended(target, is_well) => self.ended(*target, *is_well),
+            Move::Ended(target, ends) => self.ended(*target, *ends),
             Move::Disk(is_sound) => {
                 let mut outside = self.around.locked();
                 outside.world.left.refusals -= u8::from(!is_sound);
@@ -170,15 +170,18 @@ impl Process {
         told.send(()).unwrap_or_default();
     }
 
-    fn ended(&self, target: usize, is_well: bool) {
+    fn ended(&self, target: usize, ends: Ends) {
         let mut outside = self.around.locked();
         let name = outside.world.case.targets()[target].clone();
         let place = outside.runs.iter().position(|(plan, _)| plan.target == name).unwrap();
         let (_, told) = outside.runs.remove(place);
-        let said = if is_well {
-            Ok("HTTP 204".to_owned())
-        } else {
-            Err("HTTP 500".to_owned())
+        let said = match ends {
+            Ends::Well => Ok("HTTP 204".to_owned()),
+            Ends::Badly => Err(Undone::Failed("HTTP 500".to_owned())),
+            Ends::Refused => {
+                outside.world.left.vetoes -= 1;
+                Err(Undone::Refused("not now".to_owned()))
+            }
         };
         drop(told.send(said));
     }

@@ -57,6 +57,8 @@ pub(crate) struct Left {
     pub(crate) refusals: u8,
     pub(crate) blind_looks: u8,
     pub(crate) words: u8,
+    /// Actions that refuse.
+    pub(crate) vetoes: u8,
 }
 
 /// An action that is on the disk as begun.
@@ -195,6 +197,15 @@ impl World {
         self.signs.insert(sign(step));
         match step {
             Step::Started { incident, plan, .. } => self.is_begun(*incident, plan),
+            // It was never done.
+            Step::Finished {
+                incident,
+                rung,
+                outcome: Outcome::Refused,
+                ..
+            } => self
+                .begun
+                .retain(|begun| begun.is_over || begun.incident != Some(*incident) || begun.rung != *rung),
             Step::Finished { incident, rung, .. } | Step::Interrupted { incident, rung } => {
                 for begun in &mut self.begun {
                     if begun.incident == Some(*incident) && begun.rung == *rung {
@@ -360,6 +371,10 @@ fn sign(step: &Step) -> &'static str {
             outcome: Outcome::TimedOut,
             ..
         } => "timed_out",
+        Step::Finished {
+            outcome: Outcome::Refused,
+            ..
+        } => "refused",
         Step::Finished { .. } => "finished",
         Step::Noted { .. } => "noted",
         Step::Interrupted { .. } => "interrupted",

@@ -1,6 +1,6 @@
 //! Every action by its name, with the keys that its `with` may have, and how they are read.
 //!
-//! There is no action that is not here, and none that runs a command.
+//! There is no action that is not here.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -39,6 +39,7 @@ pub(super) enum Order {
     Stack(Option<Name>),
     RestartWorker,
     KickWorker,
+    Command(Name),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +78,13 @@ const RESTART_POLICY: Key = Key {
     is: "`always`: your word that whatever runs pRuntime starts it again after an exit with code 0",
 };
 
+const COMMAND: Key = Key {
+    name: "command",
+    is: "a command that `commands.allowed` lists",
+};
+
 /// All of them, in the order of the documents.
-pub static ACTIONS: [Action; 10] = [
+pub static ACTIONS: [Action; 11] = [
     Action {
         name: NOTIFY,
         does: "tells people and changes nothing",
@@ -141,6 +147,12 @@ pub static ACTIONS: [Action; 10] = [
             let words = [with.said("kick_api", "enabled"), with.said("restart_policy", "always")];
             words.iter().all(|said| *said).then_some(Order::KickWorker)
         },
+    },
+    Action {
+        name: "run-command",
+        does: "runs a program with fixed arguments; off until `commands.enabled` says otherwise",
+        keys: &[COMMAND],
+        read: |with| with.command(),
     },
 ];
 
@@ -263,6 +275,21 @@ impl With<'_> {
         })
     }
 
+    fn command(&mut self) -> Option<Order> {
+        let Some(name) = self.optional::<Name>("command")? else {
+            let words = "name the `command`, as `commands.allowed` lists it".to_owned();
+            self.wrong.push(("with".to_owned(), words));
+            return None;
+        };
+        match self.settings.commands.find(&name) {
+            Ok(_) => Some(Order::Command(name)),
+            Err(words) => {
+                self.wrong.push(("with.command".to_owned(), words));
+                None
+            }
+        }
+    }
+
     fn listed(&mut self, written: Written<'_>) -> Option<Thing> {
         let found = self.settings.thing(written);
         found
@@ -286,7 +313,8 @@ impl Order {
     /// The shortest `within` with which it can come to its end; less would leave it half done.
     pub(super) fn needs(&self, stack: Option<&settings::Stack>) -> Duration {
         match self {
-            Self::Notify => Duration::ZERO,
+            // What a command needs only its operator knows.
+            Self::Notify | Self::Command(_) => Duration::ZERO,
             // A look, and the 30s that a monitor tries to reach a lifecycle; or the job of a unit, whose own timeout only
             // systemd knows.
             Self::RestartWorker

@@ -14,6 +14,8 @@ const WORKER_COOL_DOWN: values::Duration = values::Duration::from_secs(600);
 /// Restarts of the same worker in [`WORKER_WITHIN`].
 const WORKER_ATTEMPTS: u32 = 3;
 const WORKER_WITHIN: values::Duration = values::Duration::from_secs(6 * 3600);
+/// So that there is time to end one that does not end by itself.
+const SHORTEST_COMMAND: values::Duration = values::Duration::from_secs(30);
 /// Restarts of a node in an hour and in a day.
 const NODE_MOST: (u32, u32) = (1, 3);
 
@@ -87,6 +89,21 @@ impl<F: Fn(&Name) -> bool> Checked<'_, F> {
                 self.time(order, None, rung, place);
             }
             Order::Stack(name) => self.stack(order, name.as_ref(), rung, place),
+            Order::Command(name) => {
+                if self.policy.targets.len() > 1 {
+                    let words = format!(
+                        "the command `{name}` is the same whichever target is ill: a policy with it has one target"
+                    );
+                    self.say("targets", words);
+                }
+                if rung.within < SHORTEST_COMMAND {
+                    let words = format!(
+                        "a command is given {SHORTEST_COMMAND} at least, and {} here",
+                        rung.within
+                    );
+                    self.say(format!("{place}.within"), words);
+                }
+            }
             Order::RestartWorker => {
                 self.worker(rung);
                 self.time(order, None, rung, place);

@@ -6,7 +6,9 @@
 
 mod catalogue;
 mod check;
+pub mod commands;
 mod law;
+mod reach;
 mod sections;
 pub mod settings;
 mod stack;
@@ -23,11 +25,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use catalogue::{ACTIONS, Action, Key, names};
+pub use reach::{Reached, reach};
 pub use sections::Misplaced;
 pub use settings::Settings;
 
-use super::runner::{self, Notes};
+use super::runner::{self, Notes, Undone};
 use super::step::Plan;
+use crate::actions::{Effect, Failed, command};
 use crate::clock::Clock;
 use crate::collectors::{Finding, TargetView};
 use crate::store::Store;
@@ -39,6 +43,23 @@ use tools::Tools;
 
 /// Collectors have their own pace, of some seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What of a rung's time is left for a command that is killed to be gone: the runner gives up at its end.
+const COMMAND_END: Duration = Duration::from_secs(15);
+
+/// Before anything is touched.
+fn left_alone(words: String) -> Undone {
+    Undone::Refused(format!("nothing was done: {words}"))
+}
+
+impl From<Failed> for Undone {
+    fn from(failed: Failed) -> Self {
+        match failed.effect {
+            Effect::Nothing => Self::Refused(failed.to_string()),
+            Effect::Unknown => Self::Failed(failed.to_string()),
+        }
+    }
+}
 
 /// What acts.
 pub struct Hands {
@@ -104,12 +125,12 @@ impl Hands {
 }
 
 impl runner::Hands for Hands {
-    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, Undone> {
         let tools = self.tools();
         // It was checked when it was read; the configuration may be another one since.
         let order = catalogue::read(&plan.action, &plan.with, &tools.settings).map_err(|wrong| {
             let words: Vec<String> = wrong.into_iter().map(|(_, words)| words).collect();
-            format!("nothing was done: {}", words.join("; "))
+            left_alone(words.join("; "))
         })?;
         match order {
             Order::Notify => Ok("told; nothing was changed".to_owned()),
@@ -120,6 +141,11 @@ impl runner::Hands for Hands {
             Order::Stack(name) => self.stack(&tools, name.as_ref(), plan, notes).await,
             Order::RestartWorker => self.restart_worker(&tools, plan).await,
             Order::KickWorker => self.kick_worker(&tools, plan).await,
+            Order::Command(name) => {
+                let command = tools.settings.commands.find(&name).map_err(left_alone)?;
+                let within = plan.within.get().saturating_sub(COMMAND_END);
+                Ok(command::run(&command.who(), &command.argv, within.max(COMMAND_END)).await?)
+            }
         }
     }
 }

@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::commands::Commands;
 use crate::actions::containers::{EngineSettings, Place, Selector};
 use crate::actions::units::{UnitName, UnitsSettings};
 use crate::collectors::prb;
 use crate::upstream::TrustFiles;
-use crate::values::{Duration, HostPort, Name};
+use crate::values::{self, Duration, HostPort, Name};
 
 /// A container engine, Docker's or podman's, and the containers in it that repairs may touch.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -168,6 +170,7 @@ pub struct Settings {
     pub engines: Vec<Engine>,
     pub units: Units,
     pub stacks: Vec<Stack>,
+    pub commands: Commands,
     /// Every target with its kind.
     pub targets: BTreeMap<Name, &'static str>,
     /// By which door each PRB is told something.
@@ -193,6 +196,26 @@ pub(super) enum Thing {
 pub(super) type Wrong = (&'static str, String);
 
 impl Settings {
+    /// Sockets on this machine that are not there, in words. What answers behind them is not asked.
+    pub fn unreachable(&self) -> Vec<String> {
+        let engines = self.engines.iter().filter_map(|engine| {
+            let socket = engine.socket.as_deref()?;
+            Some((format!("engine {}", engine.name), socket))
+        });
+        let bus = (!self.units.allowed.is_empty()).then(|| ("systemd".to_owned(), self.units.socket.as_path()));
+        let missing = |(whose, socket): (String, &Path)| {
+            let fault = match std::fs::metadata(socket) {
+                Ok(found) if found.file_type().is_socket() => return None,
+                Ok(_) => "it is no socket".to_owned(),
+                Err(e) => values::io_words(&e),
+            };
+            Some(format!("{whose}: {}: {fault}", socket.display()))
+        };
+        let commands = self.commands.unusable().into_iter();
+        let commands = commands.map(|(who, why)| format!("{who}: {why}"));
+        engines.chain(bus).filter_map(missing).chain(commands).collect()
+    }
+
     pub(super) fn prb(&self, name: &Name) -> Option<&prb::Target> {
         self.prbs.iter().find(|target| target.name == *name)
     }

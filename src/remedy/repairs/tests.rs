@@ -9,11 +9,11 @@ use super::*;
 use crate::collectors::phala::{NODE_STUCK, Node, Snapshot};
 use crate::collectors::{Diagnosis, Link, Part, TargetView};
 use crate::exposition::{Format, Page, write_families};
-use crate::remedy::Notes;
 use crate::remedy::decide::Guard;
 use crate::remedy::runner::Hands;
 use crate::remedy::step::{Plan, Scope};
 use crate::remedy::testing::minutes;
+use crate::remedy::{Notes, Undone};
 use crate::store::Slot;
 
 const PARA: Part = Part {
@@ -28,7 +28,7 @@ const PARA: Part = Part {
 struct Counting(Arc<AtomicUsize>);
 
 impl Hands for Counting {
-    async fn run(&self, _plan: &Plan, _notes: &dyn Notes) -> Result<String, String> {
+    async fn run(&self, _plan: &Plan, _notes: &dyn Notes) -> Result<String, Undone> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok("done".to_owned())
     }
@@ -354,6 +354,7 @@ async fn every_family_and_label_value_is_there_from_the_start() {
     }
     for line in [
         "farmwarden_remediation_actions_total{action=\"restart-node\",outcome=\"timed_out\"} 0\n",
+        "farmwarden_remediation_actions_total{action=\"restart-node\",outcome=\"refused\"} 0\n",
         "farmwarden_remediation_action_duration_seconds_count{action=\"restart-node\"} 0\n",
         "farmwarden_remediation_incidents{phase=\"escalated\"} 0\n",
         "farmwarden_remediation_incidents_closed_total{why=\"forgotten\"} 0\n",
