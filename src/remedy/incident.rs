@@ -1,7 +1,7 @@
 //! An incident: one policy on one entity of one target, from the alert that asks until it is over. Changed by journal steps
 //! alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::Guard;
 use super::step::{IncidentId, Plan};
@@ -60,6 +60,8 @@ pub struct Incident {
     pub approval: Option<Approval>,
     /// How often the rung refused to begin, and when last.
     pub refused: Option<(u32, UnixTime)>,
+    /// Links by which something was approved. Only links that we made get here, one for each time that it waited.
+    pub used_links: BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,6 +117,7 @@ impl Incident {
             held: None,
             approval: None,
             refused: None,
+            used_links: BTreeSet::new(),
         }
     }
 

@@ -14,6 +14,7 @@ mod hindsight;
 mod history;
 mod incident;
 mod ledger;
+mod links;
 mod most;
 mod notices;
 mod repairs;
@@ -39,10 +40,11 @@ pub use hindsight::{AtMost, HeldBack, Hindsight, Looking, Retrospect, Tried, Use
 pub use history::{History, Of};
 pub use incident::{After, Approval, Held, Incident, Key, Phase};
 pub use ledger::{Ledger, Record};
+pub use links::{Approvals, ExternalUrl, Links, PATH as LINK_PATH};
 pub use most::Most;
 pub use notices::Notices;
 pub use repairs::{
-    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, Overview, Parts, PauseSeen, PolicySeen,
+    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, Offer, Overview, Parts, PauseSeen, PolicySeen,
     Repairs, Unheard,
 };
 pub use runner::{Eyes, Hands, Notes, Runner, Undone};

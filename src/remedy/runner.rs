@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 
 use tokio::sync::watch;
 
-use super::decide::{Decision, Why, decide};
+use super::decide::{Decision, Why, decide, planned};
 use super::guards::is_storm;
 use super::incident::{Incident, Key, Phase};
 use super::ledger::{Ledger, Record};
@@ -200,6 +200,17 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
             let incident = state.incident(id)?;
             let view = assumed_fresh(&self.complete(state, &key, &remedies, view, now), now);
             Some(decide(incident, &remedies, &state.history, &view, now))
+        })
+    }
+
+    /// The rung of an incident that comes next; nothing for an incident that is over.
+    pub fn planned(&self, id: IncidentId) -> Option<Plan> {
+        let now = self.now();
+        let (key, symptom, remedies) = self.asked(id)?;
+        let view = self.eyes.view(&key, symptom, now);
+        self.ledger.with(|state| {
+            let incident = state.incident(id)?;
+            planned(incident, &remedies, &state.history, &view, now)
         })
     }
 

@@ -72,6 +72,7 @@ impl State {
                 guard,
                 until,
                 words,
+                ..
             } => self.with(*incident, |incident| {
                 let before = incident.held.as_ref().filter(|held| held.guard == *guard);
                 incident.held = Some(Held {
@@ -110,7 +111,9 @@ impl State {
                 plan,
                 by,
                 until,
+                link,
             } => self.with(*incident, |incident| {
+                incident.used_links.extend(link.clone());
                 incident.approval = Some(Approval {
                     plan: plan.clone(),
                     by: by.clone(),

@@ -31,6 +31,9 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<UnixTime>,
         words: String,
+        /// What waits for a person's word.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<Plan>,
     },
     /// All guards but the last let it through: this would have been done.
     Rehearsed {
@@ -97,6 +100,9 @@ pub enum Step {
         plan: Plan,
         by: String,
         until: UnixTime,
+        /// The link by which it was approved; it does not approve again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
     },
     Paused(Pause),
     Resumed {

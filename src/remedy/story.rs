@@ -302,6 +302,7 @@ mod tests {
                 guard: Guard::WarmUp,
                 until: Some(at(60)),
                 words: "farmwarden started a moment ago".to_owned(),
+                plan: None,
             },
             Step::Started {
                 incident: ID,

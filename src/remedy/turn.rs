@@ -92,7 +92,7 @@ fn held(
         plan,
     } = hold;
     let id = incident.id;
-    match (guard, plan, policy) {
+    match (guard, plan.clone(), policy) {
         (Guard::DryRun, Some(plan), _) => {
             return Turn::Write(Step::Rehearsed {
                 incident: id,
@@ -117,6 +117,7 @@ fn held(
             guard,
             until,
             words,
+            plan,
         }),
     }
 }

@@ -95,6 +95,7 @@ mod tests {
             guard,
             until: None,
             words: String::new(),
+            plan: None,
         }
     }
 

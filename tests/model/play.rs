@@ -235,7 +235,9 @@ impl Process {
                         incident: incident.id,
                         plan,
                         by,
-                        until: at(now + 100_000),
+                        // Shorter than a farm lives, so that it also ends before it is used.
+                        until: at(now + 3 * PASS / 2),
+                        link: None,
                     })
                 });
                 if let Some(step) = step {

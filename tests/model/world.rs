@@ -125,6 +125,8 @@ pub(crate) struct World {
     pub(crate) frozen: bool,
     pub(crate) cause: bool,
     begun: Vec<Begun>,
+    /// Incident and rung that a person allowed, and until when.
+    approved: Vec<(IncidentId, usize, UnixTime)>,
     pub(crate) broken: BTreeSet<&'static str>,
     /// Numbers of incidents are below it.
     pub(crate) next: u64,
@@ -152,6 +154,7 @@ impl World {
             frozen: false,
             cause: false,
             begun: Vec::new(),
+            approved: Vec::new(),
             broken: BTreeSet::new(),
             next: 1,
             journal: Arc::default(),
@@ -213,6 +216,9 @@ impl World {
                     }
                 }
             }
+            Step::Approved {
+                incident, plan, until, ..
+            } => self.approved.push((*incident, plan.rung, *until)),
             Step::Cured { incident, .. } | Step::Closed { incident, .. } => {
                 for begun in self.begun.iter_mut().filter(|begun| begun.incident == Some(*incident)) {
                     begun.incident = None;
@@ -239,7 +245,10 @@ impl World {
         let asks = case.alerts_of(entity).any(|alert| self.heard[alert].fires());
         self.breaks(ENDED, !asks);
         let needs_approval = case.policy().rungs[plan.rung].approval;
-        let is_approved = !needs_approval || self.signs.contains("approved");
+        let now = self.now();
+        let allows =
+            |(of, rung, until): &(IncidentId, usize, UnixTime)| *of == incident && *rung == plan.rung && *until > now;
+        let is_approved = !needs_approval || self.approved.iter().any(allows);
         self.breaks(FORBIDDEN, self.paused || self.frozen || self.cause || !is_approved);
         let on_target = |begun: &&Begun| begun.key.target == key.target;
         self.breaks(BLIND, self.begun.iter().filter(on_target).any(|begun| !begun.is_over));
@@ -345,6 +354,7 @@ impl Hash for World {
             self.frozen,
             self.cause,
             &self.begun,
+            &self.approved,
             &self.broken,
             self.next,
         )
