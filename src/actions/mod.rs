@@ -1,17 +1,21 @@
-//! The only calls that change anything outside of this process: containers, systemd units, PRB's workers, the ordered
-//! procedure over a stack of them, and programs that an operator has listed.
+//! The only calls that change anything outside of this process: containers, systemd units, PRB's workers, messages and
+//! miners of Venus, Chia's services, the ordered procedure over a stack, requests to other farmwardens, and programs that
+//! an operator has listed.
 //!
 //! Nothing here decides whether something is done, or whether it helped. Only what the configuration lists can be touched,
 //! every call is sent once and has a deadline, and there is no shell.
 
+pub mod chia;
 pub mod command;
 pub mod containers;
 pub mod handle;
 pub mod prb_workers;
+pub mod remote;
 pub mod stack;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod units;
+pub mod venus;
 mod wire;
 
 use std::fmt;

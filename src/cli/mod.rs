@@ -8,6 +8,7 @@ mod discover;
 mod doctor;
 mod example_config;
 mod explain;
+mod healthy;
 mod incidents;
 mod journal;
 mod manual;
@@ -84,6 +85,9 @@ enum Command {
     /// Say what a symptom means and where it is seen now.
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::Args),
+    /// Say whether a farmwarden runs here, as an exit code.
+    #[command(after_help = healthy::EXAMPLES)]
+    Healthy(healthy::Args),
     /// Say what is being repaired, or not, and why.
     #[command(after_help = incidents::EXAMPLES)]
     Incidents(incidents::Args),
@@ -144,6 +148,7 @@ pub fn main() -> ExitCode {
             Command::Doctor(args) => doctor::run(&args),
             Command::Collect(args) => collect::run(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Healthy(args) => healthy::run(&args),
             Command::Incidents(args) => incidents::run(&args),
             Command::Decide(args) => decide::run(&args),
             Command::Pause(args) => orders::pause(&args),

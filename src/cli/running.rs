@@ -63,6 +63,7 @@ const ROUTE: &str = "/api/v1/targets";
 const WITHIN: Duration = Duration::from_secs(3);
 /// An order waits for the journal's disk, which the running one gives 5 seconds.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(15);
+const NO_FARMWARDEN: &str = "it answers, but not like a farmwarden";
 /// Beyond the report of the largest farm known.
 const LARGEST: usize = 64 << 20;
 
@@ -131,6 +132,33 @@ pub(super) async fn read<T: DeserializeOwned>(places: &[Place], path: &'static s
     read_as(places, path, |body| serde_json::from_slice(body).ok()).await
 }
 
+/// What the first place says of itself that answers as a farmwarden does; an error in words if it says that it is not so
+/// yet, or if nobody answers.
+pub(super) async fn state(places: &[Place], path: &'static str) -> Result<String, String> {
+    let mut faults = Vec::new();
+    for place in places {
+        let answered = exchange(place, Method::GET, path, Bytes::new(), WITHIN).await;
+        let (status, body) = match answered {
+            Ok(answered) => answered,
+            Err(failed) => {
+                faults.push(format!("{place}: {}", failed.words));
+                continue;
+            }
+        };
+        let words = String::from_utf8_lossy(&body).trim_end().to_owned();
+        match status {
+            StatusCode::OK if words.starts_with("farmwarden ") => return Ok(format!("{words} ({place})")),
+            // Before the first rounds have ended, and as long as one of them does not.
+            StatusCode::SERVICE_UNAVAILABLE => return Err(format!("{place}: {words}")),
+            status => {
+                let words = refusal(status).unwrap_or_else(|| NO_FARMWARDEN.to_owned());
+                faults.push(format!("{place}: {words}"));
+            }
+        }
+    }
+    Err(faults.join("; "))
+}
+
 async fn read_as<T>(
     places: &[Place],
     path: &'static str,
@@ -141,7 +169,7 @@ async fn read_as<T>(
         let answered = exchange(place, Method::GET, path, Bytes::new(), WITHIN).await;
         let outcome = answered.map_err(|failed| failed.words).and_then(|(status, body)| {
             refusal(status).map_or(Ok(()), Err)?;
-            read(&body).ok_or_else(|| "it answers, but not like a farmwarden".to_owned())
+            read(&body).ok_or_else(|| NO_FARMWARDEN.to_owned())
         });
         match outcome {
             Ok(told) => return Ok((place.to_string(), told)),

@@ -95,6 +95,32 @@ pub trait TargetConfig: DeserializeOwned + Clone + PartialEq + fmt::Debug + Send
     fn setting(&self, key: &str) -> Option<String>;
 }
 
+/// What every `TargetConfig` says in the same way, from its keys `name`, `farm` and `depends_on`.
+macro_rules! keys_of_all {
+    () => {
+        fn name(&self) -> &$crate::values::Name {
+            &self.name
+        }
+
+        fn farm(&self) -> Option<&$crate::values::Name> {
+            self.farm.as_ref()
+        }
+
+        fn depends_on(&self) -> Option<&[$crate::values::Name]> {
+            self.depends_on.as_deref()
+        }
+
+        fn unlinked(self) -> Self {
+            Self {
+                farm: None,
+                depends_on: None,
+                ..self
+            }
+        }
+    };
+}
+use keys_of_all;
+
 /// One kind of upstream. `read` asks and remembers nothing; everything else is pure over the snapshot.
 pub trait Collector: Sized + Send + Sync + 'static {
     /// The key in the configuration and the label value `collector`.

@@ -272,6 +272,7 @@ pub fn proof(incident: &Incident, remedies: &Remedies, view: &View, now: UnixTim
             Some(noted) => format!("{} (interrupted: {noted})", rung.action),
             None => format!("{} (interrupted)", rung.action),
         },
+        After::Unknown => format!("{} (whether it was done is not known)", rung.action),
         After::Rehearsal => format!("{} (only rehearsed)", rung.action),
     };
     match proven {
@@ -329,7 +330,7 @@ fn ending(case: &Case<'_>) -> Option<(Why, String)> {
     if acted {
         return None;
     }
-    if !incident.fires() && case.is_fresh() && view.seen.state == Sight::Well {
+    if !incident.is_asked_for(now) && case.is_fresh() && view.seen.state == Sight::Well {
         return Some((Why::Well, format!("{what}: its alerts have ended, and nothing is ill")));
     }
     let forget_after = case.policy.map_or(FORGET_AFTER, |policy| policy.forget_after);

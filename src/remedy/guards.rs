@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::decide::{Guard, OLDEST_VIEW, Proof, proof};
 use super::history::{History, Of};
 use super::incident::{Incident, Key, Phase};
-use super::settings::{Mode, Policy, Remedies, Rung, Storm};
+use super::settings::{Mode, Policy, REMOTE, Remedies, Rung, Storm};
 use super::step::Plan;
 use super::view::{Fleet, Sight, View};
 use crate::clock::UnixTime;
@@ -155,9 +155,16 @@ impl Case<'_> {
     /// The alert must ask for it, and the configuration must allow it there.
     fn two_keys(&self) -> Option<Refusal> {
         let Key { target, policy, .. } = &self.incident.key;
-        if !self.incident.fires() {
+        if !self.incident.is_asked_for(self.now) {
             return refuse(format!(
                 "{}: its alerts have ended, so nobody asks for it any more",
+                Self::shown(&self.incident.key)
+            ));
+        }
+        // Two that hand it to one another would do so without end.
+        if !self.incident.fires() && self.rung().is_some_and(Rung::is_remote) {
+            return refuse(format!(
+                "{}: another farmwarden asks for it, and `{REMOTE}` would hand it on; a request goes one hop",
                 Self::shown(&self.incident.key)
             ));
         }
@@ -435,6 +442,13 @@ impl Case<'_> {
             values::clean(&self.view.seen.evidence)
         ))
     }
+}
+
+/// Whether a guard is a matter of the configuration, so that it does not let pass what it holds before somebody changes that.
+pub(super) fn label_is_settled(label: &str) -> bool {
+    [Guard::Enabled, Guard::KnownTarget, Guard::TwoKeys]
+        .iter()
+        .any(|guard| guard.label() == label)
 }
 
 /// Whether so much of the group is ill that the cause is common.

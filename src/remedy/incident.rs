@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::Guard;
 use super::step::{IncidentId, Plan};
+use crate::actions::remote::{Request, RequestId};
 use crate::alerts::{Alert, Fingerprint};
 use crate::clock::UnixTime;
 use crate::values::Name;
@@ -44,6 +45,8 @@ pub struct Incident {
     pub heard: UnixTime,
     /// Its alerts, and whether they fire.
     pub alerts: BTreeMap<Fingerprint, bool>,
+    /// What other farmwardens ask for and has not been begun, each until it lapses.
+    pub asked: BTreeMap<RequestId, UnixTime>,
     /// The rung that runs, is being proven, or comes next; from 0.
     pub rung: usize,
     /// When the rung before was given up, or it was opened.
@@ -81,6 +84,8 @@ pub enum After {
     Action,
     /// What it did is not known.
     Interruption,
+    /// Another farmwarden was asked, and whether it did anything is not known.
+    Unknown,
     Rehearsal,
 }
 
@@ -102,12 +107,25 @@ pub struct Approval {
 impl Incident {
     pub(super) fn open(id: IncidentId, key: Key, alert: &Alert, time: UnixTime) -> Self {
         Self {
+            alerts: BTreeMap::from([(alert.fingerprint, true)]),
+            ..Self::new(id, key, alert.label("symptom").map(ToOwned::to_owned), time)
+        }
+    }
+
+    /// For another farmwarden.
+    pub(super) fn open_for(id: IncidentId, key: Key, request: &Request, time: UnixTime) -> Self {
+        Self::new(id, key, Some(request.symptom.clone()), time)
+    }
+
+    fn new(id: IncidentId, key: Key, symptom: Option<String>, time: UnixTime) -> Self {
+        Self {
             id,
             key,
-            symptom: alert.label("symptom").map(ToOwned::to_owned),
+            symptom,
             opened: time,
             heard: time,
-            alerts: BTreeMap::from([(alert.fingerprint, true)]),
+            alerts: BTreeMap::new(),
+            asked: BTreeMap::new(),
             rung: 0,
             rung_since: time,
             phase: Phase::Open,
@@ -121,6 +139,17 @@ impl Incident {
         }
     }
 
+    /// For another request.
+    pub(super) fn has_room(&self) -> bool {
+        self.asked.len() < MOST_ALERTS
+    }
+
+    /// Another farmwarden asks as well.
+    pub(super) fn join(&mut self, request: &Request, time: UnixTime) {
+        self.asked.insert(request.id(), request.until);
+        self.heard = self.heard.max(time);
+    }
+
     pub(super) fn attach(&mut self, alert: Fingerprint, fires: bool, time: UnixTime) {
         if self.alerts.contains_key(&alert) || (fires && self.alerts.len() < MOST_ALERTS) {
             self.alerts.insert(alert, fires);
@@ -131,6 +160,11 @@ impl Incident {
     }
 
     /// Whether somebody still asks for it.
+    pub fn is_asked_for(&self, now: UnixTime) -> bool {
+        self.fires() || self.asked.values().any(|until| now < *until)
+    }
+
+    /// Whether an alert does.
     pub fn fires(&self) -> bool {
         self.alerts.values().any(|fires| *fires)
     }
@@ -151,6 +185,10 @@ impl Incident {
     pub(super) fn running(&mut self, time: UnixTime, plan: &Plan) {
         self.phase = Phase::Running { since: time };
         self.group = Some(plan.group.clone());
+        if !plan.notice {
+            // Each is good for one action.
+            self.asked.clear();
+        }
         self.noted = None;
         self.held = None;
     }
@@ -165,6 +203,9 @@ impl Incident {
     pub(super) fn proving(&mut self, time: UnixTime, after: After) {
         self.phase = Phase::Proving { since: time, after };
         self.rehearsed |= after == After::Rehearsal;
+        if after == After::Rehearsal {
+            self.asked.clear();
+        }
         self.held = None;
     }
 

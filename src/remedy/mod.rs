@@ -4,6 +4,7 @@
 //! made from the journal ([`State::apply`]).
 
 mod any_hands;
+mod callers;
 mod check;
 mod decide;
 mod eyes;
@@ -18,6 +19,7 @@ mod links;
 mod most;
 mod notices;
 mod repairs;
+mod requests;
 mod runner;
 pub mod settings;
 mod share;
@@ -34,6 +36,7 @@ mod view;
 mod window;
 
 pub use any_hands::AnyHands;
+pub use callers::{Caller, Callers, contradictions as caller_contradictions};
 pub use check::Contradiction;
 pub use decide::{Decision, Guard, Hold, OLDEST_VIEW, Proof, Why, decide, proof};
 pub use hindsight::{AtMost, HeldBack, Hindsight, Looking, Retrospect, Tried, Used};
@@ -44,10 +47,11 @@ pub use links::{Approvals, ExternalUrl, Links, PATH as LINK_PATH};
 pub use most::Most;
 pub use notices::Notices;
 pub use repairs::{
-    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, Offer, Overview, Parts, PauseSeen, PolicySeen,
-    Repairs, Unheard,
+    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, NotTaken, Offer, Overview, Parts, PauseSeen,
+    PolicySeen, Repairs, Unheard,
 };
-pub use runner::{Eyes, Hands, Notes, Runner, Undone};
+pub use requests::{Asked, LASTS_AT_MOST, Requests, Stage};
+pub use runner::{About, Eyes, Hands, Notes, Runner, Undone};
 pub use settings::{Policy, Remedies};
 pub use share::Share;
 pub use state::State;

@@ -68,6 +68,7 @@ enum Notice {
     Refused,
     Failed,
     TimedOut,
+    Unknown,
     Interrupted,
     Cured,
     DidNotHelp,
@@ -92,6 +93,7 @@ fn notice(step: &Step) -> Option<Notice> {
             Outcome::Refused => Notice::Refused,
             Outcome::Failed => Notice::Failed,
             Outcome::TimedOut => Notice::TimedOut,
+            Outcome::Unknown => Notice::Unknown,
         },
         Step::Interrupted { .. } => Notice::Interrupted,
         Step::Cured { .. } => Notice::Cured,
@@ -102,7 +104,12 @@ fn notice(step: &Step) -> Option<Notice> {
         Step::Approved { .. } => Notice::Approved,
         Step::Paused(_) => Notice::Paused,
         Step::Resumed { .. } => Notice::Resumed,
-        Step::Received { .. } | Step::Noted { .. } | Step::Closed { .. } | Step::Stormed { .. } => return None,
+        Step::Received { .. }
+        | Step::Noted { .. }
+        | Step::Closed { .. }
+        | Step::Stormed { .. }
+        | Step::Asked(_)
+        | Step::Withdrawn(_) => return None,
     })
 }
 
@@ -149,6 +156,7 @@ impl Notice {
             | Self::Refused
             | Self::Failed
             | Self::TimedOut
+            | Self::Unknown
             | Self::Interrupted
             | Self::DidNotHelp => Severity::Warning,
         }
@@ -165,6 +173,7 @@ impl Notice {
             Self::Refused => ("the repair was refused, nothing was done", "修复被拒绝，未做任何更改"),
             Self::Failed => ("the repair failed", "修复执行失败"),
             Self::TimedOut => ("the repair took too long", "修复执行超时"),
+            Self::Unknown => ("whether it was repaired is not known", "修复是否执行未知"),
             Self::Interrupted => ("a repair was interrupted", "修复被中断"),
             Self::Cured => ("cured", "已修复"),
             Self::DidNotHelp => ("the repair did not help", "修复无效"),
@@ -273,7 +282,7 @@ fn said(told: &Told<'_>) -> Option<String> {
         Step::Paused(Pause { by, reason, until, .. }) => format!("{by}: {reason} ({until})"),
         Step::Resumed { by, .. } => by.clone(),
         Step::Interrupted { .. } => return told.incident?.noted.clone(),
-        Step::Received { .. } => return None,
+        Step::Received { .. } | Step::Asked(_) | Step::Withdrawn(_) => return None,
     };
     Some(words)
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::decide::Why;
 use super::history::History;
 use super::incident::{After, Approval, Held, Incident, Key, Phase};
+use super::requests::{Requests, Stage};
 use super::step::{IncidentId, Outcome, Step};
+use crate::actions::remote::Request;
 use crate::alerts::{self, Alert, Change, Episode, Fingerprint};
 use crate::clock::UnixTime;
 
@@ -31,6 +33,8 @@ pub struct State {
     open: BTreeMap<Key, IncidentId>,
     ended: BTreeMap<Key, UnixTime>,
     pub history: History,
+    /// What other farmwardens asked for.
+    pub requests: Requests,
     /// Alerts that found no room.
     pub crowded_out: u64,
 }
@@ -82,29 +86,50 @@ impl State {
                     words: words.clone(),
                 });
             }),
-            Step::Rehearsed { incident, plan, .. } => {
+            Step::Rehearsed { incident, plan, words } => {
                 self.history.acted(time, plan, true);
+                self.requests
+                    .go_on(*incident, &Stage::Waits, &Stage::Rehearsed(words.clone()));
                 self.with(*incident, |incident| incident.proving(time, After::Rehearsal));
             }
             Step::Started { incident, plan, .. } => {
                 self.history.acted(time, plan, false);
+                if !plan.notice {
+                    self.requests.go_on(*incident, &Stage::Waits, &Stage::Runs);
+                }
                 self.with(*incident, |incident| incident.running(time, plan));
             }
             Step::Noted { incident, words, .. } => self.with(*incident, |incident| incident.noted(words)),
             Step::Finished {
                 incident,
-                outcome: Outcome::Refused,
+                outcome,
+                words,
                 ..
-            } => self.refused(*incident, time),
-            Step::Finished { incident, .. } => self.ended(*incident, time, After::Action),
-            Step::Interrupted { incident, .. } => self.ended(*incident, time, After::Interruption),
+            } => {
+                let ended = Stage::Ended(*outcome, words.clone());
+                self.requests.go_on(*incident, &Stage::Runs, &ended);
+                match outcome {
+                    Outcome::Refused => self.refused(*incident, time),
+                    Outcome::Unknown => self.ended(*incident, time, After::Unknown),
+                    Outcome::Done | Outcome::Failed | Outcome::TimedOut => self.ended(*incident, time, After::Action),
+                }
+            }
+            Step::Interrupted { incident, .. } => {
+                self.requests.go_on(*incident, &Stage::Runs, &Stage::Interrupted);
+                self.ended(*incident, time, After::Interruption);
+            }
             Step::Failed { incident, .. } => self.with(*incident, |incident| incident.next_rung(time)),
-            Step::Escalated { incident, .. } => self.with(*incident, |incident| {
-                incident.phase = Phase::Escalated { since: time };
-                incident.held = None;
-            }),
-            Step::Cured { incident, .. } => self.close(*incident, time, Why::Cured),
-            Step::Closed { incident, why, .. } => self.close(*incident, time, *why),
+            Step::Escalated { incident, words } => {
+                self.requests
+                    .go_on(*incident, &Stage::Waits, &Stage::Over(words.clone()));
+                self.with(*incident, |incident| {
+                    incident.phase = Phase::Escalated { since: time };
+                    incident.asked.clear();
+                    incident.held = None;
+                });
+            }
+            Step::Cured { incident, words, .. } => self.close(*incident, time, Why::Cured, words),
+            Step::Closed { incident, why, words } => self.close(*incident, time, *why, words),
             Step::Stormed { policy, group, .. } => self.history.stormed(time, policy, group),
             Step::Approved {
                 incident,
@@ -122,6 +147,22 @@ impl State {
             }),
             Step::Paused(pause) => self.history.paused(time, pause),
             Step::Resumed { scope, .. } => self.history.resumed(scope),
+            Step::Asked(request) => {
+                let id = IncidentId {
+                    record: sequence,
+                    nth: 0,
+                };
+                self.ask(id, request, time);
+            }
+            Step::Withdrawn(request) => {
+                let incident = self.requests.get(request).and_then(|asked| asked.incident);
+                self.requests.withdraw(request, time);
+                if let Some(incident) = incident {
+                    self.with(incident, |incident| {
+                        incident.asked.remove(request);
+                    });
+                }
+            }
         }
     }
 
@@ -148,6 +189,38 @@ impl State {
             self.open.insert(key.clone(), id);
             self.incidents.insert(id, Incident::open(id, key, alert, time));
         }
+    }
+
+    /// A request that is known changes nothing, however often it comes.
+    fn ask(&mut self, id: IncidentId, request: &Request, time: UnixTime) {
+        if self.requests.get(&request.id()).is_some() {
+            return;
+        }
+        let key = Key {
+            target: request.target.clone(),
+            entity: request.entity.clone(),
+            policy: request.policy.clone(),
+        };
+        let (id, stage) = match self.open.get(&key).and_then(|id| self.incidents.get(id)) {
+            Some(known) if matches!(known.phase, Phase::Escalated { .. }) => (
+                known.id,
+                Stage::Over("a person was called; nothing more is done".to_owned()),
+            ),
+            Some(known) if known.has_room() => (known.id, Stage::Waits),
+            None if self.incidents.len() < MOST_INCIDENTS => {
+                self.open.insert(key.clone(), id);
+                self.incidents.insert(id, Incident::open_for(id, key, request, time));
+                (id, Stage::Waits)
+            }
+            Some(_) | None => {
+                self.crowded_out += 1;
+                (id, Stage::Over("it found no room among what is asked for".to_owned()))
+            }
+        };
+        if stage == Stage::Waits {
+            self.with(id, |incident| incident.join(request, time));
+        }
+        self.requests.ask(request, id, stage, time);
     }
 
     fn has_room_for_an_episode(&mut self, time: UnixTime) -> bool {
@@ -188,7 +261,8 @@ impl State {
         }
     }
 
-    fn close(&mut self, id: IncidentId, time: UnixTime, why: Why) {
+    fn close(&mut self, id: IncidentId, time: UnixTime, why: Why, words: &str) {
+        self.requests.go_on(id, &Stage::Waits, &Stage::Over(words.to_owned()));
         let Some(incident) = self.incidents.remove(&id) else {
             return;
         };

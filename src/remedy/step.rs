@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::decide::{Guard, Why};
+use crate::actions::remote::{Request, RequestId};
 use crate::alerts::Alert;
 use crate::clock::UnixTime;
 use crate::journal;
@@ -109,6 +110,10 @@ pub enum Step {
         scope: Scope,
         by: String,
     },
+    /// Another farmwarden asked for a repair. One that is recorded twice counts once.
+    Asked(Request),
+    /// And wants nothing to be begun for it any more.
+    Withdrawn(RequestId),
 }
 
 impl journal::Step for Step {
@@ -123,7 +128,12 @@ impl Step {
     /// The one incident that it speaks of.
     pub const fn incident(&self) -> Option<IncidentId> {
         match self {
-            Self::Received { .. } | Self::Stormed { .. } | Self::Paused(_) | Self::Resumed { .. } => None,
+            Self::Received { .. }
+            | Self::Stormed { .. }
+            | Self::Paused(_)
+            | Self::Resumed { .. }
+            | Self::Asked(_)
+            | Self::Withdrawn(_) => None,
             Self::Decided { incident, .. }
             | Self::Rehearsed { incident, .. }
             | Self::Started { incident, .. }
@@ -213,7 +223,7 @@ pub struct Plan {
 }
 
 /// How an action ended, as it says. Whether it helped is another question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Done,
@@ -223,6 +233,8 @@ pub enum Outcome {
     Failed,
     /// It took longer than it may; what it did is not known.
     TimedOut,
+    /// Another farmwarden was asked, and whether it did anything is not known.
+    Unknown,
 }
 
 /// Nothing is done there until then.

@@ -12,6 +12,7 @@ use super::incident::Key;
 use super::state::State;
 use super::step::{IncidentId, Outcome, Pause, Plan, Step};
 use super::tell::{self, Told};
+use crate::actions::remote::{Request, RequestId};
 use crate::alerts::{Alert, Status};
 use crate::clock::UnixTime;
 use crate::journal::{self, JournalError};
@@ -51,6 +52,7 @@ impl Of {
         }
         match told.step {
             Step::Received { alerts, .. } => alerts.iter().any(|alert| self.asks(alert)),
+            Step::Asked(request) => self.key == Some(asked(request)),
             Step::Cured { incident, .. } | Step::Closed { incident, .. } if *incident == id => {
                 self.key = None;
                 true
@@ -70,6 +72,8 @@ impl Of {
         let whom = told.incident.map(|incident| Case::shown(&incident.key));
         let words = match told.step {
             Step::Received { alerts, .. } => self.alerts(alerts, told),
+            Step::Asked(request) => vec![requested(request, told)],
+            Step::Withdrawn(request) => vec![format!("request {}", request.nonce)],
             step => said(step)
                 .map(|words| bare(words, whom.as_deref()))
                 .into_iter()
@@ -177,6 +181,7 @@ fn what(step: &Step) -> (Mark, String) {
                 Outcome::Refused => (Mark::Bad, "was REFUSED, nothing was done"),
                 Outcome::Failed => (Mark::Bad, "FAILED"),
                 Outcome::TimedOut => (Mark::Bad, "TOOK TOO LONG"),
+                Outcome::Unknown => (Mark::Bad, "was asked for elsewhere; what was done is NOT KNOWN"),
             };
             (mark, format!("the action of rung {} {how}", rung + 1))
         }
@@ -205,6 +210,18 @@ fn what(step: &Step) -> (Mark, String) {
             Mark::Plain,
             format!("{} paused {scope} until {until}", values::clean(by)),
         ),
+        Step::Asked(Request {
+            caller, incident, rung, ..
+        }) => (
+            Mark::Plain,
+            format!(
+                "farmwarden {caller} asks for a repair (its incident {}, rung {rung})",
+                values::clean(incident)
+            ),
+        ),
+        Step::Withdrawn(RequestId { caller, .. }) => {
+            (Mark::Plain, format!("farmwarden {caller} asks for nothing any more"))
+        }
         Step::Resumed { scope, by } => (Mark::Plain, format!("{} resumed {scope}", values::clean(by))),
     }
 }
@@ -239,7 +256,12 @@ fn said(step: &Step) -> Option<&String> {
         | Step::Closed { words, .. }
         | Step::Stormed { words, .. } => Some(words),
         Step::Paused(Pause { reason, .. }) => Some(reason),
-        Step::Received { .. } | Step::Interrupted { .. } | Step::Approved { .. } | Step::Resumed { .. } => None,
+        Step::Received { .. }
+        | Step::Interrupted { .. }
+        | Step::Approved { .. }
+        | Step::Resumed { .. }
+        | Step::Asked(_)
+        | Step::Withdrawn(_) => None,
     }
     .filter(|words| !words.is_empty())
 }
@@ -261,6 +283,25 @@ fn heard(nth: usize, alert: &Alert, told: &Told<'_>) -> String {
     let opened = told.opened.iter().find(|incident| is_its(incident.id));
     let opens = opened.map_or_else(String::new, |incident| format!("; opens incident {}", incident.id));
     format!("{status} {name}: {asks}{opens}")
+}
+
+fn asked(request: &Request) -> Key {
+    Key {
+        target: request.target.clone(),
+        entity: request.entity.clone(),
+        policy: request.policy.clone(),
+    }
+}
+
+fn requested(request: &Request, told: &Told<'_>) -> String {
+    let opened = told.opened.first();
+    let opens = opened.map_or_else(String::new, |incident| format!("; opens incident {}", incident.id));
+    format!(
+        "{}, to be begun before {}; request {}{opens}",
+        Case::shown(&asked(request)),
+        request.until,
+        request.nonce
+    )
 }
 
 #[cfg(test)]

@@ -60,6 +60,11 @@ impl Trust {
         let config = config.map_err(|words| format!("{} and {}: {words}", certificate.display(), key.display()))?;
         Ok(Self(config))
     }
+
+    /// Believes the certificates of this file and no others, as it is now.
+    pub fn pinned(file: &Path) -> Result<Self, String> {
+        tls::pinning(certificates(file)?).map(Self)
+    }
 }
 
 impl std::fmt::Debug for Trust {

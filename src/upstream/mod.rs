@@ -13,6 +13,7 @@ mod elements;
 mod fault;
 mod fence;
 mod http;
+mod pinned;
 mod prb;
 mod prb_v0;
 mod prb_v3;

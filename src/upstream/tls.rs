@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{AlertDescription, CertificateError, ClientConfig, ConfigBuilder, Error, ProtocolVersion, RootCertStore};
 
 use super::Why;
+use super::pinned::Pinned;
 
 pub(super) fn client_config() -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();
@@ -39,6 +40,17 @@ pub(super) fn presenting(
 ) -> Result<Arc<ClientConfig>, String> {
     let config = builder(roots)?.with_client_auth_cert(chain, key);
     Ok(Arc::new(config.map_err(|e| format!("TLS: {e}"))?))
+}
+
+/// A client that believes these certificates and no others.
+pub(super) fn pinning(certificates: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfig>, String> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|e| format!("TLS: {e}"))?;
+    let pinned = Arc::new(Pinned::new(certificates, provider));
+    let config = builder.dangerous().with_custom_certificate_verifier(pinned);
+    Ok(Arc::new(config.with_no_client_auth()))
 }
 
 fn builder(roots: RootCertStore) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
@@ -97,6 +109,9 @@ fn certificate_words(refused: &CertificateError) -> String {
             presented.iter().map(|name| bare(name)).collect::<Vec<_>>().join(", ")
         ),
         CertificateError::NotValidForName => "its certificate is for another name".to_owned(),
+        CertificateError::ApplicationVerificationFailure => {
+            "its certificate is another one than the one that it is known by; was it renewed?".to_owned()
+        }
         CertificateError::UnknownIssuer => "its certificate is signed by nobody whom this machine trusts".to_owned(),
         other => format!("its certificate is refused: {other}"),
     }

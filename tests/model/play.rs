@@ -8,7 +8,7 @@ use farmwarden::remedy::{IncidentId, Ledger, Pause, Runner, Scope, Sight, State,
 use tokio::task::JoinHandle;
 
 use super::case::{LEAP, PASS};
-use super::farm::{Around, Outside};
+use super::farm::{Around, LOST, Outside};
 use super::moment::{Ends, Flight, Moment, Move, Rest, Sees};
 use super::world::{FORGETFUL, World, at};
 
@@ -87,7 +87,27 @@ impl Process {
             }
             Move::Visit(target) => self.visits_target(*target),
             Move::Looked(target, sees) => self.looked(*target, *sees),
-            Move::Ended(target, ends) => self.ended(*target, *ends),
+            Move::Ended(target, ends) => {
+                let said = match ends {
+                    Ends::Well => Ok("HTTP 204".to_owned()),
+                    Ends::Badly => Err(Undone::Failed("HTTP 500".to_owned())),
+                    Ends::Refused => {
+                        self.around.locked().world.left.vetoes -= 1;
+                        Err(Undone::Refused("not now".to_owned()))
+                    }
+                };
+                self.ended(*target, said);
+            }
+            Move::Lost(target) => self.ended(*target, Err(Undone::Failed(LOST.to_owned()))),
+            Move::Ask(number) => {
+                let step = {
+                    let world = &mut self.around.locked().world;
+                    world.left.deliveries -= 1;
+                    Step::Asked(world.case.request(*number))
+                };
+                self.records(step).await;
+            }
+            Move::TakeBack(number) => self.takes_back(*number),
             Move::Disk(is_sound) => {
                 let mut outside = self.around.locked();
                 outside.world.left.refusals -= u8::from(!is_sound);
@@ -170,20 +190,27 @@ impl Process {
         told.send(()).unwrap_or_default();
     }
 
-    fn ended(&self, target: usize, ends: Ends) {
+    fn ended(&self, target: usize, said: Result<String, Undone>) {
         let mut outside = self.around.locked();
         let name = outside.world.case.targets()[target].clone();
         let place = outside.runs.iter().position(|(plan, _)| plan.target == name).unwrap();
         let (_, told) = outside.runs.remove(place);
-        let said = match ends {
-            Ends::Well => Ok("HTTP 204".to_owned()),
-            Ends::Badly => Err(Undone::Failed("HTTP 500".to_owned())),
-            Ends::Refused => {
-                outside.world.left.vetoes -= 1;
-                Err(Undone::Refused("not now".to_owned()))
-            }
-        };
         drop(told.send(said));
+    }
+
+    /// As it is done for a request: between two beginnings. The disk takes its time.
+    fn takes_back(&mut self, number: usize) {
+        let id = {
+            let world = &mut self.around.locked().world;
+            world.left.words -= 1;
+            world.requests[number].is_being_taken_back = true;
+            world.case.request(number).id()
+        };
+        let runner = Arc::clone(&self.runner);
+        self.told.push(tokio::spawn(async move {
+            let recording = runner.ledger().record(Step::Withdrawn(id));
+            drop(runner.between_beginnings(recording).await);
+        }));
     }
 
     /// Recorded at once: what comes in while the disk is slow waits behind what is there already.
@@ -269,6 +296,9 @@ impl Process {
             outside.runs.clear();
             let world = &mut outside.world;
             world.left.crashes -= 1;
+            for request in &mut world.requests {
+                request.is_being_taken_back = false;
+            }
             let state = replayed(world);
             if (!is_torn || !is_kept) && state != known {
                 world.broken.insert(FORGETFUL);

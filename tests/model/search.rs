@@ -36,6 +36,8 @@ const HOLDS: [Holds; LAWS.len()] = [
     holds::<9>,
     holds::<10>,
     holds::<11>,
+    holds::<12>,
+    holds::<13>,
 ];
 const HAPPENS: [Holds; 12] = [
     happens::<0>,
@@ -84,6 +86,13 @@ impl Model for Search {
             let is_true = world.second >= message.to.unwrap_or(message.from);
             may(left.deliveries > 0 && is_written && is_true, Move::Deliver(number));
         }
+        for number in 0..case.requests.len() {
+            may(left.deliveries > 0 && is_written, Move::Ask(number));
+            may(
+                left.words > 0 && world.may_be_taken_back(number),
+                Move::TakeBack(number),
+            );
+        }
         for entity in 0..case.entities.len() {
             let asks = case.approval && waits_for_a_person(&moment.state, case, entity);
             may(asks && left.words > 0 && is_written, Move::Approve(entity));
@@ -108,6 +117,7 @@ impl Model for Search {
                 may(true, Move::Ended(target, Ends::Well));
                 may(true, Move::Ended(target, Ends::Badly));
                 may(left.vetoes > 0, Move::Ended(target, Ends::Refused));
+                may(case.remote, Move::Lost(target));
             }
         }
         let orders = case.orders && left.words > 0;

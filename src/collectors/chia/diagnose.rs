@@ -1,23 +1,24 @@
 //! What is ill in the picture of a farm, with evidence in words.
 
+mod harvesters;
+mod heard;
+
 use std::time::Duration as Std;
 
-use super::events::{Lookups, STILL, Tally, Teller, WINDOW};
-use super::farmer::Pool;
-use super::known::Known;
 use super::memory::Since;
 use super::node::Peers;
+use super::pool::Pool;
 use super::snapshot::Snapshot;
 use super::symptoms::{
-    CERTIFICATE_ENDS, EVENTS_LOST, FEW_PEERS, HARVESTER_DOWN, HARVESTER_RPC_DOWN, HARVESTER_SILENT, LOOKUP_SLOW,
-    LOOKUP_TOO_SLOW, NO_PARTIALS, NO_POINTS, NO_WIN, NODE_NOT_SYNCED, NODE_STALLED, PLOTS_DUPLICATE, PLOTS_INVALID,
-    PLOTS_KEYS_MISSING, PLOTS_LOST, POINTS_MISSED, POOL_ERRORS, REJECTS, SCAN_STALE, Thresholds, WALLET_NOT_SYNCED,
+    CERTIFICATE_ENDS, FEW_PEERS, NO_PARTIALS, NO_WIN, NODE_NOT_SYNCED, NODE_STALLED, POOL_ERRORS, REJECTS, Thresholds,
+    WALLET_NOT_SYNCED,
 };
 use super::{DETAILS, EVENTS, FARMER, NODE, WALLET};
 use crate::clock::Now;
 use crate::collectors::Diagnosis;
-use crate::upstream::chia::{NodeId, Service};
 use crate::values::Duration;
+use harvesters::{harvester, setups, unseen};
+use heard::events;
 
 /// `hears` is whether a daemon is configured at all.
 pub(super) fn diagnose(snapshot: &Snapshot, limits: &Thresholds, hears: bool, now: Now) -> Diagnosis {
@@ -44,18 +45,6 @@ pub(super) fn diagnose(snapshot: &Snapshot, limits: &Thresholds, hears: bool, no
     setups(snapshot, &mut all);
     all.belongs_to(DETAILS);
     all
-}
-
-/// Harvesters that are asked themselves.
-fn setups(snapshot: &Snapshot, all: &mut Diagnosis) {
-    for setup in snapshot.details.iter().flat_map(|details| &details.setups) {
-        let Some(pick) = &setup.pick else { continue };
-        let ill = setup.up.map(|up| !up);
-        all.judge(&HARVESTER_RPC_DOWN, pick.name.as_str(), ill, || match &setup.fault {
-            Some(fault) => fault.to_string(),
-            None => "it does not answer".to_owned(),
-        });
-    }
 }
 
 /// For people: milliseconds are noise here.
@@ -128,97 +117,6 @@ fn node(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosis)
     });
 }
 
-fn harvester(known: &Known, refresh: Option<Std>, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
-    let name = known.label.as_str();
-    let gone = lasts(&known.missing, limits.harvester_down_after, now);
-    all.judge(&HARVESTER_DOWN, name, known.connected.map(|_| gone.is_some()), || {
-        format!(
-            "disconnected for {} (limit {}); last at {}",
-            whole(gone.unwrap_or_default()),
-            limits.harvester_down_after,
-            known.host
-        )
-    });
-    let Some(harvester) = &known.now else { return };
-    scan(known, refresh, limits, now, all);
-    let lost = lasts(&known.lost, limits.lost_after, now);
-    all.judge(&PLOTS_LOST, name, harvester.plots.map(|_| lost.is_some()), || {
-        let (plots, most) = (
-            harvester.plots.unwrap_or_default(),
-            known.most_plots().unwrap_or_default(),
-        );
-        format!(
-            "{plots} plots, {} fewer than within the last hour, for {} (limit {})",
-            most.saturating_sub(plots),
-            whole(lost.unwrap_or_default()),
-            limits.lost_after
-        )
-    });
-    for (symptom, since, count, what) in [
-        (&PLOTS_INVALID, &known.invalid, harvester.invalid, "could not be opened"),
-        (
-            &PLOTS_KEYS_MISSING,
-            &known.keys_missing,
-            harvester.keys_missing,
-            "are for unknown keys",
-        ),
-        (
-            &PLOTS_DUPLICATE,
-            &known.duplicates,
-            harvester.duplicates,
-            "are second copies",
-        ),
-    ] {
-        let lasted = lasts(since, limits.bad_plots_after, now);
-        all.judge(symptom, name, count.map(|_| lasted.is_some()), || {
-            let lasted = whole(lasted.unwrap_or_default());
-            format!(
-                "{} plots {what}, for {lasted} (limit {})",
-                count.unwrap_or_default(),
-                limits.bad_plots_after
-            )
-        });
-    }
-}
-
-/// A refresh comes every two minutes, unless the harvester is told otherwise.
-const USUAL_REFRESH: Std = Std::from_secs(120);
-
-fn scan(known: &Known, refresh: Option<Std>, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
-    let Some(harvester) = known.now.as_ref().filter(|now| now.plots.is_some()) else {
-        return;
-    };
-    let limit = limits.scan_stale_after.get().max(refresh.unwrap_or(USUAL_REFRESH) * 3);
-    let stood = known.last_scan.lasts(now.monotonic).unwrap_or_default();
-    // A look over a large farm takes its time; one that does not go on has stopped.
-    let moves = harvester.scan.is_some() && known.progress.lasts(now.monotonic).is_some_and(|stands| stands < limit);
-    all.judge(&SCAN_STALE, &known.label, Some(stood >= limit && !moves), || {
-        let ended = match harvester.last_scan {
-            Some(_) => "has not finished a look through its directories",
-            None => "has not finished its first look through its directories",
-        };
-        format!("{ended} for {} (limit {})", whole(stood), Duration::from(limit))
-    });
-}
-
-/// Configured, and never there.
-fn unseen(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
-    if snapshot.farmer.is_none() {
-        return;
-    }
-    let waited = snapshot
-        .memory
-        .began
-        .map(|began| now.monotonic.duration_since(began))
-        .unwrap_or_default();
-    for name in &snapshot.unseen {
-        let ill = waited >= limits.harvester_down_after.get();
-        all.judge(&HARVESTER_DOWN, name, Some(ill), || {
-            format!("configured, but not seen on the farmer for {}", whole(waited))
-        });
-    }
-}
-
 /// Fewer than this many rejected partials are chance.
 const FEWEST_REJECTS: u64 = 3;
 
@@ -268,153 +166,6 @@ fn judge_pool(pool: &Pool, snapshot: &Snapshot, limits: &Thresholds, now: Now, a
     });
 }
 
-fn events(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
-    let memory = &snapshot.memory;
-    let heard = memory.last_events.or(memory.began);
-    let silent = heard.map(|heard| now.monotonic.duration_since(heard));
-    let ill = silent.map(|silent| silent >= limits.events_lost_after.get());
-    all.judge(&EVENTS_LOST, "", ill, || {
-        let silent = whole(silent.unwrap_or_default());
-        format!("no events heard for {silent} (limit {})", limits.events_lost_after)
-    });
-    let Some(tally) = &snapshot.tally else { return };
-    if tally.teller == Teller::Farmer && pushes_points(tally, snapshot) {
-        points(tally, limits, now, all);
-    }
-    for (id, known) in &snapshot.harvesters {
-        if known.connected == Some(true) {
-            silence((id, known), snapshot, limits, now, all);
-            if let Some(heard) = snapshot.lookups(id) {
-                lookups(&known.label, heard, limits, now, all);
-            }
-        }
-    }
-    if tally.teller == Teller::Harvester {
-        own_silence(tally, snapshot, limits, now, all);
-    }
-    if let Some(own) = &tally.own {
-        lookups(&snapshot.own_label, own, limits, now, all);
-    }
-}
-
-/// A farmer before 1.8 tells us of no signage point, and none before 2.4 says which release it is.
-fn pushes_points(tally: &Tally, snapshot: &Snapshot) -> bool {
-    let mut details = snapshot.details.iter();
-    tally.points.last.is_some() || details.any(|details| details.versions.contains_key(&Service::Farmer))
-}
-
-/// In ten minutes.
-const POINTS_EXPECTED: u64 = 64;
-
-fn points(tally: &Tally, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
-    let Some(connected) = tally.connected else { return };
-    let heard_for = now.monotonic.duration_since(connected);
-    let last = tally.points.last.map_or(connected, |last| last.max(connected));
-    let none_for = now.monotonic.duration_since(last);
-    let none = none_for >= limits.no_points_after.get();
-    all.judge(&NO_POINTS, "", Some(none), || {
-        format!(
-            "no signage point for {} (limit {})",
-            whole(none_for),
-            limits.no_points_after
-        )
-    });
-    if none {
-        // Then all are missed, and it has been said.
-        return;
-    }
-    let (seen, missed) = tally.points.lately(now.monotonic);
-    let absent = POINTS_EXPECTED.saturating_sub(seen).saturating_mul(100) > POINTS_EXPECTED * limits.missed_percent;
-    let many = missed > limits.missed_points || absent;
-    all.judge(&POINTS_MISSED, "", (heard_for >= WINDOW).then_some(many), || {
-        let by_farmer = tally.points.missed.map(|_| {
-            let limit = limits.missed_points;
-            format!(", {missed} missed by the farmer's count (limit {limit})")
-        });
-        format!(
-            "{seen} signage points in ten minutes of {POINTS_EXPECTED} expected (limit {} % fewer){}",
-            limits.missed_percent,
-            by_farmer.unwrap_or_default()
-        )
-    });
-}
-
-/// Fewer lookups than these tell nothing of the usual one.
-const FEWEST_LOOKUPS: usize = 10;
-
-fn silence((id, known): (&NodeId, &Known), snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
-    let Some(unanswered) = snapshot.unanswered(id) else {
-        return;
-    };
-    let limit = limits.silent_points;
-    let within = |window| snapshot.unanswered_lately(id, window, now).unwrap_or_default();
-    let ((lately, of), (still, _)) = (within(WINDOW), within(STILL));
-    let at_all = unanswered > limit;
-    let ill = at_all || (lately > limit && still > 0);
-    all.judge(&HARVESTER_SILENT, &known.label, Some(ill), || {
-        if at_all {
-            format!("{unanswered} signage points unanswered (limit {limit})")
-        } else {
-            format!("{lately} of {of} signage points of ten minutes unanswered (limit {limit})")
-        }
-    });
-}
-
-/// Between two signage points, in the mean.
-const POINT_EVERY: Std = Std::from_millis(9_375);
-
-/// Without a farmer nobody tells which signage points there were; they come at a steady pace. What was pushed before the
-/// connection, nobody heard: silence counts from there, also of one that has never answered.
-fn own_silence(tally: &Tally, snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
-    let answered = tally.own.as_ref().map(|own| own.last.at);
-    if answered.is_none() && !snapshot.has_harvester_here() {
-        // The daemon of a machine that has none, as far as we are told.
-        return;
-    }
-    let Some(heard) = answered.max(tally.connected) else {
-        return;
-    };
-    let points = u32::try_from(limits.silent_points.saturating_add(1)).unwrap_or(u32::MAX);
-    let limit = POINT_EVERY.saturating_mul(points);
-    let silent_for = now.monotonic.duration_since(heard);
-    all.judge(&HARVESTER_SILENT, &snapshot.own_label, Some(silent_for > limit), || {
-        format!(
-            "no answer to a signage point for {} (limit {}); its link to the farmer may be gone, too",
-            whole(silent_for),
-            whole(limit)
-        )
-    });
-}
-
-fn lookups(name: &str, heard: &Lookups, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
-    let recent = heard.lately(now.monotonic);
-    if recent.len() < FEWEST_LOOKUPS {
-        return;
-    }
-    let slower = |limit: Duration| recent.iter().filter(|took| **took > limit.get().as_secs_f64()).count();
-    let share = |number: usize, percent: u64| {
-        let (number, all) = (u64::try_from(number), u64::try_from(recent.len()));
-        number.is_ok_and(|number| all.is_ok_and(|all| number.saturating_mul(100) > all.saturating_mul(percent)))
-    };
-    let words = |number: usize, limit: Duration, percent: u64| {
-        let slowest = recent.last().copied().unwrap_or_default();
-        format!(
-            "{number} of {} lookups in ten minutes took more than {limit} (limit {percent} %), the longest {slowest:.1}s",
-            recent.len()
-        )
-    };
-    let too_slow = slower(limits.lookup_too_slow);
-    let percent = limits.lookup_too_slow_percent;
-    let is_too_slow = share(too_slow, percent);
-    all.judge(&LOOKUP_TOO_SLOW, name, Some(is_too_slow), || {
-        words(too_slow, limits.lookup_too_slow, percent)
-    });
-    let slow = slower(limits.lookup_slow);
-    // One or the other: what is too slow is slow as well, and by no means well.
-    let is_slow = (!is_too_slow).then(|| share(slow, 5));
-    all.judge(&LOOKUP_SLOW, name, is_slow, || words(slow, limits.lookup_slow, 5));
-}
-
 fn wallet(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
     if let Some(state) = &snapshot.wallet {
         let lasted = lasts(&snapshot.memory.wallet_not_synced, limits.wallet_not_synced_after, now);
@@ -427,7 +178,7 @@ fn wallet(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosi
         });
     }
     // One that is behind does not know of the last win yet.
-    let knows = snapshot.wallet.is_some_and(|state| state.synced == Some(true));
+    let knows = snapshot.wallet.as_ref().is_some_and(|state| state.synced == Some(true));
     let details = snapshot.details.as_ref().filter(|_| knows);
     let won = details.and_then(|details| details.farmed?.last_time);
     let Some((expected, won)) = snapshot.expected_seconds().zip(won) else {

@@ -1,17 +1,21 @@
 //! What the events of a daemon add up to. They are the only source of lookup times, eligible plots and missed signage
 //! points: what was pushed while nobody listened is lost, so these counts are of what was heard, and never fall.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::hash::{DefaultHasher, Hasher as _};
+mod blocks;
+mod pushed;
+mod recent;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
 use tokio::time::Instant;
 
 use super::farmer::MOST_HARVESTERS;
-use super::wire::{Figure, Lenient};
 use crate::exposition::Histogram;
 use crate::upstream::chia::{Heard, NodeId, Push};
+pub(super) use blocks::Blocks;
+use pushed::{FarmingInfo, NodePoint, OwnInfo, SignagePoint, micros, read};
+use recent::Recent;
 
 /// Bounds of lookup times in seconds: chia warns from 8 s on, and what takes longer than 28 s is in vain.
 pub(super) const BOUNDS: [&str; 12] = [
@@ -72,8 +76,10 @@ pub struct Tally {
     /// As the node counts them; it may be on another machine, and then nobody tells us.
     pub node_points: u64,
     pub proofs: u64,
+    /// The place of the last one in its sub-slot, by the node.
+    pub node_point: Option<u64>,
     /// `None` until the node has told of a block.
-    pub transaction_blocks: Option<u64>,
+    pub(super) blocks: Option<Blocks>,
     pub lookups: BTreeMap<NodeId, Lookups>,
     /// Of the harvester on the daemon's own machine, where that is the teller.
     pub own: Option<Lookups>,
@@ -129,7 +135,8 @@ impl Tally {
             points: Points::default(),
             node_points: 0,
             proofs: 0,
-            transaction_blocks: None,
+            node_point: None,
+            blocks: None,
             lookups: BTreeMap::new(),
             own: None,
             heard_of: Recent::default(),
@@ -172,11 +179,13 @@ impl Tally {
                     self.points.see(event.missing(), now);
                 }
             }
-            ("chia_full_node", "signage_point") => self.node_points += 1,
+            ("chia_full_node", "signage_point") => {
+                self.node_points += 1;
+                self.node_point = read::<NodePoint>(push)?.broadcast_farmer.signage_point_index.small();
+            }
             ("chia_full_node", "block") => {
-                let Block { transaction_block } = read(push)?;
-                let before = self.transaction_blocks.unwrap_or_default();
-                self.transaction_blocks = Some(before + u64::from(transaction_block));
+                let block = read(push)?;
+                self.blocks.get_or_insert_default().add(&block);
             }
             ("chia_farmer", "proof") => self.proofs += 1,
             ("chia_farmer", "new_farming_info") => {
@@ -291,110 +300,6 @@ fn keep<T>(recent: &mut VecDeque<T>, next: T) {
         recent.pop_front();
     }
     recent.push_back(next);
-}
-
-/// What was heard lately: a farmer with two nodes, or a daemon that repeats itself, tells things twice.
-#[derive(Clone, Debug, Default)]
-struct Recent {
-    order: VecDeque<u64>,
-    known: HashSet<u64>,
-}
-
-/// Signage points of half an hour with the answers of twenty harvesters.
-const MOST_KNOWN: usize = 4_096;
-
-impl Recent {
-    fn is_new(&mut self, what: &impl std::hash::Hash) -> bool {
-        let mut hasher = DefaultHasher::new();
-        what.hash(&mut hasher);
-        let digest = hasher.finish();
-        if !self.known.insert(digest) {
-            return false;
-        }
-        self.order.push_back(digest);
-        if self.order.len() > MOST_KNOWN
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        true
-    }
-}
-
-fn read<'a, T: Deserialize<'a>>(push: &Push<'a>) -> Option<T> {
-    serde_json::from_str(push.data?.get()).ok()
-}
-
-/// A farmer tells microseconds, a harvester seconds.
-fn micros(micros: u128) -> Option<f64> {
-    u64::try_from(micros)
-        .ok()
-        .map(|micros| Duration::from_micros(micros).as_secs_f64())
-}
-
-#[derive(Deserialize)]
-struct SignagePoint {
-    signage_point: PointId,
-    /// Null, or when and how many. Left out before 2.0.
-    #[serde(default, deserialize_with = "told")]
-    missing_signage_points: Option<Lenient<(f64, Figure)>>,
-}
-
-/// What is there, even as null.
-fn told<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-impl SignagePoint {
-    /// `None` where the release does not tell.
-    fn missing(&self) -> Option<u64> {
-        let missing = self.missing_signage_points.as_ref()?.0.as_ref();
-        Some(missing.and_then(|(_, count)| count.small()).unwrap_or_default())
-    }
-}
-
-#[derive(Hash, Deserialize)]
-struct PointId {
-    challenge_chain_sp: String,
-    #[serde(default)]
-    challenge_hash: String,
-    signage_point_index: u64,
-}
-
-#[derive(Deserialize)]
-struct Block {
-    transaction_block: bool,
-}
-
-#[derive(Deserialize)]
-struct FarmingInfo {
-    farming_info: Info,
-}
-
-#[derive(Deserialize)]
-struct Info {
-    node_id: String,
-    #[serde(default)]
-    signage_point: String,
-    #[serde(default)]
-    passed_filter: Figure,
-    #[serde(default)]
-    proofs: Figure,
-    #[serde(default)]
-    total_plots: Figure,
-    #[serde(default)]
-    lookup_time: Figure,
-}
-
-#[derive(Deserialize)]
-struct OwnInfo {
-    #[serde(default)]
-    eligible_plots: Figure,
-    #[serde(default)]
-    found_proofs: Figure,
-    #[serde(default)]
-    total_plots: Figure,
-    time: Option<f64>,
 }
 
 #[cfg(test)]

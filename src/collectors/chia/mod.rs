@@ -3,6 +3,7 @@
 //! Most of what is known of harvesters is known by the farmer, which they dial. Nothing here changes a farm, and neither
 //! addresses nor paths of single plots are taken up. Which mounts a harvester's plots lie on is a relation.
 
+mod check;
 mod compat;
 mod details;
 mod diagnose;
@@ -16,8 +17,10 @@ mod listener;
 mod memory;
 mod node;
 mod plots;
+mod pool;
 mod pool_memory;
 mod reader;
+mod reading;
 mod root;
 mod samples;
 mod snapshot;
@@ -32,7 +35,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use known::Known;
-pub use reader::{Reading, Round};
+pub use reading::{Reading, Round};
 pub use snapshot::{Here as HereView, Snapshot};
 pub use symptoms::{DIRECTORY_UNMOUNTED, HARVESTER_SILENT, PLOTS_LOST, SCAN_STALE, Thresholds};
 pub use target::Target;

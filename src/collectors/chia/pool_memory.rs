@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::farmer::Pool;
 use super::memory::{Hour, Since, Stands};
+use super::pool::Pool;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct PoolMemory {

@@ -11,9 +11,10 @@ use super::families::{
     SPACE, SUB_SLOT_ITERS, SYNC_MODE, SYNC_TARGET, SYNCED, UNANSWERED, WALLET_BLOCKS, WALLET_CONFIRMED, WALLET_FARMED,
     WALLET_HEIGHT, WALLET_LAST_HEIGHT, WALLET_LAST_TIME, WALLET_SYNCED,
 };
-use super::farmer::{Mode, PARTIALS, Pool};
+use super::farmer::Mode;
 use super::known::Known;
 use super::node::{NodeState, Peers};
+use super::pool::{PARTIALS, Pool};
 use super::snapshot::Snapshot;
 use crate::exposition::Page;
 use crate::upstream::chia::NodeId;
@@ -55,6 +56,9 @@ fn details(snapshot: &Snapshot, page: &mut Page) {
     let Some(details) = &snapshot.details else { return };
     for (service, version) in &details.versions {
         page.add(&SERVICE, [service.name(), version], true);
+    }
+    if let Some(peers) = &details.harvester_peers {
+        connections("harvester", peers, page);
     }
     if let Some(network) = &details.network {
         page.add(&NETWORK, [network], true);
@@ -165,7 +169,11 @@ fn wallet(snapshot: &Snapshot, page: &mut Page) {
     let Some(state) = &snapshot.wallet else { return };
     page.add(&WALLET_SYNCED, [], state.synced);
     page.add(&WALLET_HEIGHT, [], state.height);
-    page.add(&WALLET_CONFIRMED, [], state.confirmed.and_then(xch));
+    if let Some(peers) = &state.peers {
+        connections("wallet", peers, page);
+    }
+    let confirmed = state.balance.and_then(|balance| balance.confirmed);
+    page.add(&WALLET_CONFIRMED, [], confirmed.and_then(xch));
 }
 
 fn events(snapshot: &Snapshot, page: &mut Page) {

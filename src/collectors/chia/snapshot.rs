@@ -1,25 +1,29 @@
 //! The picture of a farm: what its services last said, and what must be remembered of it between rounds.
 
+mod harvesters;
+mod places;
+mod succession;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::events::{Lookups, Tally};
-use super::farmer::Pool;
 use super::known::Known;
 use super::memory::{Since, Stamp, Stands};
 use super::node::{NodeState, Peers};
 use super::plots::Plots;
+use super::pool::Pool;
 use super::pool_memory::PoolMemory;
-use super::reader::{Details, FarmerReading, Looked, Setup};
-use super::target::{Compat, Pick, Target};
+use super::reading::{Details, Setup};
+use super::target::{Compat, Target};
 use super::wallet::WalletState;
 use crate::clock::{Now, UnixTime};
 use crate::upstream::Fault;
 use crate::upstream::chia::NodeId;
+pub use places::Here;
 
 /// All that is known of a farm now.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +81,8 @@ pub(super) struct Memory {
     /// Of the last transaction block that was the tip.
     pub(super) peak_time: Option<UnixTime>,
     pub(super) pools: BTreeMap<String, PoolMemory>,
+    /// By the harvester that came, the one that it may be with another certificate, until its plots tell.
+    predecessors: BTreeMap<NodeId, (NodeId, Known)>,
     pub(super) last_point: Stamp,
     pub(super) last_event: Stamp,
     pub(super) own_answered: Stamp,
@@ -111,49 +117,6 @@ impl Snapshot {
         memory.few_peers.see(peers.as_ref().is_some_and(few), at);
         memory.peak_time = state.timestamp.or(memory.peak_time);
         self.node = Some((state, peers));
-    }
-
-    pub(super) fn absorb_farmer(&mut self, reading: FarmerReading, target: &Target, now: Now) {
-        let own = self.own;
-        let FarmerReading {
-            harvesters,
-            peers,
-            pools,
-        } = reading;
-        let points = self.tally.as_ref().map(|tally| tally.points.seen);
-        for (id, known) in &mut self.harvesters {
-            if !harvesters.iter().any(|harvester| harvester.id == *id) {
-                known.miss(now);
-            }
-        }
-        let connected: Vec<NodeId> = harvesters.iter().map(|harvester| harvester.id).collect();
-        for harvester in harvesters {
-            let pick = target
-                .harvesters
-                .iter()
-                .find(|pick| pick.means(&harvester.id, &harvester.host, own));
-            let label = pick.map_or_else(|| harvester.id.short(), |pick| pick.name.as_str().to_owned());
-            let known = self.harvesters.entry(harvester.id);
-            let known = known.or_insert_with(|| Known::new(label.clone(), now));
-            known.name = label;
-            known.see(harvester, target, points, now);
-        }
-        self.settle(&connected, target, now);
-        // What was not told of pools this time is no end of what is remembered of them.
-        if let Some(pools) = &pools {
-            self.remember_pools(pools, now);
-        }
-        let pools = pools.unwrap_or_default();
-        self.farmer = Some(FarmerView { peers, pools });
-    }
-
-    fn remember_pools(&mut self, pools: &[Pool], now: Now) {
-        let memory = &mut self.memory.pools;
-        for pool in pools {
-            let of = memory.entry(pool.launcher.clone()).or_default();
-            of.see(pool, now.monotonic);
-        }
-        memory.retain(|launcher, _| pools.iter().any(|pool| pool.launcher == *launcher));
     }
 
     /// Which calls of a part failed beside others that did not.
@@ -206,54 +169,6 @@ impl Snapshot {
         });
     }
 
-    /// Who is gone for good, who has taken another's place, who was never there.
-    fn settle(&mut self, connected: &[NodeId], target: &Target, now: Now) {
-        let own = self.own;
-        let taken: Vec<String> = connected
-            .iter()
-            .filter_map(|id| self.harvesters.get(id))
-            .map(|known| known.name.clone())
-            .collect();
-        let named = |id: &NodeId, known: &Known| target.harvesters.iter().any(|pick| pick.means(id, &known.host, own));
-        self.harvesters.retain(|id, known| {
-            let here = connected.contains(id);
-            // Of a name that came back with another certificate the old one is gone.
-            // One that was seen beside another of its name is a harvester of its own.
-            let replaced = !here && !known.apart && taken.contains(&known.name);
-            let old = now.monotonic.duration_since(known.last_seen) > target.forget_after.get();
-            here || !(replaced || (old && !named(id, known)))
-        });
-        while self.harvesters.len() > super::farmer::MOST_HARVESTERS {
-            let gone = self.harvesters.iter().filter(|(id, _)| !connected.contains(id));
-            let longest = gone.min_by_key(|(_, known)| known.last_seen).map(|(id, _)| *id);
-            if longest.and_then(|id| self.harvesters.remove(&id)).is_none() {
-                break;
-            }
-        }
-        self.tell_apart();
-        let seen = |pick: &&Pick| {
-            self.harvesters
-                .iter()
-                .any(|(id, known)| pick.means(id, &known.host, own))
-        };
-        let told = target.harvesters.iter().filter(|pick| pick.is_told());
-        let unseen = told.filter(|pick| !seen(pick));
-        self.unseen = unseen.map(|pick| pick.name.as_str().to_owned()).collect();
-    }
-
-    /// Two harvesters on a host that is named once: each needs a label of its own, and keeps it.
-    fn tell_apart(&mut self) {
-        let names: Vec<String> = self.harvesters.values().map(|known| known.name.clone()).collect();
-        for (id, known) in &mut self.harvesters {
-            known.apart |= names.iter().filter(|name| **name == known.name).count() > 1;
-            known.label = if known.apart {
-                format!("{}#{}", known.name, id.short())
-            } else {
-                known.name.clone()
-            };
-        }
-    }
-
     pub(super) fn absorb_wallet(&mut self, state: WalletState, now: Now) {
         let not_synced = state.synced == Some(false);
         self.memory.wallet_not_synced.see(not_synced, now.monotonic);
@@ -272,39 +187,6 @@ impl Snapshot {
             known.answered.see(last, now);
         }
         self.tally = Some(tally);
-    }
-
-    pub(super) fn absorb_plots(&mut self, looked: Vec<(NodeId, Looked)>, now: Now) {
-        let mut plots = std::mem::take(&mut self.plots);
-        for (id, looked) in looked {
-            let old = plots.remove(&id);
-            let new = match looked {
-                Looked::At(new, _) => Some(new),
-                Looked::AsBefore => {
-                    self.plots.extend(old.map(|old| (id, old)));
-                    continue;
-                }
-                Looked::TooMany | Looked::Failed => None,
-            };
-            if let Some(old) = old {
-                self.put_away(id, old, now);
-            }
-            self.plots.extend(new.map(|new| (id, new)));
-        }
-        for (id, old) in plots {
-            self.put_away(id, old, now);
-        }
-        let known = &self.harvesters;
-        self.before.retain(|id, _| known.contains_key(id));
-    }
-
-    fn put_away(&mut self, id: NodeId, plots: Arc<Plots>, now: Now) {
-        let before = self.before.entry(id).or_default();
-        before.push_back((now.monotonic, plots));
-        let old = |(ended, _): &(Instant, _)| now.monotonic.duration_since(*ended) > LOST_WITHIN;
-        while before.len() > MOST_BEFORE || before.front().is_some_and(old) {
-            before.pop_front();
-        }
     }
 
     pub(super) fn expire_node(&mut self) {
@@ -389,81 +271,7 @@ impl Snapshot {
         let own = self.effective_bytes().filter(|own| *own > 0)?;
         Some(SECONDS_PER_BLOCK * ratio(node.space?, own))
     }
-
-    /// Where a harvester's plots lie, each counted once, where they were looked at one by one.
-    pub fn plots_of<'a>(&'a self, here: &Here<'a>) -> Option<Vec<(&'a Path, u64)>> {
-        let plots = self.plots.get(&here.id?)?;
-        Some(here.of(plots).collect())
-    }
-
-    /// The most that lay in each place lately: what is there no more lay there.
-    pub fn most_plots_of<'a>(&'a self, here: &Here<'a>) -> BTreeMap<&'a Path, u64> {
-        let mut most = BTreeMap::new();
-        let Some(id) = here.id else { return most };
-        let before = self.before.get(&id).into_iter().flatten().map(|(_, plots)| plots);
-        for (path, count) in before.chain(self.plots.get(&id)).flat_map(|plots| here.of(plots)) {
-            let highest = most.entry(path).or_insert(0);
-            *highest = count.max(*highest);
-        }
-        most
-    }
-
-    /// Plots on the disk of the system are meant to be there.
-    pub const fn plots_on_root_disk(&self) -> bool {
-        self.plots_on_root_disk
-    }
-
-    /// Whether there is a harvester on the daemon's own machine: one is configured, or has plot directories.
-    pub(super) fn has_harvester_here(&self) -> bool {
-        self.own_is_named || !self.here().is_empty()
-    }
-
-    /// The harvesters of this machine with their plot directories: label, and where they lie.
-    pub fn here(&self) -> Vec<Here<'_>> {
-        let setups = self.details.iter().flat_map(|details| &details.setups);
-        let here = setups.filter(|setup| setup.here && !setup.directories.is_empty());
-        here.map(|setup| {
-            let named = setup.pick.as_ref().map(|pick| pick.name.as_str());
-            let own = |(id, known): &(&NodeId, &Known)| match named {
-                Some(name) => known.label == name,
-                None => self.own == Some(**id),
-            };
-            let found = self.harvesters.iter().find(own);
-            Here {
-                label: named
-                    .or(found.map(|(_, known)| known.label.as_str()))
-                    .unwrap_or(&self.own_label),
-                id: found.map(|(id, _)| *id),
-                directories: &setup.directories,
-            }
-        })
-        .collect()
-    }
 }
-
-/// A harvester whose plots lie on this machine.
-#[derive(Clone, Debug)]
-pub struct Here<'a> {
-    pub label: &'a str,
-    /// Where the farmer knows it.
-    pub id: Option<NodeId>,
-    pub directories: &'a [PathBuf],
-}
-
-impl<'a> Here<'a> {
-    /// Those of its plots that lie below its directories.
-    fn of(&self, plots: &'a Plots) -> impl Iterator<Item = (&'a Path, u64)> + use<'a> {
-        let directories = self.directories;
-        let below = move |path: &Path| directories.iter().any(|directory| path.starts_with(directory));
-        let all = plots.directories.iter().map(|(path, count)| (path.as_path(), *count));
-        all.filter(move |(path, _)| below(path))
-    }
-}
-
-/// A loss is against the most of an hour, and plots are looked at half an hour later.
-const LOST_WITHIN: Duration = Duration::from_secs(2 * 3_600);
-/// A farm that changes all the time is looked at every half hour; more often costs memory for nothing.
-const MOST_BEFORE: usize = 8;
 
 /// 86400 / 4608.
 const SECONDS_PER_BLOCK: f64 = 18.75;

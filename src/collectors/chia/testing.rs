@@ -12,7 +12,8 @@ use super::events::{Tally, Teller};
 use super::farmer::{self, Harvester};
 use super::node;
 use super::plots::Plots;
-use super::reader::{Details, FarmerReading, Looked, Setup};
+use super::pool;
+use super::reading::{Details, FarmerReading, Looked, Setup};
 use super::snapshot::Snapshot;
 use super::target::Target;
 use super::{details, wallet};
@@ -120,7 +121,7 @@ impl Farm {
         self.farmer_with(harvesters, Vec::new())
     }
 
-    pub(super) fn farmer_with(&mut self, harvesters: Vec<Harvester>, pools: Vec<farmer::Pool>) -> &mut Self {
+    pub(super) fn farmer_with(&mut self, harvesters: Vec<Harvester>, pools: Vec<pool::Pool>) -> &mut Self {
         let now = self.begin();
         let reading = FarmerReading {
             harvesters,
@@ -137,7 +138,7 @@ impl Farm {
         let reading = FarmerReading {
             harvesters: farmer::summary(&recorded("farmer.get_harvesters_summary")).unwrap().all,
             peers: node::peers(&recorded("farmer.get_connections")).ok(),
-            pools: farmer::pools(&recorded("farmer.get_pool_state"))
+            pools: pool::pools(&recorded("farmer.get_pool_state"))
                 .ok()
                 .map(|pools| pools.all),
         };
@@ -147,12 +148,11 @@ impl Farm {
 
     pub(super) fn recorded_wallet(&mut self) -> &mut Self {
         let now = self.begin();
-        let (confirmed, spendable) = wallet::balance(&recorded("wallet.get_wallet_balance")).unwrap();
         let state = wallet::WalletState {
             synced: wallet::synced(&recorded("wallet.get_sync_status")).unwrap(),
             height: wallet::height(&recorded("wallet.get_height_info")).unwrap(),
-            confirmed,
-            spendable,
+            peers: node::peers(&recorded("wallet.get_connections")).ok(),
+            balance: wallet::balance(&recorded("wallet.get_wallet_balance")).ok(),
         };
         self.snapshot.absorb_wallet(state, now);
         self
@@ -177,10 +177,11 @@ impl Farm {
     pub(super) fn recorded_details(&mut self) -> &mut Self {
         self.begin();
         let details = self.snapshot.details.get_or_insert_with(Details::default);
-        for service in [Service::FullNode, Service::Farmer, Service::Wallet] {
+        for service in Service::ALL {
             let version = recorded(&format!("{}.get_version", service.name()));
             details.versions.insert(service, details::version(&version).unwrap());
         }
+        details.harvester_peers = node::peers(&recorded("harvester.get_connections")).ok();
         details.network = Some(details::network(&recorded("farmer.get_network_info")).unwrap());
         details.farmed = Some(wallet::farmed(&recorded("wallet.get_farmed_amount")).unwrap());
         self

@@ -5,8 +5,12 @@
 
 #[cfg(test)]
 mod bench;
+mod check;
 mod child;
+mod defaults;
+mod diagnose;
 mod discover;
+mod families;
 mod gist;
 mod memory;
 mod plan;
@@ -75,7 +79,7 @@ impl Collector for Mounts {
     type Target = Target;
     type Reading = reader::Reading;
     type Snapshot = Snapshot;
-    const FAMILIES: &'static [&'static Family] = samples::FAMILIES;
+    const FAMILIES: &'static [&'static Family] = families::FAMILIES;
     const SYMPTOMS: &'static [&'static Symptom] = symptoms::SYMPTOMS;
 
     fn connect(target: &Target, tools: &Tools, before: Option<&Self>) -> Result<Self, Fault> {
@@ -128,7 +132,7 @@ impl Collector for Mounts {
     }
 
     fn diagnose(&self, snapshot: &Snapshot, _now: Now) -> Diagnosis {
-        symptoms::diagnose(snapshot, &self.target.thresholds)
+        diagnose::diagnose(snapshot, &self.target.thresholds)
     }
 
     /// The mount table is no network service, and the servers of shares are tried in rounds.

@@ -1,192 +1,14 @@
-//! The families of mounts, and the pure map from the picture to samples.
+//! The pure map from the picture of the mounts to samples.
 
+use super::families::{
+    AVAIL, DISCONNECTED, ENTRIES, ERROR, FREE_SLOTS, FULL, INCOMPLETE, INFO, INODES, INODES_FREE, MALFORMED,
+    MISSING_FILES, PLOT_BYTES, PLOT_FILES, PLOTS_FINISHED, PRESENT, PROBE_DURATION, PROBE_STARTED, REACHABLE,
+    READ_ONLY, SIZE, STUCK, TEMP_BYTES, TEMP_FILES, TEMP_WRITTEN, TEMPORARY_AVAIL, TEMPORARY_BYTES, TEMPORARY_FILES,
+    TEMPORARY_PLOTS, TEMPORARY_WRITTEN, UNPROBED, WRITE_RATE,
+};
 use super::prober::Failed;
 use super::snapshot::{MountView, Snapshot, TemporaryView, Trouble};
-use crate::exposition::{Desc, Family, Page};
-
-static ENTRIES: Desc<0> = Desc::gauge(
-    "mount_table_entries",
-    "Mounts that can be reached on the machine, watched or not (mountinfo).",
-    &[],
-);
-static MALFORMED: Desc<0> = Desc::gauge(
-    "mount_table_malformed_lines",
-    "Lines of the mount table that could not be read and were left out (mountinfo).",
-    &[],
-);
-static UNPROBED: Desc<0> = Desc::gauge(
-    "mount_unprobed",
-    "Watched mounts that were not probed in the last round because no child process was free; their figures vanish.",
-    &[],
-);
-static PRESENT: Desc<1> = Desc::gauge(
-    "mount_present",
-    "1 if something is mounted there; 0 only for a mount that is configured as expected and is not there (mountinfo).",
-    &["mount"],
-);
-static INFO: Desc<3> = Desc::info(
-    "mount_info",
-    "What is mounted where; the source without credentials and options (mountinfo).",
-    &["mount", "fstype", "source"],
-);
-static READ_ONLY: Desc<1> = Desc::gauge(
-    "mount_read_only",
-    "1 if the mount or its filesystem is read-only on the host (mountinfo).",
-    &["mount"],
-);
-static STUCK: Desc<1> = Desc::gauge(
-    "mount_stuck",
-    "1 if a probe has been in flight for longer than the probe timeout: whoever touches the mount hangs.",
-    &["mount"],
-);
-static PROBE_STARTED: Desc<1> = Desc::gauge(
-    "mount_probe_started_timestamp_seconds",
-    "When the probe began that has not returned, since 1970; absent while none is in flight.",
-    &["mount"],
-);
-static PROBE_DURATION: Desc<1> = Desc::gauge(
-    "mount_probe_duration_seconds",
-    "How long the last finished probe took (statvfs, in a child process).",
-    &["mount"],
-);
-static ERROR: Desc<2> = Desc::gauge(
-    "mount_error",
-    "1 with the name of the error that the last probe met, 0 with errno none when it met none (statvfs, readdir).",
-    &["mount", "errno"],
-);
-static SIZE: Desc<1> = Desc::gauge(
-    "mount_size_bytes",
-    "Size of the filesystem (statvfs f_blocks).",
-    &["mount"],
-);
-static AVAIL: Desc<1> = Desc::gauge(
-    "mount_avail_bytes",
-    "What an ordinary user can still write; the reserve of root is not in it (statvfs f_bavail).",
-    &["mount"],
-);
-static INODES: Desc<1> = Desc::gauge(
-    "mount_files",
-    "Inodes of the filesystem, used and free; absent where it does not count them (statvfs f_files).",
-    &["mount"],
-);
-static INODES_FREE: Desc<1> = Desc::gauge("mount_files_free", "Free inodes (statvfs f_ffree).", &["mount"]);
-static FREE_SLOTS: Desc<2> = Desc::gauge(
-    "mount_free_slots",
-    "Plots of a kind that still fit, after the configured reserve and the unwritten part of unfinished plots.",
-    &["mount", "plot"],
-);
-static PLOT_FILES: Desc<1> = Desc::gauge(
-    "mount_plot_files",
-    "Files that end in .plot or .plot2, down to two directories below the mount point (readdir).",
-    &["mount"],
-);
-static PLOT_BYTES: Desc<1> = Desc::gauge("mount_plot_bytes", "Their size (stat).", &["mount"]);
-static TEMP_FILES: Desc<1> = Desc::gauge(
-    "mount_temp_files",
-    "Files that end in .tmp: plots that are being copied or made (readdir).",
-    &["mount"],
-);
-static TEMP_BYTES: Desc<1> = Desc::gauge(
-    "mount_temp_bytes",
-    "Their size when finished, as far as it is set (stat).",
-    &["mount"],
-);
-static TEMP_WRITTEN: Desc<1> = Desc::gauge(
-    "mount_temp_written_bytes",
-    "What is written of them so far; a copy that hangs does not grow (stat st_blocks).",
-    &["mount"],
-);
-static INCOMPLETE: Desc<1> = Desc::gauge(
-    "mount_count_incomplete",
-    "1 if there are too many files or directories to count in time; the figures of files are then absent.",
-    &["mount"],
-);
-static PLOTS_FINISHED: Desc<1> = Desc::counter(
-    "mount_plots_finished_total",
-    "Plot files that appeared since farmwarden first counted them there.",
-    &["mount"],
-);
-static WRITE_RATE: Desc<1> = Desc::gauge(
-    "mount_write_bytes_per_second",
-    "Mean growth of used space over up to six hours, negative while space is freed; absent until ten minutes are known.",
-    &["mount"],
-);
-static FULL: Desc<1> = Desc::gauge(
-    "mount_full_timestamp_seconds",
-    "When the mount will be full if it goes on growing at that mean, since 1970; absent while it does not grow.",
-    &["mount"],
-);
-static MISSING_FILES: Desc<1> = Desc::gauge(
-    "mount_missing_files",
-    "Files in the directory of an expected mount that is not there: they lie on the disk below it (readdir).",
-    &["mount"],
-);
-static REACHABLE: Desc<1> = Desc::gauge(
-    "mount_server_reachable",
-    "1 if the server of the CIFS or NFS share accepts TCP connections within 2 s; the share itself is not touched.",
-    &["mount"],
-);
-static DISCONNECTED: Desc<1> = Desc::gauge(
-    "mount_cifs_disconnected",
-    "1 if the CIFS client of the kernel has lost the share (/proc/fs/cifs/DebugData).",
-    &["mount"],
-);
-static TEMPORARY_FILES: Desc<1> = Desc::gauge(
-    "mount_temporary_files",
-    "Files that end in .tmp in a temporary directory of a plotter (readdir).",
-    &["directory"],
-);
-static TEMPORARY_PLOTS: Desc<1> = Desc::gauge(
-    "mount_temporary_plots",
-    "Different plots that these files belong to, by name: plots in progress.",
-    &["directory"],
-);
-static TEMPORARY_BYTES: Desc<1> = Desc::gauge("mount_temporary_bytes", "Size of these files (stat).", &["directory"]);
-static TEMPORARY_WRITTEN: Desc<1> = Desc::gauge(
-    "mount_temporary_written_bytes",
-    "What is written of these files; while a plotter works it changes from count to count (stat st_blocks).",
-    &["directory"],
-);
-static TEMPORARY_AVAIL: Desc<1> = Desc::gauge(
-    "mount_temporary_avail_bytes",
-    "What can still be written on the mount that the temporary directory lies on (statvfs).",
-    &["directory"],
-);
-
-pub(super) const FAMILIES: &[&Family] = &[
-    ENTRIES.family(),
-    MALFORMED.family(),
-    UNPROBED.family(),
-    PRESENT.family(),
-    INFO.family(),
-    READ_ONLY.family(),
-    STUCK.family(),
-    PROBE_STARTED.family(),
-    PROBE_DURATION.family(),
-    ERROR.family(),
-    SIZE.family(),
-    AVAIL.family(),
-    INODES.family(),
-    INODES_FREE.family(),
-    FREE_SLOTS.family(),
-    PLOT_FILES.family(),
-    PLOT_BYTES.family(),
-    TEMP_FILES.family(),
-    TEMP_BYTES.family(),
-    TEMP_WRITTEN.family(),
-    INCOMPLETE.family(),
-    PLOTS_FINISHED.family(),
-    WRITE_RATE.family(),
-    FULL.family(),
-    MISSING_FILES.family(),
-    REACHABLE.family(),
-    DISCONNECTED.family(),
-    TEMPORARY_FILES.family(),
-    TEMPORARY_PLOTS.family(),
-    TEMPORARY_BYTES.family(),
-    TEMPORARY_WRITTEN.family(),
-    TEMPORARY_AVAIL.family(),
-];
+use crate::exposition::Page;
 
 pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
     if let Some(table) = &snapshot.table {
@@ -292,6 +114,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::super::bench::{FARM, LOST_SHARES, Machine, missing, space, target, temporary};
+    use super::super::families::FAMILIES;
     use super::super::question::Files;
     use super::super::source::Server;
     use super::*;

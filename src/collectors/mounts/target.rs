@@ -5,9 +5,14 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::defaults::{
+    default_count_files, default_exclude, default_exclude_types, default_files_interval, default_interval,
+    default_max_children, default_plot_sizes, default_plots, default_probe_timeout, default_procfs, default_reserve,
+    default_rootfs, known,
+};
 use super::symptoms::Thresholds;
 use crate::collectors::TargetConfig;
-use crate::values::{self, Duration, Name, Pattern, Size};
+use crate::values::{Duration, Name, Pattern, Size};
 
 /// The mounts of one machine. Only `name` must be given; docs/mounts.md has the whole story.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -75,9 +80,6 @@ pub struct Target {
     #[serde(default)]
     pub thresholds: Thresholds,
 }
-
-/// Beyond the largest farm known, all of whose mounts hang.
-const MOST_CHILDREN: usize = 4096;
 
 /// A mount that must be there.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -164,53 +166,10 @@ impl Target {
 }
 
 impl TargetConfig for Target {
-    fn name(&self) -> &Name {
-        &self.name
-    }
-
-    fn farm(&self) -> Option<&Name> {
-        self.farm.as_ref()
-    }
-
-    fn depends_on(&self) -> Option<&[Name]> {
-        self.depends_on.as_deref()
-    }
-
-    fn unlinked(self) -> Self {
-        Self {
-            farm: None,
-            depends_on: None,
-            ..self
-        }
-    }
+    crate::collectors::keys_of_all!();
 
     fn contradictions(&self) -> Vec<(&'static str, String)> {
-        let mut wrong = Vec::new();
-        let second = Duration::from_secs(1);
-        if self.interval < second {
-            wrong.push(("interval", format!("{} is too short; at least 1s", self.interval)));
-        }
-        if self.probe_timeout.get() + second.get() > self.interval.get().mul_f64(0.9) {
-            let words = format!(
-                "{} is too long for the interval of {}: a round takes up to a second more than it, and must end before \
-                 nine tenths of the interval",
-                self.probe_timeout, self.interval
-            );
-            wrong.push(("probe_timeout", words));
-        }
-        if self.max_children > MOST_CHILDREN {
-            let words = format!(
-                "{} is more than a machine has use for; at most {MOST_CHILDREN}: each takes 0.4 MB and three open files",
-                self.max_children
-            );
-            wrong.push(("max_children", words));
-        }
-        if self.max_children < 4 {
-            wrong.push(("max_children", format!("{} is too few; at least 4", self.max_children)));
-        }
-        wrong.extend(self.wrong_paths());
-        wrong.extend(self.wrong_plot_sizes());
-        wrong
+        super::check::contradictions(self)
     }
 
     fn setting(&self, key: &str) -> Option<String> {
@@ -237,160 +196,7 @@ impl TargetConfig for Target {
     }
 }
 
-impl Target {
-    fn wrong_paths(&self) -> Vec<(&'static str, String)> {
-        let expected: Vec<&PathBuf> = self.expected.iter().map(|expected| &expected.mount).collect();
-        let temporary: Vec<&PathBuf> = self.temporary.iter().collect();
-        let mut wrong = Vec::new();
-        for (key, paths) in [
-            ("procfs", vec![&self.procfs]),
-            ("rootfs", vec![&self.rootfs]),
-            ("expected", expected),
-            ("temporary", temporary),
-        ] {
-            let relative = paths.iter().filter(|path| !path.is_absolute());
-            wrong.extend(relative.map(|path| {
-                (
-                    key,
-                    format!("{} is not an absolute path", values::repeated(&path.to_string_lossy())),
-                )
-            }));
-            wrong.extend(repeated(&paths).map(|path| (key, format!("`{}` is named twice", path.display()))));
-        }
-        wrong
-    }
-
-    fn wrong_plot_sizes(&self) -> Vec<(&'static str, String)> {
-        let names: Vec<&Name> = self.plot_sizes.iter().map(|plot| &plot.name).collect();
-        let mut words: Vec<String> = repeated(&names)
-            .map(|name| format!("`{name}` is named twice"))
-            .collect();
-        let empty = self.plot_sizes.iter().filter(|plot| plot.size.bytes() == 0);
-        words.extend(empty.map(|plot| format!("a plot `{}` of no size would fit without end", plot.name)));
-        if self.plot_sizes.is_empty() {
-            words.push("the list is empty; leave it out for k32 plots".to_owned());
-        }
-        words.into_iter().map(|words| ("plot_sizes", words)).collect()
-    }
-}
-
-fn repeated<T: PartialEq>(all: &[T]) -> impl Iterator<Item = &T> {
-    all.iter()
-        .enumerate()
-        .filter(|(index, one)| all.iter().take(*index).any(|before| before == *one))
-        .map(|(_, one)| one)
-}
-
-const fn default_interval() -> Duration {
-    Duration::from_secs(30)
-}
-
-const fn default_probe_timeout() -> Duration {
-    Duration::from_secs(5)
-}
-
-const fn default_files_interval() -> Duration {
-    Duration::from_secs(120)
-}
-
-fn default_procfs() -> PathBuf {
-    PathBuf::from("/proc")
-}
-
-fn default_rootfs() -> PathBuf {
-    PathBuf::from("/")
-}
-
-/// What is no place for plots: the system's own trees, and the layers and volumes of containers.
-fn default_exclude() -> Vec<Pattern> {
-    let trees = [
-        "/proc",
-        "/sys",
-        "/dev",
-        "/run",
-        "/snap",
-        "/var/snap",
-        "/var/lib/docker",
-        "/var/lib/containers",
-        "/var/lib/containerd",
-        "/var/lib/kubelet",
-        "/var/lib/snapd",
-        "/boot/efi",
-    ];
-    trees
-        .iter()
-        .flat_map(|tree| [known(tree), known(&format!("{tree}/**"))])
-        .collect()
-}
-
-/// What is no disk, no share and no FUSE filesystem of somebody's data. A tmpfs stays: plotters work in memory, too.
-fn default_exclude_types() -> Vec<Pattern> {
-    let types = [
-        "autofs",
-        "binfmt_misc",
-        "bpf",
-        "cgroup",
-        "cgroup2",
-        "configfs",
-        "debugfs",
-        "devpts",
-        "devtmpfs",
-        "efivarfs",
-        "fuse.gvfsd-fuse",
-        "fuse.lxcfs",
-        "fuse.portal",
-        "fuse.snapfuse",
-        "fusectl",
-        "hugetlbfs",
-        "iso9660",
-        "mqueue",
-        "nsfs",
-        "overlay",
-        "proc",
-        "pstore",
-        "ramfs",
-        "rpc_pipefs",
-        "securityfs",
-        "selinuxfs",
-        "squashfs",
-        "sysfs",
-        "tracefs",
-        "udf",
-    ];
-    types.iter().map(|name| known(name)).collect()
-}
-
-fn default_plots() -> Vec<Pattern> {
-    ["/mnt/**", "/media/**", "/home/*/**", "/srv/**", "/plots", "/plots/**"]
-        .iter()
-        .map(|text| known(text))
-        .collect()
-}
-
-fn default_plot_sizes() -> Vec<PlotSize> {
-    vec![PlotSize {
-        name: known("k32-c0"),
-        size: Size::from_bytes(108_900_000_000),
-    }]
-}
-
-const fn default_reserve() -> Size {
-    Size::from_bytes(0)
-}
-
-const fn default_max_children() -> usize {
-    128
-}
-
-const fn default_count_files() -> bool {
-    true
-}
-
-/// A value that this file writes itself; the tests read every one of them.
-#[expect(clippy::panic, reason = "only for the literals above, all of which the tests read")]
-fn known<T: std::str::FromStr<Err = String>>(text: &str) -> T {
-    text.parse().unwrap_or_else(|words| panic!("{words}"))
-}
+impl Target {}
 
 #[cfg(test)]
 mod tests {

@@ -95,17 +95,7 @@ impl Target {
 }
 
 impl TargetConfig for Target {
-    fn name(&self) -> &Name {
-        &self.name
-    }
-
-    fn farm(&self) -> Option<&Name> {
-        self.farm.as_ref()
-    }
-
-    fn depends_on(&self) -> Option<&[Name]> {
-        self.depends_on.as_deref()
-    }
+    crate::collectors::keys_of_all!();
 
     fn secrets(&self) -> Vec<(&'static str, SecretSource)> {
         let file = self.bearer_token_file.clone().map(SecretSource::File);
@@ -114,14 +104,6 @@ impl TargetConfig for Target {
         keys.into_iter()
             .filter_map(|(key, source)| Some((key, source?)))
             .collect()
-    }
-
-    fn unlinked(self) -> Self {
-        Self {
-            farm: None,
-            depends_on: None,
-            ..self
-        }
     }
 
     fn contradictions(&self) -> Vec<(&'static str, String)> {

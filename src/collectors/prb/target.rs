@@ -235,25 +235,7 @@ impl Target {
 }
 
 impl TargetConfig for Target {
-    fn name(&self) -> &Name {
-        &self.name
-    }
-
-    fn farm(&self) -> Option<&Name> {
-        self.farm.as_ref()
-    }
-
-    fn depends_on(&self) -> Option<&[Name]> {
-        self.depends_on.as_deref()
-    }
-
-    fn unlinked(self) -> Self {
-        Self {
-            farm: None,
-            depends_on: None,
-            ..self
-        }
-    }
+    crate::collectors::keys_of_all!();
 
     fn contradictions(&self) -> Vec<(&'static str, String)> {
         let mut wrong = self.wrong_doors();

@@ -1,12 +1,14 @@
 //! Every action by its name, with the keys that its `with` may have, and how they are read.
 //!
-//! There is no action that is not here.
+//! There is no action that is not in [`FAMILIES`]. What acts on something that its target shows is a family: its file has
+//! its list, its order, and what is checked of it.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::settings::{self, Settings, Thing, Written, Wrong};
+use super::{remote, venus, workers};
 use crate::remedy::settings::NOTIFY;
 use crate::values::{self, Name};
 
@@ -16,7 +18,7 @@ pub struct Action {
     pub name: &'static str,
     pub does: &'static str,
     pub keys: &'static [Key],
-    read: fn(&mut With<'_>) -> Option<Order>,
+    pub(super) read: fn(&mut With<'_>) -> Option<Order>,
 }
 
 /// A key of `with`.
@@ -37,8 +39,9 @@ pub(super) enum Order {
     },
     /// The one of the target where none is named.
     Stack(Option<Name>),
-    RestartWorker,
-    KickWorker,
+    Worker(workers::Order),
+    Venus(venus::Order),
+    Remote(remote::Order),
     Command(Name),
 }
 
@@ -69,22 +72,24 @@ const STACK: Key = Key {
     name: "stack",
     is: "the stack, by its name in `stacks`; left out, the one of the target",
 };
-const KICK_API: Key = Key {
-    name: "kick_api",
-    is: "`enabled`: your word that pRuntime runs with `--enable-kick-api`; without it a kick does nothing",
-};
-const RESTART_POLICY: Key = Key {
-    name: "restart_policy",
-    is: "`always`: your word that whatever runs pRuntime starts it again after an exit with code 0",
-};
-
 const COMMAND: Key = Key {
     name: "command",
     is: "a command that `commands.allowed` lists",
 };
 
 /// All of them, in the order of the documents.
-pub static ACTIONS: [Action; 11] = [
+static FAMILIES: &[&[Action]] = &[&THINGS, &workers::ACTIONS, &venus::ACTIONS, &remote::ACTIONS, &COMMANDS];
+
+/// What no other action can do.
+static COMMANDS: [Action; 1] = [Action {
+    name: "run-command",
+    does: "runs a program with fixed arguments; off until `commands.enabled` says otherwise",
+    keys: &[COMMAND],
+    read: |with| with.command(),
+}];
+
+/// What acts on containers, units and stacks, whichever target is ill.
+static THINGS: [Action; 8] = [
     Action {
         name: NOTIFY,
         does: "tells people and changes nothing",
@@ -133,32 +138,16 @@ pub static ACTIONS: [Action; 11] = [
         keys: &[STACK],
         read: |with| Some(Order::Stack(with.optional("stack")?)),
     },
-    Action {
-        name: "restart-worker",
-        does: "has PRB restart the worker that is ill; its pRuntime is not touched",
-        keys: &[],
-        read: |_| Some(Order::RestartWorker),
-    },
-    Action {
-        name: "kick-worker",
-        does: "has PRB end the worker's pRuntime, waits until a new one answers, and has PRB restart the worker",
-        keys: &[KICK_API, RESTART_POLICY],
-        read: |with| {
-            let words = [with.said("kick_api", "enabled"), with.said("restart_policy", "always")];
-            words.iter().all(|said| *said).then_some(Order::KickWorker)
-        },
-    },
-    Action {
-        name: "run-command",
-        does: "runs a program with fixed arguments; off until `commands.enabled` says otherwise",
-        keys: &[COMMAND],
-        read: |with| with.command(),
-    },
 ];
+
+/// Every action.
+pub fn actions() -> impl Iterator<Item = &'static Action> {
+    FAMILIES.iter().copied().flatten()
+}
 
 /// The label values `action`.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    ACTIONS.iter().map(|action| action.name)
+    actions().map(|action| action.name)
 }
 
 /// More is another word.
@@ -172,7 +161,7 @@ pub(super) fn read(
     with: &BTreeMap<String, String>,
     settings: &Settings,
 ) -> Result<Order, Vec<(String, String)>> {
-    let Some(known) = ACTIONS.iter().find(|known| known.name == action.as_str()) else {
+    let Some(known) = actions().find(|known| known.name == action.as_str()) else {
         return Err(vec![("action".to_owned(), unknown(action))]);
     };
     let mut reading = With {
@@ -201,7 +190,7 @@ fn unknown(action: &Name) -> String {
 }
 
 /// The settings of one rung while they are read.
-struct With<'a> {
+pub(super) struct With<'a> {
     given: &'a BTreeMap<String, String>,
     settings: &'a Settings,
     wrong: Vec<(String, String)>,
@@ -221,7 +210,7 @@ impl With<'_> {
 
     /// Nothing when its value is wrong, which is noted; nothing inside when it is not there.
     #[expect(clippy::option_option, reason = "wrong and absent are two things")]
-    fn optional<T: FromStr<Err = String>>(&mut self, key: &str) -> Option<Option<T>> {
+    pub(super) fn optional<T: FromStr<Err = String>>(&mut self, key: &str) -> Option<Option<T>> {
         let Some(text) = self.given.get(key) else {
             return Some(None);
         };
@@ -232,6 +221,27 @@ impl With<'_> {
                 None
             }
         }
+    }
+
+    /// Noted as wrong when it is not there.
+    pub(super) fn required<T: FromStr<Err = String>>(&mut self, key: &Key) -> Option<T> {
+        let value = self.optional(key.name)?;
+        if value.is_none() {
+            let words = format!("say `{}`: {}", key.name, key.is);
+            self.wrong.push(("with".to_owned(), words));
+        }
+        value
+    }
+
+    /// Another farmwarden that is listed.
+    pub(super) fn remote(&mut self, key: &Key) -> Option<Name> {
+        let name = self.required::<Name>(key)?;
+        if self.settings.remotes.iter().any(|known| known.name == name) {
+            return Some(name);
+        }
+        let words = format!("no farmwarden is called `{name}`; list it in `remotes`");
+        self.wrong.push((format!("with.{}", key.name), words));
+        None
     }
 
     fn container(&mut self, verb: Verb) -> Option<Order> {
@@ -298,12 +308,11 @@ impl With<'_> {
     }
 
     /// Whether a person gave this word.
-    fn said(&mut self, key: &'static str, word: &str) -> bool {
-        let said = self.given.get(key).is_some_and(|said| said == word);
+    pub(super) fn said(&mut self, key: &Key, word: &str) -> bool {
+        let said = self.given.get(key.name).is_some_and(|said| said == word);
         if !said {
-            let is = [KICK_API, RESTART_POLICY].into_iter().find(|known| known.name == key);
-            let words = is.map_or_else(String::new, |known| format!("{key} must be {}", known.is));
-            self.wrong.push((format!("with.{key}"), words));
+            let words = format!("{} must be {}", key.name, key.is);
+            self.wrong.push((format!("with.{}", key.name), words));
         }
         said
     }
@@ -315,15 +324,15 @@ impl Order {
         match self {
             // What a command needs only its operator knows.
             Self::Notify | Self::Command(_) => Duration::ZERO,
-            // A look, and the 30s that a monitor tries to reach a lifecycle; or the job of a unit, whose own timeout only
-            // systemd knows.
-            Self::RestartWorker
-            | Self::Thing {
+            Self::Remote(_) => remote::NEEDS,
+            // The job of a unit, whose own timeout only systemd knows.
+            Self::Thing {
                 thing: Thing::Unit(_), ..
             } => Duration::from_secs(60),
             Self::Thing { patience, .. } => patience.get() + ENGINE_TIME,
             Self::Stack(_) => stack.map(stack_needs).unwrap_or_default(),
-            Self::KickWorker => Duration::from_secs(180),
+            Self::Worker(order) => order.needs(),
+            Self::Venus(order) => order.needs(),
         }
     }
 }

@@ -9,11 +9,6 @@ use crate::remedy::check::Contradiction;
 use crate::remedy::settings::{Policy, Remedies, Rung};
 use crate::values::{self, Name};
 
-/// Between two restarts of the same worker.
-const WORKER_COOL_DOWN: values::Duration = values::Duration::from_secs(600);
-/// Restarts of the same worker in [`WORKER_WITHIN`].
-const WORKER_ATTEMPTS: u32 = 3;
-const WORKER_WITHIN: values::Duration = values::Duration::from_secs(6 * 3600);
 /// So that there is time to end one that does not end by itself.
 const SHORTEST_COMMAND: values::Duration = values::Duration::from_secs(30);
 /// Restarts of a node in an hour and in a day.
@@ -38,14 +33,15 @@ impl Settings {
 }
 
 /// A policy while it is checked.
-struct Checked<'a, F> {
-    settings: &'a Settings,
-    policy: &'a Policy,
-    is_unread: &'a F,
+pub(super) struct Checked<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) policy: &'a Policy,
+    /// Whether a target is written and could not be read.
+    pub(super) is_unread: &'a dyn Fn(&Name) -> bool,
     wrong: Vec<(String, String)>,
 }
 
-impl<F: Fn(&Name) -> bool> Checked<'_, F> {
+impl Checked<'_> {
     fn wrong(mut self) -> Vec<(String, String)> {
         for (number, rung) in self.policy.rungs.iter().enumerate() {
             let place = format!("rungs[{number}]");
@@ -65,7 +61,7 @@ impl<F: Fn(&Name) -> bool> Checked<'_, F> {
         self.wrong
     }
 
-    fn say(&mut self, key: impl Into<String>, words: impl Into<String>) {
+    pub(super) fn say(&mut self, key: impl Into<String>, words: impl Into<String>) {
         self.wrong.push((key.into(), words.into()));
     }
 
@@ -104,13 +100,16 @@ impl<F: Fn(&Name) -> bool> Checked<'_, F> {
                     self.say(format!("{place}.within"), words);
                 }
             }
-            Order::RestartWorker => {
-                self.worker(rung);
+            Order::Venus(own) => {
+                self.venus(own, rung, place);
                 self.time(order, None, rung, place);
             }
-            Order::KickWorker => {
-                self.worker(rung);
-                self.kick(number, place);
+            Order::Remote(_) => {
+                self.remote(rung, place);
+                self.time(order, None, rung, place);
+            }
+            Order::Worker(own) => {
+                self.worker(*own, rung, number, place);
                 self.time(order, None, rung, place);
             }
         }
@@ -154,51 +153,6 @@ impl<F: Fn(&Name) -> bool> Checked<'_, F> {
                 Err(words) if name.is_some() => self.say(format!("{place}.with.stack"), words),
                 Err(words) => self.say(format!("targets[{index}]"), words),
             }
-        }
-    }
-
-    fn worker(&mut self, rung: &Rung) {
-        for (index, target) in self.policy.targets.iter().enumerate() {
-            let words = match self.settings.prb(target) {
-                Some(prb) if prb.solo.is_empty() => continue,
-                Some(_) => format!(
-                    "`{target}` has workers without a PRB, and `{}` is told to a PRB",
-                    rung.action
-                ),
-                None if (self.is_unread)(target) || !self.settings.targets.contains_key(target) => continue,
-                None => format!("`{target}` is no PRB, and `{}` is told to one", rung.action),
-            };
-            self.say(format!("targets[{index}]"), words);
-        }
-        if self.policy.cool_down < WORKER_COOL_DOWN {
-            let words = format!("a worker is restarted at most every {WORKER_COOL_DOWN}");
-            self.say("cool_down", words);
-        }
-        let attempts = self.policy.attempts;
-        if attempts.most.get() > WORKER_ATTEMPTS || attempts.within < WORKER_WITHIN {
-            let words = format!("a worker is restarted at most {WORKER_ATTEMPTS} times in {WORKER_WITHIN}");
-            self.say("attempts", words);
-        }
-    }
-
-    fn kick(&mut self, number: usize, place: &str) {
-        let before = self.policy.rungs.iter().take(number);
-        if !before.into_iter().any(|rung| rung.action.as_str() == "restart-worker") {
-            let words = "`kick-worker` comes after a `restart-worker` that did not help";
-            self.say(format!("{place}.action"), words);
-        }
-        for (index, target) in self.policy.targets.iter().enumerate() {
-            let Some(prb) = self.settings.prb(target).filter(|prb| prb.solo.is_empty()) else {
-                continue;
-            };
-            let words = if prb.worker_manager.is_some() {
-                format!("`{target}` is a PRB v3, which cannot kick a worker")
-            } else if prb.pruntimes.is_none() {
-                format!("`{target}` has no `pruntimes`: nobody would see that a pRuntime is back")
-            } else {
-                continue;
-            };
-            self.say(format!("targets[{index}]"), words);
         }
     }
 }

@@ -9,6 +9,8 @@ mod check;
 pub mod commands;
 mod law;
 mod reach;
+mod remote;
+mod remotes;
 mod sections;
 pub mod settings;
 mod stack;
@@ -16,6 +18,7 @@ mod stack;
 mod tests;
 mod things;
 mod tools;
+mod venus;
 mod workers;
 
 use std::collections::HashMap;
@@ -24,8 +27,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use catalogue::{ACTIONS, Action, Key, names};
+pub use catalogue::{Action, Key, actions, names};
 pub use reach::{Reached, reach};
+pub use remotes::Remote;
 pub use sections::Misplaced;
 pub use settings::Settings;
 
@@ -48,6 +52,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const COMMAND_END: Duration = Duration::from_secs(15);
 
 /// Before anything is touched.
+#[expect(clippy::needless_pass_by_value, reason = "it maps errors, which are words")]
 fn left_alone(words: String) -> Undone {
     Undone::Refused(format!("nothing was done: {words}"))
 }
@@ -67,7 +72,8 @@ pub struct Hands {
     store: Arc<Store>,
     clock: Clock,
     tools: Mutex<Arc<Tools>>,
-    /// Between two looks at a picture while something is waited for; they ask nobody.
+    /// Between two looks at a picture while something is waited for, which ask nobody; and between two questions to another
+    /// farmwarden, which answers from memory.
     look_every: Duration,
     /// When a PRB was last told something, so that orders do not come in a heap.
     told: Mutex<HashMap<Name, Arc<tokio::sync::Mutex<Option<Instant>>>>>,
@@ -139,8 +145,9 @@ impl runner::Hands for Hands {
                     .await
             }
             Order::Stack(name) => self.stack(&tools, name.as_ref(), plan, notes).await,
-            Order::RestartWorker => self.restart_worker(&tools, plan).await,
-            Order::KickWorker => self.kick_worker(&tools, plan).await,
+            Order::Worker(order) => self.worker(&tools, order, plan).await,
+            Order::Venus(order) => Ok(self.venus(&tools, &order, plan, notes).await?),
+            Order::Remote(order) => Ok(self.remote(&tools, &order, plan, notes).await?),
             Order::Command(name) => {
                 let command = tools.settings.commands.find(&name).map_err(left_alone)?;
                 let within = plan.within.get().saturating_sub(COMMAND_END);

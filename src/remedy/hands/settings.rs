@@ -10,9 +10,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::commands::Commands;
+use super::remotes::Remote;
 use crate::actions::containers::{EngineSettings, Place, Selector};
 use crate::actions::units::{UnitName, UnitsSettings};
-use crate::collectors::prb;
+use crate::collectors::{prb, venus};
 use crate::upstream::TrustFiles;
 use crate::values::{self, Duration, HostPort, Name};
 
@@ -171,10 +172,14 @@ pub struct Settings {
     pub units: Units,
     pub stacks: Vec<Stack>,
     pub commands: Commands,
+    /// Other farmwardens.
+    pub remotes: Vec<Remote>,
     /// Every target with its kind.
     pub targets: BTreeMap<Name, &'static str>,
     /// By which door each PRB is told something.
     pub prbs: Vec<prb::Target>,
+    /// By which services each chain service of Venus is told something.
+    pub venus: Vec<venus::Target>,
 }
 
 /// One container or unit, as it is written.
@@ -218,6 +223,10 @@ impl Settings {
 
     pub(super) fn prb(&self, name: &Name) -> Option<&prb::Target> {
         self.prbs.iter().find(|target| target.name == *name)
+    }
+
+    pub(super) fn venus(&self, name: &Name) -> Option<&venus::Target> {
+        self.venus.iter().find(|target| target.name == *name)
     }
 
     /// The stack of a target: the one that is named, or the only one.

@@ -2,8 +2,10 @@
 
 mod commands;
 mod law;
+mod remote;
 mod stack;
 mod things;
+mod venus;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -133,9 +135,11 @@ fn settings(engine: &Engine, sections: &serde_json::Value) -> Settings {
         engines: serde_json::from_value(engines).unwrap(),
         units: section("units").map_or_else(Default::default, |units| serde_json::from_value(units).unwrap()),
         stacks: section("stacks").map_or_else(Vec::new, |stacks| serde_json::from_value(stacks).unwrap()),
-        commands: Default::default(),
+        commands: commands::none(),
+        remotes: section("remotes").map_or_else(Vec::new, |remotes| serde_json::from_value(remotes).unwrap()),
         targets: BTreeMap::new(),
         prbs: section("prbs").map_or_else(Vec::new, |prbs| serde_json::from_value(prbs).unwrap()),
+        venus: Vec::new(),
     }
 }
 
@@ -227,7 +231,7 @@ fn node(store: &Arc<Store>) -> Shown<Node> {
 #[test]
 fn the_documents_name_every_action_and_every_key() {
     let text = include_str!("../../../docs/actions.md");
-    for action in &ACTIONS {
+    for action in actions() {
         let line = text
             .lines()
             .find(|line| line.starts_with(&format!("| `{}` |", action.name)));

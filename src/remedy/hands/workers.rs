@@ -1,4 +1,6 @@
 //! One worker of a PRB, by the name that its symptom has for it.
+//!
+//! Source of what is never repaired like that: phala contract, "Guards for remediation".
 
 use std::future::Future;
 use std::sync::{Arc, PoisonError};
@@ -6,6 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::catalogue::{self, Action, Key};
+use super::check::Checked;
 use super::tools::Tools;
 use super::{Hands, left_alone};
 use crate::actions::prb_workers::{Door, Outcome, Outcomes, Pace, PrbWorkers};
@@ -13,9 +17,50 @@ use crate::actions::{Effect, Failed};
 use crate::collectors::prb::worker::Worker;
 use crate::collectors::prb::{self, PeerView, Prb, Row};
 use crate::remedy::runner::Undone;
+use crate::remedy::settings::Rung;
 use crate::remedy::step::Plan;
 use crate::values::{self, Name};
 
+/// What PRB is told about a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Restart,
+    Kick,
+}
+
+const KICK_API: Key = Key {
+    name: "kick_api",
+    is: "`enabled`: your word that pRuntime runs with `--enable-kick-api`; without it a kick does nothing",
+};
+const RESTART_POLICY: Key = Key {
+    name: "restart_policy",
+    is: "`always`: your word that whatever runs pRuntime starts it again after an exit with code 0",
+};
+
+pub(super) static ACTIONS: [Action; 2] = [
+    Action {
+        name: "restart-worker",
+        does: "has PRB restart the worker that is ill; its pRuntime is not touched",
+        keys: &[],
+        read: |_| Some(catalogue::Order::Worker(Order::Restart)),
+    },
+    Action {
+        name: "kick-worker",
+        does: "has PRB end the worker's pRuntime, waits until a new one answers, and has PRB restart the worker",
+        keys: &[KICK_API, RESTART_POLICY],
+        read: |with| {
+            let words = [with.said(&KICK_API, "enabled"), with.said(&RESTART_POLICY, "always")];
+            let all = words.iter().all(|said| *said);
+            all.then_some(catalogue::Order::Worker(Order::Kick))
+        },
+    },
+];
+
+/// Between two restarts of the same worker.
+const COOL_DOWN: values::Duration = values::Duration::from_secs(600);
+/// Restarts of the same worker in [`ATTEMPTS_WITHIN`].
+const ATTEMPTS: u32 = 3;
+const ATTEMPTS_WITHIN: values::Duration = values::Duration::from_secs(6 * 3600);
 /// Between two orders to the same PRB: a lifecycle takes a worker apart for each.
 const PAUSE: Duration = Duration::from_secs(2);
 const PACE: Pace = Pace { batch: 1, pause: PAUSE };
@@ -34,8 +79,75 @@ struct Found {
     was: String,
 }
 
+impl Order {
+    pub(super) const fn needs(self) -> Duration {
+        match self {
+            // A look, and the 30s that a monitor tries to reach a lifecycle.
+            Self::Restart => Duration::from_secs(60),
+            Self::Kick => Duration::from_secs(180),
+        }
+    }
+}
+
+impl Checked<'_> {
+    pub(super) fn worker(&mut self, order: Order, rung: &Rung, number: usize, place: &str) {
+        for (index, target) in self.policy.targets.iter().enumerate() {
+            let words = match self.settings.prb(target) {
+                Some(prb) if prb.solo.is_empty() => continue,
+                Some(_) => format!(
+                    "`{target}` has workers without a PRB, and `{}` is told to a PRB",
+                    rung.action
+                ),
+                None if (self.is_unread)(target) || !self.settings.targets.contains_key(target) => continue,
+                None => format!("`{target}` is no PRB, and `{}` is told to one", rung.action),
+            };
+            self.say(format!("targets[{index}]"), words);
+        }
+        if self.policy.cool_down < COOL_DOWN {
+            let words = format!("a worker is restarted at most every {COOL_DOWN}");
+            self.say("cool_down", words);
+        }
+        let attempts = self.policy.attempts;
+        if attempts.most.get() > ATTEMPTS || attempts.within < ATTEMPTS_WITHIN {
+            let words = format!("a worker is restarted at most {ATTEMPTS} times in {ATTEMPTS_WITHIN}");
+            self.say("attempts", words);
+        }
+        if order == Order::Kick {
+            self.kick(number, place);
+        }
+    }
+
+    fn kick(&mut self, number: usize, place: &str) {
+        let before = self.policy.rungs.iter().take(number);
+        if !before.into_iter().any(|rung| rung.action.as_str() == "restart-worker") {
+            let words = "`kick-worker` comes after a `restart-worker` that did not help";
+            self.say(format!("{place}.action"), words);
+        }
+        for (index, target) in self.policy.targets.iter().enumerate() {
+            let Some(prb) = self.settings.prb(target).filter(|prb| prb.solo.is_empty()) else {
+                continue;
+            };
+            let words = if prb.worker_manager.is_some() {
+                format!("`{target}` is a PRB v3, which cannot kick a worker")
+            } else if prb.pruntimes.is_none() {
+                format!("`{target}` has no `pruntimes`: nobody would see that a pRuntime is back")
+            } else {
+                continue;
+            };
+            self.say(format!("targets[{index}]"), words);
+        }
+    }
+}
+
 impl Hands {
-    pub(super) async fn restart_worker(&self, tools: &Tools, plan: &Plan) -> Result<String, Undone> {
+    pub(super) async fn worker(&self, tools: &Tools, order: Order, plan: &Plan) -> Result<String, Undone> {
+        match order {
+            Order::Restart => self.restart_worker(tools, plan).await,
+            Order::Kick => self.kick_worker(tools, plan).await,
+        }
+    }
+
+    async fn restart_worker(&self, tools: &Tools, plan: &Plan) -> Result<String, Undone> {
         let found = self.found(tools, plan)?;
         let turn = self.turn(&plan.target).await;
         let outcome = found.workers.restart(std::slice::from_ref(&found.uuid)).await;
@@ -43,7 +155,7 @@ impl Hands {
         said(outcome, plan, "restarted", &found.was)
     }
 
-    pub(super) async fn kick_worker(&self, tools: &Tools, plan: &Plan) -> Result<String, Undone> {
+    async fn kick_worker(&self, tools: &Tools, plan: &Plan) -> Result<String, Undone> {
         let found = self.found(tools, plan)?;
         let turn = self.turn(&plan.target).await;
         let within = plan.within.get().saturating_sub(CALLS).max(CALLS / 2);

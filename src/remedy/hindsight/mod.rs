@@ -272,6 +272,7 @@ impl Counted {
                 Outcome::Refused => self.refused(told),
                 Outcome::Failed => self.failed += 1,
                 Outcome::TimedOut => self.timed_out += 1,
+                Outcome::Unknown => self.interrupted += 1,
             },
             Step::Interrupted { .. } => self.interrupted += 1,
             Step::Failed { .. } => self.did_not_help += 1,
@@ -289,7 +290,9 @@ impl Counted {
             | Step::Noted { .. }
             | Step::Approved { .. }
             | Step::Paused(_)
-            | Step::Resumed { .. } => {}
+            | Step::Resumed { .. }
+            | Step::Asked(_)
+            | Step::Withdrawn(_) => {}
         }
     }
 

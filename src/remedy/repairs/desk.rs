@@ -48,7 +48,7 @@ impl Inner {
             let opened = Journal::<Step>::open(settings, clock, |record| {
                 last = record.sequence;
                 tell::take(&mut state, record.head(), record.time, &record.step, |told| {
-                    untold.take(told)
+                    untold.take(told);
                 });
             });
             let (journal, replayed) = opened?;

@@ -219,7 +219,7 @@ impl Repairs {
                 rehearsed: incident.rehearsed || is_rehearsal(&incident),
                 opened: incident.opened,
                 heard: incident.heard,
-                fires: incident.fires(),
+                fires: incident.is_asked_for(now),
                 seen: sight(seen.state).to_owned(),
                 seen_since: seen.since,
                 evidence: seen.evidence,

@@ -44,6 +44,11 @@ async fn server(authority: &Authority) -> u16 {
             PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap(),
         )
         .unwrap();
+    says_well(config).await
+}
+
+/// Says `well` to whom this lets in; gives the port.
+async fn says_well(config: ServerConfig) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -147,4 +152,30 @@ fn files_that_hold_something_else_are_named_and_not_shown() {
         let words = Trust::read(&TrustFiles { ca_file, client }).unwrap_err();
         assert!(words.contains(part) && !words.contains("s3cret-words"), "{words}");
     }
+}
+
+#[tokio::test]
+async fn a_pinned_certificate_is_believed_whatever_stands_in_it_and_no_other_is() {
+    let (ours, files) = (authority(), Files::new());
+    let key = PrivateKeyDer::from_pem_slice(ours.key().serialize_pem().as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    // Its own authority and without a name, as people make them.
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![ours.der().clone()], key)
+        .unwrap();
+    let port = says_well(config).await;
+    let pinned = Trust::pinned(&files.write("pinned.pem", &ours.pem())).unwrap();
+    assert_eq!(heard(port, &pinned).await.unwrap(), "well");
+    let both = format!("{}{}", authority().pem(), ours.pem());
+    let renewed = Trust::pinned(&files.write("both.pem", &both)).unwrap();
+    assert_eq!(heard(port, &renewed).await.unwrap(), "well");
+    let other = Trust::pinned(&files.write("other.pem", &authority().pem())).unwrap();
+    let words = heard(port, &other).await.unwrap_err();
+    assert!(
+        words.contains("another one than the one that it is known by"),
+        "{words}"
+    );
 }

@@ -18,6 +18,7 @@ pub const KINDS: &[Kind] = &[
     crate::venus::KIND,
     crate::chia::KIND,
     crate::dingtalk::KIND,
+    crate::engine::KIND,
     crate::fuse::KIND,
 ];
 

@@ -6,6 +6,7 @@ mod bodies;
 mod counted;
 mod http;
 mod server;
+pub(crate) mod socket;
 mod tally;
 mod websocket;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize, de};
 use tokio_rustls::TlsAcceptor;
 
 pub use server::Server;
+pub use socket::SocketServer;
 pub use tally::{Calls, Tally};
 
 /// Incidents that need no knowledge of what is served.

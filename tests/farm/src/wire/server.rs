@@ -179,7 +179,7 @@ async fn speak_tls<U: Upstream>(
 }
 
 /// HTTP, and WebSocket on the same connection if a handshake succeeds.
-async fn speak<S, U>(stream: S, upstream: Arc<U>, fault: watch::Receiver<Fault>)
+pub(super) async fn speak<S, U>(stream: S, upstream: Arc<U>, fault: watch::Receiver<Fault>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     U: Upstream,

@@ -10,6 +10,7 @@
 mod chia;
 mod common;
 mod dingtalk;
+mod engine;
 mod node_http;
 mod node_websocket;
 mod prb_v0;

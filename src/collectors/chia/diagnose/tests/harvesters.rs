@@ -1,0 +1,115 @@
+use super::super::super::farmer::{Harvester, Scan};
+use super::super::super::testing::{Farm, harvester};
+
+/// A minute of a farm in which harvester 1 looks through its directories and harvester 2 hangs in there.
+pub(super) fn minute(farm: &mut Farm, hanging: &Harvester) {
+    farm.after(60);
+    let now = farm.now();
+    farm.farmer(vec![harvester(1, 100, now), hanging.clone()]);
+}
+
+#[test]
+fn a_long_look_that_goes_on_is_not_stale() {
+    let mut farm = Farm::unheard();
+    let at = farm.now();
+    for processed in 0..30 {
+        let scanning = Harvester {
+            scan: Some(Scan {
+                initial: false,
+                processed,
+                total: 1000,
+            }),
+            ..harvester(2, 100, at)
+        };
+        minute(&mut farm, &scanning);
+        assert!(
+            farm.found().iter().all(|found| !found.contains("scan_stale")),
+            "{processed}"
+        );
+    }
+}
+
+#[test]
+fn a_harvester_that_is_gone_is_a_symptom_after_three_minutes() {
+    let mut farm = Farm::unheard();
+    farm.farmer(vec![harvester(1, 100, farm.now())]);
+    farm.after(30).farmer(Vec::new());
+    farm.after(170).farmer(Vec::new());
+    assert!(farm.found().is_empty());
+    farm.after(10).farmer(Vec::new());
+    let words = "harvester_down [01010101] disconnected for 3m (limit 3m); last at 10.0.0.1";
+    assert_eq!(farm.found(), [words]);
+    let now = farm.now();
+    farm.farmer(vec![harvester(1, 100, now)]);
+    assert!(farm.found().is_empty());
+}
+
+#[test]
+fn a_configured_harvester_that_never_came_is_down() {
+    let keys = r#", "farmer": "h:1", "harvesters": [{"name": "nas-1", "host": "10.0.0.9"}]"#;
+    let mut farm = Farm::new(keys);
+    farm.farmer(Vec::new());
+    farm.after(179).farmer(Vec::new());
+    assert!(farm.found().is_empty());
+    farm.after(1).farmer(Vec::new());
+    assert_eq!(
+        farm.found(),
+        ["harvester_down [nas-1] configured, but not seen on the farmer for 3m"]
+    );
+}
+
+#[test]
+fn plots_that_vanish_are_lost_and_a_single_one_is_not() {
+    let mut farm = Farm::unheard();
+    for (plots, minutes) in [(100, 10), (99, 10), (97, 6)] {
+        for _ in 0..minutes {
+            farm.after(60);
+            let now = farm.now();
+            farm.farmer(vec![harvester(1, plots, now)]);
+        }
+        assert_eq!(
+            farm.found().len(),
+            usize::from(plots == 97),
+            "{plots}: {:?}",
+            farm.found()
+        );
+    }
+    let words = "plots_lost [01010101] 97 plots, 3 fewer than within the last hour, for 5m (limit 5m)";
+    assert_eq!(farm.found(), [words]);
+}
+
+#[test]
+fn plots_are_not_lost_while_a_harvester_that_came_back_looks_for_them() {
+    let mut farm = Farm::unheard();
+    farm.farmer(vec![harvester(1, 100, farm.now())]);
+    farm.after(30).farmer(Vec::new());
+    for _ in 0..9 {
+        farm.after(60);
+        let initial = Harvester {
+            last_scan: None,
+            ..harvester(1, 0, farm.now())
+        };
+        farm.farmer(vec![initial]);
+        assert!(farm.found().is_empty(), "{:?}", farm.found());
+    }
+}
+
+#[test]
+fn bad_plots_are_a_symptom_after_half_an_hour() {
+    let mut farm = Farm::unheard();
+    for _ in 0..=30 {
+        let bad = Harvester {
+            invalid: Some(2),
+            duplicates: Some(1),
+            ..harvester(1, 100, farm.now())
+        };
+        farm.farmer(vec![bad]).after(60);
+    }
+    let found = farm.found();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(
+        found[0],
+        "plots_invalid [01010101] 2 plots could not be opened, for 31m (limit 30m)"
+    );
+    assert!(found[1].starts_with("plots_duplicate"), "{found:?}");
+}
