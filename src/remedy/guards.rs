@@ -156,8 +156,13 @@ impl Case<'_> {
     fn two_keys(&self) -> Option<Refusal> {
         let Key { target, policy, .. } = &self.incident.key;
         if !self.incident.is_asked_for(self.now) {
+            let why = if self.incident.alerts.is_empty() {
+                "the request of another farmwarden had its action, was taken back or has lapsed"
+            } else {
+                "its alerts have ended"
+            };
             return refuse(format!(
-                "{}: its alerts have ended, so nobody asks for it any more",
+                "{}: {why}, so nobody asks for it any more",
                 Self::shown(&self.incident.key)
             ));
         }

@@ -216,6 +216,11 @@ const fn held_words(guard: Guard, language: Language) -> &'static str {
 /// Nothing where nobody is told.
 fn message(told: &Told<'_>, language: Language) -> Option<Message> {
     let notice = notice(told.step)?;
+    // What another farmwarden asked for and asks no more is told over there.
+    let is_foreign = told.incident.is_some_and(|incident| incident.alerts.is_empty());
+    if is_foreign && notice == Notice::Held(Guard::TwoKeys) {
+        return None;
+    }
     let text = [
         said(told),
         action(told, language),

@@ -1,11 +1,6 @@
 use super::*;
 use crate::remedy::settings::Remedies;
 
-/// As long as nobody lists one.
-pub(super) fn none() -> super::super::commands::Commands {
-    super::super::commands::Commands::default()
-}
-
 fn listed(enabled: bool) -> Settings {
     let commands = json!({"enabled": enabled, "allowed": [
         {"name": "greet", "argv": ["/bin/echo", "$HOME;", "it's", "me"]},
