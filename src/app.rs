@@ -17,7 +17,7 @@ use crate::config::{Secrets, Settings};
 use crate::exposition::Own;
 use crate::notify::Post;
 use crate::remedy::hands::Hands;
-use crate::remedy::{self, AnyHands, Callers, Notices, Repairs};
+use crate::remedy::{self, AnyHands, Callers, Links, Notices, Repairs};
 use crate::schedule::{Plan, Schedule};
 use crate::server::{self, ControlSocket, ControlSocketPath, Listeners, Routes};
 use crate::store::Store;
@@ -97,13 +97,18 @@ impl App {
         post.change_to(&settings.notify).map_err(|fault| fault.to_string())?;
         let hands = Hands::new(&settings.hands, &tools.upstream, Arc::clone(&store), clock.clone())?;
         let hands = Arc::new(hands);
+        let links = Links::new(&settings.remedies.approvals)?;
         let repairs = Repairs::new(remedy::Parts {
             store: Arc::clone(&store),
             clock: clock.clone(),
             journal: settings.journal.clone(),
             remedies: settings.remedies.clone(),
             hands: AnyHands::new(Arc::clone(&hands)),
-            tell: Arc::new(Notices(post.clone())),
+            links: links.clone(),
+            tell: Arc::new(Notices {
+                post: post.clone(),
+                links,
+            }),
         });
         repairs.let_ask(Callers::read(&settings.callers)?);
         let mut keeper = Keeper {

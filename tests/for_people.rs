@@ -106,6 +106,41 @@ async fn doctor_tells_a_dead_an_ill_and_a_well_target_apart_and_says_what_to_do(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn doctor_and_check_config_say_what_stands_in_the_way_of_repairs() {
+    let place = tempfile::tempdir().unwrap();
+    let at = place.path().display();
+    std::fs::create_dir(place.path().join("journal")).unwrap();
+    std::fs::write(place.path().join("journal/notes.txt"), "").unwrap();
+    let text = format!(
+        "journal: {{directory: '{at}/journal'}}\nengines: [{{name: here, socket: '{at}/none.sock', containers: [node]}}]\n"
+    );
+    let (_guard, file) = config(&text);
+    let file = file.to_str().unwrap();
+    let said = farmwarden(&["doctor", "--config.file", file]).await;
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    let out = said.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        "repairs ok journal ".to_owned(),
+        "0 records, the chain holds; ".to_owned(),
+        "1 files are not of the journal (notes.txt): give it a directory of its own".to_owned(),
+        "FAIL node at here: engine here ".to_owned(),
+    ] {
+        assert!(out.contains(&words), "{words}\n{}", said.out);
+    }
+    let said = farmwarden(&["check-config", file]).await;
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    for words in [
+        "warning: the journal: 1 files are not",
+        "warning: engine here: ",
+        "no such file",
+    ] {
+        assert!(said.err.contains(words), "{words}\n{}", said.err);
+    }
+    let said = farmwarden(&["check-config", "--syntax-only", file]).await;
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn doctor_names_the_step_at_which_an_answer_fails() {
     for (incident, step) in [
         (json!({"incident": "status", "status": 403}), "authorised  FAIL"),

@@ -1,11 +1,12 @@
 //! The only calls that change anything outside of this process: containers, systemd units, PRB's workers, messages and
-//! miners of Venus, Chia's services, the ordered procedure over a stack, and requests to other farmwardens.
+//! miners of Venus, Chia's services, the ordered procedure over a stack, requests to other farmwardens, and programs that
+//! an operator has listed.
 //!
 //! Nothing here decides whether something is done, or whether it helped. Only what the configuration lists can be touched,
-//! every call is sent once and has a deadline, and no shell or other program is ever started: what may hang in the kernel runs
-//! in a child of our own.
+//! every call is sent once and has a deadline, and there is no shell: what may hang in the kernel runs in a child of our own.
 
 pub mod chia;
+pub mod command;
 pub mod containers;
 pub mod handle;
 pub mod prb_workers;

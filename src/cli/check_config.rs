@@ -9,6 +9,7 @@ use super::EXIT_USAGE;
 use super::source::CONFIG_VARIABLE;
 use crate::access::{self, Named};
 use crate::config::{Secrets, Settings};
+use crate::journal;
 use crate::values::Name;
 use crate::yaml::Mistakes;
 
@@ -23,7 +24,9 @@ pub(super) const EXAMPLES: &str = "Examples:
       From standard input.
 
 Nothing is asked of any target. Secrets and certificates that a file names must
-be readable; --syntax-only leaves that out. Exit code: 0 without a mistake, 2 with one.";
+be readable, and what repairs need on this machine (the journal's directory, the
+sockets of engines and of systemd) is looked at and warned about; --syntax-only
+leaves both out. Exit code: 0 without a mistake, 2 with one.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -56,7 +59,12 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let checked = files
         .iter()
         .map(|file| match read(file, secrets) {
-            Ok(settings) => Ok(summary(file, &settings)),
+            Ok(settings) => {
+                if secrets == Secrets::MustBeThere {
+                    warn(file, &settings);
+                }
+                Ok(summary(file, &settings))
+            }
             Err(mistakes) => Err(mistakes.to_string()),
         })
         .chain(args.web_config_file.iter().map(|file| web(file, named)));
@@ -89,6 +97,20 @@ fn read(file: &Path, secrets: Secrets) -> Result<Settings, Mistakes> {
         Settings::read_from("standard input", std::io::stdin().lock(), secrets)
     } else {
         Settings::read(file, secrets)
+    }
+}
+
+/// What would stand in the way of repairs on this machine, of this user; the service may run as another one, or elsewhere.
+fn warn(file: &Path, settings: &Settings) {
+    let mut words = Vec::new();
+    match settings.journal.settings().as_ref().map(journal::inspect) {
+        Some(Ok(found)) => words.extend(found.doubts.into_iter().map(|doubt| format!("the journal: {doubt}"))),
+        Some(Err(error)) => words.push(error.to_string()),
+        None => {}
+    }
+    words.extend(settings.hands.unreachable());
+    for words in words {
+        drop(writeln!(std::io::stderr(), "{}: warning: {words}", file.display()));
     }
 }
 

@@ -1,5 +1,7 @@
 //! `farmwarden doctor`: walks to targets step by step and says what to do.
 
+mod repairs;
+
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
@@ -8,6 +10,7 @@ use super::terminal::{Text, Tone};
 use super::{EXIT_USAGE, complain, near, runtime};
 use crate::clock::Clock;
 use crate::collectors::{self, Finding, Sections, Symptom};
+use crate::config::Settings;
 use crate::once::{Looked, Once, PartSeen, Plan, Target, Went};
 use crate::relations;
 use crate::values::Duration;
@@ -16,7 +19,8 @@ pub(super) const EXAMPLES: &str = "Examples:
   farmwarden doctor
       This machine: its mounts and chain nodes.
   farmwarden doctor --config.file /etc/farmwarden.yml
-      Every target of the file; the steps of those that are not well.
+      Every target of the file, with the steps of those that are not well; the
+      journal's disk, and the containers and units that repairs may touch.
   farmwarden doctor --config.file /etc/farmwarden.yml node-1 nas-2
       Two of them, every step shown.
   farmwarden doctor --as phala http://10.0.0.11:9944
@@ -45,6 +49,16 @@ pub(super) struct Args {
     source: Source,
 }
 
+impl Args {
+    /// The configuration, where all of it is asked about.
+    fn whole_file(&self) -> Result<Option<Settings>, source::Refused> {
+        if !self.targets.is_empty() {
+            return Ok(None);
+        }
+        self.source.settings()
+    }
+}
+
 /// Whoever wants to look longer wants the service.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -70,6 +84,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
             walk: true,
             lasting: args.lasting.map(Duration::get).unwrap_or_default(),
         };
+        let settings = args.whole_file()?;
+        let upstream = tools.upstream.clone();
         let mut once = Once::new(tools, Clock::system(), plan);
         sections.clone().visit(&mut once);
         if let Some(lasting) = args.lasting
@@ -78,12 +94,16 @@ pub(super) fn run(args: &Args) -> ExitCode {
             complain(&format!("looking for {lasting}"));
         }
         let looked = once.look().await;
+        let equipped = match &settings {
+            Some(settings) => repairs::look(settings, &upstream).await,
+            None => Vec::new(),
+        };
         let mut text = Text::for_stdout();
-        report(&looked, &sections, args, &mut text);
+        report(&looked, &equipped, &sections, args, &mut text);
         if let Err(code) = text.print() {
             return Ok(code);
         }
-        Ok(if looked.is_well() {
+        Ok(if looked.is_well() && repairs::are_well(&equipped) {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
@@ -114,7 +134,7 @@ async fn sections(args: &Args, tools: &collectors::Tools) -> Result<Sections, so
 /// Where the words of a step begin.
 const COLUMN: usize = 22;
 
-fn report(looked: &Looked, sections: &Sections, args: &Args, text: &mut Text) {
+fn report(looked: &Looked, equipped: &[repairs::Line], sections: &Sections, args: &Args, text: &mut Text) {
     let every_step = args.verbose || !args.targets.is_empty();
     for fault in &looked.faults {
         text.word(Tone::Bad, "FAIL").plain("  ").wrapped(6, &fault.to_string());
@@ -122,6 +142,7 @@ fn report(looked: &Looked, sections: &Sections, args: &Args, text: &mut Text) {
     for target in &looked.targets {
         block(target, every_step, text);
     }
+    repairs::tell(equipped, text);
     summary(looked, sections, args, text);
 }
 
@@ -316,7 +337,6 @@ fn over_time(looked: &Looked) -> Vec<&'static Symptom> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Settings;
 
     #[test]
     fn the_time_that_is_proposed_follows_the_thresholds() {

@@ -140,6 +140,7 @@ fn counts(policy: &Retrospect, text: &mut Text) {
     tried("would do", &policy.rehearsed, text);
     tried("did", &policy.begun, text);
     let went = [
+        (policy.refused, "actions refused"),
         (policy.failed, "actions failed"),
         (policy.timed_out, "took too long"),
         (policy.interrupted, "interrupted"),

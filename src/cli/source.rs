@@ -49,13 +49,15 @@ impl Source {
         self.place.here()
     }
 
+    /// The file; `None` without one.
+    pub(super) fn settings(&self) -> Result<Option<Settings>, Refused> {
+        let read = |file| Settings::read(file, Secrets::Ignored).map_err(|mistakes| mistakes.to_string());
+        self.config_file.as_deref().map(read).transpose()
+    }
+
     /// The targets of the file; `None` without a file.
     pub(super) fn configured(&self) -> Result<Option<Sections>, Refused> {
-        let Some(file) = &self.config_file else {
-            return Ok(None);
-        };
-        let settings = Settings::read(file, Secrets::Ignored).map_err(|mistakes| mistakes.to_string())?;
-        Ok(Some(settings.collectors))
+        Ok(self.settings()?.map(|settings| settings.collectors))
     }
 
     /// The targets of the file, or of this machine.

@@ -73,7 +73,7 @@ pub(super) fn hands<T>(
             mistakes.push(document.mistake(&below(&path, &wrong.key), wrong.words));
         }
     }
-    if !["engines", "units", "stacks", "remotes"]
+    if !["engines", "units", "stacks", "remotes", "commands"]
         .iter()
         .any(|list| read.is_wrong(list))
     {

@@ -58,6 +58,12 @@ impl Writer {
             let mut inner = Self { text: String::new() };
             inner.line(indent, &format!("{key}:"));
             inner.entry(items, None, indent + 2);
+            let more = schema.get("x-more").and_then(Value::as_array);
+            inner.short_entries(
+                items,
+                more.into_iter().flatten().filter_map(Value::as_object),
+                indent + 2,
+            );
             if is_off(schema) {
                 self.off(&inner.text);
             } else {
@@ -109,6 +115,15 @@ impl Writer {
         if let Some(first) = entries.next() {
             self.entry(schema, Some(first), indent);
         }
+        self.short_entries(schema, entries, indent);
+    }
+
+    fn short_entries<'a>(
+        &mut self,
+        schema: &Value,
+        entries: impl Iterator<Item = &'a Map<String, Value>>,
+        indent: usize,
+    ) {
         for entry in entries {
             let usual = |key: &str, value: &Value| {
                 value.is_null() || property(schema, key).and_then(|schema| schema.get("default")) == Some(value)

@@ -43,6 +43,8 @@ struct Raw {
     units: hands::settings::Units,
     /// What is stopped and started together, in order.
     stacks: Vec<hands::settings::Stack>,
+    /// Programs that repairs may run.
+    commands: hands::commands::Commands,
     /// Other farmwardens that may be asked for repairs.
     #[schemars(extend("x-off" = true))]
     remotes: Vec<hands::Remote>,
@@ -117,6 +119,7 @@ impl Settings {
             engines,
             units,
             stacks,
+            commands,
             remotes,
             callers,
             notify,
@@ -125,6 +128,7 @@ impl Settings {
             engines,
             units,
             stacks,
+            commands,
             remotes,
             targets: collectors
                 .names()

@@ -7,6 +7,7 @@
 
 mod error;
 mod files;
+mod inspect;
 mod queue;
 mod record;
 mod section;
@@ -24,6 +25,7 @@ use std::thread::JoinHandle;
 use serde_json::Value;
 
 pub use error::{AppendError, JournalError};
+pub use inspect::{Inspected, inspect};
 pub use record::{Hash, Head, Record, Step};
 pub use section::JournalSection;
 pub use settings::JournalSettings;

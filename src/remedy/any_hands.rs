@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::runner::{Hands, Notes};
+use super::runner::{Hands, Notes, Undone};
 use super::step::Plan;
 
 /// Cloning gives the same ones.
@@ -13,11 +13,11 @@ use super::step::Plan;
 pub struct AnyHands(Arc<dyn Boxed>);
 
 trait Boxed: Send + Sync {
-    fn run_boxed<'a>(&'a self, plan: &'a Plan, notes: &'a dyn Notes) -> BoxFuture<'a, Result<String, String>>;
+    fn run_boxed<'a>(&'a self, plan: &'a Plan, notes: &'a dyn Notes) -> BoxFuture<'a, Result<String, Undone>>;
 }
 
 impl<H: Hands> Boxed for H {
-    fn run_boxed<'a>(&'a self, plan: &'a Plan, notes: &'a dyn Notes) -> BoxFuture<'a, Result<String, String>> {
+    fn run_boxed<'a>(&'a self, plan: &'a Plan, notes: &'a dyn Notes) -> BoxFuture<'a, Result<String, Undone>> {
         self.run(plan, notes).boxed()
     }
 }
@@ -29,7 +29,7 @@ impl AnyHands {
 }
 
 impl Hands for AnyHands {
-    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, Undone> {
         self.0.run_boxed(plan, notes).await
     }
 }

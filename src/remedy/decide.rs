@@ -216,6 +216,25 @@ pub fn decide(incident: &Incident, remedies: &Remedies, history: &History, view:
     )
 }
 
+/// What comes next for an incident, whatever holds it; nothing beyond the last rung.
+pub(super) fn planned(
+    incident: &Incident,
+    remedies: &Remedies,
+    history: &History,
+    view: &View,
+    now: UnixTime,
+) -> Option<Plan> {
+    let case = Case {
+        incident,
+        remedies,
+        policy: remedies.policy(&incident.key.policy),
+        history,
+        view,
+        now,
+    };
+    case.plan()
+}
+
 /// Whether the rung that was last tried has helped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {

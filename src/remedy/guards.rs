@@ -320,6 +320,14 @@ impl Case<'_> {
 
     fn cool_down(&self) -> Option<Refusal> {
         let policy = self.policy?;
+        if let Some((_, last)) = self.incident.refused {
+            let until = last.plus(policy.cool_down.get());
+            if last.age_at(self.now) < policy.cool_down.get() {
+                let what = Self::shown(&self.incident.key);
+                let words = format!("{what}: its action refused at {last}, and is tried again at {until}");
+                return refuse_until(until, words);
+            }
+        }
         let last = self.history.last(Of::Entity(&self.incident.key), policy.mode)?;
         let until = last.plus(policy.cool_down.get());
         if last.age_at(self.now) >= policy.cool_down.get() {

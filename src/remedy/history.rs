@@ -79,6 +79,13 @@ impl History {
         }
     }
 
+    /// What was begun last for it has not been done.
+    pub(super) fn refused(&mut self, key: &Key) {
+        if let Some(last) = self.acts.iter().rposition(|act| act.key == *key && !act.rehearsed) {
+            self.acts.remove(last);
+        }
+    }
+
     pub(super) fn cured(&mut self, time: UnixTime, key: &Key) {
         self.cures.push_back((time, key.clone()));
         let old = |(at, _): &(UnixTime, Key)| at.age_at(time) > LONGEST_MEMORY.get();

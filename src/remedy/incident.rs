@@ -1,7 +1,7 @@
 //! An incident: one policy on one entity of one target, from the alert that asks until it is over. Changed by journal steps
 //! alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::Guard;
 use super::step::{IncidentId, Plan};
@@ -61,6 +61,10 @@ pub struct Incident {
     /// What was last told of why nothing is done.
     pub held: Option<Held>,
     pub approval: Option<Approval>,
+    /// How often the rung refused to begin, and when last.
+    pub refused: Option<(u32, UnixTime)>,
+    /// Links by which something was approved. Only links that we made get here, one for each time that it waited.
+    pub used_links: BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -103,30 +107,21 @@ pub struct Approval {
 impl Incident {
     pub(super) fn open(id: IncidentId, key: Key, alert: &Alert, time: UnixTime) -> Self {
         Self {
-            id,
-            key,
-            symptom: alert.label("symptom").map(ToOwned::to_owned),
-            opened: time,
-            heard: time,
             alerts: BTreeMap::from([(alert.fingerprint, true)]),
-            asked: BTreeMap::new(),
-            rung: 0,
-            rung_since: time,
-            phase: Phase::Open,
-            group: None,
-            rehearsed: false,
-            noted: None,
-            held: None,
-            approval: None,
+            ..Self::new(id, key, alert.label("symptom").map(ToOwned::to_owned), time)
         }
     }
 
     /// For another farmwarden.
     pub(super) fn open_for(id: IncidentId, key: Key, request: &Request, time: UnixTime) -> Self {
+        Self::new(id, key, Some(request.symptom.clone()), time)
+    }
+
+    fn new(id: IncidentId, key: Key, symptom: Option<String>, time: UnixTime) -> Self {
         Self {
             id,
             key,
-            symptom: Some(request.symptom.clone()),
+            symptom,
             opened: time,
             heard: time,
             alerts: BTreeMap::new(),
@@ -139,6 +134,8 @@ impl Incident {
             noted: None,
             held: None,
             approval: None,
+            refused: None,
+            used_links: BTreeSet::new(),
         }
     }
 
@@ -175,7 +172,10 @@ impl Incident {
     /// Only what was seen after this counts: it was opened, or something was done or given up.
     pub fn changed(&self) -> UnixTime {
         match self.phase {
-            Phase::Open => self.rung_since.max(self.opened),
+            Phase::Open => {
+                let refused = self.refused.map_or(self.opened, |(_, last)| last);
+                self.rung_since.max(refused)
+            }
             Phase::Running { since } | Phase::Proving { since, .. } | Phase::Escalated { since } => {
                 since.max(self.opened)
             }
@@ -209,6 +209,14 @@ impl Incident {
         self.held = None;
     }
 
+    /// Nothing was done: the rung is as it was before, and may be tried again.
+    pub(super) fn refuses(&mut self, time: UnixTime) {
+        let times = self.refused.map_or(0, |(times, _)| times);
+        self.refused = Some((times.saturating_add(1), time));
+        self.phase = Phase::Open;
+        self.held = None;
+    }
+
     /// Up the ladder.
     pub(super) fn next_rung(&mut self, time: UnixTime) {
         self.rung = self.rung.saturating_add(1);
@@ -216,5 +224,6 @@ impl Incident {
         self.phase = Phase::Open;
         self.held = None;
         self.approval = None;
+        self.refused = None;
     }
 }

@@ -15,6 +15,7 @@ mod hindsight;
 mod history;
 mod incident;
 mod ledger;
+mod links;
 mod most;
 mod notices;
 mod repairs;
@@ -30,6 +31,7 @@ mod tell;
 #[cfg(test)]
 mod testing;
 mod turn;
+mod untold;
 mod view;
 mod window;
 
@@ -41,14 +43,15 @@ pub use hindsight::{AtMost, HeldBack, Hindsight, Looking, Retrospect, Tried, Use
 pub use history::{History, Of};
 pub use incident::{After, Approval, Held, Incident, Key, Phase};
 pub use ledger::{Ledger, Record};
+pub use links::{Approvals, ExternalUrl, Links, PATH as LINK_PATH};
 pub use most::Most;
 pub use notices::Notices;
 pub use repairs::{
-    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, NotTaken, Overview, Parts, PauseSeen,
+    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, NotTaken, Offer, Overview, Parts, PauseSeen,
     PolicySeen, Repairs, Unheard,
 };
 pub use requests::{Asked, LASTS_AT_MOST, Requests, Stage};
-pub use runner::{About, Eyes, Hands, Notes, Runner};
+pub use runner::{About, Eyes, Hands, Notes, Runner, Undone};
 pub use settings::{Policy, Remedies};
 pub use share::Share;
 pub use state::State;

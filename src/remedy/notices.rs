@@ -6,17 +6,53 @@ use std::fmt::Write as _;
 
 use super::decide::{Guard, Why};
 use super::incident::Key;
+use super::links::Links;
 use super::step::{Outcome, Pause, Step};
 use super::tell::{Tell, Told};
 use crate::notify::{Language, Message, Post, Severity};
 use crate::values;
 
-/// Hands the messages to the ways of people.
-pub struct Notices(pub Post);
+/// Hands the messages to the ways of people, with links that approve where people have an address for them.
+pub struct Notices {
+    pub post: Post,
+    pub links: Links,
+}
+
+impl Notices {
+    fn message(&self, told: &Told<'_>, language: Language) -> Option<Message> {
+        let mut message = message(told, language)?;
+        if let Some(words) = linked(&self.links, told, language) {
+            message.text = format!("{}\n{words}", message.text);
+        }
+        Some(message)
+    }
+}
+
+/// How what waits for a person is approved from a chat.
+fn linked(links: &Links, told: &Told<'_>, language: Language) -> Option<String> {
+    let Step::Decided {
+        incident,
+        plan: Some(plan),
+        ..
+    } = told.step
+    else {
+        return None;
+    };
+    let (link, until) = links.link(*incident, plan, told.time)?;
+    Some(match language {
+        Language::English => format!("or open (until {until}): {link}"),
+        Language::Chinese => format!("或打开链接（{until} 前有效）：{link}"),
+    })
+}
 
 impl Tell for Notices {
     fn told(&self, told: &Told<'_>) {
-        self.0.tell(|language| message(told, language));
+        self.post.tell(|language| self.message(told, language));
+    }
+
+    fn told_again(&self, told: &Told<'_>) {
+        self.post
+            .tell(|language| Some(again(self.message(told, language)?, language)));
     }
 }
 
@@ -29,6 +65,7 @@ enum Notice {
     Approval,
     Rehearsed,
     Begun,
+    Refused,
     Failed,
     TimedOut,
     Unknown,
@@ -53,6 +90,7 @@ fn notice(step: &Step) -> Option<Notice> {
         Step::Started { .. } => Notice::Begun,
         Step::Finished { outcome, .. } => match outcome {
             Outcome::Done => return None,
+            Outcome::Refused => Notice::Refused,
             Outcome::Failed => Notice::Failed,
             Outcome::TimedOut => Notice::TimedOut,
             Outcome::Unknown => Notice::Unknown,
@@ -115,6 +153,7 @@ impl Notice {
             Self::Look
             | Self::Held(_)
             | Self::Approval
+            | Self::Refused
             | Self::Failed
             | Self::TimedOut
             | Self::Unknown
@@ -131,6 +170,7 @@ impl Notice {
             Self::Approval => ("a repair waits for your approval", "修复等待人工批准"),
             Self::Rehearsed => ("dry run: this would be done", "演练：本应执行"),
             Self::Begun => ("a repair begins", "开始修复"),
+            Self::Refused => ("the repair was refused, nothing was done", "修复被拒绝，未做任何更改"),
             Self::Failed => ("the repair failed", "修复执行失败"),
             Self::TimedOut => ("the repair took too long", "修复执行超时"),
             Self::Unknown => ("whether it was repaired is not known", "修复是否执行未知"),
@@ -196,6 +236,20 @@ fn message(told: &Told<'_>, language: Language) -> Option<Message> {
         thread: told.step.incident().map(|id| id.to_string()).unwrap_or_default(),
         time: told.time,
     })
+}
+
+/// What may have been told before the start.
+fn again(mut message: Message, language: Language) -> Message {
+    message.title += match language {
+        Language::English => " (before farmwarden started anew; perhaps told already)",
+        Language::Chinese => "（farmwarden 重启前；可能已通知）",
+    };
+    message
+}
+
+/// Whether people are told of such a step.
+pub(super) fn is_told(step: &Step) -> bool {
+    notice(step).is_some()
 }
 
 /// What the title begins with.
@@ -283,163 +337,4 @@ fn proof(told: &Told<'_>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::incident::Incident;
-    use super::super::step::{IncidentId, Plan};
-    use super::super::testing::{at, firing, key};
-    use super::*;
-    use crate::journal::Head;
-
-    fn incident() -> Incident {
-        let alert = firing("w1", at(0));
-        Incident::open(IncidentId { record: 4, nth: 1 }, key("w1"), &alert, at(0))
-    }
-
-    fn plan(notice: bool) -> Plan {
-        Plan {
-            policy: "restart".parse().unwrap(),
-            target: "prb-1".parse().unwrap(),
-            group: "farm".parse().unwrap(),
-            entity: "w1".to_owned(),
-            rung: 0,
-            action: "restart-worker".parse().unwrap(),
-            with: [("pace".to_owned(), "1s".to_owned())].into(),
-            within: crate::values::Duration::from_secs(60),
-            notice,
-        }
-    }
-
-    fn head() -> Head {
-        Head {
-            sequence: 9,
-            ..Head::EMPTY
-        }
-    }
-
-    fn told(step: &Step, language: Language) -> Option<Message> {
-        let incident = incident();
-        let told = Told {
-            head: head(),
-            time: at(5),
-            step,
-            incident: step.incident().map(|_| &incident),
-            opened: &[],
-        };
-        message(&told, language)
-    }
-
-    fn english(step: &Step) -> Message {
-        told(step, Language::English).unwrap()
-    }
-
-    const ID: IncidentId = IncidentId { record: 4, nth: 1 };
-
-    #[test]
-    fn what_begins_is_told_with_its_action_and_where_the_story_is() {
-        let step = Step::Started {
-            incident: ID,
-            plan: plan(false),
-            words: "no header for 20m".to_owned(),
-        };
-        let message = english(&step);
-        assert_eq!(message.title, "prb-1 w1: a repair begins");
-        assert_eq!(
-            message.text,
-            format!(
-                "no header for 20m\naction: restart-worker pace=1s\nrepair restart, rung 1, incident 4.1, record 9\nsha256 {}",
-                Head::EMPTY.hash
-            )
-        );
-        assert_eq!((message.severity, message.thread.as_str()), (Severity::Info, "4.1"));
-        let chinese = told(&step, Language::Chinese).unwrap();
-        assert_eq!(chinese.title, "prb-1 w1: 开始修复");
-        assert!(chinese.text.contains("操作：restart-worker") && chinese.text.contains("事件 4.1"));
-    }
-
-    #[test]
-    fn a_rung_that_only_tells_wants_somebody_to_look() {
-        let step = Step::Started {
-            incident: ID,
-            plan: plan(true),
-            words: "no header for 20m".to_owned(),
-        };
-        assert_eq!(english(&step).title, "prb-1 w1: look at it");
-        assert_eq!(english(&step).severity, Severity::Warning);
-    }
-
-    #[test]
-    fn an_approval_says_how_it_is_given() {
-        let step = Step::Decided {
-            incident: ID,
-            guard: Guard::Approval,
-            until: None,
-            words: "waits".to_owned(),
-        };
-        assert!(english(&step).text.contains("\nto approve: farmwarden approve 4.1\n"));
-    }
-
-    #[test]
-    fn a_storm_is_one_message_however_many_it_holds_back() {
-        let stormed = |begins| Step::Stormed {
-            policy: "restart".parse().unwrap(),
-            group: "farm-1".parse().unwrap(),
-            begins,
-            words: "400 of 700 have it".to_owned(),
-        };
-        let message = english(&stormed(true));
-        assert!(message.title.starts_with("farm-1: too much is ill at once"));
-        assert_eq!(message.severity, Severity::Critical);
-        assert_eq!(told(&stormed(false), Language::English), None);
-        let held = Step::Decided {
-            incident: ID,
-            guard: Guard::Fleet,
-            until: None,
-            words: String::new(),
-        };
-        assert_eq!(told(&held, Language::English), None);
-    }
-
-    #[test]
-    fn every_guard_that_is_told_has_words_of_its_own() {
-        let general = held_words(Guard::DryRun, Language::English);
-        for guard in Guard::ALL {
-            let Some(notice) = held(guard) else { continue };
-            for language in [Language::English, Language::Chinese] {
-                assert!(!notice.words(language).is_empty());
-            }
-            assert_ne!(notice.words(Language::English), general, "{guard:?}");
-        }
-    }
-
-    #[test]
-    fn what_was_interrupted_is_told_with_how_far_it_had_come() {
-        let mut incident = incident();
-        incident.noted = Some("3 of 7 steps done; stopped: lifecycle".to_owned());
-        let step = Step::Interrupted { incident: ID, rung: 0 };
-        let told = Told {
-            head: head(),
-            time: at(5),
-            step: &step,
-            incident: Some(&incident),
-            opened: &[],
-        };
-        let text = message(&told, Language::English).unwrap().text;
-        assert!(text.starts_with("3 of 7 steps done; stopped: lifecycle\n"), "{text}");
-    }
-
-    #[test]
-    fn a_hostile_name_cannot_play_with_the_title() {
-        let mut incident = incident();
-        incident.key.entity = "w1\n\u{202e}FIRE".to_owned();
-        let step = Step::Interrupted { incident: ID, rung: 0 };
-        let told = Told {
-            head: head(),
-            time: at(5),
-            step: &step,
-            incident: Some(&incident),
-            opened: &[],
-        };
-        let title = message(&told, Language::English).unwrap().title;
-        assert_eq!(title, "prb-1 w1\\n\\u202eFIRE: a repair was interrupted");
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 //! recorded before it begins, and an action that cannot be recorded is not done.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use futures_util::future::BoxFuture;
 
 use tokio::sync::watch;
 
-use super::decide::{Decision, Why, decide};
+use super::decide::{Decision, Why, decide, planned};
 use super::guards::is_storm;
 use super::incident::{Incident, Key, Phase};
 use super::ledger::{Ledger, Record};
@@ -28,7 +29,30 @@ use crate::values::{self, Name};
 pub trait Hands: Send + Sync + 'static {
     /// Carries out the action of a plan once. What it says is for people; whether it helped is seen by looking. An action
     /// of several steps says in `notes` how far it is, and goes on only when that is recorded.
-    fn run(&self, plan: &Plan, notes: &dyn Notes) -> impl Future<Output = Result<String, String>> + Send;
+    fn run(&self, plan: &Plan, notes: &dyn Notes) -> impl Future<Output = Result<String, Undone>> + Send;
+}
+
+/// An action that did not come to its end, in words for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// Nothing was touched.
+    Refused(String),
+    /// Something may have been changed.
+    Failed(String),
+}
+
+impl fmt::Display for Undone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Refused(words) | Self::Failed(words)) = self;
+        f.write_str(words)
+    }
+}
+
+/// Where nothing is known of it, something may have been.
+impl From<String> for Undone {
+    fn from(words: String) -> Self {
+        Self::Failed(words)
+    }
 }
 
 /// Where an action that runs says how far it is.
@@ -222,6 +246,17 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         })
     }
 
+    /// The rung of an incident that comes next; nothing for an incident that is over.
+    pub fn planned(&self, id: IncidentId) -> Option<Plan> {
+        let now = self.now();
+        let (key, symptom, remedies) = self.asked(id)?;
+        let view = self.eyes.view(&key, symptom, now);
+        self.ledger.with(|state| {
+            let incident = state.incident(id)?;
+            planned(incident, &remedies, &state.history, &view, now)
+        })
+    }
+
     /// What is seen, and what would be decided about an incident of a state that is not ours, if what is known were fresh.
     pub fn foresee(&self, state: &State, incident: &Incident) -> (Seen, Decision) {
         let (now, remedies, key) = (self.now(), self.remedies(), &incident.key);
@@ -386,7 +421,8 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         };
         let (outcome, words) = match tokio::time::timeout(plan.within.get(), self.hands.run(plan, &notes)).await {
             Ok(Ok(words)) => (Outcome::Done, words),
-            Ok(Err(words)) => (Outcome::Failed, words),
+            Ok(Err(Undone::Refused(words))) => (Outcome::Refused, words),
+            Ok(Err(Undone::Failed(words))) => (Outcome::Failed, words),
             Err(_) => (Outcome::TimedOut, format!("not done within {}", plan.within)),
         };
         let outcome = if notes.out_of_sight.into_inner() {

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::links::Approvals;
 use super::most::Most;
 use super::share::Share;
 use super::symptom_name::SymptomName;
@@ -41,7 +42,13 @@ pub struct Remedies {
     pub most: Most,
     /// Actions that may run at the same time, of all policies. On one target there is never more than one.
     pub at_once: Together,
+    /// Approvals from a chat.
+    pub approvals: Approvals,
     /// Repairs, each of one symptom.
+    #[schemars(extend("x-more" = [{
+        "name": "tell_of_many_workers", "symptom": "workers_correlated", "targets": ["prb-1"],
+        "rungs": [{"action": "notify", "timeout": "30m"}]
+    }]))]
     pub policies: Vec<Policy>,
 }
 
@@ -53,6 +60,7 @@ impl Default for Remedies {
             freeze_file: None,
             most: most(20, 100),
             at_once: Together::default(),
+            approvals: Approvals::default(),
             policies: Vec::new(),
         }
     }
@@ -80,7 +88,7 @@ pub struct Policy {
     /// The targets on which it may act.
     #[schemars(example = ["prb-1"])]
     pub targets: Vec<Name>,
-    /// `dry_run` records what would have been done; `act` does it.
+    /// `dry_run` records what would have been done; `act` does it, and needs a journal. What only tells people reaches them with `act` alone.
     #[serde(default)]
     pub mode: Mode,
     /// How long the symptom must have been seen before the first rung.

@@ -76,6 +76,7 @@ impl State {
                 guard,
                 until,
                 words,
+                ..
             } => self.with(*incident, |incident| {
                 let before = incident.held.as_ref().filter(|held| held.guard == *guard);
                 incident.held = Some(Held {
@@ -105,13 +106,13 @@ impl State {
                 words,
                 ..
             } => {
-                let after = match outcome {
-                    Outcome::Unknown => After::Unknown,
-                    Outcome::Done | Outcome::Failed | Outcome::TimedOut => After::Action,
-                };
                 let ended = Stage::Ended(*outcome, words.clone());
                 self.requests.go_on(*incident, &Stage::Runs, &ended);
-                self.ended(*incident, time, after);
+                match outcome {
+                    Outcome::Refused => self.refused(*incident, time),
+                    Outcome::Unknown => self.ended(*incident, time, After::Unknown),
+                    Outcome::Done | Outcome::Failed | Outcome::TimedOut => self.ended(*incident, time, After::Action),
+                }
             }
             Step::Interrupted { incident, .. } => {
                 self.requests.go_on(*incident, &Stage::Runs, &Stage::Interrupted);
@@ -135,7 +136,9 @@ impl State {
                 plan,
                 by,
                 until,
+                link,
             } => self.with(*incident, |incident| {
+                incident.used_links.extend(link.clone());
                 incident.approval = Some(Approval {
                     plan: plan.clone(),
                     by: by.clone(),
@@ -246,6 +249,16 @@ impl State {
                 incident.proving(time, after);
             }
         });
+    }
+
+    fn refused(&mut self, id: IncidentId, time: UnixTime) {
+        let Some(incident) = self.incidents.get_mut(&id) else {
+            return;
+        };
+        if matches!(incident.phase, Phase::Running { .. }) {
+            incident.refuses(time);
+            self.history.refused(&incident.key);
+        }
     }
 
     fn close(&mut self, id: IncidentId, time: UnixTime, why: Why, words: &str) {

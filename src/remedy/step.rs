@@ -32,6 +32,9 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<UnixTime>,
         words: String,
+        /// What waits for a person's word.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<Plan>,
     },
     /// All guards but the last let it through: this would have been done.
     Rehearsed {
@@ -98,6 +101,9 @@ pub enum Step {
         plan: Plan,
         by: String,
         until: UnixTime,
+        /// The link by which it was approved; it does not approve again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<String>,
     },
     Paused(Pause),
     Resumed {
@@ -221,6 +227,9 @@ pub struct Plan {
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Done,
+    /// Nothing was touched: it was not begun for a reason that it found itself. It counts in no budget, and the rung is
+    /// tried again.
+    Refused,
     Failed,
     /// It took longer than it may; what it did is not known.
     TimedOut,

@@ -178,6 +178,7 @@ fn what(step: &Step) -> (Mark, String) {
         Step::Finished { rung, outcome, .. } => {
             let (mark, how) = match outcome {
                 Outcome::Done => (Mark::Plain, "is done"),
+                Outcome::Refused => (Mark::Bad, "was REFUSED, nothing was done"),
                 Outcome::Failed => (Mark::Bad, "FAILED"),
                 Outcome::TimedOut => (Mark::Bad, "TOOK TOO LONG"),
                 Outcome::Unknown => (Mark::Bad, "was asked for elsewhere; what was done is NOT KNOWN"),
@@ -342,6 +343,7 @@ mod tests {
                 guard: Guard::WarmUp,
                 until: Some(at(60)),
                 words: "farmwarden started a moment ago".to_owned(),
+                plan: None,
             },
             Step::Started {
                 incident: ID,

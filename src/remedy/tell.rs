@@ -12,6 +12,9 @@ use crate::journal::Head;
 pub trait Tell: Send + Sync + 'static {
     /// Must neither wait nor ask anything of repairs: everybody waits for it.
     fn told(&self, told: &Told<'_>);
+
+    /// After a start, one step of before the end: whether people heard of it then is not known.
+    fn told_again(&self, _told: &Told<'_>) {}
 }
 
 /// One step that counts now.
@@ -51,6 +54,12 @@ impl Tell for Vec<Arc<dyn Tell>> {
     fn told(&self, told: &Told<'_>) {
         for one in self {
             one.told(told);
+        }
+    }
+
+    fn told_again(&self, told: &Told<'_>) {
+        for one in self {
+            one.told_again(told);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! target, so an action that is said to run was begun before farmwarden last started.
 
 use super::decide::{Decision, Guard, Hold, Proof, Why, decide, proof};
-use super::guards::is_storm;
+use super::guards::{Case, is_storm};
 use super::history::History;
 use super::incident::{After, Incident, Phase};
 use super::settings::{Policy, Remedies};
@@ -48,7 +48,16 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
             words,
         });
     }
-    match decide(incident, remedies, history, view, now) {
+    let decision = decide(incident, remedies, history, view, now);
+    let in_vain = tried_in_vain(incident, policy).filter(|_| !matches!(decision, Decision::Done(..)));
+    if let Some(words) = in_vain {
+        return Turn::Write(Step::Failed {
+            incident: id,
+            rung,
+            words,
+        });
+    }
+    match decision {
         Decision::Act(plan) => Turn::Act(plan, view.seen.evidence.clone()),
         Decision::Hold(hold) => held(incident, policy, history, view, now, hold),
         Decision::Done(Why::Cured, words) => Turn::Write(Step::Cured {
@@ -68,6 +77,19 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
     }
 }
 
+/// A rung that refuses every time is given up after as many tries as a policy has attempts; without it the ladder would
+/// never end.
+fn tried_in_vain(incident: &Incident, policy: Option<&Policy>) -> Option<String> {
+    let (times, _) = incident.refused.filter(|_| incident.phase == Phase::Open)?;
+    let policy = policy.filter(|policy| times >= policy.attempts.most.get())?;
+    let rung = policy.rungs.get(incident.rung)?;
+    let what = Case::shown(&incident.key);
+    Some(format!(
+        "{what}: {} has refused {times} times, and nothing was done",
+        rung.action
+    ))
+}
+
 /// A hold is recorded when it is another one, or lasts longer than was said.
 fn held(
     incident: &Incident,
@@ -84,7 +106,7 @@ fn held(
         plan,
     } = hold;
     let id = incident.id;
-    match (guard, plan, policy) {
+    match (guard, plan.clone(), policy) {
         (Guard::DryRun, Some(plan), _) => {
             return Turn::Write(Step::Rehearsed {
                 incident: id,
@@ -109,6 +131,7 @@ fn held(
             guard,
             until,
             words,
+            plan,
         }),
     }
 }

@@ -100,6 +100,13 @@ impl Answer {
         }
         match self.content_type {
             PLAIN | api::JSON => None,
+            HTML if self
+                .headers
+                .iter()
+                .any(|(name, _)| *name == header::CONTENT_SECURITY_POLICY) =>
+            {
+                None
+            }
             HTML => headers.insert(
                 header::CONTENT_SECURITY_POLICY,
                 HeaderValue::from_static(status_page::policy()),

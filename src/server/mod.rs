@@ -6,6 +6,7 @@
 mod alerts;
 mod answer;
 mod api;
+mod approve;
 mod compression;
 mod connection;
 mod control_socket;

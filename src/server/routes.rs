@@ -12,6 +12,7 @@
 //! | `GET /-/ready` | scrape | 200 once every part of every target had its first round, else 503 and what is missing |
 //! | `POST /alerts` | alerts | what Alertmanager sends: 200 once it is recorded (`alerts.rs`) |
 //! | `POST /chat/NAME` | alerts | alerts as a message to people: 200 once it waits to be sent (`alerts.rs`) |
+//! | `GET /approve/LINK`, `POST` | open | a rung that waits for a person; POST approves it (`approve.rs`) |
 //! | `POST /-/remote` | its own | what another farmwarden asks for (`remote.rs`) |
 //! | `POST /-/repairs/...` | control | pauses, approvals, repairs that people ask for (`orders.rs`) |
 //! | `POST /api/v1/decide` | control | what would be done about a delivery of alerts now |
@@ -34,8 +35,8 @@ use super::connection::Client;
 use super::places::{Place, Places, Reader};
 use super::refusals::Refusals;
 use super::status_page::{self, View};
-use super::table::{CHAT, OTHER, ROUTES, Route};
-use super::{Reload, api, compression, orders, probe, remote};
+use super::table::{APPROVE, CHAT, OTHER, ROUTES, Route};
+use super::{Reload, api, approve, compression, orders, probe, remote};
 use crate::access::{Access, Tcp, Via};
 use crate::actions::remote::ROUTE;
 use crate::clock::Clock;
@@ -206,6 +207,13 @@ impl Routes {
                 };
                 orders::take(self.inbox.repairs(), route.path, &from, request.into_body()).await
             }
+            APPROVE => {
+                let from = client
+                    .via
+                    .peer()
+                    .map_or_else(|| client.name(headers), |peer| peer.to_string());
+                approve::answer(self.inbox.repairs(), &request, &from).await
+            }
             "/api/v1/decide" => self.inbox.foresee(request.into_body()).await,
             ROUTE => self.remote(request, client).await,
             CHAT => self.inbox.tell(&self.post, request, self.clock.now().wall).await,
@@ -226,7 +234,9 @@ impl Routes {
     }
 
     fn what_there_is(&self) -> String {
-        let readable = ROUTES.iter().filter(|route| route.takes(&Method::GET));
+        let readable = ROUTES
+            .iter()
+            .filter(|route| route.takes(&Method::GET) && route.path != APPROVE);
         let paths = readable.map(|route| match route.path {
             "/metrics" => self.telemetry_path.as_str(),
             path => path,

@@ -9,6 +9,9 @@ use crate::alerts::LARGEST_BODY;
 /// Where none is expected, or a line; a small one is passed over.
 const NO_BODY: u64 = 64 << 10;
 
+/// A link follows.
+pub(super) const APPROVE: &str = crate::remedy::LINK_PATH;
+
 /// A name follows.
 pub(super) const CHAT: &str = "/chat/";
 
@@ -46,6 +49,7 @@ impl Route {
     pub(super) fn is_of(&self, path: &str) -> bool {
         match self.path {
             CHAT => path.starts_with(CHAT),
+            APPROVE => path.starts_with(APPROVE),
             own => path == own,
         }
     }
@@ -78,6 +82,13 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::scope(Scope::Alerts),
         methods: "POST",
         largest_body: LARGEST_BODY.bytes(),
+    },
+    // The link is the credential: people open it in whatever browser a chat has.
+    Route {
+        path: APPROVE,
+        need: Need::scope(Scope::Open),
+        methods: "GET, HEAD, POST",
+        largest_body: NO_BODY,
     },
     Route {
         path: remote::ROUTE,

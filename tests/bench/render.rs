@@ -18,7 +18,7 @@ use farmwarden::exposition::{Desc, Family, Format, Own, Page, Rendered};
 use farmwarden::journal::JournalSection;
 use farmwarden::notify::Post;
 use farmwarden::remedy::hands::{self, Hands};
-use farmwarden::remedy::{AnyHands, Parts, Remedies, Repairs};
+use farmwarden::remedy::{AnyHands, Approvals, Links, Parts, Remedies, Repairs};
 use farmwarden::server::{self, Listeners, Routes, bind, serve};
 use farmwarden::store::{Slot, Store};
 use farmwarden::upstream::Upstream;
@@ -105,6 +105,7 @@ fn without_repairs(store: &Arc<Store>) -> Repairs {
         journal: JournalSection::default(),
         remedies: Remedies::default(),
         hands: AnyHands::new(Arc::new(hands)),
+        links: Links::new(&Approvals::default()).unwrap(),
         tell: Arc::new(()),
     })
 }

@@ -14,7 +14,7 @@ use farmwarden::collectors::Symptom;
 use farmwarden::journal::{Journal, JournalSettings};
 use farmwarden::remedy::{
     Eyes, Fleet, Hands, Key, Ledger, Notes, Phase, Plan, Policy, Remedies, Runner, Running, Seen, Sight, State, Step,
-    View,
+    Undone, View,
 };
 
 pub(crate) const LIVE: &str = "live";
@@ -114,7 +114,7 @@ impl Eyes for Around {
 }
 
 impl Hands for Around {
-    async fn run(&self, plan: &Plan, _notes: &dyn Notes) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, _notes: &dyn Notes) -> Result<String, Undone> {
         sign();
         self.0.done.add(&format!("{} {}", plan.entity, plan.rung));
         sign();

@@ -10,9 +10,10 @@ use farmwarden::actions::containers::{Engine, EngineSettings, Place, Policy, Sel
 use farmwarden::actions::handle::{Handle, Look};
 use farmwarden::actions::stack::{self, Cluster, Event, Hands, Member, Node, Part, Procedure, Progress};
 use farmwarden::actions::{Done, Effect, Failed};
-use farmwarden::upstream::Upstream;
+use farmwarden::upstream::{TrustFiles, Upstream};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use super::support::{LONG, Process, debian, directory, handed_over, wait_for, with_libraries};
+use super::support::{LONG, Process, debian, directory, free_port, handed_over, wait_for, with_libraries};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -24,6 +25,11 @@ pub(crate) struct Docker {
 impl Docker {
     /// With an image of one file: the simulated farm, which is static and ends when it is told to.
     pub(crate) fn start() -> Self {
+        Self::listening(&[])
+    }
+
+    /// The same, with more places to listen at.
+    fn listening(more: &[String]) -> Self {
         let directory = directory();
         let place = |name: &str| directory.path().join(name);
         let programs = [debian("usr/sbin/dockerd"), debian("usr/bin/containerd")];
@@ -43,6 +49,7 @@ impl Docker {
             "--ip6tables=false",
             "--userland-proxy=false",
         ]);
+        command.args(more);
         let mut process = Process::start("dockerd", &mut command);
         wait_for("dockerd listens", LONG, || {
             process.running()?;
@@ -176,6 +183,82 @@ fn containers_are_restarted_stopped_and_started_and_others_are_out_of_reach() {
                 "{failed}"
             );
         }
+    });
+}
+
+/// An authority, and what it signed for the engine and for us: files as dockerd and the configuration name them.
+struct Certificates(tempfile::TempDir);
+
+impl Certificates {
+    fn new() -> Self {
+        let own = Self(directory());
+        let mut of_authority = CertificateParams::new(Vec::new()).unwrap();
+        of_authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(of_authority, KeyPair::generate().unwrap()).unwrap();
+        std::fs::write(own.file("ca.pem"), authority.pem()).unwrap();
+        for (whose, name) in [("engine", "127.0.0.1"), ("own", "farmwarden")] {
+            let key = KeyPair::generate().unwrap();
+            let signed = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            let signed = signed.signed_by(&key, &authority).unwrap();
+            std::fs::write(own.file(&format!("{whose}.pem")), signed.pem()).unwrap();
+            std::fs::write(own.file(&format!("{whose}.key")), key.serialize_pem()).unwrap();
+        }
+        own
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// What dockerd is started with to ask for a certificate of this authority.
+    fn of_engine(&self, port: u16) -> Vec<String> {
+        let named = [
+            ("tlscacert", "ca.pem"),
+            ("tlscert", "engine.pem"),
+            ("tlskey", "engine.key"),
+        ];
+        let files = named.map(|(option, file)| format!("--{option}={}", self.file(file).display()));
+        let place = [format!("--host=tcp://127.0.0.1:{port}"), "--tlsverify".to_owned()];
+        [place.to_vec(), files.to_vec()].concat()
+    }
+
+    fn client(&self, port: u16, containers: &[Selector]) -> Engine {
+        let settings = EngineSettings {
+            name: "farm-2".parse().unwrap(),
+            place: Place::Tls {
+                address: format!("127.0.0.1:{port}").parse().unwrap(),
+                files: TrustFiles {
+                    ca_file: self.file("ca.pem"),
+                    client: Some((self.file("own.pem"), self.file("own.key"))),
+                },
+            },
+            containers: containers.to_vec(),
+        };
+        Engine::new(&Upstream::from_system().unwrap(), settings).unwrap()
+    }
+}
+
+#[test]
+fn an_engine_on_the_network_is_reached_with_certificates_of_both_sides_and_by_nobody_else() {
+    let (certificates, port) = (Certificates::new(), free_port());
+    let docker = Docker::listening(&certificates.of_engine(port));
+    docker.run("phala-node", &[]);
+    let node = named("phala-node");
+    let engine = certificates.client(port, std::slice::from_ref(&node));
+    let runtime = runtime();
+    let before = wait_for("dockerd listens on the network", LONG, || {
+        runtime
+            .block_on(engine.inspect(&node))
+            .map_err(|failed| failed.to_string())
+    });
+    runtime.block_on(async {
+        let after = engine.restart(&node, PATIENCE).await.unwrap();
+        assert!(after.started_at > before.started_at && after.id == before.id);
+        // Somebody else's authority: neither side takes the other.
+        let stranger = Certificates::new().client(port, std::slice::from_ref(&node));
+        let failed = stranger.restart(&node, PATIENCE).await.unwrap_err();
+        assert_eq!(failed.effect, Effect::Nothing, "{failed}");
+        assert_eq!(engine.inspect(&node).await.unwrap().started_at, after.started_at);
     });
 }
 

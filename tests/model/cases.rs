@@ -226,6 +226,48 @@ fn people_who_pause_and_freeze() {
 }
 
 #[test]
+fn an_action_that_refuses() {
+    let states = search(Case {
+        left: Left {
+            passes: 3,
+            crashes: 1,
+            vetoes: 2,
+            ..Left::default()
+        },
+        happens: vec!["refused", "cool_down", "failed", "second_rung", "interrupted"],
+        ..case("an action that refuses", ONE, |remedies| {
+            let policy = &mut remedies.policies[0];
+            quick(policy);
+            policy.attempts = serde_json::from_str(r#"{"most": 2, "within": "1h"}"#).unwrap();
+            policy.budgets.target = "1/h 2/d".parse().unwrap();
+        })
+    });
+    assert!(states > 1_000, "{states}");
+}
+
+/// Over before a look that was taken for it is old.
+#[test]
+fn a_rung_with_little_time() {
+    let states = search(Case {
+        left: Left {
+            passes: 3,
+            flips: 1,
+            crashes: 1,
+            blind_looks: 1,
+            ..Left::default()
+        },
+        happens: vec!["started", "cured", "failed", "second_rung", "interrupted"],
+        ..case("a rung with little time", ONE, |remedies| {
+            for rung in &mut remedies.policies[0].rungs {
+                rung.timeout = Duration::from_secs(20);
+                rung.gone_for = Duration::from_secs(10);
+            }
+        })
+    });
+    assert!(states > 1_000, "{states}");
+}
+
+#[test]
 fn people_who_must_approve() {
     let states = search(Case {
         approval: true,

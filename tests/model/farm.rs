@@ -6,7 +6,7 @@ use std::time::Duration;
 use farmwarden::clock::UnixTime;
 use farmwarden::collectors::Symptom;
 use farmwarden::journal::{AppendError, Appended, Hash as LineHash, Head};
-use farmwarden::remedy::{Eyes, Fleet, Hands, Key, Notes, Plan, Record, Running, Seen, Sight, Step, View};
+use farmwarden::remedy::{Eyes, Fleet, Hands, Key, Notes, Plan, Record, Running, Seen, Sight, Step, Undone, View};
 use farmwarden::values::Name;
 use tokio::sync::oneshot;
 
@@ -24,7 +24,7 @@ pub(crate) struct Outside {
     pub(crate) last: u64,
     pub(crate) disk: Vec<(Step, Told)>,
     pub(crate) looks: Vec<(usize, u64, oneshot::Sender<()>)>,
-    pub(crate) runs: Vec<(Plan, oneshot::Sender<Result<String, String>>)>,
+    pub(crate) runs: Vec<(Plan, oneshot::Sender<Result<String, Undone>>)>,
     /// Targets with actions that run in this moment.
     pub(crate) running: Vec<Name>,
     /// Calls by target, ever.
@@ -152,7 +152,7 @@ impl Drop for Busy {
 }
 
 impl Hands for Around {
-    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, Undone> {
         let (told, ended) = oneshot::channel();
         let busy = {
             let mut outside = self.locked();
@@ -164,9 +164,11 @@ impl Hands for Around {
             runs.push((plan.clone(), told));
             Busy(self.clone(), plan.target.clone())
         };
-        let said = ended.await.unwrap_or_else(|_| Err("cut off".to_owned()));
+        let said = ended
+            .await
+            .unwrap_or_else(|_| Err(Undone::Failed("cut off".to_owned())));
         drop(busy);
-        if said.as_ref().is_err_and(|words| words == LOST) {
+        if said.as_ref().is_err_and(|undone| undone.to_string() == LOST) {
             notes.lose_sight();
         }
         said

@@ -25,8 +25,8 @@ pub(crate) enum Move {
     Visit(usize),
     /// The look at a target ends.
     Looked(usize, Sees),
-    /// The action on a target ends, as it says well or not.
-    Ended(usize, bool),
+    /// The action on a target ends, as it says.
+    Ended(usize, Ends),
     /// What waits for the disk is on it, or refused.
     Disk(bool),
     /// The process is killed. What waits for the disk is on it, or lost.
@@ -46,6 +46,15 @@ pub(crate) enum Move {
     /// A file freezes everything; or what is before the farm breaks. Or the other way round.
     Freeze,
     Break,
+}
+
+/// What an action says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    Well,
+    Badly,
+    /// Nothing was touched.
+    Refused,
 }
 
 /// What a look shows. An illness begins and ends when somebody looks: nobody can tell that from any moment before.

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use farmwarden::clock::{Clock, Now};
-use farmwarden::remedy::{IncidentId, Ledger, Pause, Runner, Scope, Sight, State, Step};
+use farmwarden::remedy::{IncidentId, Ledger, Pause, Runner, Scope, Sight, State, Step, Undone};
 use tokio::task::JoinHandle;
 
 use super::case::{LEAP, PASS};
 use super::farm::{Around, LOST, Outside};
-use super::moment::{Flight, Moment, Move, Rest, Sees};
+use super::moment::{Ends, Flight, Moment, Move, Rest, Sees};
 use super::world::{FORGETFUL, World, at};
 
 /// More than any chain of tasks that wake one another is long.
@@ -87,15 +87,18 @@ impl Process {
             }
             Move::Visit(target) => self.visits_target(*target),
             Move::Looked(target, sees) => self.looked(*target, *sees),
-            Move::Ended(target, is_well) => {
-                let said = if *is_well {
-                    Ok("HTTP 204".to_owned())
-                } else {
-                    Err("HTTP 500".to_owned())
+            Move::Ended(target, ends) => {
+                let said = match ends {
+                    Ends::Well => Ok("HTTP 204".to_owned()),
+                    Ends::Badly => Err(Undone::Failed("HTTP 500".to_owned())),
+                    Ends::Refused => {
+                        self.around.locked().world.left.vetoes -= 1;
+                        Err(Undone::Refused("not now".to_owned()))
+                    }
                 };
                 self.ended(*target, said);
             }
-            Move::Lost(target) => self.ended(*target, Err(LOST.to_owned())),
+            Move::Lost(target) => self.ended(*target, Err(Undone::Failed(LOST.to_owned()))),
             Move::Ask(number) => {
                 let step = {
                     let world = &mut self.around.locked().world;
@@ -187,7 +190,7 @@ impl Process {
         told.send(()).unwrap_or_default();
     }
 
-    fn ended(&self, target: usize, said: Result<String, String>) {
+    fn ended(&self, target: usize, said: Result<String, Undone>) {
         let mut outside = self.around.locked();
         let name = outside.world.case.targets()[target].clone();
         let place = outside.runs.iter().position(|(plan, _)| plan.target == name).unwrap();
@@ -259,7 +262,9 @@ impl Process {
                         incident: incident.id,
                         plan,
                         by,
-                        until: at(now + 100_000),
+                        // Shorter than a farm lives, so that it also ends before it is used.
+                        until: at(now + 3 * PASS / 2),
+                        link: None,
                     })
                 });
                 if let Some(step) = step {

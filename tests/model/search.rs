@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stateright::{Checker as _, HasDiscoveries, Model, Property};
 
 use super::case::Case;
-use super::moment::{Moment, Move, Sees, waits_for_a_person};
+use super::moment::{Ends, Moment, Move, Sees, waits_for_a_person};
 use super::world::LAWS;
 
 pub(crate) struct Search {
@@ -114,8 +114,9 @@ impl Model for Search {
                 }
             }
             if moment.runs.iter().any(|plan| plan.target == *name) {
-                may(true, Move::Ended(target, true));
-                may(true, Move::Ended(target, false));
+                may(true, Move::Ended(target, Ends::Well));
+                may(true, Move::Ended(target, Ends::Badly));
+                may(left.vetoes > 0, Move::Ended(target, Ends::Refused));
                 may(case.remote, Move::Lost(target));
             }
         }

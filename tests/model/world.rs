@@ -62,6 +62,8 @@ pub(crate) struct Left {
     pub(crate) refusals: u8,
     pub(crate) blind_looks: u8,
     pub(crate) words: u8,
+    /// Actions that refuse.
+    pub(crate) vetoes: u8,
 }
 
 /// An action that is on the disk as begun.
@@ -142,6 +144,8 @@ pub(crate) struct World {
     pub(crate) frozen: bool,
     pub(crate) cause: bool,
     begun: Vec<Begun>,
+    /// Incident and rung that a person allowed, and until when.
+    approved: Vec<(IncidentId, usize, UnixTime)>,
     pub(crate) broken: BTreeSet<&'static str>,
     /// Numbers of incidents are below it.
     pub(crate) next: u64,
@@ -171,6 +175,7 @@ impl World {
             frozen: false,
             cause: false,
             begun: Vec::new(),
+            approved: Vec::new(),
             broken: BTreeSet::new(),
             next: 1,
             journal: Arc::default(),
@@ -233,6 +238,15 @@ impl World {
             self.lost.insert(*incident);
         }
         match step {
+            // It was never done.
+            Step::Finished {
+                incident,
+                rung,
+                outcome: Outcome::Refused,
+                ..
+            } => self
+                .begun
+                .retain(|begun| begun.is_over || begun.incident != Some(*incident) || begun.rung != *rung),
             Step::Finished { incident, rung, .. } | Step::Interrupted { incident, rung } => {
                 for begun in &mut self.begun {
                     if begun.incident == Some(*incident) && begun.rung == *rung {
@@ -240,6 +254,9 @@ impl World {
                     }
                 }
             }
+            Step::Approved {
+                incident, plan, until, ..
+            } => self.approved.push((*incident, plan.rung, *until)),
             Step::Cured { incident, .. } | Step::Closed { incident, .. } => {
                 for begun in self.begun.iter_mut().filter(|begun| begun.incident == Some(*incident)) {
                     begun.incident = None;
@@ -295,7 +312,10 @@ impl World {
         self.breaks(ENDED, !self.is_asked_for(entity, true));
         self.breaks(GUESSED, self.lost.contains(&incident));
         let needs_approval = case.policy().rungs[plan.rung].approval;
-        let is_approved = !needs_approval || self.signs.contains("approved");
+        let now = self.now();
+        let allows =
+            |(of, rung, until): &(IncidentId, usize, UnixTime)| *of == incident && *rung == plan.rung && *until > now;
+        let is_approved = !needs_approval || self.approved.iter().any(allows);
         self.breaks(FORBIDDEN, self.paused || self.frozen || self.cause || !is_approved);
         let on_target = |begun: &&Begun| begun.key.target == key.target;
         self.breaks(BLIND, self.begun.iter().filter(on_target).any(|begun| !begun.is_over));
@@ -409,6 +429,7 @@ impl Hash for World {
             self.frozen,
             self.cause,
             &self.begun,
+            &self.approved,
             &self.broken,
             self.next,
         )
@@ -435,6 +456,10 @@ fn sign(step: &Step) -> &'static str {
             outcome: Outcome::TimedOut,
             ..
         } => "timed_out",
+        Step::Finished {
+            outcome: Outcome::Refused,
+            ..
+        } => "refused",
         Step::Finished {
             outcome: Outcome::Unknown,
             ..

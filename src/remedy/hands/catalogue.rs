@@ -1,7 +1,7 @@
 //! Every action by its name, with the keys that its `with` may have, and how they are read.
 //!
-//! There is no action that is not in [`FAMILIES`], and none that runs a command. What acts on something that its target
-//! shows is a family: its file has its list, its order, and what is checked of it.
+//! There is no action that is not in [`FAMILIES`]. What acts on something that its target shows is a family: its file has
+//! its list, its order, and what is checked of it.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -46,6 +46,7 @@ pub(super) enum Order {
     Remote(remote::Order),
     Chia(chia::Order),
     Remount,
+    Command(Name),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +80,11 @@ const STACK: Key = Key {
     name: "stack",
     is: "the stack, by its name in `stacks`; left out, the one of the target",
 };
+const COMMAND: Key = Key {
+    name: "command",
+    is: "a command that `commands.allowed` lists",
+};
+
 /// All of them, in the order of the documents.
 static FAMILIES: &[&[Action]] = &[
     &THINGS,
@@ -87,7 +93,16 @@ static FAMILIES: &[&[Action]] = &[
     &chia::ACTIONS,
     &mounts::ACTIONS,
     &remote::ACTIONS,
+    &COMMANDS,
 ];
+
+/// What no other action can do.
+static COMMANDS: [Action; 1] = [Action {
+    name: "run-command",
+    does: "runs a program with fixed arguments; off until `commands.enabled` says otherwise",
+    keys: &[COMMAND],
+    read: |with| with.command(),
+}];
 
 /// What acts on containers, units and stacks, whichever target is ill.
 static THINGS: [Action; 8] = [
@@ -288,6 +303,21 @@ impl With<'_> {
         })
     }
 
+    fn command(&mut self) -> Option<Order> {
+        let Some(name) = self.optional::<Name>("command")? else {
+            let words = "name the `command`, as `commands.allowed` lists it".to_owned();
+            self.wrong.push(("with".to_owned(), words));
+            return None;
+        };
+        match self.settings.commands.find(&name) {
+            Ok(_) => Some(Order::Command(name)),
+            Err(words) => {
+                self.wrong.push(("with.command".to_owned(), words));
+                None
+            }
+        }
+    }
+
     fn listed(&mut self, written: Written<'_>) -> Option<Thing> {
         let found = self.settings.thing(written);
         found
@@ -310,7 +340,8 @@ impl Order {
     /// The shortest `within` with which it can come to its end; less would leave it half done.
     pub(super) fn needs(&self, stack: Option<&settings::Stack>) -> Duration {
         match self {
-            Self::Notify => Duration::ZERO,
+            // What a command needs only its operator knows.
+            Self::Notify | Self::Command(_) => Duration::ZERO,
             Self::Remote(_) => remote::NEEDS,
             // The job of a unit, whose own timeout only systemd knows.
             Self::Thing {

@@ -9,6 +9,8 @@ use crate::remedy::check::Contradiction;
 use crate::remedy::settings::{Policy, Remedies, Rung};
 use crate::values::{self, Name};
 
+/// So that there is time to end one that does not end by itself.
+const SHORTEST_COMMAND: values::Duration = values::Duration::from_secs(30);
 /// Restarts of a node in an hour and in a day.
 const NODE_MOST: (u32, u32) = (1, 3);
 
@@ -86,6 +88,21 @@ impl Checked<'_> {
                 self.time(order, None, rung, place);
             }
             Order::Stack(name) => self.stack(order, name.as_ref(), rung, place),
+            Order::Command(name) => {
+                if self.policy.targets.len() > 1 {
+                    let words = format!(
+                        "the command `{name}` is the same whichever target is ill: a policy with it has one target"
+                    );
+                    self.say("targets", words);
+                }
+                if rung.within < SHORTEST_COMMAND {
+                    let words = format!(
+                        "a command is given {SHORTEST_COMMAND} at least, and {} here",
+                        rung.within
+                    );
+                    self.say(format!("{place}.within"), words);
+                }
+            }
             Order::Venus(own) => {
                 self.venus(own, rung, place);
                 self.time(order, None, rung, place);

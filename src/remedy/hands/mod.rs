@@ -7,8 +7,10 @@
 mod catalogue;
 mod check;
 mod chia;
+pub mod commands;
 mod law;
 mod mounts;
+mod reach;
 mod remote;
 mod remotes;
 mod sections;
@@ -28,12 +30,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use catalogue::{Action, Key, actions, names};
+pub use reach::{Reached, reach};
 pub use remotes::Remote;
 pub use sections::Misplaced;
 pub use settings::Settings;
 
-use super::runner::{self, Notes};
+use super::runner::{self, Notes, Undone};
 use super::step::Plan;
+use crate::actions::{Effect, Failed, command};
 use crate::clock::Clock;
 use crate::collectors::{Finding, TargetView};
 use crate::store::Store;
@@ -45,6 +49,24 @@ use tools::Tools;
 
 /// Collectors have their own pace, of some seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What of a rung's time is left for a command that is killed to be gone: the runner gives up at its end.
+const COMMAND_END: Duration = Duration::from_secs(15);
+
+/// Before anything is touched.
+#[expect(clippy::needless_pass_by_value, reason = "it maps errors, which are words")]
+fn left_alone(words: String) -> Undone {
+    Undone::Refused(format!("nothing was done: {words}"))
+}
+
+impl From<Failed> for Undone {
+    fn from(failed: Failed) -> Self {
+        match failed.effect {
+            Effect::Nothing => Self::Refused(failed.to_string()),
+            Effect::Unknown => Self::Failed(failed.to_string()),
+        }
+    }
+}
 
 /// What acts.
 pub struct Hands {
@@ -111,12 +133,12 @@ impl Hands {
 }
 
 impl runner::Hands for Hands {
-    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, Undone> {
         let tools = self.tools();
         // It was checked when it was read; the configuration may be another one since.
         let order = catalogue::read(&plan.action, &plan.with, &tools.settings).map_err(|wrong| {
             let words: Vec<String> = wrong.into_iter().map(|(_, words)| words).collect();
-            format!("nothing was done: {}", words.join("; "))
+            left_alone(words.join("; "))
         })?;
         match order {
             Order::Notify => Ok("told; nothing was changed".to_owned()),
@@ -134,10 +156,15 @@ impl runner::Hands for Hands {
             }
             Order::Stack(name) => self.stack(&tools, name.as_ref(), plan, notes).await,
             Order::Worker(order) => self.worker(&tools, order, plan).await,
-            Order::Venus(order) => self.venus(&tools, &order, plan, notes).await,
-            Order::Remote(order) => self.remote(&tools, &order, plan, notes).await,
-            Order::Chia(order) => self.chia(&tools, &order, plan, notes).await,
-            Order::Remount => self.remount(&tools, plan, notes).await,
+            Order::Venus(order) => Ok(self.venus(&tools, &order, plan, notes).await?),
+            Order::Remote(order) => Ok(self.remote(&tools, &order, plan, notes).await?),
+            Order::Chia(order) => Ok(self.chia(&tools, &order, plan, notes).await?),
+            Order::Remount => Ok(self.remount(&tools, plan, notes).await?),
+            Order::Command(name) => {
+                let command = tools.settings.commands.find(&name).map_err(left_alone)?;
+                let within = plan.within.get().saturating_sub(COMMAND_END);
+                Ok(command::run(&command.who(), &command.argv, within.max(COMMAND_END)).await?)
+            }
         }
     }
 }

@@ -27,6 +27,7 @@ impl Settings {
     /// An empty list when all is well. `is_unread` knows targets that are written and could not be read.
     pub fn misplaced(&self, is_unread: impl Fn(&Name) -> bool) -> Vec<Misplaced> {
         let mut found = self.units.wrong();
+        found.extend(self.commands.wrong());
         let mut names = HashSet::new();
         for (number, engine) in self.engines.iter().enumerate() {
             let mut own = engine.wrong();

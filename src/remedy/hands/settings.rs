@@ -3,17 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::commands::Commands;
 use super::remotes::Remote;
 use crate::actions::containers::{EngineSettings, Place, Selector};
 use crate::actions::units::{UnitName, UnitsSettings};
 use crate::collectors::{chia, mounts, prb, venus};
 use crate::upstream::TrustFiles;
-use crate::values::{Duration, HostPort, Name};
+use crate::values::{self, Duration, HostPort, Name};
 
 /// A container engine, Docker's or podman's, and the containers in it that repairs may touch.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -169,6 +171,7 @@ pub struct Settings {
     pub engines: Vec<Engine>,
     pub units: Units,
     pub stacks: Vec<Stack>,
+    pub commands: Commands,
     /// Other farmwardens.
     pub remotes: Vec<Remote>,
     /// Every target with its kind.
@@ -208,6 +211,26 @@ impl Settings {
 
     pub(super) fn machine(&self, name: &Name) -> Option<&mounts::Target> {
         self.machines.iter().find(|target| target.name == *name)
+    }
+
+    /// Sockets on this machine that are not there, in words. What answers behind them is not asked.
+    pub fn unreachable(&self) -> Vec<String> {
+        let engines = self.engines.iter().filter_map(|engine| {
+            let socket = engine.socket.as_deref()?;
+            Some((format!("engine {}", engine.name), socket))
+        });
+        let bus = (!self.units.allowed.is_empty()).then(|| ("systemd".to_owned(), self.units.socket.as_path()));
+        let missing = |(whose, socket): (String, &Path)| {
+            let fault = match std::fs::metadata(socket) {
+                Ok(found) if found.file_type().is_socket() => return None,
+                Ok(_) => "it is no socket".to_owned(),
+                Err(e) => values::io_words(&e),
+            };
+            Some(format!("{whose}: {}: {fault}", socket.display()))
+        };
+        let commands = self.commands.unusable().into_iter();
+        let commands = commands.map(|(who, why)| format!("{who}: {why}"));
+        engines.chain(bus).filter_map(missing).chain(commands).collect()
     }
 
     pub(super) fn prb(&self, name: &Name) -> Option<&prb::Target> {

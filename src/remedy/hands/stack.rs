@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Hands;
 use super::law;
 use super::settings::{Settings, Stack, Thing};
 use super::things::Was;
 use super::tools::Tools;
+use super::{Hands, left_alone};
 use crate::actions::Failed;
 use crate::actions::handle::{Handle, Look};
 use crate::actions::stack::{self, Cluster, Event, Note, Part, Procedure, Progress};
@@ -20,7 +20,7 @@ use crate::collectors::phala::{Chain, Node};
 use crate::collectors::prb::peer::Role;
 use crate::collectors::prb::worker::ProviderState;
 use crate::collectors::prb::{self, Prb};
-use crate::remedy::runner::Notes;
+use crate::remedy::runner::{Notes, Undone};
 use crate::remedy::step::Plan;
 use crate::upstream::Why;
 use crate::values::{self, Name};
@@ -35,8 +35,7 @@ impl Hands {
         name: Option<&Name>,
         plan: &Plan,
         notes: &dyn Notes,
-    ) -> Result<String, String> {
-        let left_alone = |words: String| format!("nothing was done: {words}");
+    ) -> Result<String, Undone> {
         let stack = tools.settings.stack_of(name, &plan.target).map_err(left_alone)?;
         let evidence = self.may_restart(stack).map_err(left_alone)?;
         let (procedure, things) = steps(stack, &tools.settings).map_err(left_alone)?;

@@ -1,5 +1,6 @@
 //! Against the stand-ins of the room of actions, and pictures as collectors make them.
 
+mod commands;
 mod law;
 mod remote;
 mod stack;
@@ -21,8 +22,17 @@ use crate::collectors::prb::Prb;
 use crate::collectors::{self, Collector, TargetConfig as _};
 use crate::exposition::{Own, Page};
 use crate::relations;
+use crate::remedy::hands::commands::Commands;
 use crate::remedy::runner::Hands as _;
 use crate::store::Slot;
+
+/// The words of an action that touched nothing.
+fn refused(undone: Undone) -> String {
+    match undone {
+        Undone::Refused(words) => words,
+        Undone::Failed(words) => panic!("something may have been touched: {words}"),
+    }
+}
 
 /// Notes that are kept; from some number on the disk is full.
 #[derive(Default)]
@@ -126,6 +136,7 @@ fn settings(engine: &Engine, sections: &serde_json::Value) -> Settings {
         engines: serde_json::from_value(engines).unwrap(),
         units: section("units").map_or_else(Default::default, |units| serde_json::from_value(units).unwrap()),
         stacks: section("stacks").map_or_else(Vec::new, |stacks| serde_json::from_value(stacks).unwrap()),
+        commands: Commands::default(),
         remotes: section("remotes").map_or_else(Vec::new, |remotes| serde_json::from_value(remotes).unwrap()),
         targets: BTreeMap::new(),
         prbs: section("prbs").map_or_else(Vec::new, |prbs| serde_json::from_value(prbs).unwrap()),

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Hands;
 use super::catalogue::Verb;
 use super::settings::Thing;
 use super::tools::Tools;
-use crate::actions::Done;
+use super::{Hands, left_alone};
 use crate::actions::handle::{Handle, Look};
+use crate::actions::{Done, Failed};
+use crate::remedy::runner::Undone;
 
 /// What is left of the time of a rung for looking before and after a unit's job.
 const LOOKS: Duration = Duration::from_secs(20);
@@ -21,16 +22,16 @@ impl Hands {
         thing: &Thing,
         patience: Duration,
         within: Duration,
-    ) -> Result<String, String> {
+    ) -> Result<String, Undone> {
         if verb != Verb::Start {
             self.may_stop(tools, thing)?;
         }
-        let handle = tools.handle(thing)?;
+        let handle = tools.handle(thing).map_err(left_alone)?;
         let patience = match thing {
             Thing::Unit(_) => within.saturating_sub(LOOKS).max(LOOKS),
             Thing::Container { .. } => patience,
         };
-        let before = handle.look().await.map_err(|failed| failed.to_string())?;
+        let before = handle.look().await?;
         let done = act(&handle, verb, patience).await?;
         Ok(match (verb, done) {
             (Verb::Restart, _) => format!("restarted {thing} ({})", Was(&before)),
@@ -42,26 +43,25 @@ impl Hands {
     }
 
     /// What a PRB feeds its workers with is left alone while it does.
-    fn may_stop(&self, tools: &Tools, thing: &Thing) -> Result<(), String> {
+    fn may_stop(&self, tools: &Tools, thing: &Thing) -> Result<(), Undone> {
         if let Some(words) = tools.settings.stands_in_the_way(thing) {
-            return Err(format!("nothing was done: {words}"));
+            return Err(left_alone(words));
         }
         for (stack, _) in tools.settings.stacks_with(thing) {
             if let Some(words) = self.feeds_well(stack) {
-                return Err(format!("{thing} was left alone: {words}"));
+                return Err(Undone::Refused(format!("{thing} was left alone: {words}")));
             }
         }
         Ok(())
     }
 }
 
-async fn act(handle: &Handle, verb: Verb, patience: Duration) -> Result<Done, String> {
-    let done = match verb {
+async fn act(handle: &Handle, verb: Verb, patience: Duration) -> Result<Done, Failed> {
+    match verb {
         Verb::Restart => handle.restart(patience).await.map(|()| Done::Changed),
         Verb::Stop => handle.stop(patience).await,
         Verb::Start => handle.start(patience).await,
-    };
-    done.map_err(|failed| failed.to_string())
+    }
 }
 
 /// `was running since 2026-11-21T09:41:07Z`

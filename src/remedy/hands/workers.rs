@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Hands;
 use super::catalogue::{self, Action, Key};
 use super::check::Checked;
 use super::tools::Tools;
-use crate::actions::Failed;
+use super::{Hands, left_alone};
 use crate::actions::prb_workers::{Door, Outcome, Outcomes, Pace, PrbWorkers};
+use crate::actions::{Effect, Failed};
 use crate::collectors::prb::worker::Worker;
 use crate::collectors::prb::{self, PeerView, Prb, Row};
+use crate::remedy::runner::Undone;
 use crate::remedy::settings::Rung;
 use crate::remedy::step::Plan;
 use crate::values::{self, Name};
@@ -139,14 +140,14 @@ impl Checked<'_> {
 }
 
 impl Hands {
-    pub(super) async fn worker(&self, tools: &Tools, order: Order, plan: &Plan) -> Result<String, String> {
+    pub(super) async fn worker(&self, tools: &Tools, order: Order, plan: &Plan) -> Result<String, Undone> {
         match order {
             Order::Restart => self.restart_worker(tools, plan).await,
             Order::Kick => self.kick_worker(tools, plan).await,
         }
     }
 
-    async fn restart_worker(&self, tools: &Tools, plan: &Plan) -> Result<String, String> {
+    async fn restart_worker(&self, tools: &Tools, plan: &Plan) -> Result<String, Undone> {
         let found = self.found(tools, plan)?;
         let turn = self.turn(&plan.target).await;
         let outcome = found.workers.restart(std::slice::from_ref(&found.uuid)).await;
@@ -154,7 +155,7 @@ impl Hands {
         said(outcome, plan, "restarted", &found.was)
     }
 
-    async fn kick_worker(&self, tools: &Tools, plan: &Plan) -> Result<String, String> {
+    async fn kick_worker(&self, tools: &Tools, plan: &Plan) -> Result<String, Undone> {
         let found = self.found(tools, plan)?;
         let turn = self.turn(&plan.target).await;
         let within = plan.within.get().saturating_sub(CALLS).max(CALLS / 2);
@@ -171,8 +172,7 @@ impl Hands {
         )
     }
 
-    fn found(&self, tools: &Tools, plan: &Plan) -> Result<Found, String> {
-        let left_alone = |words: String| format!("nothing was done: {words}");
+    fn found(&self, tools: &Tools, plan: &Plan) -> Result<Found, Undone> {
         let target = tools.settings.prb(&plan.target);
         let target = target.ok_or_else(|| left_alone(format!("`{}` is no PRB", plan.target)))?;
         let view = self.view(&plan.target);
@@ -290,13 +290,18 @@ fn was(worker: &Worker) -> String {
     }
 }
 
-fn said(outcome: Result<Outcomes, Failed>, plan: &Plan, did: &str, was: &str) -> Result<String, String> {
+fn said(outcome: Result<Outcomes, Failed>, plan: &Plan, did: &str, was: &str) -> Result<String, Undone> {
     let (entity, target) = (values::clean(&plan.entity), &plan.target);
-    let outcomes = outcome.map_err(|failed| failed.to_string())?;
-    match outcomes.into_iter().next() {
+    match outcome?.into_iter().next() {
         Some((_, Outcome::Taken)) => Ok(format!("{did} {entity} of {target} ({was}); PRB took the command")),
-        Some((_, Outcome::Barred(bar))) => Err(format!("{entity} of {target} was left alone: {bar}")),
-        Some((_, Outcome::Failed(failed))) => Err(format!("{entity} of {target}: {failed}")),
-        Some((_, Outcome::NotAsked)) | None => Err(format!("{entity} of {target} was not asked")),
+        Some((_, Outcome::Barred(bar))) => Err(Undone::Refused(format!("{entity} of {target} was left alone: {bar}"))),
+        Some((_, Outcome::Failed(failed))) => {
+            let undone = |words| match failed.effect {
+                Effect::Nothing => Undone::Refused(words),
+                Effect::Unknown => Undone::Failed(words),
+            };
+            Err(undone(format!("{entity} of {target}: {failed}")))
+        }
+        Some((_, Outcome::NotAsked)) | None => Err(Undone::Refused(format!("{entity} of {target} was not asked"))),
     }
 }

@@ -46,6 +46,8 @@ pub struct Retrospect {
     /// What would have been done, and what was begun, notices among them.
     pub rehearsed: Vec<Tried>,
     pub begun: Vec<Tried>,
+    /// Of those that were begun, the actions that refused: nothing was done.
+    pub refused: u64,
     /// Actions that say that they failed, that took too long, or of which farmwarden did not see the end.
     pub failed: u64,
     pub timed_out: u64,
@@ -142,6 +144,7 @@ struct Counted {
     rehearsed: BTreeMap<(Name, Name, bool), u64>,
     begun: BTreeMap<(Name, Name, bool), u64>,
     acts: Vec<Act>,
+    refused: u64,
     failed: u64,
     timed_out: u64,
     interrupted: u64,
@@ -266,6 +269,7 @@ impl Counted {
             Step::Started { plan, .. } => self.act(told.time, plan, false),
             Step::Finished { outcome, .. } => match outcome {
                 Outcome::Done => {}
+                Outcome::Refused => self.refused(told),
                 Outcome::Failed => self.failed += 1,
                 Outcome::TimedOut => self.timed_out += 1,
                 Outcome::Unknown => self.interrupted += 1,
@@ -289,6 +293,16 @@ impl Counted {
             | Step::Resumed { .. }
             | Step::Asked(_)
             | Step::Withdrawn(_) => {}
+        }
+    }
+
+    /// It counts in no budget.
+    fn refused(&mut self, told: &Told<'_>) {
+        self.refused += 1;
+        let target = told.incident.map(|incident| &incident.key.target);
+        let its = |act: &Act| !act.rehearsed && Some(&act.target) == target;
+        if let Some(last) = self.acts.iter().rposition(its) {
+            self.acts.remove(last);
         }
     }
 
@@ -322,6 +336,7 @@ impl Counted {
             open: 0,
             rehearsed: tried(&self.rehearsed),
             begun: tried(&self.begun),
+            refused: self.refused,
             failed: self.failed,
             timed_out: self.timed_out,
             interrupted: self.interrupted,

@@ -58,11 +58,17 @@ fn acting(of: &Retrospect, words: &mut Vec<String>) {
     let (acts, _) = of.acted();
     if acts == 0 {
         words.push(format!("it did nothing{}", held_most(of)));
-    } else if of.cured > 0 && of.escalated == 0 && of.failed + of.timed_out == 0 {
+    } else if of.cured > 0 && of.escalated == 0 && of.refused + of.failed + of.timed_out == 0 {
         words.push(format!(
             "it acted {} and cured {}: nothing to do",
             often(acts),
             of.cured
+        ));
+    }
+    if of.refused > 0 {
+        words.push(format!(
+            "{} refused, and nothing was done; why stands in `farmwarden audit show`",
+            counted(of.refused, "action")
         ));
     }
     if of.failed + of.timed_out > 0 {

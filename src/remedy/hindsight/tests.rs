@@ -34,6 +34,7 @@ fn held(record: u64, guard: Guard) -> Step {
         guard,
         until: None,
         words: String::new(),
+        plan: None,
     }
 }
 

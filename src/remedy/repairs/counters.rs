@@ -44,6 +44,7 @@ pub(super) struct Counts {
 pub(super) struct OfAction {
     pub(super) begun: u64,
     pub(super) done: u64,
+    pub(super) refused: u64,
     pub(super) failed: u64,
     pub(super) timed_out: u64,
     pub(super) unknown: u64,
@@ -56,6 +57,7 @@ impl Default for OfAction {
         Self {
             begun: 0,
             done: 0,
+            refused: 0,
             failed: 0,
             timed_out: 0,
             unknown: 0,
@@ -171,6 +173,7 @@ impl Tell for Counters {
                 let Some(action) = inner.action(told) else { return };
                 *match outcome {
                     Outcome::Done => &mut action.done,
+                    Outcome::Refused => &mut action.refused,
                     Outcome::Failed => &mut action.failed,
                     Outcome::TimedOut => &mut action.timed_out,
                     Outcome::Unknown => &mut action.unknown,

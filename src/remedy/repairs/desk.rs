@@ -10,7 +10,8 @@ use crate::remedy::ledger::Ledger;
 use crate::remedy::runner::Runner;
 use crate::remedy::state::State;
 use crate::remedy::step::Step;
-use crate::remedy::tell::Tell;
+use crate::remedy::tell::{self, Tell};
+use crate::remedy::untold::Untold;
 
 pub(super) enum Desk {
     /// No directory is configured.
@@ -43,18 +44,20 @@ impl Inner {
     pub(super) async fn read_journal(&self, settings: JournalSettings) -> Result<Open, String> {
         let clock = self.clock.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            let (mut state, mut last) = (State::default(), 0);
+            let (mut state, mut last, mut untold) = (State::default(), 0, Untold::default());
             let opened = Journal::<Step>::open(settings, clock, |record| {
                 last = record.sequence;
-                state.apply(record.sequence, record.time, &record.step);
+                tell::take(&mut state, record.head(), record.time, &record.step, |told| {
+                    untold.take(told);
+                });
             });
             let (journal, replayed) = opened?;
-            Ok::<_, JournalError>((journal, replayed, state, last))
+            Ok::<_, JournalError>((journal, replayed, state, last, untold))
         });
         let read = reading
             .await
             .map_err(|_| "the journal could not be read: a defect of farmwarden, please report it".to_owned())?;
-        let (journal, replayed, state, last) = read.map_err(|error| error.to_string())?;
+        let (journal, replayed, state, last, untold) = read.map_err(|error| error.to_string())?;
         if let Some(torn) = &replayed.torn {
             tracing::warn!("{torn}");
         }
@@ -66,6 +69,7 @@ impl Inner {
             replayed.records
         );
         let told: Vec<Arc<dyn Tell>> = vec![Arc::<super::Counters>::clone(&self.counters), Arc::clone(&self.tell)];
+        untold.tell(&*self.tell, self.clock.now().wall);
         let ledger = Ledger::telling(journal.clone(), state, last, Arc::new(told));
         let (eyes, hands) = (Arc::clone(&self.eyes), self.hands.clone());
         let remedies = Arc::clone(&super::locked(&self.remedies));

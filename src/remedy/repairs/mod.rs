@@ -1,6 +1,7 @@
 //! Repairs at work: the one handle that server, messages and commands hold. It hears alerts, visits targets when there is
 //! something to decide, and takes orders of people. Everything that it remembers is in the journal.
 
+mod by_link;
 mod counters;
 mod desk;
 mod foresee;
@@ -23,6 +24,7 @@ use super::callers::Callers;
 use super::eyes::StoreEyes;
 use super::freeze::Freeze;
 use super::incident::Key;
+use super::links::Links;
 use super::settings::Remedies;
 use super::step::Step;
 use super::tell::Tell;
@@ -33,6 +35,7 @@ use crate::journal::{JournalSection, JournalSettings};
 use crate::store::Store;
 use crate::values::Name;
 
+pub use by_link::Offer;
 use counters::Counters;
 pub use counters::Unheard;
 use desk::{Desk, Open};
@@ -53,6 +56,8 @@ pub struct Parts {
     pub journal: JournalSection,
     pub remedies: Remedies,
     pub hands: AnyHands,
+    /// Those that messages hold.
+    pub links: Links,
     /// Who hears of every step, besides the counters.
     pub tell: Arc<dyn Tell>,
 }
@@ -72,6 +77,9 @@ struct Inner {
     callers: Mutex<Callers>,
     counters: Arc<Counters>,
     tell: Arc<dyn Tell>,
+    links: Links,
+    /// One approval by a link at a time, so that each is used once.
+    by_link: tokio::sync::Mutex<()>,
     desk: Mutex<Desk>,
     store: Arc<Store>,
     woken: Mutex<Woken>,
@@ -103,6 +111,8 @@ impl Repairs {
             remedies: Mutex::new(remedies),
             callers: Mutex::default(),
             tell: parts.tell,
+            links: parts.links,
+            by_link: tokio::sync::Mutex::new(()),
             desk: Mutex::new(desk),
             store: parts.store,
             woken: Mutex::default(),
@@ -148,6 +158,7 @@ impl Repairs {
     /// words say so.
     pub fn change_to(&self, journal: &JournalSection, remedies: Remedies) -> Option<&'static str> {
         self.0.eyes.freeze.change_to(remedies.freeze_file.clone());
+        self.0.links.change_to(&remedies.approvals);
         let remedies = Arc::new(remedies);
         self.0.counters.know(&remedies);
         *locked(&self.0.remedies) = Arc::clone(&remedies);

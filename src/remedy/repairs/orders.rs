@@ -108,13 +108,8 @@ impl Repairs {
                 "incident {id} waits for another rung than the one that was to be approved; look again"
             )));
         };
-        let step = Step::Approved {
-            incident: id,
-            plan: plan.clone(),
-            by: short(by),
-            until: self.0.clock.now().wall.plus(APPROVED_FOR),
-        };
-        self.record(step).await?;
+        let now = self.0.clock.now().wall;
+        self.record(approved(id, plan.clone(), short(by), now, None)).await?;
         Ok(plan)
     }
 
@@ -166,7 +161,7 @@ impl Repairs {
         }
     }
 
-    async fn record(&self, step: Step) -> Result<(), Declined> {
+    pub(super) async fn record(&self, step: Step) -> Result<(), Declined> {
         let open = self.open().map_err(Declined::Unrecorded)?;
         let recording = tokio::time::timeout(super::RECORD_WITHIN, open.runner.ledger().record(step));
         match recording.await {
@@ -193,8 +188,19 @@ impl Repairs {
     }
 }
 
+/// An approval of now.
+pub(super) fn approved(incident: IncidentId, plan: Plan, by: String, now: UnixTime, link: Option<String>) -> Step {
+    Step::Approved {
+        incident,
+        plan,
+        by,
+        until: now.plus(APPROVED_FOR),
+        link,
+    }
+}
+
 /// In one line, and not longer than people read.
-fn short(words: &str) -> String {
+pub(super) fn short(words: &str) -> String {
     let words = values::clean(words.trim());
     let end = words.floor_char_boundary(LONGEST_WORDS);
     words.get(..end).unwrap_or_default().to_owned()

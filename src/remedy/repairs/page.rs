@@ -179,6 +179,7 @@ fn counted(counts: &Counts, page: &mut Page) {
         page.add(&BEGUN, [action], of.begun);
         for (outcome, count) in [
             ("done", of.done),
+            ("refused", of.refused),
             ("failed", of.failed),
             ("timed_out", of.timed_out),
             ("unknown", of.unknown),

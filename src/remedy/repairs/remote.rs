@@ -146,7 +146,7 @@ fn answer(state: &State, id: &RequestId) -> Option<Answer> {
         Stage::Waits => waiting(state, asked, simple),
         Stage::Runs => simple(Course::Runs, "its action runs"),
         Stage::Ended(Outcome::Done, words) => simple(Course::Done, words),
-        Stage::Ended(Outcome::Failed, words) => simple(Course::Failed, words),
+        Stage::Ended(Outcome::Refused | Outcome::Failed, words) => simple(Course::Failed, words),
         Stage::Ended(Outcome::TimedOut | Outcome::Unknown, words) => simple(Course::Unknown, words),
         Stage::Interrupted => simple(Course::Unknown, "farmwarden ended there in the middle of it"),
         Stage::Rehearsed(words) => simple(Course::Rehearsed, words),

@@ -9,11 +9,11 @@ use super::*;
 use crate::collectors::phala::{NODE_STUCK, Node, Snapshot};
 use crate::collectors::{Diagnosis, Link, Part, TargetView};
 use crate::exposition::{Format, Page, write_families};
-use crate::remedy::Notes;
 use crate::remedy::decide::Guard;
 use crate::remedy::runner::Hands;
 use crate::remedy::step::{Plan, Scope};
 use crate::remedy::testing::minutes;
+use crate::remedy::{Approvals, LINK_PATH, Notes, Undone};
 use crate::store::Slot;
 
 const PARA: Part = Part {
@@ -28,7 +28,7 @@ const PARA: Part = Part {
 struct Counting(Arc<AtomicUsize>);
 
 impl Hands for Counting {
-    async fn run(&self, _plan: &Plan, _notes: &dyn Notes) -> Result<String, String> {
+    async fn run(&self, _plan: &Plan, _notes: &dyn Notes) -> Result<String, Undone> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok("done".to_owned())
     }
@@ -89,6 +89,7 @@ struct Running {
     stop: watch::Sender<bool>,
     working: JoinHandle<()>,
     acted: Counting,
+    links: Links,
 }
 
 impl Running {
@@ -98,12 +99,14 @@ impl Running {
             directory: Some(directory.join("journal")),
             ..JournalSection::default()
         };
+        let links = Links::new(&approvals()).unwrap();
         let repairs = Repairs::new(Parts {
             store: stuck_node(),
             clock: Clock::system(),
             journal,
             remedies: remedies(rung),
             hands: AnyHands::new(Arc::new(acted.clone())),
+            links: links.clone(),
             tell: Arc::new(()),
         });
         let (stop, stopped) = watch::channel(false);
@@ -113,6 +116,7 @@ impl Running {
             stop,
             working,
             acted,
+            links,
         };
         running.until("the journal", |overview| overview.journal.up).await;
         running
@@ -201,6 +205,72 @@ async fn what_needs_an_approval_waits_for_it_and_goes_on_at_once() {
         .until("the action", |_| running.acted.0.load(Ordering::Relaxed) == 1)
         .await;
     running.stop().await;
+}
+
+fn approvals() -> Approvals {
+    Approvals {
+        external_url: Some("https://farm.example".parse().unwrap()),
+        ..Approvals::default()
+    }
+}
+
+#[tokio::test]
+async fn a_link_approves_once_and_looking_at_it_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), APPROVED).await;
+    let repairs = &running.repairs;
+    let id = repairs.order(&key("node-1"), "ada").await.unwrap();
+    running
+        .until("the hold", |overview| held_by(overview, Guard::Approval))
+        .await;
+    let plan = repairs.open().unwrap().runner.planned(id).unwrap();
+    let now = Clock::system().now().wall;
+    let made = |links: &Links, plan: &Plan, at| {
+        let (link, _) = links.link(id, plan, at).unwrap();
+        link.rsplit_once(LINK_PATH).unwrap().1.to_owned()
+    };
+    let link = made(&running.links, &plan, now);
+    for _ in 0..2 {
+        let offer = repairs.offered(&link).unwrap();
+        assert_eq!((offer.plan, offer.evidence.as_str()), (plan.clone(), "no block for 9m"));
+    }
+    let of_another_rung = Plan {
+        rung: 1,
+        ..plan.clone()
+    };
+    let stranger = Links::new(&approvals()).unwrap();
+    for (link, words) in [
+        (made(&running.links, &plan, now.minus(minutes(120))), "this link ended"),
+        (made(&running.links, &of_another_rung, now), "no longer, valid"),
+        (made(&stranger, &plan, now), "no longer, valid"),
+        ("x".to_owned(), "no longer, valid"),
+    ] {
+        let declined = repairs.approve_by_link(&link, "10.0.0.9").await.unwrap_err();
+        assert!(declined.to_string().contains(words), "{declined}");
+    }
+    assert_eq!(running.acted.0.load(Ordering::Relaxed), 0);
+    let (first, second) = tokio::join!(
+        repairs.approve_by_link(&link, "10.0.0.9"),
+        repairs.approve_by_link(&link, "10.0.0.9")
+    );
+    assert_eq!(
+        [&first, &second].iter().filter(|one| one.is_ok()).count(),
+        1,
+        "{first:?} {second:?}"
+    );
+    assert!(repairs.offered(&link).is_err());
+    running
+        .until("the action", |_| running.acted.0.load(Ordering::Relaxed) == 1)
+        .await;
+    running.stop().await;
+    let journal = std::fs::read_dir(directory.path().join("journal")).unwrap();
+    let text: String = journal
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    assert!(text.contains("the link in a message, opened by 10.0.0.9"), "{text}");
+    // Whoever reads the journal cannot approve with it.
+    let secret = link.splitn(3, '-').last().unwrap();
+    assert!(secret.len() == 43 && !text.contains(secret), "{text}");
 }
 
 #[tokio::test]
@@ -298,6 +368,7 @@ async fn nothing_is_heard_without_a_journal_and_it_says_so() {
         journal: JournalSection::default(),
         remedies: remedies(RESTART),
         hands: AnyHands::new(Arc::new(Counting::default())),
+        links: Links::new(&Approvals::default()).unwrap(),
         tell: Arc::new(()),
     });
     let delivery = crate::alerts::parse(br#"{"version": "4", "status": "firing", "groupKey": "{}", "alerts": []}"#);
@@ -354,6 +425,7 @@ async fn every_family_and_label_value_is_there_from_the_start() {
     }
     for line in [
         "farmwarden_remediation_actions_total{action=\"restart-node\",outcome=\"timed_out\"} 0\n",
+        "farmwarden_remediation_actions_total{action=\"restart-node\",outcome=\"refused\"} 0\n",
         "farmwarden_remediation_action_duration_seconds_count{action=\"restart-node\"} 0\n",
         "farmwarden_remediation_incidents{phase=\"escalated\"} 0\n",
         "farmwarden_remediation_incidents_closed_total{why=\"forgotten\"} 0\n",

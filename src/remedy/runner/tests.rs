@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use super::*;
 use crate::journal::{AppendError, Appended, Hash, Head, Journal, JournalSettings};
 use crate::remedy::decide::{Guard, Why};
+use crate::remedy::history::Of;
 use crate::remedy::settings::{Mode, Policy};
 use crate::remedy::state::State;
 use crate::remedy::testing::*;
@@ -25,6 +26,8 @@ struct World {
     ill_in_group: AtomicU64,
     /// Actions that cure.
     cures: AtomicBool,
+    /// So many actions refuse.
+    refuses: AtomicUsize,
     /// Actions say how far they are.
     notes: AtomicBool,
     /// Actions wait for this.
@@ -121,11 +124,19 @@ impl Eyes for In {
 }
 
 impl Hands for In {
-    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, Undone> {
         if self.0.notes.load(Ordering::Relaxed) {
             notes.note("1 of 2 steps done".to_owned()).await?;
         }
         self.0.plans.lock().unwrap().push(plan.clone());
+        let one_less = |left: usize| left.checked_sub(1);
+        let refuses = &self.0.refuses;
+        if refuses
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+            .is_ok()
+        {
+            return Err(Undone::Refused("nothing was done: it feeds blocks".to_owned()));
+        }
         if self.0.slow.load(Ordering::Relaxed) {
             self.0.go_on.notified().await;
         }
@@ -335,6 +346,42 @@ async fn an_action_that_does_not_end_is_given_up() {
         panic!("{steps:?}");
     };
     assert_eq!((*outcome, words.as_str()), (Outcome::TimedOut, "not done within 2m"));
+}
+
+#[tokio::test]
+async fn an_action_that_refuses_is_tried_again_counts_in_no_budget_and_is_given_up_in_the_end() {
+    let world = Arc::new(World::default());
+    world.refuses.store(3, Ordering::Relaxed);
+    let runner = runner(&world, remedies());
+    hears(&runner, "w1").await;
+    let spent = || {
+        runner.ledger().with(|state| {
+            let day = minutes(24 * 60);
+            state.history.count(Of::All, Mode::Act, day, world.now())
+        })
+    };
+    for times in 1..=2 {
+        visit(&runner).await;
+        // It waits for the cool-down.
+        visit(&runner).await;
+        assert_eq!((world.actions().len(), spent()), (times, 0));
+        world.pass(600);
+    }
+    visit(&runner).await;
+    assert_eq!(
+        world.actions(),
+        [&["soft prb-1 w1"; 3][..], &["hard prb-1 w1"]].concat()
+    );
+    assert_eq!(spent(), 1);
+    let steps = world.steps.lock().unwrap();
+    let given_up = steps.iter().find_map(|(_, step)| match step {
+        Step::Failed { words, .. } => Some(words.clone()),
+        _ => None,
+    });
+    assert_eq!(
+        given_up.as_deref(),
+        Some("restart for w1 of prb-1: soft has refused 3 times, and nothing was done")
+    );
 }
 
 #[tokio::test]

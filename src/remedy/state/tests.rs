@@ -156,6 +156,7 @@ fn a_hold_that_lasts_keeps_its_beginning() {
         guard: Guard::CoolDown,
         until: Some(at(until)),
         words: String::new(),
+        plan: None,
     };
     let state = after(&[received(firing("w1", at(0))), held(10), held(20)]);
     let told = state.incident(ID).unwrap().held.clone().unwrap();
@@ -214,6 +215,7 @@ fn steps() -> impl Strategy<Value = Step> {
                 guard,
                 until: Some(at(9)),
                 words,
+                plan: None,
             }
         }),
         (incident.clone(), entity.clone(), words).prop_map(|(incident, entity, words)| Step::Started {
@@ -260,6 +262,7 @@ fn steps() -> impl Strategy<Value = Step> {
             words
         }),
         (incident, words, second.clone()).prop_map(|(incident, by, until)| Step::Approved {
+            link: None,
             incident,
             plan: plan("w1", 0),
             by,

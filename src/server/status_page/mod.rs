@@ -24,17 +24,30 @@ pub(super) use view::View;
 const STYLE: &str = include_str!("style.css");
 
 /// Nothing is loaded and nothing runs; of styles only the very ones of this page count.
-static POLICY: LazyLock<String> = LazyLock::new(|| {
+static POLICY: LazyLock<String> = LazyLock::new(|| allowing("'none'"));
+/// The same for a page with a button.
+static POLICY_WITH_FORM: LazyLock<String> = LazyLock::new(|| allowing("'self'"));
+
+fn allowing(forms: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes());
     format!(
-        "default-src 'none'; style-src 'sha256-{}'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; style-src 'sha256-{}'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action {forms}",
         STANDARD.encode(digest)
     )
-});
+}
 
 /// The content security policy of every page here.
 pub(super) fn policy() -> &'static str {
     &POLICY
+}
+
+pub(super) fn policy_with_form() -> &'static str {
+    &POLICY_WITH_FORM
+}
+
+/// A page of few words, in the looks of this one.
+pub(super) fn plain(title: &str, body: &Markup) -> String {
+    document(title, Health::Waiting, None, body).into_string()
 }
 
 /// The page; `None` if the view is of a target that is not there.

@@ -77,6 +77,7 @@ async fn came_to(
         )
     };
     let said = hands(&settings, &Arc::default()).run(&order, &lent).await;
+    let said = said.map_err(|undone| undone.to_string());
     Came {
         said,
         noted: lent.book.notes.into_inner().unwrap(),

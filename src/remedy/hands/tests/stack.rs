@@ -66,7 +66,7 @@ async fn restarted(
         }
     };
     tokio::select! {
-        outcome = running => outcome,
+        outcome = running => outcome.map_err(|undone| undone.to_string()),
         () = going_on => unreachable!(),
     }
 }
@@ -120,6 +120,7 @@ async fn a_node_that_is_not_stuck_is_left_alone_with_all_that_stands_on_it() {
     let words = hands
         .run(&plan("restart-stack", "node-1", "", &[]), &Book::default())
         .await
+        .map_err(refused)
         .unwrap_err();
     assert!(
         words.starts_with("nothing was done: the node of `node-1`: it is not stuck"),
@@ -130,6 +131,7 @@ async fn a_node_that_is_not_stuck_is_left_alone_with_all_that_stands_on_it() {
         hands
             .run(&elsewhere, &Book::default())
             .await
+            .map_err(refused)
             .unwrap_err()
             .contains("not that of `node-2`")
     );
@@ -146,6 +148,7 @@ async fn a_stack_whose_lifecycle_feeds_blocks_is_left_alone() {
     let words = hands
         .run(&plan("restart-stack", "node-1", "", &[]), &Book::default())
         .await
+        .map_err(refused)
         .unwrap_err();
     assert!(
         words.starts_with("nothing was done: lifecycle feeds blocks: 2 of its 2"),
@@ -165,12 +168,14 @@ async fn without_a_node_something_of_the_prb_must_be_ill() {
     let words = hands(&settings, &store)
         .run(&order, &Book::default())
         .await
+        .map_err(refused)
         .unwrap_err();
     assert!(words.contains("`prb-1` has no picture yet"), "{words}");
     let mut shown = prb(&store, Status::Idle);
     let words = hands(&settings, &store)
         .run(&order, &Book::default())
         .await
+        .map_err(refused)
         .unwrap_err();
     assert_eq!(words, "nothing was done: nothing is ill at `prb-1`");
     assert!(engine.socket.asked().is_empty());

@@ -5,7 +5,10 @@ use crate::collectors::prb::testing::{round, worker};
 use crate::collectors::prb::worker::Status;
 
 async fn run(hands: &Hands, action: &str, with: &[(&str, &str)]) -> Result<String, String> {
-    hands.run(&plan(action, "host-1", "", with), &Book::default()).await
+    hands
+        .run(&plan(action, "host-1", "", with), &Book::default())
+        .await
+        .map_err(|undone| undone.to_string())
 }
 
 #[tokio::test]

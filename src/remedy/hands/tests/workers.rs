@@ -30,6 +30,7 @@ async fn restart(hands: &Hands, entity: &str) -> Result<String, String> {
     hands
         .run(&plan("restart-worker", "prb-1", entity, &[]), &Book::default())
         .await
+        .map_err(|undone| undone.to_string())
 }
 
 fn entity(shown: &Shown<Prb>, number: usize) -> String {

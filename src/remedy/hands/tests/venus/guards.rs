@@ -31,7 +31,7 @@ async fn who_is_no_sender_and_who_waits_for_nothing_is_left_alone() {
     farm.refuses("update-filled-message", &[], "is filled and waits").await;
     farm.refuses("mark-bad-message", &REASONS, "has an error").await;
     let plan = plan("update-filled-message", "venus-1", "node/primary", &[]);
-    let words = farm.hands().run(&plan, &Book::default()).await.unwrap_err();
+    let words = farm.hands().run(&plan, &Book::default()).await.unwrap_err().to_string();
     assert!(words.contains("`node/primary` is no sender of messages"), "{words}");
 }
 

@@ -167,7 +167,7 @@ async fn a_token_that_nobody_knows_changes_nothing_and_a_new_one_is_read() {
     kept(&farm.directory, "act", "eyJ.of.nobody");
     let hands = farm.hands();
     let order = plan("republish-message", "venus-1", &farm.sender(), &[]);
-    let words = hands.run(&order, &Book::default()).await.unwrap_err();
+    let words = hands.run(&order, &Book::default()).await.unwrap_err().to_string();
     assert!(
         words.contains("401") && words.contains("nothing was changed"),
         "{words}"
@@ -187,7 +187,7 @@ async fn without_room_in_the_journal_nothing_is_sent() {
         ..Book::default()
     };
     let plan = plan("update-filled-message", "venus-1", &farm.sender(), &[]);
-    let words = farm.hands().run(&plan, &full).await.unwrap_err();
+    let words = farm.hands().run(&plan, &full).await.unwrap_err().to_string();
     assert!(words.contains("it could not be noted: no space left"), "{words}");
     assert_eq!(farm.changes(), BTreeMap::new());
 }

@@ -25,7 +25,8 @@ async fn act(farm: &Farm, action: &str) -> Result<String, String> {
 
 async fn act_beside(farm: &Farm, action: &str, others: Vec<Target>) -> Result<String, String> {
     let plan = plan(action, "venus-1", "f01000", &ALONE);
-    farm.hands_with(others).run(&plan, &Book::default()).await
+    let said = farm.hands_with(others).run(&plan, &Book::default()).await;
+    said.map_err(|undone| undone.to_string())
 }
 
 async fn refuses(farm: &Farm, action: &str, part: &str) {

@@ -86,6 +86,7 @@ impl Farm {
         let book = Book::default();
         let plan = plan(action, "venus-1", &self.sender(), with);
         let ended = self.hands().run(&plan, &book).await;
+        let ended = ended.map_err(|undone| undone.to_string());
         (ended, book.notes.into_inner().unwrap())
     }
 

@@ -1,0 +1,202 @@
+//! What has been done counts, and what people and runs hold back.
+
+use super::*;
+
+#[test]
+fn a_pause_holds_what_it_covers_until_it_expires() {
+    let paused = |scope, until| {
+        let mut history = History::default();
+        let pause = Pause {
+            scope,
+            by: "li".to_owned(),
+            reason: "new switch".to_owned(),
+            until,
+        };
+        history.paused(at(0), &pause);
+        decided(&remedies(), &history, &view(now()))
+    };
+    let name = |text: &str| text.parse().unwrap();
+    for scope in [Scope::All, Scope::Group(name("default")), Scope::Target(name("prb-1"))] {
+        let until = holds(paused(scope, at(500)), Guard::Pause, "by li");
+        assert_eq!(until, Some(at(500)));
+    }
+    acts(&paused(Scope::Target(name("prb-2")), at(500)));
+    acts(&paused(Scope::Group(name("east")), at(500)));
+    acts(&paused(Scope::All, now()));
+}
+
+#[test]
+fn what_was_resumed_is_no_longer_paused() {
+    let mut history = History::default();
+    let pause = Pause {
+        scope: Scope::All,
+        by: "li".to_owned(),
+        reason: String::new(),
+        until: at(500),
+    };
+    history.paused(at(0), &pause);
+    history.resumed(&Scope::All);
+    acts(&decided(&remedies(), &history, &view(now())));
+}
+
+#[test]
+fn an_action_cools_down() {
+    let last = now().minus(minutes(9));
+    let until = holds(
+        decided(&remedies(), &acted(&[(last, "w1")]), &view(now())),
+        Guard::CoolDown,
+        "cool-down of 10m",
+    );
+    assert_eq!(until, Some(last.plus(minutes(10))));
+    acts(&decided(&remedies(), &acted(&[(last, "w2")]), &view(now())));
+    acts(&decided(
+        &remedies(),
+        &acted(&[(now().minus(minutes(10)), "w1")]),
+        &view(now()),
+    ));
+}
+
+#[test]
+fn an_action_in_the_future_of_a_clock_that_went_back_counts() {
+    let decision = decided(&remedies(), &acted(&[(now().plus(minutes(60)), "w1")]), &view(now()));
+    holds(decision, Guard::CoolDown, "cool-down");
+}
+
+#[test]
+fn attempts_are_counted_for_each_entity() {
+    let hour = |count: u64| now().minus(minutes(60 * count));
+    let three = acted(&[(hour(5), "w1"), (hour(4), "w1"), (hour(3), "w1")]);
+    let until = holds(
+        decided(&remedies(), &three, &view(now())),
+        Guard::Attempts,
+        "all 3 attempts within 6h",
+    );
+    assert_eq!(until, Some(hour(5).plus(minutes(360))));
+    acts(&decided(
+        &remedies(),
+        &acted(&[(hour(6), "w1"), (hour(4), "w1"), (hour(3), "w1")]),
+        &view(now()),
+    ));
+}
+
+#[test]
+fn budgets_hold_by_target_group_farm_and_over_all_policies() {
+    let recent: Vec<(UnixTime, &str)> = ["a", "b", "c"].map(|entity| (now().minus(minutes(30)), entity)).into();
+    let most = |hour: u32, day: u32| Most {
+        hour: hour.try_into().unwrap(),
+        day: day.try_into().unwrap(),
+    };
+    let wide = || {
+        with(|policy| {
+            policy.budgets.target = most(99, 99);
+            policy.budgets.group = most(99, 99);
+            policy.budgets.farm = most(99, 99);
+        })
+    };
+    acts(&decided(&wide(), &acted(&recent), &view(now())));
+    let narrow = |change: &dyn Fn(&mut Remedies)| {
+        let mut remedies = wide();
+        change(&mut remedies);
+        decided(&remedies, &acted(&recent), &view(now()))
+    };
+    let until = holds(
+        narrow(&|r| r.policies[0].budgets.target = most(3, 99)),
+        Guard::Budget,
+        "restart on prb-1, 3 in an hour",
+    );
+    assert_eq!(until, Some(now().plus(minutes(30))));
+    holds(
+        narrow(&|r| r.policies[0].budgets.target = most(3, 3)),
+        Guard::Budget,
+        "3 in 24 hours",
+    );
+    holds(
+        narrow(&|r| r.policies[0].budgets.group = most(3, 99)),
+        Guard::Budget,
+        "in group default",
+    );
+    holds(
+        narrow(&|r| r.policies[0].budgets.farm = most(3, 99)),
+        Guard::Budget,
+        "on all targets",
+    );
+    holds(
+        narrow(&|r| r.most = most(3, 99)),
+        Guard::Budget,
+        "all policies together",
+    );
+}
+
+#[test]
+fn what_is_cured_again_and_again_goes_into_quarantine() {
+    let cured = |times: &[u64]| {
+        let mut history = History::default();
+        for hours in times {
+            history.cured(now().minus(minutes(60 * hours)), &key("w1"));
+        }
+        decided(&remedies(), &history, &view(now()))
+    };
+    let until = holds(
+        cured(&[9, 5, 2]),
+        Guard::Flapping,
+        "cured 3 times within 1d and ill again",
+    );
+    assert_eq!(until, Some(now().plus(minutes(22 * 60))));
+    acts(&cured(&[5, 2]));
+    acts(&cured(&[30, 5, 2]));
+    acts(&cured(&[29, 26, 24]));
+}
+
+#[test]
+fn what_runs_on_the_target_the_group_or_the_farm_holds() {
+    let running = |target, group, farm| with_view(|view| view.running = Running { target, group, farm });
+    holds(running(1, 1, 1), Guard::Concurrency, "target prb-1");
+    holds(running(0, 1, 1), Guard::Concurrency, "group default");
+    holds(running(0, 0, 2), Guard::Concurrency, "the farm");
+    acts(&running(0, 0, 1));
+}
+
+#[test]
+fn a_rung_waits_for_the_approval_of_its_very_plan() {
+    let careful = with(|policy| policy.rungs[0].approval = true);
+    let none = History::default();
+    let held = hold(decided(&careful, &none, &view(now())));
+    assert_eq!((held.guard, held.plan), (Guard::Approval, Some(plan("w1", 0))));
+    assert!(held.words.contains("farmwarden approve 1.0"), "{}", held.words);
+    let approved = |plan, until| {
+        let mut incident = incident();
+        incident.approval = Some(Approval {
+            plan,
+            by: "li".to_owned(),
+            until,
+        });
+        decide(&incident, &careful, &none, &view(now()), now())
+    };
+    acts(&approved(plan("w1", 0), at(500)));
+    holds(approved(plan("w1", 0), now()), Guard::Approval, "soft waits");
+    holds(approved(plan("w1", 1), at(500)), Guard::Approval, "soft waits");
+    holds(approved(plan("w2", 0), at(500)), Guard::Approval, "soft waits");
+}
+
+#[test]
+fn a_dry_run_shows_what_would_have_been_done() {
+    let held = hold(decided(&dry_run(), &History::default(), &view(now())));
+    assert_eq!((held.guard, held.plan), (Guard::DryRun, Some(plan("w1", 0))));
+    assert!(
+        held.words.contains("soft would be done now") && held.words.contains("no block for 4m"),
+        "{}",
+        held.words
+    );
+}
+
+#[test]
+fn rehearsals_count_for_a_policy_that_rehearses_and_for_no_other() {
+    let mut history = History::default();
+    history.acted(now().minus(minutes(5)), &plan("w1", 0), true);
+    holds(
+        decided(&dry_run(), &history, &view(now())),
+        Guard::CoolDown,
+        "cool-down",
+    );
+    acts(&decided(&remedies(), &history, &view(now())));
+}

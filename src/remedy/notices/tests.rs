@@ -1,0 +1,197 @@
+//! What people read.
+
+use super::*;
+use crate::journal::Head;
+use crate::remedy::incident::Incident;
+use crate::remedy::links::Approvals;
+use crate::remedy::step::{IncidentId, Plan};
+use crate::remedy::testing::{at, firing, key};
+
+fn incident() -> Incident {
+    let alert = firing("w1", at(0));
+    Incident::open(IncidentId { record: 4, nth: 1 }, key("w1"), &alert, at(0))
+}
+
+fn plan(notice: bool) -> Plan {
+    Plan {
+        policy: "restart".parse().unwrap(),
+        target: "prb-1".parse().unwrap(),
+        group: "farm".parse().unwrap(),
+        entity: "w1".to_owned(),
+        rung: 0,
+        action: "restart-worker".parse().unwrap(),
+        with: [("pace".to_owned(), "1s".to_owned())].into(),
+        within: crate::values::Duration::from_secs(60),
+        notice,
+    }
+}
+
+fn head() -> Head {
+    Head {
+        sequence: 9,
+        ..Head::EMPTY
+    }
+}
+
+fn told(step: &Step, language: Language) -> Option<Message> {
+    told_of(&incident(), step, language)
+}
+
+fn told_of(incident: &Incident, step: &Step, language: Language) -> Option<Message> {
+    let told = Told {
+        head: head(),
+        time: at(5),
+        step,
+        incident: step.incident().map(|_| incident),
+        opened: &[],
+    };
+    message(&told, language)
+}
+
+fn english(step: &Step) -> Message {
+    told(step, Language::English).unwrap()
+}
+
+const ID: IncidentId = IncidentId { record: 4, nth: 1 };
+
+#[test]
+fn what_begins_is_told_with_its_action_and_where_the_story_is() {
+    let step = Step::Started {
+        incident: ID,
+        plan: plan(false),
+        words: "no header for 20m".to_owned(),
+    };
+    let message = english(&step);
+    assert_eq!(message.title, "prb-1 w1: a repair begins");
+    assert_eq!(
+        message.text,
+        format!(
+            "no header for 20m\naction: restart-worker pace=1s\nrepair restart, rung 1, incident 4.1, record 9\nsha256 {}",
+            Head::EMPTY.hash
+        )
+    );
+    assert_eq!((message.severity, message.thread.as_str()), (Severity::Info, "4.1"));
+    let chinese = told(&step, Language::Chinese).unwrap();
+    assert_eq!(chinese.title, "prb-1 w1: 开始修复");
+    assert!(chinese.text.contains("操作：restart-worker") && chinese.text.contains("事件 4.1"));
+}
+
+#[test]
+fn a_rung_that_only_tells_wants_somebody_to_look() {
+    let step = Step::Started {
+        incident: ID,
+        plan: plan(true),
+        words: "no header for 20m".to_owned(),
+    };
+    assert_eq!(english(&step).title, "prb-1 w1: look at it");
+    assert_eq!(english(&step).severity, Severity::Warning);
+}
+
+#[test]
+fn an_approval_says_how_it_is_given() {
+    let step = Step::Decided {
+        incident: ID,
+        guard: Guard::Approval,
+        until: None,
+        words: "waits".to_owned(),
+        plan: None,
+    };
+    assert!(english(&step).text.contains("\nto approve: farmwarden approve 4.1\n"));
+}
+
+#[test]
+fn a_storm_is_one_message_however_many_it_holds_back() {
+    let stormed = |begins| Step::Stormed {
+        policy: "restart".parse().unwrap(),
+        group: "farm-1".parse().unwrap(),
+        begins,
+        words: "400 of 700 have it".to_owned(),
+    };
+    let message = english(&stormed(true));
+    assert!(message.title.starts_with("farm-1: too much is ill at once"));
+    assert_eq!(message.severity, Severity::Critical);
+    assert_eq!(told(&stormed(false), Language::English), None);
+    let held = Step::Decided {
+        incident: ID,
+        guard: Guard::Fleet,
+        until: None,
+        words: String::new(),
+        plan: None,
+    };
+    assert_eq!(told(&held, Language::English), None);
+}
+
+#[test]
+fn every_guard_that_is_told_has_words_of_its_own() {
+    let general = held_words(Guard::DryRun, Language::English);
+    for guard in Guard::ALL {
+        let Some(notice) = held(guard) else { continue };
+        for language in [Language::English, Language::Chinese] {
+            assert!(!notice.words(language).is_empty());
+        }
+        assert_ne!(notice.words(Language::English), general, "{guard:?}");
+    }
+}
+
+#[test]
+fn what_was_interrupted_is_told_with_how_far_it_had_come() {
+    let mut incident = incident();
+    incident.noted = Some("3 of 7 steps done; stopped: lifecycle".to_owned());
+    let step = Step::Interrupted { incident: ID, rung: 0 };
+    let text = told_of(&incident, &step, Language::English).unwrap().text;
+    assert!(text.starts_with("3 of 7 steps done; stopped: lifecycle\n"), "{text}");
+}
+
+#[test]
+fn a_hostile_name_cannot_play_with_the_title() {
+    let mut incident = incident();
+    incident.key.entity = "w1\n\u{202e}FIRE".to_owned();
+    let step = Step::Interrupted { incident: ID, rung: 0 };
+    let title = told_of(&incident, &step, Language::English).unwrap().title;
+    assert_eq!(title, "prb-1 w1\\n\\u202eFIRE: a repair was interrupted");
+}
+
+#[test]
+fn what_waits_for_approval_has_a_link_where_people_have_an_address() {
+    let step = Step::Decided {
+        incident: ID,
+        guard: Guard::Approval,
+        until: None,
+        words: "waits".to_owned(),
+        plan: Some(plan(false)),
+    };
+    let incident = incident();
+    let told = Told {
+        head: head(),
+        time: at(5),
+        step: &step,
+        incident: Some(&incident),
+        opened: &[],
+    };
+    let link = |external_url: Option<&str>| {
+        let approvals = Approvals {
+            external_url: external_url.map(|url| url.parse().unwrap()),
+            ..Approvals::default()
+        };
+        linked(&Links::new(&approvals).unwrap(), &told, Language::English)
+    };
+    let words = link(Some("https://farm.example/fw")).unwrap();
+    assert!(
+        words.starts_with("or open (until 2026-11-21T13:00:05Z): https://farm.example/fw/approve/4.1-"),
+        "{words}"
+    );
+    assert_eq!(link(None), None);
+}
+
+#[test]
+fn what_may_have_been_told_before_says_so() {
+    let step = Step::Escalated {
+        incident: ID,
+        words: "look at it".to_owned(),
+    };
+    let title = again(english(&step), Language::English).title;
+    assert_eq!(
+        title,
+        "prb-1 w1: a person must act (before farmwarden started anew; perhaps told already)"
+    );
+}
