@@ -8,129 +8,111 @@ use super::containers::{Docker, runtime};
 use super::support::{Farmwarden, LONG, wait_for};
 use super::units::System;
 
-const UNIT: &str = "farmwarden.service";
-const USER: u32 = 990;
-const LOG: &str = "/var/farmwarden.log";
-const DROP_IN: &str = "[Unit]\nDefaultDependencies=no\n[Service]\nStandardError=file:/var/farmwarden.log\n";
+const READER: &str = "farmwarden.service";
+const ACTUATOR: &str = "farmwarden-actuator.service";
 
 /// systemd's own judgement, in tenths: 100 takes nothing away.
 const MOST_EXPOSED: &str = "--threshold=20";
 
-fn shipped(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/systemd").join(name);
-    fs::read_to_string(path).unwrap()
+/// Users of the services, with a group of each, and the group of the engine's socket.
+const READER_USER: u32 = 990;
+const ACTUATOR_USER: u32 = 991;
+const DOCKER_GROUP: u32 = 993;
+
+const PASSWD: &str = "farmwarden:x:990:990::/:/bin/false\nfarmwarden-actuator:x:991:991::/:/bin/false\n";
+const GROUP: &str = "farmwarden:x:990:\nfarmwarden-actuator:x:991:\ndocker:x:993:\n";
+
+const WATCHED: &str = "collectors: {mounts: [{name: host, interval: 2s, probe_timeout: 500ms, include: [/, /var/plots], \
+                       expected: [{mount: /var/plots}]}]}\njournal: {directory: /var/lib/SERVICE/journal}\n";
+
+/// The reader asks the other one whenever somebody asks for it.
+const ASKS: &str = "remotes: [{name: actuator, socket: /run/farmwarden-actuator/remote.sock, caller: control, \
+                    key_file: /etc/farmwarden/actuator.key}]\n\
+                    remedies: {warm_up: 1s, policies: [{name: repair_plots, symptom: mount_missing, targets: [host], \
+                    mode: act, ill_for: 1s, rungs: [{action: remote, with: {remote: actuator, policy: restart_harvester}, \
+                    within: 10m, timeout: 5m, gone_for: 3s}]}]}\n";
+
+const ACTS: &str = "callers: [{name: control, key_file: /etc/farmwarden-actuator/actuator.key, \
+                    policies: [restart_harvester]}]\n\
+                    engines: [{name: farm-1, socket: /docker.sock, containers: [harvester]}]\n\
+                    remedies: {warm_up: 1s, policies: [{name: restart_harvester, symptom: mount_missing, targets: [host], \
+                    mode: act, ill_for: 1s, rungs: [{action: restart-container, with: {container: harvester, \
+                    patience: 5s}, within: 3m, timeout: 5m, gone_for: 3s}]}]}\n";
+
+fn log(service: &str) -> String {
+    format!("/var/log-of-{service}")
 }
 
-/// The units as they are shipped, but for where the program lies and what this small system does not have.
+/// Both units as they are shipped, but for where the program lies and what this small system does not have.
 fn install(root: &Path) {
     fs::copy(Farmwarden::binary(), root.join("farmwarden")).unwrap();
     let units = root.join("etc/systemd/system");
-    for name in [UNIT, "farmwarden-actuator.service"] {
-        let unit = shipped(name);
+    for name in [READER, ACTUATOR] {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/systemd").join(name);
+        let unit = fs::read_to_string(shipped).unwrap();
         assert!(unit.contains("ExecStart=/usr/local/bin/farmwarden "), "{unit}");
-        fs::write(
-            units.join(name),
-            unit.replace("/usr/local/bin/farmwarden ", "/farmwarden "),
-        )
-        .unwrap();
+        let unit = unit.replace("/usr/local/bin/farmwarden ", "/farmwarden ");
+        fs::write(units.join(name), unit).unwrap();
+        let drop_in = units.join(format!("{name}.d"));
+        fs::create_dir(&drop_in).unwrap();
+        let text = format!(
+            "[Unit]\nDefaultDependencies=no\n[Service]\nStandardError=file:{}\n",
+            log(name)
+        );
+        fs::write(drop_in.join("small-system.conf"), text).unwrap();
     }
-    let drop_in = units.join("farmwarden.service.d");
-    fs::create_dir(&drop_in).unwrap();
-    fs::write(drop_in.join("small-system.conf"), DROP_IN).unwrap();
-    for (file, line) in [
-        ("etc/passwd", format!("farmwarden:x:{USER}:{USER}::/:/bin/false\n")),
-        ("etc/group", format!("farmwarden:x:{USER}:\n")),
-    ] {
+    for (file, lines) in [("etc/passwd", PASSWD), ("etc/group", GROUP)] {
         let path = root.join(file);
-        let text = fs::read_to_string(&path).unwrap() + &line;
-        fs::write(&path, text).unwrap();
+        fs::write(&path, fs::read_to_string(&path).unwrap() + lines).unwrap();
     }
-    let etc = root.join("etc/farmwarden");
-    fs::create_dir(&etc).unwrap();
-    let config = "collectors: {mounts: [{name: host, interval: 2s, probe_timeout: 500ms, include: [/, /var/plots]}]}\n\
-                  journal: {directory: /var/lib/farmwarden/journal}\n";
-    for (name, text) in [("farmwarden.yml", config), ("web.yml", "")] {
-        let path = etc.join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        nix::unistd::chown(&path, None, Some(USER.into())).unwrap();
+    let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    for (service, user, more) in [
+        ("farmwarden", READER_USER, ASKS),
+        ("farmwarden-actuator", ACTUATOR_USER, ACTS),
+    ] {
+        let etc = root.join("etc").join(service);
+        fs::create_dir(&etc).unwrap();
+        let config = WATCHED.replace("SERVICE", service) + more;
+        for (name, text) in [
+            ("farmwarden.yml", config.as_str()),
+            ("web.yml", ""),
+            ("actuator.key", key),
+        ] {
+            let path = etc.join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+            nix::unistd::chown(&path, Some(user.into()), None).unwrap();
+        }
     }
 }
 
 /// Runs a program in the system; what it said.
 fn within(docker: &Docker, program: &[&str]) -> Result<String, String> {
-    let output = docker
-        .client()
-        .args(["exec", "systemd"])
-        .args(program)
-        .output()
-        .unwrap();
+    let mut command = docker.client();
+    let output = command.args(["exec", "systemd"]).args(program).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     if output.status.success() { Ok(text) } else { Err(text) }
 }
 
-#[test]
-fn the_hardened_service_sees_mounts_also_later_ones_and_keeps_its_journal() {
-    let docker = Docker::start();
-    let system = System::with(&docker, install);
-    let analyze = "/debian/usr/bin/systemd-analyze";
-    for name in [UNIT, "farmwarden-actuator.service"] {
-        let path = format!("/etc/systemd/system/{name}");
-        let judged = within(
-            &docker,
-            &[analyze, "security", "--offline=true", "--no-pager", MOST_EXPOSED, &path],
-        );
-        assert!(judged.is_ok(), "{judged:?}");
-    }
+/// Starts a service, and waits until it has looked at everything.
+#[track_caller]
+fn start(docker: &Docker, system: &System, service: &str) {
     // As systemd itself has it on a machine, and not in a container.
-    within(&docker, &["/bin/mount", "--make-rshared", "/"]).unwrap();
-    let (units, runtime) = (system.units(&[UNIT]), runtime());
-    let unit = UNIT.parse().unwrap();
+    within(docker, &["/bin/mount", "--make-rshared", "/"]).unwrap();
+    let (units, unit) = (system.units(&[service]), service.parse().unwrap());
     wait_for("the service is started", LONG, || {
-        runtime
-            .block_on(units.start(&unit, LONG))
-            .map_err(|failed| failed.to_string())
+        let started = runtime().block_on(units.start(&unit, LONG));
+        started.map_err(|failed| failed.to_string())
     });
-    let ready = ["/farmwarden", "healthy", "--ready"];
-    let said = wait_for("it has looked at everything", LONG, || {
-        let log = || within(&docker, &["/bin/cat", LOG]).unwrap_or_else(|words| words);
-        within(&docker, &ready).map_err(|words| words + &log())
+    let socket = format!("/run/{}/control.sock", service.trim_end_matches(".service"));
+    let ready = ["/farmwarden", "healthy", "--ready", "--web.control-socket", &socket];
+    wait_for("it has looked at everything", LONG, || {
+        let said = || within(docker, &["/bin/cat", &log(service)]).unwrap_or_else(|words| words);
+        within(docker, &ready).map_err(|words| words + &said())
     });
-    assert!(said.contains("/run/farmwarden/control.sock"), "{said}");
-    wait_for_samples(
-        &docker,
-        &[
-            "farmwarden_journal_up 1\n",
-            "mount_present{target=\"host\",mount=\"/\"} 1\n",
-            "mount_error{target=\"host\",mount=\"/\",errno=\"none\"} 0\n",
-            // In the service's own view everything is.
-            "mount_read_only{target=\"host\",mount=\"/\"} 0\n",
-        ],
-    );
-    within(&docker, &["/bin/mkdir", "/var/plots"]).unwrap();
-    let later = ["/bin/mount", "-t", "tmpfs", "-o", "size=64m", "late", "/var/plots"];
-    within(&docker, &later).unwrap();
-    wait_for_samples(
-        &docker,
-        &[
-            "mount_size_bytes{target=\"host\",mount=\"/var/plots\"} 67108864\n",
-            "mount_read_only{target=\"host\",mount=\"/var/plots\"} 0\n",
-        ],
-    );
-    let status = status().unwrap();
-    for (key, expected) in [
-        ("CapEff", "0000000000000000"),
-        ("CapBnd", "0000000000000000"),
-        ("NoNewPrivs", "1"),
-        ("Seccomp", "2"),
-    ] {
-        let line = format!("{key}:\t{expected}\n");
-        assert!(status.contains(&line), "{line}{status}");
-    }
-    runtime.block_on(units.stop(&unit, LONG)).unwrap();
 }
 
-/// Waits until the page of metrics has all of these lines. There is no network but the system's own loopback.
+/// Waits until the reader's page of metrics has all of these lines. There is no network but the system's own loopback.
 #[track_caller]
 fn wait_for_samples(docker: &Docker, samples: &[&str]) {
     let ask =
@@ -144,12 +126,111 @@ fn wait_for_samples(docker: &Docker, samples: &[&str]) {
     });
 }
 
-/// What the kernel says of the service's process.
-fn status() -> Option<String> {
+/// What is expected there comes later than the services.
+fn mount_plots(docker: &Docker) {
+    within(docker, &["/bin/mkdir", "/var/plots"]).unwrap();
+    let later = ["/bin/mount", "-t", "tmpfs", "-o", "size=64m", "late", "/var/plots"];
+    within(docker, &later).unwrap();
+}
+
+/// What the kernel says of a service's process.
+fn status(user: u32) -> String {
     let mut processes = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let status = fs::read_to_string(entry.ok()?.path().join("status")).ok()?;
         Some(status)
     });
-    let own = format!("Uid:\t{USER}\t");
-    processes.find(|status| status.contains(&own) && status.starts_with("Name:\tfarmwarden\n"))
+    let own = format!("\nUid:\t{user}\t");
+    let found = processes.find(|status| status.contains(&own) && status.starts_with("Name:\tfarmwarden\n"));
+    found.unwrap_or_else(|| panic!("no process of user {user}"))
+}
+
+#[track_caller]
+fn check_powerless(status: &str) {
+    for (key, expected) in [
+        ("CapEff", "0000000000000000"),
+        ("CapBnd", "0000000000000000"),
+        ("NoNewPrivs", "1"),
+        ("Seccomp", "2"),
+    ] {
+        let line = format!("{key}:\t{expected}\n");
+        assert!(status.contains(&line), "{line}{status}");
+    }
+}
+
+#[test]
+fn the_hardened_service_sees_mounts_also_later_ones_and_keeps_its_journal() {
+    let docker = Docker::start();
+    let system = System::with(&docker, &[], install);
+    let analyze = [
+        "/debian/usr/bin/systemd-analyze",
+        "security",
+        "--offline=true",
+        "--no-pager",
+    ];
+    for name in [READER, ACTUATOR] {
+        let path = format!("/etc/systemd/system/{name}");
+        let judged = within(&docker, &[&analyze[..], &[MOST_EXPOSED, &path]].concat());
+        assert!(judged.is_ok(), "{judged:?}");
+    }
+    start(&docker, &system, READER);
+    wait_for_samples(
+        &docker,
+        &[
+            "farmwarden_journal_up 1\n",
+            "mount_present{target=\"host\",mount=\"/\"} 1\n",
+            "mount_error{target=\"host\",mount=\"/\",errno=\"none\"} 0\n",
+            // In the service's own view everything is.
+            "mount_read_only{target=\"host\",mount=\"/\"} 0\n",
+        ],
+    );
+    mount_plots(&docker);
+    wait_for_samples(
+        &docker,
+        &[
+            "mount_size_bytes{target=\"host\",mount=\"/var/plots\"} 67108864\n",
+            "mount_read_only{target=\"host\",mount=\"/var/plots\"} 0\n",
+        ],
+    );
+    check_powerless(&status(READER_USER));
+}
+
+#[test]
+fn the_actuator_restarts_a_container_for_the_reader_that_has_no_engine() {
+    let docker = Docker::start();
+    docker.run("harvester", &["--restart=unless-stopped"]);
+    nix::unistd::chown(&docker.socket(), None, Some(DOCKER_GROUP.into())).unwrap();
+    let socket = format!("--volume={}:/docker.sock", docker.socket().display());
+    let system = System::with(&docker, &[&socket], install);
+    start(&docker, &system, ACTUATOR);
+    start(&docker, &system, READER);
+    let started = |container: &str| docker.inspect(container, "{{.State.StartedAt}}");
+    let before = started("harvester");
+    wait_for_samples(
+        &docker,
+        &["farmwarden_symptom{target=\"host\",symptom=\"mount_missing\",entity=\"/var/plots\"} 1\n"],
+    );
+    within(&docker, &["/farmwarden", "run", "repair_plots", "host", "/var/plots"]).unwrap();
+    wait_for("the actuator has restarted the container", LONG, || {
+        let told = || within(&docker, &["/farmwarden", "incidents"]).unwrap_or_else(|words| words);
+        if started("harvester") == before {
+            Err(told())
+        } else {
+            Ok(())
+        }
+    });
+    mount_plots(&docker);
+    wait_for_samples(
+        &docker,
+        &["farmwarden_remediation_incidents_closed_total{why=\"cured\"} 1\n"],
+    );
+
+    let (reader, actuator) = (status(READER_USER), status(ACTUATOR_USER));
+    for status in [&reader, &actuator] {
+        check_powerless(status);
+    }
+    let in_group = |status: &str| {
+        let groups = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap();
+        groups.split_whitespace().any(|group| group == DOCKER_GROUP.to_string())
+    };
+    assert!(in_group(&actuator) && !in_group(&reader), "{reader}{actuator}");
 }

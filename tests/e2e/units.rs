@@ -79,36 +79,42 @@ pub(crate) struct System {
 impl System {
     /// It ends with the engine.
     pub(crate) fn start(docker: &Docker) -> Self {
-        Self::with(docker, |_| {})
+        Self::with(docker, &[], |_| {})
     }
 
-    /// With more in its root directory.
-    pub(crate) fn with(docker: &Docker, prepare: impl FnOnce(&Path)) -> Self {
+    /// With more options for its container, and more in its root directory.
+    pub(crate) fn with(docker: &Docker, options: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let (tree, bus) = (directory(), directory());
         root(tree.path());
         prepare(tree.path());
         docker.import(tree.path(), ".", "system:1");
         let debian = handed_over("E2E_DEBIAN").display().to_string();
         let paths = ["lib", "usr/lib"].map(libraries).join(":");
+        let volumes = [
+            format!("--volume={debian}:/debian:ro"),
+            format!("--volume={}:/run/dbus", bus.path().display()),
+            format!("--env=LD_LIBRARY_PATH={paths}:{}/systemd", libraries("usr/lib")),
+        ];
+        let own = [
+            "--name=systemd",
+            "--network=none",
+            "--cap-add=SYS_ADMIN",
+            "--security-opt=seccomp=unconfined",
+            "--cgroupns=private",
+            cgroups(),
+            // On the usual signal systemd starts itself anew.
+            "--stop-signal=SIGRTMIN+3",
+            "--volume=/usr:/usr:ro",
+            &volumes[0],
+            "--tmpfs=/run",
+            "--tmpfs=/tmp",
+            &volumes[1],
+            "--env=container=docker",
+            &volumes[2],
+        ];
         docker.run_image(
             "system:1",
-            &[
-                "--name=systemd",
-                "--network=none",
-                "--cap-add=SYS_ADMIN",
-                "--security-opt=seccomp=unconfined",
-                "--cgroupns=private",
-                cgroups(),
-                // On the usual signal systemd starts itself anew.
-                "--stop-signal=SIGRTMIN+3",
-                "--volume=/usr:/usr:ro",
-                &format!("--volume={debian}:/debian:ro"),
-                "--tmpfs=/run",
-                "--tmpfs=/tmp",
-                &format!("--volume={}:/run/dbus", bus.path().display()),
-                "--env=container=docker",
-                &format!("--env=LD_LIBRARY_PATH={paths}:{}/systemd", libraries("usr/lib")),
-            ],
+            &[&own[..], options].concat(),
             &["/debian/lib/systemd/systemd", "--unit=farm.target"],
         );
         Self { bus }
