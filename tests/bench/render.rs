@@ -158,6 +158,7 @@ fn over_loopback(routes: Routes, row: &impl Fn(&str) -> String) {
         let listeners = Listeners {
             tcp: vec![listener],
             control: None,
+            remote: None,
         };
         let serving = tokio::spawn(serve(listeners, Arc::new(routes), access, stopped));
         for (what, encoding) in [

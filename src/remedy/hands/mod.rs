@@ -24,6 +24,7 @@ mod venus;
 mod workers;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -54,17 +55,21 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const COMMAND_END: Duration = Duration::from_secs(15);
 
 /// Before anything is touched.
-#[expect(clippy::needless_pass_by_value, reason = "it maps errors, which are words")]
-fn left_alone(words: String) -> Undone {
+fn left_alone(words: impl fmt::Display) -> Undone {
     Undone::Refused(format!("nothing was done: {words}"))
+}
+
+/// After a call of which this is known.
+const fn undone(effect: Effect, words: String) -> Undone {
+    match effect {
+        Effect::Nothing => Undone::Refused(words),
+        Effect::Unknown => Undone::Failed(words),
+    }
 }
 
 impl From<Failed> for Undone {
     fn from(failed: Failed) -> Self {
-        match failed.effect {
-            Effect::Nothing => Self::Refused(failed.to_string()),
-            Effect::Unknown => Self::Failed(failed.to_string()),
-        }
+        undone(failed.effect, failed.to_string())
     }
 }
 
@@ -156,10 +161,10 @@ impl runner::Hands for Hands {
             }
             Order::Stack(name) => self.stack(&tools, name.as_ref(), plan, notes).await,
             Order::Worker(order) => self.worker(&tools, order, plan).await,
-            Order::Venus(order) => Ok(self.venus(&tools, &order, plan, notes).await?),
-            Order::Remote(order) => Ok(self.remote(&tools, &order, plan, notes).await?),
-            Order::Chia(order) => Ok(self.chia(&tools, &order, plan, notes).await?),
-            Order::Remount => Ok(self.remount(&tools, plan, notes).await?),
+            Order::Venus(order) => self.venus(&tools, &order, plan, notes).await,
+            Order::Remote(order) => self.remote(&tools, &order, plan, notes).await,
+            Order::Chia(order) => self.chia(&tools, &order, plan, notes).await,
+            Order::Remount => self.remount(&tools, plan, notes).await,
             Order::Command(name) => {
                 let command = tools.settings.commands.find(&name).map_err(left_alone)?;
                 let within = plan.within.get().saturating_sub(COMMAND_END);

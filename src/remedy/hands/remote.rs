@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Hands;
 use super::catalogue::{self, Action, Key};
 use super::check::Checked;
 use super::tools::Tools;
+use super::{Hands, left_alone};
 use crate::actions::remote::{Answer, Course, Nonce, Remote, Request, Said, Wants};
 use crate::actions::{Effect, Failed};
 use crate::clock::Clock;
 use crate::remedy::guards::label_is_settled;
 use crate::remedy::requests::LASTS_AT_MOST;
-use crate::remedy::runner::Notes;
+use crate::remedy::runner::{Notes, Undone};
 use crate::remedy::settings::{REMOTE, Rung};
 use crate::remedy::step::Plan;
 use crate::values::{self, Name};
@@ -82,13 +82,15 @@ impl Hands {
         order: &Order,
         plan: &Plan,
         notes: &dyn Notes,
-    ) -> Result<String, String> {
+    ) -> Result<String, Undone> {
         let Order {
             remote: name, policy, ..
         } = order;
-        let remote = tools.remote(name)?;
-        let about = notes.about().ok_or("nothing was done: nobody knows on whose behalf")?;
-        let nonce = Nonce::random().map_err(|words| format!("nothing was done: {words}"))?;
+        let remote = tools.remote(name).map_err(left_alone)?;
+        let about = notes
+            .about()
+            .ok_or_else(|| left_alone("nobody knows on whose behalf"))?;
+        let nonce = Nonce::random().map_err(left_alone)?;
         let within = plan.within.get().saturating_sub(LAST_WORD);
         let begin_within = order.begin_within.min(within);
         let (started, now) = (Instant::now(), self.clock.now().wall);
@@ -126,9 +128,13 @@ impl Hands {
             }
             Came::NotDone(words) => {
                 notes.regain_sight();
-                Err(words)
+                Err(left_alone(words))
             }
-            Came::Unknown(words) => Err(words),
+            Came::Failed(words) => {
+                notes.regain_sight();
+                Err(Undone::Failed(words))
+            }
+            Came::Unknown(words) => Err(Undone::Failed(words)),
         }
     }
 }
@@ -157,6 +163,8 @@ struct Asking<'a> {
 enum Came {
     Done(String),
     NotDone(String),
+    /// It was begun there, and did not come to its end.
+    Failed(String),
     Unknown(String),
 }
 
@@ -166,7 +174,7 @@ impl Asking<'_> {
         let words = format!("asks farmwarden {} for {policy} (request {nonce})", self.name);
         // Before anything is sent: after a crash it is known what was asked for.
         if let Err(words) = self.notes.note(words).await {
-            return Came::NotDone(format!("nothing was done: it cannot be recorded: {words}"));
+            return Came::NotDone(format!("it cannot be recorded: {words}"));
         }
         self.notes.lose_sight();
         loop {
@@ -196,10 +204,7 @@ impl Asking<'_> {
             }
             Ok(Said::Refused { words, passes }) => {
                 if !passes && !self.may_have_arrived {
-                    return Some(Came::NotDone(format!(
-                        "nothing was done: {}: {words}",
-                        self.remote.who()
-                    )));
+                    return Some(Came::NotDone(format!("{}: {words}", self.remote.who())));
                 }
                 words
             }
@@ -222,11 +227,11 @@ impl Asking<'_> {
         Some(match answer.course {
             Course::Waits | Course::Held | Course::Runs => return None,
             Course::Done => Came::Done(format!("{name} did it{there}: {words}")),
-            Course::Failed => Came::NotDone(format!("{name} tried it and failed{there}: {words}")),
-            Course::Over => Came::NotDone(format!("nothing was done: {name} is done with it{there}: {words}")),
-            Course::Rehearsed => Came::NotDone(format!("nothing was done: {name} only rehearses{there}: {words}")),
-            Course::Declined => Came::NotDone(format!("nothing was done: {name} declines: {words}")),
-            Course::Withdrawn => Came::NotDone(format!("nothing was done{}: {words}", self.why_not())),
+            Course::Failed => Came::Failed(format!("{name} tried it and failed{there}: {words}")),
+            Course::Over => Came::NotDone(format!("{name} is done with it{there}: {words}")),
+            Course::Rehearsed => Came::NotDone(format!("{name} only rehearses{there}: {words}")),
+            Course::Declined => Came::NotDone(format!("{name} declines: {words}")),
+            Course::Withdrawn => Came::NotDone(format!("{}{words}", self.why_not())),
             Course::Unknown => Came::Unknown(format!("what {name} did is not known{there}: {words}")),
         })
     }
@@ -248,7 +253,7 @@ impl Asking<'_> {
     async fn last_word(mut self) -> Came {
         if !self.may_have_arrived {
             let trouble = self.trouble.unwrap_or_default();
-            return Came::NotDone(format!("nothing was done: {} could not be asked: {trouble}", self.name));
+            return Came::NotDone(format!("{} could not be asked: {trouble}", self.name));
         }
         self.request.wants = Wants::Nothing;
         self.request.time = self.clock.now().wall;
@@ -269,7 +274,7 @@ impl Asking<'_> {
     /// What last kept it from beginning.
     fn why_not(&self) -> String {
         let last = self.last.as_ref().filter(|answer| answer.course.is_open());
-        last.map_or_else(String::new, |answer| format!(": {}", self.in_words(answer)))
+        last.map_or_else(String::new, |answer| format!("{}: ", self.in_words(answer)))
     }
 
     fn in_words(&self, answer: &Answer) -> String {

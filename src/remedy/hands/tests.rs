@@ -27,7 +27,7 @@ use crate::remedy::runner::Hands as _;
 use crate::store::Slot;
 
 /// The words of an action that touched nothing.
-fn refused(undone: Undone) -> String {
+pub(super) fn refused(undone: Undone) -> String {
     match undone {
         Undone::Refused(words) => words,
         Undone::Failed(words) => panic!("something may have been touched: {words}"),

@@ -74,7 +74,7 @@ impl Tools {
 
     pub(super) fn remote(&self, name: &Name) -> Result<Arc<Remote>, String> {
         let remote = self.remotes.get(name).map(Arc::clone);
-        remote.ok_or_else(|| format!("nothing was done: no farmwarden is called `{name}`; list it in `remotes`"))
+        remote.ok_or_else(|| format!("no farmwarden is called `{name}`; list it in `remotes`"))
     }
 
     pub(super) fn handle(&self, thing: &Thing) -> Result<Handle, String> {

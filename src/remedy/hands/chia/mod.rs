@@ -13,15 +13,15 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Hands;
 use super::catalogue::{self, Action, Key};
 use super::tools::Tools;
+use super::{Hands, left_alone};
 use crate::actions::chia::{Daemon, Service};
 use crate::collectors::TargetView;
 use crate::collectors::chia::{Chia, Target};
 use crate::collectors::mounts::Mounts;
 use crate::relations;
-use crate::remedy::runner::Notes;
+use crate::remedy::runner::{Notes, Undone};
 use crate::remedy::step::Plan;
 use crate::upstream::chia::Identity;
 use crate::values::Name;
@@ -96,8 +96,7 @@ impl Hands {
         order: &Order,
         plan: &Plan,
         notes: &dyn Notes,
-    ) -> Result<String, String> {
-        let left_alone = |words: String| format!("nothing was done: {words}");
+    ) -> Result<String, Undone> {
         let target = tools.settings.chia(&plan.target);
         let target = target.ok_or_else(|| left_alone(format!("`{}` is no Chia farm", plan.target)))?;
         match order {
@@ -122,10 +121,10 @@ impl Hands {
 }
 
 /// Read for every action: certificates are renewed.
-fn identity(target: &Target) -> Result<Arc<Identity>, String> {
+fn identity(target: &Target) -> Result<Arc<Identity>, Undone> {
     let name = target.name.as_str();
     let files = target.certificates();
-    let files = files.ok_or_else(|| format!("nothing was done: `{name}` has no certificates"))?;
-    let identity = Identity::read(name, &files).map_err(|fault| format!("nothing was done: {fault}"))?;
+    let files = files.ok_or_else(|| left_alone(format!("`{name}` has no certificates")))?;
+    let identity = Identity::read(name, &files).map_err(left_alone)?;
     Ok(Arc::new(identity))
 }

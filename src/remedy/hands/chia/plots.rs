@@ -1,9 +1,10 @@
 //! `refresh-plots`: harmless, and to be repeated without harm, so nothing is looked at before.
 
-use super::super::Hands;
+use super::super::{Hands, left_alone};
 use super::identity;
 use crate::actions::chia::Harvester;
 use crate::collectors::chia::{Pick, Target};
+use crate::remedy::runner::Undone;
 use crate::values::{self, Name};
 
 /// The harvester that is told, by its name or as a symptom names it.
@@ -30,12 +31,12 @@ pub(super) fn chosen<'a>(target: &'a Target, name: Option<&Name>, entity: &str) 
 }
 
 impl Hands {
-    pub(in crate::remedy::hands) async fn refresh_plots(&self, target: &Target, pick: &Pick) -> Result<String, String> {
+    pub(in crate::remedy::hands) async fn refresh_plots(&self, target: &Target, pick: &Pick) -> Result<String, Undone> {
         let Some(place) = &pick.rpc else {
-            return Err(format!("nothing was done: {} has no `rpc`", pick.name));
+            return Err(left_alone(format!("{} has no `rpc`", pick.name)));
         };
         let harvester = Harvester::new(&self.upstream, &identity(target)?, place);
-        harvester.refresh_plots().await.map_err(|failed| failed.to_string())?;
+        harvester.refresh_plots().await?;
         Ok(format!(
             "{} of {} looks through its plot directories",
             pick.name, target.name

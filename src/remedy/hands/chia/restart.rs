@@ -11,7 +11,7 @@ use crate::actions::chia::{Daemon, Restarted, Service};
 use crate::clock::UnixTime;
 use crate::collectors::chia::{Chia, Target};
 use crate::collectors::mounts::Mounts;
-use crate::remedy::runner::Notes;
+use crate::remedy::runner::{Notes, Undone};
 use crate::remedy::step::Plan;
 use crate::values;
 
@@ -27,8 +27,8 @@ impl Hands {
         service: Service,
         plan: &Plan,
         notes: &dyn Notes,
-    ) -> Result<String, String> {
-        let left_alone = |words: String| format!("{service} was left alone: {words}");
+    ) -> Result<String, Undone> {
+        let left_alone = |words: String| Undone::Refused(format!("{service} was left alone: {words}"));
         let daemon = target.daemon.as_ref().filter(|_| target.has_daemon_here());
         let daemon = daemon.ok_or_else(|| left_alone(format!("`{}` has no `daemon` of this machine", target.name)))?;
         self.may_restart_service(target, service, &plan.entity)
@@ -36,9 +36,10 @@ impl Hands {
             .map_err(left_alone)?;
         let before = self.last_scan(target, &plan.entity);
         let daemon = Daemon::new(&self.upstream, &identity(target)?, daemon);
-        notes.note(format!("restart {service}: begins")).await?;
-        let outcome = daemon.restart(service).await.map_err(|failed| failed.to_string());
-        let ended = outcome.as_ref().map_or_else(Clone::clone, |_| "done".to_owned());
+        let noted = notes.note(format!("restart {service}: begins")).await;
+        noted.map_err(left_alone)?;
+        let outcome = daemon.restart(service).await;
+        let ended = outcome.as_ref().map_or_else(ToString::to_string, |_| "done".to_owned());
         notes.note(format!("restart {service}: {ended}")).await?;
         let did = match outcome? {
             Restarted::StoppedAndStarted => "stopped and started",
@@ -53,9 +54,9 @@ impl Hands {
             Ok(plots) => Ok(format!("{words}; it has found {plots} plots")),
             Err(_) => {
                 let within = values::Duration::from(within);
-                Err(format!(
+                Err(Undone::Failed(format!(
                     "{words}, and has not looked through its directories within {within}"
-                ))
+                )))
             }
         }
     }

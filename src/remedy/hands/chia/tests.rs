@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::super::tests::{Book, hands, plan, settings_of};
+use super::super::tests::{Book, hands, plan, refused, settings_of};
 use super::law;
 use super::restart::hung;
 use crate::collectors::Finding;
@@ -293,6 +293,7 @@ async fn who_cannot_be_told_is_said_before_anything_is_sent() {
         let told = hands
             .run(&plan(action, target, entity, &with), &book)
             .await
+            .map_err(refused)
             .unwrap_err();
         assert!(told.contains(words), "{told}");
         assert!(book.notes.lock().unwrap().is_empty());

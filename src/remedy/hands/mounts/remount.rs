@@ -14,7 +14,7 @@ use crate::actions::units::UnitName;
 use crate::actions::unmount::{How, Unmounter};
 use crate::collectors::chia::Chia;
 use crate::collectors::mounts::{Mounts, Target};
-use crate::remedy::runner::Notes;
+use crate::remedy::runner::{Notes, Undone};
 use crate::remedy::step::Plan;
 use crate::values::{self, Name};
 
@@ -33,18 +33,18 @@ impl Hands {
         tools: &Tools,
         plan: &Plan,
         notes: &dyn Notes,
-    ) -> Result<String, String> {
+    ) -> Result<String, Undone> {
         let shown = values::clean(&plan.entity);
-        let left_alone = |words: String| format!("{shown} of {} was left alone: {words}", plan.target);
+        let left_alone = |words: String| Undone::Refused(format!("{shown} of {} was left alone: {words}", plan.target));
         let target = tools.settings.machine(&plan.target);
         let target = target.ok_or_else(|| left_alone("no mounts are watched there".to_owned()))?;
         let (mount, unit) = listed(target, &plan.entity, tools).map_err(left_alone)?;
         in_fstab(mount).await.map_err(left_alone)?;
         self.look_anew(&plan.target).await;
         let ill = self.mount_is_ill(&plan.target, &plan.entity).map_err(left_alone)?;
-        let handle = tools.handle(&Thing::Unit(unit.clone()))?;
+        let handle = tools.handle(&Thing::Unit(unit.clone())).map_err(left_alone)?;
         // Whether systemd knows the unit, before anything is let go.
-        handle.look().await.map_err(|failed| failed.to_string())?;
+        handle.look().await?;
         let doing = Doing { mount, notes };
         if ill == Ill::Dead {
             own_namespace().map_err(left_alone)?;
@@ -106,7 +106,8 @@ impl Hands {
                 let lies_there = here.directories.iter().any(|directory| directory.starts_with(mount));
                 let pick = farm.harvesters.iter().find(|pick| pick.name.as_str() == here.label);
                 if let Some(pick) = pick.filter(|pick| lies_there && pick.rpc.is_some()) {
-                    let (Ok(said) | Err(said)) = self.refresh_plots(farm, pick).await;
+                    let said = self.refresh_plots(farm, pick).await;
+                    let said = said.unwrap_or_else(|undone| undone.to_string());
                     words = format!("{words}; {said}");
                 }
             }

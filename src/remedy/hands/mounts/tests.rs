@@ -1,4 +1,4 @@
-use super::super::tests::{Book, hands, plan, settings_of};
+use super::super::tests::{Book, hands, plan, refused, settings_of};
 use super::law::{self, Ill};
 use crate::collectors::mounts::bench::picture_of;
 use crate::collectors::mounts::{Failed, Files, MountView, Server, Target, Trouble};
@@ -177,6 +177,7 @@ async fn what_is_not_listed_is_left_alone_before_anything_is_done() {
         let told = hands
             .run(&plan("remount", target, entity, &[]), &book)
             .await
+            .map_err(refused)
             .unwrap_err();
         // Where these tests run in a container themselves, that is what is told.
         assert!(

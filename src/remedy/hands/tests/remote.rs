@@ -244,7 +244,8 @@ async fn whom_nobody_reaches_is_not_asked_for_longer_than_it_could_begin() {
         &[("remote", "rack-2"), ("policy", "start_node"), ("begin_within", "20ms")],
     );
     let lent = Lent::default();
-    let said = hands(&settings, &Arc::default()).run(&order, &lent).await.unwrap_err();
+    let said = hands(&settings, &Arc::default()).run(&order, &lent).await;
+    let said = refused(said.unwrap_err());
     assert!(
         said.starts_with("nothing was done: rack-2 could not be asked: "),
         "{said}"

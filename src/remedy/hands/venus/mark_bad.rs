@@ -10,6 +10,7 @@ use crate::actions::venus::Change;
 use crate::collectors::venus::error_class::{ErrorClass, ExitCode, Stage};
 use crate::collectors::venus::messager::State;
 use crate::collectors::venus::node::HeadSeen;
+use crate::remedy::runner::Undone;
 use crate::values;
 
 /// Until then a fault that passes may have caused it: a node that was behind, a parent that had not landed.
@@ -61,7 +62,7 @@ impl FromStr for Most {
 }
 
 impl Making<'_> {
-    pub(super) async fn mark_bad(&self, exit_codes: &ExitCodes, most: Most) -> Result<String, String> {
+    pub(super) async fn mark_bad(&self, exit_codes: &ExitCodes, most: Most) -> Result<String, Undone> {
         let sender = self.sender()?;
         let desk = &self.reach.desk;
         let head = desk.head(self.hands.clock.now().wall).await.map_err(left_alone)?;
@@ -73,7 +74,7 @@ impl Making<'_> {
             }
             let case = match self.case(&waits, &message.id).await {
                 Ok(case) => case,
-                Err(words) => return Err(so_far(&done, words)),
+                Err(undone) => return Err(so_far(&done, undone)),
             };
             if let Err(words) = case.may_be_given_up(exit_codes, &head).await {
                 barred.get_or_insert(format!("{}: {words}", case.what()));
@@ -81,7 +82,7 @@ impl Making<'_> {
             }
             match case.give_up().await {
                 Ok(words) => done.push(words),
-                Err(words) => return Err(so_far(&done, words)),
+                Err(undone) => return Err(so_far(&done, undone)),
             }
         }
         if done.is_empty() {
@@ -93,10 +94,11 @@ impl Making<'_> {
 }
 
 /// What was done before something failed.
-fn so_far(done: &[String], words: String) -> String {
-    let mut all = done.to_vec();
-    all.push(words);
-    all.join("; ")
+fn so_far(done: &[String], undone: Undone) -> Undone {
+    if done.is_empty() {
+        return undone;
+    }
+    Undone::Failed(format!("{}; {undone}", done.join("; ")))
 }
 
 impl Case<'_> {
@@ -146,13 +148,13 @@ impl Case<'_> {
         Err("it proves a window that may still be open".to_owned())
     }
 
-    async fn give_up(&self) -> Result<String, String> {
+    async fn give_up(&self) -> Result<String, Undone> {
         let called = self.send("giving up", &Change::MarkBad { id: &self.before.id }).await?;
         let after = self.after().await;
         let is_given_up = after.as_ref().map(|after| after.state == State::Failed);
         if called.is_ok() && is_given_up == Ok(false) {
             let words = "the messager took the order to give it up, and it is not marked bad";
-            return Err(format!("{}: {words}", self.what()));
+            return Err(Undone::Failed(format!("{}: {words}", self.what())));
         }
         let told = self.told("gave up", called, &after, |after| after.state == State::Failed)?;
         let error = self.before.error.as_deref().unwrap_or_default();

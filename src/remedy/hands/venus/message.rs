@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use super::{Making, left_alone};
+use super::{Making, left_alone, undone};
 use crate::actions::Failed;
 use crate::actions::venus::{Change, Service};
 use crate::collectors::venus::Waits;
 use crate::collectors::venus::address::Address;
 use crate::collectors::venus::messager::{State, Whole};
 use crate::collectors::venus::node::HeadSeen;
+use crate::remedy::runner::Undone;
 use crate::upstream::Fault;
 use crate::values;
 
@@ -30,7 +31,7 @@ pub(super) struct Blocked<'a> {
 
 impl Making<'_> {
     /// The sender that the symptom names.
-    pub(super) fn sender(&self) -> Result<Address, String> {
+    pub(super) fn sender(&self) -> Result<Address, Undone> {
         Address::read(&self.plan.entity).ok_or_else(|| {
             let shown = values::repeated(&self.plan.entity);
             left_alone(format!("{shown} is no sender of messages"))
@@ -38,7 +39,7 @@ impl Making<'_> {
     }
 
     /// The filled message with the lowest nonce of the sender, if it is still filled and the nodes can be believed.
-    pub(super) async fn blocked(&self) -> Result<Blocked<'_>, String> {
+    pub(super) async fn blocked(&self) -> Result<Blocked<'_>, Undone> {
         let sender = self.sender()?;
         let desk = &self.reach.desk;
         let head = desk.head(self.hands.clock.now().wall).await.map_err(left_alone)?;
@@ -56,7 +57,7 @@ impl Making<'_> {
     }
 
     /// One message of the sender, as it is now.
-    pub(super) async fn case(&self, waits: &Waits, id: &str) -> Result<Case<'_>, String> {
+    pub(super) async fn case(&self, waits: &Waits, id: &str) -> Result<Case<'_>, Undone> {
         let messager = waits.messager;
         Ok(Case {
             making: self,
@@ -93,7 +94,7 @@ impl Case<'_> {
     }
 
     /// Notes what is about to be sent, and sends it.
-    pub(super) async fn send(&self, does: &str, change: &Change<'_>) -> Result<Result<(), Failed>, String> {
+    pub(super) async fn send(&self, does: &str, change: &Change<'_>) -> Result<Result<(), Failed>, Undone> {
         let words = format!("{does} {}", self.what());
         let noted = self.making.notes.note(words).await;
         noted.map_err(|e| left_alone(format!("it could not be noted: {e}")))?;
@@ -113,7 +114,7 @@ impl Case<'_> {
         called: Result<(), Failed>,
         after: &Result<Whole, Fault>,
         is_done: impl Fn(&Whole) -> bool,
-    ) -> Result<String, String> {
+    ) -> Result<String, Undone> {
         let what = self.what();
         let now = match after {
             Ok(after) => format!("it is {} now", after.state),
@@ -125,7 +126,7 @@ impl Case<'_> {
                 "{did} {what}; {now}, although the call failed: {}",
                 failed.fault
             )),
-            Err(failed) => Err(format!("{what}: {failed}; {now}")),
+            Err(failed) => Err(undone(failed.effect, format!("{what}: {failed}; {now}"))),
         }
     }
 }

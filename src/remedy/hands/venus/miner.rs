@@ -1,12 +1,13 @@
 //! What the actions on miners have in common. Two services that mine for one miner are what it is slashed for, and nothing
 //! upstream stops them: so there must be one, by the operator's word, by the configuration, and by all that is seen.
 
-use super::{Making, left_alone};
+use super::{Making, left_alone, undone};
 use crate::actions::Failed;
 use crate::actions::venus::{Change, Service};
 use crate::collectors::Finding;
 use crate::collectors::venus::address::Address;
 use crate::collectors::venus::{MinerNow, Target, Venus, symptoms};
+use crate::remedy::runner::Undone;
 use crate::upstream::Fault;
 use crate::values;
 
@@ -45,7 +46,7 @@ pub(super) fn second_service(target: &Target, all: &[Target]) -> Option<String> 
 
 impl Making<'_> {
     /// The miner of the symptom, if it may be mined for here and everything that a block needs is there.
-    pub(super) async fn idle(&self) -> Result<Idle<'_>, String> {
+    pub(super) async fn idle(&self) -> Result<Idle<'_>, Undone> {
         let target = &self.reach.target;
         let miner = Address::read(&self.plan.entity).filter(|miner| target.miners.contains(miner));
         let miner = miner.ok_or_else(|| {
@@ -140,7 +141,7 @@ impl Making<'_> {
 
 impl Idle<'_> {
     /// Notes what is about to be sent.
-    pub(super) async fn note(&self, does: &str) -> Result<(), String> {
+    pub(super) async fn note(&self, does: &str) -> Result<(), Undone> {
         let words = format!("{does} {}", self.miner);
         let noted = self.making.notes.note(words).await;
         noted.map_err(|e| left_alone(format!("it could not be noted: {e}")))
@@ -162,7 +163,7 @@ impl Idle<'_> {
         called: Result<(), Failed>,
         after: &Result<MinerNow, Fault>,
         is_done: impl Fn(&MinerNow) -> bool,
-    ) -> Result<String, String> {
+    ) -> Result<String, Undone> {
         let now = match after {
             Ok(after) if after.mining == Some(true) => "it is mined for now".to_owned(),
             Ok(after) if after.open == Some(true) => "it is open and not mined for yet".to_owned(),
@@ -175,14 +176,15 @@ impl Idle<'_> {
         match called {
             // One that fails is only in the service's log from 1.8 on.
             Ok(()) if after.is_ok() && !shown => {
-                Err(format!("{miner}: the miner service took the order; {now}: see its log"))
+                let words = format!("{miner}: the miner service took the order; {now}: see its log");
+                Err(Undone::Failed(words))
             }
             Ok(()) => Ok(format!("{did} {miner}; {now}")),
             Err(failed) if shown => Ok(format!(
                 "{did} {miner}; {now}, although the call failed: {}",
                 failed.fault
             )),
-            Err(failed) => Err(format!("{miner}: {failed}; {now}")),
+            Err(failed) => Err(undone(failed.effect, format!("{miner}: {failed}; {now}"))),
         }
     }
 }

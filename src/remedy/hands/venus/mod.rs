@@ -17,13 +17,13 @@ mod update_filled;
 
 use std::time::Duration;
 
-use super::Hands;
 use super::catalogue::{self, Action, Key};
 use super::tools::Tools;
+use super::{Hands, left_alone, undone};
 use crate::actions::venus::Service;
 use crate::collectors::venus::amount::Fil;
 use crate::collectors::venus::{Desk, Instance, Target};
-use crate::remedy::runner::Notes;
+use crate::remedy::runner::{Notes, Undone};
 use crate::remedy::step::Plan;
 use crate::upstream::{Fault, Token, Upstream, VenusService, Why};
 use crate::values::SecretSource;
@@ -206,11 +206,13 @@ impl Hands {
         order: &Order,
         plan: &Plan,
         notes: &dyn Notes,
-    ) -> Result<String, String> {
+    ) -> Result<String, Undone> {
         let reach = tools.venus.get(&plan.target);
         let reach = reach.ok_or_else(|| {
             let target = &plan.target;
-            format!("nothing was done: `{target}` is no chain service of Venus with an `act_token_file`")
+            left_alone(format!(
+                "`{target}` is no chain service of Venus with an `act_token_file`"
+            ))
         })?;
         let making = Making {
             hands: self,
@@ -228,9 +230,4 @@ impl Hands {
             Order::Reload => making.reload().await,
         }
     }
-}
-
-/// Words of a step before the call, when nothing was sent.
-fn left_alone(words: impl std::fmt::Display) -> String {
-    format!("nothing was done: {words}")
 }

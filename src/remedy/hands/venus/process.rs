@@ -11,6 +11,7 @@ use crate::collectors::venus::{Instance, Target, Venus, symptoms};
 use crate::remedy::hands::check::Checked;
 use crate::remedy::hands::tools::Tools;
 use crate::remedy::hands::{Hands, law};
+use crate::remedy::runner::Undone;
 use crate::remedy::settings::Rung;
 use crate::remedy::step::Plan;
 use crate::upstream::VenusService;
@@ -138,7 +139,7 @@ impl Hands {
         tools: &Tools,
         process: &Process,
         plan: &Plan,
-    ) -> Result<(), String> {
+    ) -> Result<(), Undone> {
         let left = |words: String| left_alone(format!("{process} of {}: {words}", plan.target));
         if !process.is_meant_by(&plan.entity) {
             let shown = values::repeated(&plan.entity);

@@ -4,9 +4,10 @@
 use super::{Making, left_alone};
 use crate::actions::venus::Change;
 use crate::collectors::venus::MinerNow;
+use crate::remedy::runner::Undone;
 
 impl Making<'_> {
-    pub(super) async fn reload(&self) -> Result<String, String> {
+    pub(super) async fn reload(&self) -> Result<String, Undone> {
         let idle = self.idle().await?;
         let left = |words: &str| left_alone(format!("{}: {words}", idle.miner));
         if !idle.before.about.as_ref().is_some_and(|about| about.since(8)) {

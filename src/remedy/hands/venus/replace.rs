@@ -11,6 +11,7 @@ use crate::collectors::venus::About;
 use crate::collectors::venus::amount::AttoFil;
 use crate::collectors::venus::messager::{State, Whole};
 use crate::collectors::venus::node::Actor;
+use crate::remedy::runner::Undone;
 use crate::values;
 
 /// A younger message may land by itself: 20 epochs.
@@ -19,7 +20,7 @@ const OLD_ENOUGH: Duration = Duration::from_secs(600);
 const UNTOUCHED_FOR: Duration = Duration::from_secs(300);
 
 impl Making<'_> {
-    pub(super) async fn replace(&self, max_fee: &AttoFil) -> Result<String, String> {
+    pub(super) async fn replace(&self, max_fee: &AttoFil) -> Result<String, Undone> {
         let blocked = self.blocked().await?;
         let case = &blocked.case;
         let left = |words: String| left_alone(format!("{}: {words}", case.what()));
@@ -46,7 +47,7 @@ impl Making<'_> {
                 .is_ok_and(|after| !is_new(after) && after.state == State::Filled)
         {
             let words = "the messager took the order to replace it, but it was not signed anew";
-            return Err(format!("{}: {words}", case.what()));
+            return Err(Undone::Failed(format!("{}: {words}", case.what())));
         }
         let told = case.told("replaced", called, &after, is_new)?;
         Ok(told + &fees)

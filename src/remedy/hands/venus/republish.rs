@@ -5,9 +5,10 @@
 use super::Making;
 use crate::actions::venus::Change;
 use crate::collectors::venus::messager::State;
+use crate::remedy::runner::Undone;
 
 impl Making<'_> {
-    pub(super) async fn republish(&self) -> Result<String, String> {
+    pub(super) async fn republish(&self) -> Result<String, Undone> {
         let case = self.blocked().await?.case;
         let change = Change::Republish { id: &case.before.id };
         let called = case.send("pushing once more", &change).await?;

@@ -4,10 +4,11 @@ use super::{Making, left_alone};
 use crate::actions::venus::{Change, StartForm};
 use crate::actions::{Effect, Failed};
 use crate::collectors::venus::MinerNow;
+use crate::remedy::runner::Undone;
 use crate::upstream::Why;
 
 impl Making<'_> {
-    pub(super) async fn start(&self) -> Result<String, String> {
+    pub(super) async fn start(&self) -> Result<String, Undone> {
         let idle = self.idle().await?;
         let left = |words: &str| left_alone(format!("{}: {words}", idle.miner));
         if idle.before.open == Some(true) {

@@ -3,9 +3,10 @@
 use super::Making;
 use crate::actions::venus::Change;
 use crate::collectors::venus::messager::State;
+use crate::remedy::runner::Undone;
 
 impl Making<'_> {
-    pub(super) async fn update_filled(&self) -> Result<String, String> {
+    pub(super) async fn update_filled(&self) -> Result<String, Undone> {
         let case = self.blocked().await?.case;
         let change = Change::UpdateFilled { id: &case.before.id };
         let called = case.send("looking on the chain for", &change).await?;

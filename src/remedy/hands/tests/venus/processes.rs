@@ -51,7 +51,8 @@ impl Process {
         let process = format!("{}/{}", self.component, self.label);
         let with = [("container", "process"), ("process", &process)];
         let plan = plan("restart-container", "venus-1", entity, &with);
-        hands(&settings, &self.farm.store).run(&plan, &Book::default()).await
+        let ran = hands(&settings, &self.farm.store).run(&plan, &Book::default()).await;
+        ran.map_err(|undone| undone.to_string())
     }
 
     async fn restart(&self) -> Result<String, String> {
