@@ -6,6 +6,8 @@
 
 mod daemon;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

@@ -9,6 +9,7 @@
 mod access;
 mod chain_node;
 mod chia;
+mod chia_repairs;
 mod harness;
 mod on_chain;
 mod orders;

@@ -6,11 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use farmwarden::actions::unmount::{self, How, Unmounter};
+use farmwarden::process::Program;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use super::support::{Farmwarden, LONG, Process, Samples, Simfarm, debian, directory, wait_for, with_libraries};
+use super::containers::runtime;
+use super::support::{
+    Farmwarden, LONG, Process, Samples, Simfarm, debian, directory, handed_over, wait_for, with_libraries,
+};
 
 /// A directory with mount points; what is mounted on them goes when it does.
 pub(super) struct Places {
@@ -159,6 +164,37 @@ impl Drop for Share {
         // Killing the server ends the client's requests, and with them whoever hangs.
         kill(self.server, Signal::SIGKILL).ok();
     }
+}
+
+#[test]
+fn whoever_hangs_in_a_dead_mount_comes_free_when_it_is_let_go() {
+    let mut places = Places::new();
+    let share = Share::mount(&mut places, "share");
+    kill(share.server, Signal::SIGSTOP).unwrap();
+    let mut reader = Command::new("stat")
+        .args(["--file-system", &share.point])
+        .spawn()
+        .unwrap();
+    wait_for("somebody hangs in it", LONG, || {
+        let stat = fs::read_to_string(format!("/proc/{}/wchan", reader.id())).unwrap();
+        if stat.contains("wait_answer") || stat.contains("fuse") {
+            Ok(())
+        } else {
+            Err(stat)
+        }
+    });
+    let by = Unmounter::by(Program::new(handed_over("E2E_FARMWARDEN"), [unmount::COMMAND]));
+    let let_go = |how| runtime().block_on(by.let_go(Path::new(&share.point), how));
+    let_go(How::Abort).unwrap();
+    wait_for("he comes free", LONG, || match reader.try_wait().unwrap() {
+        Some(_) => Ok(()),
+        None => Err("he still hangs".to_owned()),
+    });
+    let_go(How::Detach).unwrap();
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!table.contains(&format!(" {} ", share.point)), "{table}");
+    // To let go of what is gone is no failure.
+    let_go(How::Abort).unwrap();
 }
 
 /// As many as blinded the usual exporter on a real farm (`node_exporter`, its issue 244 and others).

@@ -16,7 +16,7 @@ const DBUS: &str = r#"<busconfig><type>system</type><listen>systemd:</listen><au
 <allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_sender="*"/></policy></busconfig>"#;
 
 /// systemd speaks to a bus only when it runs it, by these two names.
-const UNITS: [(&str, &str); 5] = [
+const UNITS: [(&str, &str); 6] = [
     ("farm.target", "Wants=dbus.socket dbus.service phala-node.service\n"),
     ("dbus.socket", "[Socket]\nListenStream=/run/dbus/system_bus_socket\n"),
     (
@@ -32,13 +32,14 @@ const UNITS: [(&str, &str); 5] = [
         "broken.service",
         "[Service]\nType=oneshot\nExecStart=/simfarm nonsense\n",
     ),
+    ("mnt-plots.mount", "[Mount]\nWhat=e2e\nWhere=/mnt/plots\nType=tmpfs\n"),
 ];
 
 /// A system of nothing but systemd and its bus; libraries are this machine's and the unpacked packages'.
 fn root(place: &Path) {
     let units = place.join("etc/systemd/system");
     fs::create_dir_all(&units).unwrap();
-    for directory in ["usr", "run", "tmp", "proc", "sys", "dev", "debian", "var"] {
+    for directory in ["usr", "run", "tmp", "proc", "sys", "dev", "debian", "var", "mnt/plots"] {
         fs::create_dir_all(place.join(directory)).unwrap();
     }
     for link in ["bin", "sbin", "lib", "lib64"] {
@@ -137,7 +138,12 @@ impl System {
 fn units_are_restarted_stopped_and_started_and_their_jobs_judged() {
     let docker = Docker::start();
     let system = System::start(&docker);
-    let units = system.units(&["phala-node.service", "broken.service", "nobody.service"]);
+    let units = system.units(&[
+        "phala-node.service",
+        "broken.service",
+        "nobody.service",
+        "mnt-plots.mount",
+    ]);
     let [node, broken, nobody, other] =
         ["phala-node.service", "broken.service", "nobody.service", "dbus.service"].map(unit);
     let runtime = runtime();
@@ -152,6 +158,11 @@ fn units_are_restarted_stopped_and_started_and_their_jobs_judged() {
         assert_eq!(units.stop(&node, PATIENCE).await, Ok(Done::AlreadySo));
         assert_eq!(units.start(&node, PATIENCE).await, Ok(Done::Changed));
         assert_eq!(units.start(&node, PATIENCE).await, Ok(Done::AlreadySo));
+        // As `remount` does it.
+        let mount = unit("mnt-plots.mount");
+        assert_eq!(units.start(&mount, PATIENCE).await, Ok(Done::Changed));
+        assert_eq!(units.start(&mount, PATIENCE).await, Ok(Done::AlreadySo));
+        assert_eq!(units.stop(&mount, PATIENCE).await, Ok(Done::Changed));
         for (unit, reason, effect) in [
             (&broken, "upstream", Effect::Unknown),
             (&nobody, "not_found", Effect::Nothing),

@@ -1,11 +1,10 @@
 use std::ops::ControlFlow;
 
-use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
-use tokio_tungstenite::tungstenite::Message;
 
+use super::testing::daemon;
 use super::*;
 use crate::actions::Effect;
 use crate::upstream::chia::testing::{Door, identity};
@@ -77,36 +76,6 @@ async fn a_stranger_is_refused_before_anything_is_changed() {
     served.abort();
     assert_eq!(failed.fault.reason().label(), "tls", "{failed}");
     assert_eq!(failed.effect, Effect::Nothing);
-}
-
-/// A daemon that answers each command as told; where it breaks, it hangs up. It gives back what it was sent.
-fn daemon(
-    door: Door,
-    mut answer: impl FnMut(&str) -> ControlFlow<(), Value> + Send + 'static,
-) -> JoinHandle<Vec<String>> {
-    tokio::spawn(async move {
-        let mut socket = tokio_tungstenite::accept_async(door.next().await).await.unwrap();
-        let mut asked = Vec::new();
-        while let Some(Ok(Message::Text(text))) = socket.next().await {
-            let frame: Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(
-                (&frame["destination"], &frame["ack"]),
-                (&json!("daemon"), &json!(false))
-            );
-            let command = frame["command"].as_str().unwrap();
-            asked.push(format!("{command} {}", frame["data"]["service"].as_str().unwrap()));
-            let ControlFlow::Continue(data) = answer(command) else {
-                break;
-            };
-            // Something of no matter comes first.
-            let noise = json!({"ack": true, "request_id": "other", "data": {"success": false}});
-            let reply = json!({"ack": true, "request_id": frame["request_id"], "command": command, "data": data});
-            for frame in [noise, reply] {
-                socket.send(Message::text(frame.to_string())).await.unwrap();
-            }
-        }
-        asked
-    })
 }
 
 async fn restarted(

@@ -186,15 +186,15 @@ fn tools() -> collectors::Tools {
 }
 
 /// Puts pictures in a store as the schedule would, after a round of every part.
-struct Shown<C: Collector> {
+pub(super) struct Shown<C: Collector> {
     store: Arc<Store>,
     slot: Arc<Slot>,
     collector: C,
-    snapshot: C::Snapshot,
+    pub(super) snapshot: C::Snapshot,
 }
 
 impl<C: Collector> Shown<C> {
-    fn new(store: &Arc<Store>, target: &C::Target) -> Self {
+    pub(super) fn new(store: &Arc<Store>, target: &C::Target) -> Self {
         let collector = C::connect(target, &tools(), None).unwrap();
         let slot = Arc::new(Slot::new(target.name().clone(), C::NAME, &collector.parts()));
         let slots = store.slots().into_iter().chain([Arc::clone(&slot)]);
@@ -211,7 +211,7 @@ impl<C: Collector> Shown<C> {
         Clock::system().now()
     }
 
-    fn show(&mut self) {
+    pub(super) fn show(&mut self) {
         let now = Self::now();
         let mut parts = self.slot.parts();
         for part in &mut parts {

@@ -18,7 +18,7 @@ pub(super) struct Farm {
     pub(super) nas: Option<Process>,
     node: Process,
     pub(super) farmer: Process,
-    _harvester: Process,
+    pub(super) harvester: Option<Process>,
 }
 
 /// Asks the services by chia's own means. One for all questions: each new one costs a second of a processor.
@@ -64,6 +64,9 @@ pub(super) fn program(directory: &Path, installation: &str, name: &str) -> Comma
     let mut command = Command::new(python.with_file_name(name));
     command.env("CHIA_ROOT", directory.join(installation));
     command.env("CHIA_KEYS_ROOT", directory.join("keys"));
+    // A daemon finds the services that it starts there.
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{}:{path}", python.parent().unwrap().display()));
     command
 }
 
@@ -86,7 +89,7 @@ impl Farm {
         let node = Process::start("node", &mut farm_py(directory, &[Path::new("node"), &installation]));
         let farm = Self {
             farmer: start("farm", "chia_farmer"),
-            _harvester: start("farm", "chia_harvester"),
+            harvester: Some(start("farm", "chia_harvester")),
             nas: Some(start("nas", "chia_harvester")),
             asker: RefCell::new(Asker::start(directory)),
             daemon,

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::super::tests::{Book, hands, plan, refused, settings_of};
+use super::super::tests::{Book, Shown, hands, plan, refused, settings_of};
 use super::law;
 use super::restart::hung;
-use crate::collectors::Finding;
+use crate::actions::chia::testing::daemon;
 use crate::collectors::Symptom;
+use crate::collectors::chia::Chia;
 use crate::collectors::chia::testing::{Farm, harvester};
 use crate::collectors::chia::{HARVESTER_DOWN, HARVESTER_SILENT, NODE_STALLED, SCAN_STALE};
+use crate::collectors::mounts::Mounts;
 use crate::collectors::mounts::bench::picture_of;
 use crate::collectors::mounts::{Failed, MountView, Server, Snapshot, Trouble};
+use crate::collectors::{Finding, Link};
 use crate::remedy::runner::Hands as _;
 use crate::store::Store;
 use crate::upstream::chia::testing::{Door, fixture};
@@ -298,4 +301,76 @@ async fn who_cannot_be_told_is_said_before_anything_is_sent() {
         assert!(told.contains(words), "{told}");
         assert!(book.notes.lock().unwrap().is_empty());
     }
+}
+
+/// A harvester of this machine, its farm and its mount in a store, as their collectors see them.
+fn shown(place: &str) -> (Arc<Store>, serde_json::Value, Shown<Chia>, Shown<Mounts>) {
+    let mut sections = entry("127.0.0.1:1");
+    let chia = &mut sections["chia"][0];
+    (chia["daemon"], chia["farmer"]) = (json!(place), json!("127.0.0.1:1"));
+    let store = Arc::<Store>::default();
+    let mut farm: Shown<Chia> = Shown::new(&store, &serde_json::from_value(chia.clone()).unwrap());
+    let machine = serde_json::from_value(json!({"name": "host-1"})).unwrap();
+    let mut machine: Shown<Mounts> = Shown::new(&store, &machine);
+    let link = |target: &str, collector: &'static str, depends_on: &[&str]| Link {
+        target: target.parse().unwrap(),
+        collector,
+        farm: Link::default_farm(),
+        depends_on: depends_on.iter().map(|name| name.parse().unwrap()).collect(),
+    };
+    let links = vec![link("chia-1", "chia", &["host-1"]), link("host-1", "mounts", &[])];
+    store.replace(store.slots(), links);
+    farm.snapshot = self::farm().snapshot;
+    machine.snapshot = self::machine(mount());
+    machine.snapshot.table = Some(crate::collectors::mounts::TableView::default());
+    farm.show();
+    machine.show();
+    (store, sections, farm, machine)
+}
+
+#[tokio::test]
+async fn a_harvester_is_restarted_and_waited_for_until_it_has_found_its_plots() {
+    let door = Door::of("farm").await;
+    let (store, sections, mut farm, _machine) = shown(&door.place().to_string());
+    let hands = hands(&settings_of(&sections), &store);
+    let served = daemon(door, |_| {
+        std::ops::ControlFlow::Continue(json!({"success": true, "is_running": true}))
+    });
+    let (with, book) = ([("service", "chia_harvester")], Book::default());
+    let plan = plan("restart-chia-service", "chia-1", "nas-1", &with);
+    let back = async {
+        // The daemon has done its part, and the farmer tells of a look that has ended since.
+        assert_eq!(served.await.unwrap().len(), 3);
+        let mut played = self::farm();
+        let now = played.after(60).now();
+        played.farmer(vec![harvester(1, 10, now)]);
+        farm.snapshot = played.snapshot;
+        farm.show();
+    };
+    let (done, ()) = tokio::join!(hands.run(&plan, &book), back);
+    let expected = "chia_harvester of chia-1 was stopped and started by its daemon; it has found 10 plots";
+    assert_eq!(done.as_deref(), Ok(expected));
+    let notes = ["restart chia_harvester: begins", "restart chia_harvester: done"];
+    assert_eq!(*book.notes.lock().unwrap(), notes);
+}
+
+#[tokio::test]
+async fn with_a_mount_that_hangs_the_daemon_is_told_nothing() {
+    let door = Door::of("farm").await;
+    let (store, sections, _farm, mut machine) = shown(&door.place().to_string());
+    let hung = MountView {
+        stuck: Some(true),
+        ..mount()
+    };
+    machine.snapshot.mounts = vec![hung];
+    machine.show();
+    let hands = hands(&settings_of(&sections), &store);
+    let (with, book) = ([("service", "chia_harvester")], Book::default());
+    let plan = plan("restart-chia-service", "chia-1", "nas-1", &with);
+    let told = hands.run(&plan, &book).await.unwrap_err();
+    assert!(
+        told.starts_with("chia_harvester was left alone: its plot mount /mnt/a hangs"),
+        "{told}"
+    );
+    assert!(book.notes.lock().unwrap().is_empty());
 }

@@ -128,6 +128,7 @@ fn value(world: &World, role: Role, route: &str) -> Option<Value> {
                 "gpu_index": 0, "enforce_gpu_index": false, "disable_cpu_affinity": false,
                 "parallel_decompressor_count": 0, "decompressor_thread_count": 0})
         }
+        (Role::Harvester, "refresh_plots") => json!({}),
         (Role::Wallet, "get_sync_status") => {
             json!({"synced": settings.synced, "syncing": false, "genesis_initialized": true})
         }

@@ -2,7 +2,8 @@
 //! each behind mutual TLS with certificates of the farm's own authority.
 //!
 //! Nothing is farmed: signage points pass by the clock, and harvesters answer them as they are told. Not there: calls
-//! that a monitor has no use for, paging of bad plots, commands of the daemon beside `register_service` and `ping`. Keys
+//! that a monitor has no use for, paging of bad plots, commands of the daemon beside `register_service`, `ping` and those
+//! that stop and start the installation's harvester. Keys
 //! of certificates are elliptic ones, where chia's are RSA.
 
 mod answers;

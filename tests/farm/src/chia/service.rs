@@ -95,6 +95,9 @@ impl Upstream for Desk {
     fn answer_in_pieces<'a>(&'a self, request: &'a Request<Bytes>) -> BoxFuture<'a, Response<Load>> {
         self.tally.call(answers::route(request));
         let instance = locked(&self.instance).clone();
+        if (self.role, answers::route(request)) == (Role::Harvester, "refresh_plots") {
+            locked(&self.farm.world).refresh();
+        }
         let answer = answers::answer(locked(&self.farm.world).now(), self.role, &instance, request);
         future::ready(answer).boxed()
     }
@@ -129,6 +132,11 @@ impl Events for Subscriber {
                 json!({"success": true})
             }
             ("daemon", "ping") => json!({"success": true, "value": "pong"}),
+            ("daemon", command @ ("is_running" | "stop_service" | "start_service"))
+                if frame.pointer("/data/service").and_then(Value::as_str) == Some("chia_harvester") =>
+            {
+                locked(&self.desk.farm.world).order(command)?
+            }
             ("daemon", other) => json!({"success": false, "error": format!("unknown_command {other}")}),
             // Whom nobody knows gets nothing, and nobody is told.
             _ => return None,

@@ -28,6 +28,8 @@ pub struct Harvester {
     pub host: String,
     pub connected: bool,
     pub plots: u64,
+    /// So many lie on its disks: a look that is ordered, or a start, finds them. As many as `plots` if `null`.
+    pub on_disk: Option<u64>,
     /// Bytes of one plot's file.
     pub plot_bytes: u64,
     /// Its plots lie on so many directories `/mnt/plots/dNN`.
@@ -51,6 +53,7 @@ impl Harvester {
             host: format!("10.7.{}.{}", at / 250, at % 250 + 1),
             connected: true,
             plots: 1_000,
+            on_disk: None,
             plot_bytes: 108_800_000_000,
             disks: 10,
             invalid: 0,
@@ -83,6 +86,8 @@ pub struct Settings {
     /// A number is so many of them.
     #[serde(deserialize_with = "harvesters")]
     pub harvesters: Vec<Harvester>,
+    /// The installation's harvester was started by its daemon, which alone can stop it then.
+    pub started_by_daemon: bool,
     /// Partials that the pool has taken; each signage point brings another.
     pub partials: u64,
 }
@@ -105,6 +110,7 @@ impl Default for Settings {
             skew_s: 0,
             certificate: Shown::Own,
             harvesters: (0..2).map(Harvester::numbered).collect(),
+            started_by_daemon: true,
             partials: 12,
         }
     }

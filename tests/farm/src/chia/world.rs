@@ -80,6 +80,37 @@ impl World {
         Ok(())
     }
 
+    /// The installation's harvester looks through its directories.
+    pub(super) fn refresh(&mut self) {
+        let before: Vec<Harvester> = self.connected().cloned().collect();
+        if let Some(first) = self.settings.harvesters.first_mut() {
+            first.plots = first.on_disk.unwrap_or(first.plots);
+        }
+        self.changed(&before);
+    }
+
+    /// What a daemon answers about the installation's harvester, which it stops and starts; a start ends a silence.
+    pub(super) fn order(&mut self, command: &str) -> Option<Value> {
+        let before: Vec<Harvester> = self.connected().cloned().collect();
+        let own = self.settings.started_by_daemon;
+        let first = self.settings.harvesters.first_mut()?;
+        let answer = match command {
+            "is_running" => json!({"success": true, "service_name": "chia_harvester", "is_running": first.connected}),
+            "stop_service" => {
+                first.connected &= !own;
+                json!({"success": own, "service_name": "chia_harvester"})
+            }
+            "start_service" => {
+                (first.connected, first.silent) = (true, false);
+                first.plots = first.on_disk.unwrap_or(first.plots);
+                json!({"success": true, "service": "chia_harvester", "error": null})
+            }
+            _ => return None,
+        };
+        self.changed(&before);
+        Some(answer)
+    }
+
     fn connected(&self) -> impl Iterator<Item = &Harvester> {
         self.settings.harvesters.iter().filter(|one| one.connected)
     }
