@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod approvals;
 mod chain_node;
 mod chia;
 mod chia_repairs;

@@ -303,13 +303,13 @@ async fn what_would_be_decided_is_told_and_nothing_of_it_is_recorded() {
 }
 
 /// A program that takes messages and keeps what it was told.
-struct Listener {
-    url: String,
-    heard: Arc<Mutex<String>>,
+pub(crate) struct Listener {
+    pub(crate) url: String,
+    pub(crate) heard: Arc<Mutex<String>>,
 }
 
 impl Listener {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let heard = Arc::new(Mutex::new(String::new()));
@@ -333,7 +333,7 @@ impl Listener {
         Self { url, heard }
     }
 
-    async fn hears(&self, words: &str) {
+    pub(crate) async fn hears(&self, words: &str) {
         let waiting = async {
             while !self.heard.lock().unwrap().contains(words) {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;

@@ -44,7 +44,7 @@ struct Came {
 
 impl Came {
     fn failed(self) -> String {
-        self.said.unwrap_err()
+        self.said.unwrap_err().to_string()
     }
 }
 
