@@ -83,6 +83,16 @@ fn the_configurations_of_the_composition_are_read_and_its_images_are_of_this_ver
         assert!(!settings.collectors.phala.is_empty(), "{name}");
     }
     let composition = fs::read_to_string(root().join("docker/compose.yml")).unwrap();
+    let mounted = composition
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- .")?.split(':').next());
+    let mounted: Vec<String> = mounted
+        .map(|path| format!("docker/.{path}").replace("/${DASHBOARDS", "/en"))
+        .collect();
+    assert!(mounted.len() > 3, "{mounted:?}");
+    for path in &mounted {
+        assert!(root().join(path).exists(), "{path} is mounted and not there");
+    }
     for image in ["farmwarden", "farmwarden-simfarm"] {
         let line = format!("    image: {image}:{}\n", env!("CARGO_PKG_VERSION"));
         assert!(composition.contains(&line), "{line}");

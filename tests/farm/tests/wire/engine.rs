@@ -59,7 +59,8 @@ async fn containers_are_restarted_stopped_and_started_as_an_engine_does_it() {
         let (head, body) = answered(&socket, &line).await;
         assert_eq!(status(&head), code, "{line}: {body}");
     }
-    let after = seen(&socket, &id[..12]).await;
+    let beginning: String = id.chars().take(12).collect();
+    let after = seen(&socket, &beginning).await;
     assert_eq!(after["State"]["Status"], "exited");
     assert!(after["State"]["StartedAt"].as_str() > before["State"]["StartedAt"].as_str());
     let act = |verb| Act {
