@@ -125,7 +125,7 @@ async fn a_container_is_looked_at_without_its_secrets() {
     let (_socket, engine) = serve(Scripted::running());
     let seen = engine.inspect(&node()).await.unwrap();
     assert_eq!((seen.status, seen.policy), (Status::Running, Policy::Always));
-    assert_eq!(seen.started_at.unwrap().to_string(), "2026-11-21T14:00:01.123456789Z");
+    assert_eq!(seen.started_at.unwrap().in_full(), "2026-11-21T14:00:01.123456789Z");
     assert_eq!(
         (seen.service.as_deref(), seen.project.as_deref()),
         (Some("node"), Some("phala"))
@@ -137,7 +137,7 @@ async fn a_container_is_looked_at_without_its_secrets() {
 async fn a_restart_is_sent_once_with_its_patience_and_proven_by_a_later_start() {
     let (socket, engine) = serve(Scripted::running());
     let after = engine.restart(&node(), PATIENCE).await.unwrap();
-    assert_eq!(after.started_at.unwrap().to_string(), "2026-11-21T14:00:02.123456789Z");
+    assert_eq!(after.started_at.unwrap().in_full(), "2026-11-21T14:00:02.123456789Z");
     assert_eq!(socket.posted(), [format!("POST /v1.41/containers/{ID}/restart?t=120")]);
 }
 

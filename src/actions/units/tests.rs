@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 async fn a_restart_waits_for_its_own_job_and_a_later_start() {
     let systemd = systemd().await;
     let after = systemd.units.restart(&node(), PATIENCE).await.unwrap();
-    assert_eq!(after.started_at.unwrap().to_string(), "2023-11-14T22:13:20.000002Z");
+    assert_eq!(after.started_at.unwrap().in_full(), "2023-11-14T22:13:20.000002Z");
     assert_eq!(systemd.state.lock().unwrap().asked, ["subscribe", "restart fail"]);
 }
 
