@@ -139,11 +139,11 @@ impl Guard {
 pub enum Why {
     /// The symptom is gone after an action.
     Cured,
-    /// Its alerts have ended, and it is well, without our doing.
+    /// It is well without our doing, and its alerts have ended or a person was called.
     Well,
     /// Neither heard of nor ill for long.
     Forgotten,
-    /// It was rehearsed, and the policy acts now: what is repeated begins anew.
+    /// It was rehearsed, and the policy acts now: what is ill gets another incident.
     OnlyRehearsed,
     /// The last rung did not help. The incident stays; a person must act.
     LadderEnded,
@@ -299,7 +299,9 @@ fn ending(case: &Case<'_>) -> Option<(Why, String)> {
     };
     let acts = case.policy.is_some_and(|policy| policy.mode == Mode::Act);
     if incident.rehearsed && acts && !acted {
-        let words = format!("{what}: it was only rehearsed, and the policy acts now; the next alert begins anew");
+        let words = format!(
+            "{what}: it was only rehearsed, and the policy acts now; if it is ill and its alert fires, another incident begins"
+        );
         return Some((Why::OnlyRehearsed, words));
     }
     if let Proof::Cured(words) = proof(incident, case.remedies, view, now) {
@@ -314,12 +316,27 @@ fn ending(case: &Case<'_>) -> Option<(Why, String)> {
         return Some((Why::Well, format!("{what}: its alerts have ended, and nothing is ill")));
     }
     let forget_after = case.policy.map_or(FORGET_AFTER, |policy| policy.forget_after);
+    if let Some(words) = mended(case) {
+        return Some((Why::Well, words));
+    }
     let quiet = incident.heard.max(view.seen.since).age_at(now);
     if view.seen.state != Sight::Ill && quiet >= forget_after.get() {
         let words = format!("{what}: neither heard of nor seen ill for {forget_after}");
         return Some((Why::Forgotten, words));
     }
     None
+}
+
+/// Whom a person was called for is well for as long as the last rung asks. What fires still may relapse.
+fn mended(case: &Case<'_>) -> Option<String> {
+    let Phase::Escalated { since } = case.incident.phase else {
+        return None;
+    };
+    let gone_for = case.policy?.rungs.last()?.gone_for;
+    let (seen, what) = (&case.view.seen, Case::shown(&case.incident.key));
+    let well = seen.since.max(settled(since, case.remedies, case.view));
+    let is_well = seen.state == Sight::Well && case.is_fresh() && well.plus(gone_for.get()) <= case.now;
+    is_well.then(|| format!("{what}: well for {gone_for} since a person was called"))
 }
 
 fn ladder_ended(case: &Case<'_>) -> Option<String> {

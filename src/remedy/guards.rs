@@ -168,8 +168,22 @@ impl Case<'_> {
             Some(known) if !known.targets.contains(target) => refuse(format!(
                 "policy {policy} is not allowed for {target}: add it to its `targets` if it should be"
             )),
-            Some(_) => None,
+            Some(known) => self.another_symptom(known),
         }
+    }
+
+    /// An alert that names what the policy does not cure is a mistake of its rule.
+    fn another_symptom(&self, policy: &Policy) -> Option<Refusal> {
+        let alerts = &self.incident.alerts;
+        if alerts.name(policy.symptom.get().name) {
+            return None;
+        }
+        let other = values::repeated(alerts.symptom()?);
+        refuse(format!(
+            "{}: the alert is about {other}, and the policy cures {}: is the label `remedy` or `symptom` of the rule wrong?",
+            Self::shown(&self.incident.key),
+            policy.symptom
+        ))
     }
 
     fn fresh_view(&self) -> Option<Refusal> {
@@ -193,17 +207,6 @@ impl Case<'_> {
     fn still_ill(&self) -> Option<Refusal> {
         let (policy, what) = (self.policy?, Self::shown(&self.incident.key));
         let symptom = policy.symptom;
-        if let Some(other) = self
-            .incident
-            .symptom
-            .as_ref()
-            .filter(|name| **name != symptom.get().name)
-        {
-            let other = values::repeated(other);
-            return refuse(format!(
-                "{what}: the alert is about {other}, and the policy cures {symptom}"
-            ));
-        }
         let since = self.view.seen.since;
         if self.view.seen.state != Sight::Ill {
             return refuse(format!(

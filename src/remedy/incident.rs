@@ -33,17 +33,56 @@ impl Key {
 /// the memory.
 const MOST_ALERTS: usize = 64;
 
+/// The alerts that ask for one repair.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Askers(BTreeMap<Fingerprint, Asker>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Asker {
+    fires: bool,
+    /// That it names, if it does.
+    symptom: Option<String>,
+}
+
+impl Askers {
+    pub(super) fn take(&mut self, alert: &Alert, fires: bool) {
+        if self.0.contains_key(&alert.fingerprint) || (fires && self.0.len() < MOST_ALERTS) {
+            let symptom = alert.label("symptom").map(ToOwned::to_owned);
+            self.0.insert(alert.fingerprint, Asker { fires, symptom });
+        }
+    }
+
+    /// Whether one of them fires.
+    pub fn fire(&self) -> bool {
+        self.firing().next().is_some()
+    }
+
+    /// Whether one that fires is about the symptom, or does not say what it is about. Of the others each is a mistake of its
+    /// own rule.
+    pub fn name(&self, symptom: &str) -> bool {
+        self.firing()
+            .any(|asker| asker.symptom.as_deref().is_none_or(|named| named == symptom))
+    }
+
+    /// A symptom that one of those that fire names.
+    pub fn symptom(&self) -> Option<&str> {
+        self.firing().find_map(|asker| asker.symptom.as_deref())
+    }
+
+    fn firing(&self) -> impl Iterator<Item = &Asker> {
+        self.0.values().filter(|asker| asker.fires)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Incident {
     pub id: IncidentId,
     pub key: Key,
-    /// The symptom that the alert names, if it does.
-    pub symptom: Option<String>,
     pub opened: UnixTime,
     /// When one of its alerts was last heard to fire.
     pub heard: UnixTime,
-    /// Its alerts, and whether they fire.
-    pub alerts: BTreeMap<Fingerprint, bool>,
+    /// Its alerts.
+    pub alerts: Askers,
     /// The rung that runs, is being proven, or comes next; from 0.
     pub rung: usize,
     /// When the rung before was given up, or it was opened.
@@ -96,14 +135,13 @@ pub struct Approval {
 }
 
 impl Incident {
-    pub(super) fn open(id: IncidentId, key: Key, alert: &Alert, time: UnixTime) -> Self {
+    pub(super) fn open(id: IncidentId, key: Key, alerts: Askers, time: UnixTime) -> Self {
         Self {
             id,
             key,
-            symptom: alert.label("symptom").map(ToOwned::to_owned),
             opened: time,
             heard: time,
-            alerts: BTreeMap::from([(alert.fingerprint, true)]),
+            alerts,
             rung: 0,
             rung_since: time,
             phase: Phase::Open,
@@ -115,10 +153,8 @@ impl Incident {
         }
     }
 
-    pub(super) fn attach(&mut self, alert: Fingerprint, fires: bool, time: UnixTime) {
-        if self.alerts.contains_key(&alert) || (fires && self.alerts.len() < MOST_ALERTS) {
-            self.alerts.insert(alert, fires);
-        }
+    pub(super) fn attach(&mut self, alert: &Alert, fires: bool, time: UnixTime) {
+        self.alerts.take(alert, fires);
         if fires {
             self.heard = self.heard.max(time);
         }
@@ -126,7 +162,7 @@ impl Incident {
 
     /// Whether somebody still asks for it.
     pub fn fires(&self) -> bool {
-        self.alerts.values().any(|fires| *fires)
+        self.alerts.fire()
     }
 
     /// Only what was seen after this counts: it was opened, or something was done or given up.

@@ -16,6 +16,7 @@ mod incident;
 mod ledger;
 mod most;
 mod notices;
+mod relapse;
 mod repairs;
 mod runner;
 pub mod settings;
@@ -36,10 +37,11 @@ pub use check::Contradiction;
 pub use decide::{Decision, Guard, Hold, OLDEST_VIEW, Proof, Why, decide, proof};
 pub use hindsight::{AtMost, HeldBack, Hindsight, Looking, Retrospect, Tried, Used};
 pub use history::{History, Of};
-pub use incident::{After, Approval, Held, Incident, Key, Phase};
+pub use incident::{After, Approval, Askers, Held, Incident, Key, Phase};
 pub use ledger::{Ledger, Record};
 pub use most::Most;
 pub use notices::Notices;
+pub use relapse::Resting;
 pub use repairs::{
     Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, Overview, Parts, PauseSeen, PolicySeen,
     Repairs, Unheard,

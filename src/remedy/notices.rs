@@ -64,7 +64,11 @@ fn notice(step: &Step) -> Option<Notice> {
         Step::Approved { .. } => Notice::Approved,
         Step::Paused(_) => Notice::Paused,
         Step::Resumed { .. } => Notice::Resumed,
-        Step::Received { .. } | Step::Noted { .. } | Step::Closed { .. } | Step::Stormed { .. } => return None,
+        Step::Received { .. }
+        | Step::Relapsed { .. }
+        | Step::Noted { .. }
+        | Step::Closed { .. }
+        | Step::Stormed { .. } => return None,
     })
 }
 
@@ -214,6 +218,7 @@ fn said(told: &Told<'_>) -> Option<String> {
         | Step::Failed { words, .. }
         | Step::Escalated { words, .. }
         | Step::Closed { words, .. }
+        | Step::Relapsed { words, .. }
         | Step::Stormed { words, .. } => words.clone(),
         Step::Approved { by, until, .. } => format!("{by}, {until}"),
         Step::Paused(Pause { by, reason, until, .. }) => format!("{by}: {reason} ({until})"),
@@ -272,13 +277,13 @@ fn proof(told: &Told<'_>) -> String {
 mod tests {
     use super::super::incident::Incident;
     use super::super::step::{IncidentId, Plan};
-    use super::super::testing::{at, firing, key};
+    use super::super::testing::{asked_by, at, firing, key};
     use super::*;
     use crate::journal::Head;
 
     fn incident() -> Incident {
-        let alert = firing("w1", at(0));
-        Incident::open(IncidentId { record: 4, nth: 1 }, key("w1"), &alert, at(0))
+        let alerts = asked_by(&[firing("w1", at(0))]);
+        Incident::open(IncidentId { record: 4, nth: 1 }, key("w1"), alerts, at(0))
     }
 
     fn plan(notice: bool) -> Plan {

@@ -6,14 +6,11 @@ use std::time::Duration;
 
 use super::decide::Why;
 use super::history::History;
-use super::incident::{After, Approval, Held, Incident, Key, Phase};
+use super::incident::{After, Approval, Askers, Held, Incident, Key, Phase};
+use super::relapse::{Relapses, Resting};
 use super::step::{IncidentId, Step};
 use crate::alerts::{self, Alert, Change, Episode, Fingerprint};
 use crate::clock::UnixTime;
-
-/// An alert that goes on firing after its incident ended asks again after so long: messages of before the end are over by
-/// then. One that begins anew asks at once.
-const ASKS_AGAIN_AFTER: Duration = Duration::from_secs(600);
 
 /// Open incidents. A storm of some thousand alerts; without it invented targets would fill the memory. What comes
 /// beyond is recorded, counted, and opens when there is room and it is repeated.
@@ -29,7 +26,7 @@ pub struct State {
     episodes: BTreeMap<Fingerprint, (Episode, UnixTime)>,
     incidents: BTreeMap<IncidentId, Incident>,
     open: BTreeMap<Key, IncidentId>,
-    ended: BTreeMap<Key, UnixTime>,
+    relapses: Relapses,
     pub history: History,
     /// Alerts that found no room.
     pub crowded_out: u64,
@@ -56,6 +53,15 @@ impl State {
 
     pub fn open_for(&self, key: &Key) -> Option<&Incident> {
         self.incidents.get(self.open.get(key)?)
+    }
+
+    /// Those of whom an incident is over while its alerts fire.
+    pub fn resting(&self) -> impl Iterator<Item = &Resting> {
+        self.relapses.iter()
+    }
+
+    pub fn rests(&self, key: &Key) -> Option<&Resting> {
+        self.relapses.get(key)
     }
 
     /// Takes in the record with this number and time. What speaks of an incident that is over changes nothing.
@@ -97,6 +103,13 @@ impl State {
                 incident.phase = Phase::Escalated { since: time };
                 incident.held = None;
             }),
+            Step::Relapsed { after, .. } => {
+                let id = IncidentId {
+                    record: sequence,
+                    nth: 0,
+                };
+                self.relapse(id, *after, time);
+            }
             Step::Cured { incident, .. } => self.close(*incident, time, Why::Cured),
             Step::Closed { incident, why, .. } => self.close(*incident, time, *why),
             Step::Stormed { policy, group, .. } => self.history.stormed(time, policy, group),
@@ -131,14 +144,40 @@ impl State {
         };
         let fires = episode.end.is_none();
         if let Some(id) = self.open.get(&key) {
-            self.with(*id, |incident| incident.attach(alert.fingerprint, fires, time));
-        } else if fires && self.may_open(&key, change, time) {
-            if self.incidents.len() >= MOST_INCIDENTS {
-                self.crowded_out += 1;
-                return;
-            }
+            self.with(*id, |incident| incident.attach(alert, fires, time));
+            return;
+        }
+        let rests = self.relapses.hear(&key, alert, fires, time);
+        let begins = matches!(change, Change::Begins | Change::Returns);
+        // What goes on firing after its incident asks again when it is seen ill.
+        if fires && (begins || !rests) {
+            self.open(id, key, alert, time);
+        }
+    }
+
+    fn open(&mut self, id: IncidentId, key: Key, alert: &Alert, time: UnixTime) {
+        if self.incidents.len() >= MOST_INCIDENTS {
+            self.crowded_out += 1;
+            return;
+        }
+        let mut alerts = self
+            .relapses
+            .wakes(&key)
+            .map_or_else(Askers::default, |resting| resting.alerts);
+        alerts.take(alert, true);
+        self.open.insert(key.clone(), id);
+        self.incidents.insert(id, Incident::open(id, key, alerts, time));
+    }
+
+    /// Nothing where the alert has ended, or began anew, meanwhile.
+    fn relapse(&mut self, id: IncidentId, after: IncidentId, time: UnixTime) {
+        if self.incidents.len() >= MOST_INCIDENTS {
+            return;
+        }
+        let Some(key) = self.relapses.key_of(after) else { return };
+        if let Some(Resting { alerts, .. }) = self.relapses.wakes(&key) {
             self.open.insert(key.clone(), id);
-            self.incidents.insert(id, Incident::open(id, key, alert, time));
+            self.incidents.insert(id, Incident::open(id, key, alerts, time));
         }
     }
 
@@ -148,11 +187,6 @@ impl State {
                 .retain(|_, (_, heard)| heard.age_at(time) < REMEMBERED_FOR);
         }
         self.episodes.len() < MOST_EPISODES
-    }
-
-    fn may_open(&self, key: &Key, change: Change, time: UnixTime) -> bool {
-        let again = |ended: &UnixTime| ended.age_at(time) >= ASKS_AGAIN_AFTER;
-        matches!(change, Change::Begins | Change::Returns) || self.ended.get(key).is_none_or(again)
     }
 
     fn with(&mut self, id: IncidentId, change: impl FnOnce(&mut Incident)) {
@@ -175,14 +209,10 @@ impl State {
             return;
         };
         self.open.remove(&incident.key);
-        self.ended.retain(|_, ended| ended.age_at(time) < ASKS_AGAIN_AFTER);
         if why == Why::Cured {
             self.history.cured(time, &incident.key);
         }
-        // What was only rehearsed may be done in earnest with the next repeat.
-        if why != Why::OnlyRehearsed {
-            self.ended.insert(incident.key, time);
-        }
+        self.relapses.rests(incident, time);
     }
 }
 

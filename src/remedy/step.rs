@@ -67,6 +67,11 @@ pub enum Step {
         rung: usize,
         words: String,
     },
+    /// Whose incident was over is ill again, and its alert has never ended: another incident begins.
+    Relapsed {
+        after: IncidentId,
+        words: String,
+    },
     /// It was still there when its time was over; the next rung follows.
     Failed {
         incident: IncidentId,
@@ -117,7 +122,11 @@ impl Step {
     /// The one incident that it speaks of.
     pub const fn incident(&self) -> Option<IncidentId> {
         match self {
-            Self::Received { .. } | Self::Stormed { .. } | Self::Paused(_) | Self::Resumed { .. } => None,
+            Self::Received { .. }
+            | Self::Relapsed { .. }
+            | Self::Stormed { .. }
+            | Self::Paused(_)
+            | Self::Resumed { .. } => None,
             Self::Decided { incident, .. }
             | Self::Rehearsed { incident, .. }
             | Self::Started { incident, .. }

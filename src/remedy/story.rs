@@ -67,7 +67,12 @@ impl Of {
     /// A record in words; of its alerts only those that ask for the incident.
     pub fn account(&self, told: &Told<'_>) -> Account {
         let (mark, what) = what(told.step);
-        let whom = told.incident.map(|incident| Case::shown(&incident.key));
+        let opened = told
+            .opened
+            .first()
+            .filter(|_| matches!(told.step, Step::Relapsed { .. }));
+        let incident = told.incident.or(opened);
+        let whom = incident.map(|incident| Case::shown(&incident.key));
         let words = match told.step {
             Step::Received { alerts, .. } => self.alerts(alerts, told),
             step => said(step)
@@ -78,7 +83,7 @@ impl Of {
         Account {
             mark,
             what,
-            incident: told.step.incident(),
+            incident: told.step.incident().or(opened.map(|incident| incident.id)),
             whom,
             words,
         }
@@ -143,10 +148,14 @@ struct About<'a> {
 
 impl<'a> Recounted<'a> {
     pub fn new(told: &Told<'a>) -> Self {
+        let opened = told
+            .opened
+            .first()
+            .filter(|_| matches!(told.step, Step::Relapsed { .. }));
         Self {
             sequence: told.head.sequence,
             time: told.time,
-            about: told.incident.map(|incident| About {
+            about: told.incident.or(opened).map(|incident| About {
                 target: incident.key.target.as_str(),
                 entity: &incident.key.entity,
                 policy: incident.key.policy.as_str(),
@@ -187,6 +196,7 @@ fn what(step: &Step) -> (Mark, String) {
             ),
         ),
         Step::Cured { rung, .. } => (Mark::Good, format!("CURED by rung {}", rung + 1)),
+        Step::Relapsed { after, .. } => (Mark::Bad, format!("ILL AGAIN after incident {after}")),
         Step::Failed { rung, .. } => (Mark::Bad, format!("rung {} did NOT HELP", rung + 1)),
         Step::Escalated { .. } => (Mark::Bad, "A PERSON MUST ACT".to_owned()),
         Step::Closed { why, .. } => (Mark::Plain, format!("over: {}", ended(*why))),
@@ -236,6 +246,7 @@ fn said(step: &Step) -> Option<&String> {
         | Step::Failed { words, .. }
         | Step::Escalated { words, .. }
         | Step::Closed { words, .. }
+        | Step::Relapsed { words, .. }
         | Step::Stormed { words, .. } => Some(words),
         Step::Paused(Pause { reason, .. }) => Some(reason),
         Step::Received { .. } | Step::Interrupted { .. } | Step::Approved { .. } | Step::Resumed { .. } => None,

@@ -1,6 +1,7 @@
 //! Every guard holds and lets through; the order; what no input may bring about.
 
 use super::*;
+use crate::alerts::Alert;
 use crate::remedy::incident::Approval;
 use crate::remedy::most::Most;
 use crate::remedy::settings::Remedies;
@@ -97,7 +98,7 @@ fn both_keys_are_needed() {
         "no policy is called restart",
     );
     let mut ended = incident();
-    ended.attach(firing("w1", at(0)).fingerprint, false, at(60));
+    ended.attach(&firing("w1", at(0)), false, at(60));
     let decision = decide(&ended, &remedies(), &none, &view(now()), now());
     holds(decision, Guard::TwoKeys, "its alerts have ended");
 }
@@ -161,15 +162,24 @@ fn what_is_ill_only_since_now_holds_until_it_has_lasted() {
 
 #[test]
 fn another_symptom_than_the_one_of_the_policy_holds() {
-    let mut other = incident();
-    other.symptom = Some("head_old".to_owned());
+    let mut wrong = firing("w1", at(0));
+    wrong.labels.insert("symptom".to_owned(), "head_old".to_owned());
+    let mut other = Incident {
+        alerts: asked_by(&[wrong]),
+        ..incident()
+    };
     let decision = decide(&other, &remedies(), &History::default(), &view(now()), now());
     holds(
         decision,
-        Guard::StillIll,
+        Guard::TwoKeys,
         "the alert is about `head_old`, and the policy cures worker_silent_stall",
     );
-    other.symptom = None;
+    // Another rule that is right is not blocked by it.
+    let right = Alert {
+        fingerprint: "00000000000000aa".parse().unwrap(),
+        ..firing("w1", at(0))
+    };
+    other.attach(&right, true, at(0));
     acts(&decide(&other, &remedies(), &History::default(), &view(now()), now()));
 }
 
@@ -657,7 +667,7 @@ fn a_ladder_without_a_further_rung_ends_with_a_person() {
 #[test]
 fn what_is_resolved_and_well_is_over() {
     let mut ended = incident();
-    ended.attach(firing("w1", at(0)).fingerprint, false, at(60));
+    ended.attach(&firing("w1", at(0)), false, at(60));
     let well = at_view(|view| view.seen = seen(Sight::Well, at(100)));
     let none = History::default();
     assert!(matches!(

@@ -281,6 +281,7 @@ impl Counted {
             },
             Step::Stormed { begins, .. } => self.storms += u64::from(*begins),
             Step::Received { .. }
+            | Step::Relapsed { .. }
             | Step::Decided { .. }
             | Step::Noted { .. }
             | Step::Approved { .. }

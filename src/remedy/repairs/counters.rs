@@ -188,6 +188,7 @@ impl Tell for Counters {
             Step::Stormed { begins, .. } => counts.storms += u64::from(*begins),
             Step::Noted { .. }
             | Step::Received { .. }
+            | Step::Relapsed { .. }
             | Step::Approved { .. }
             | Step::Paused(_)
             | Step::Resumed { .. } => {}

@@ -41,6 +41,13 @@ fn failed() -> Step {
     }
 }
 
+fn relapsed() -> Step {
+    Step::Relapsed {
+        after: ID,
+        words: String::new(),
+    }
+}
+
 fn closed(why: Why) -> Step {
     Step::Closed {
         incident: ID,
@@ -70,8 +77,7 @@ fn two_alerts_about_the_same_are_one_incident() {
         received(resolved("w1", at(0), at(2))),
     ]);
     let incident = state.open_for(&key("w1")).unwrap();
-    assert_eq!(incident.alerts.len(), 2);
-    assert!(incident.fires());
+    assert!(incident.fires(), "the other one still does");
 }
 
 #[test]
@@ -116,13 +122,17 @@ fn an_interruption_is_looked_at_and_not_repeated() {
 }
 
 #[test]
-fn what_was_just_over_is_not_opened_by_a_late_repeat() {
+fn what_goes_on_firing_after_its_incident_asks_again_only_when_it_is_seen_ill() {
     let alert = || received(firing("w1", at(0)));
     let mut state = after(&[alert(), closed(Why::Cured), alert()]);
-    assert_eq!(state.incidents().count(), 0);
-    // It goes on firing long after the cure: it is ill again.
-    state.apply(4, at(1).plus(ASKS_AGAIN_AFTER), &alert());
-    assert_eq!(state.incidents().count(), 1);
+    assert_eq!((state.incidents().count(), state.resting().count()), (0, 1));
+    state.apply(4, at(9), &relapsed());
+    let incident = state.open_for(&key("w1")).unwrap();
+    assert_eq!(
+        (incident.id.record, incident.opened, incident.fires()),
+        (4, at(9), true)
+    );
+    assert_eq!(state.resting().count(), 0);
     let anew = after(&[
         alert(),
         closed(Why::Cured),
@@ -133,10 +143,31 @@ fn what_was_just_over_is_not_opened_by_a_late_repeat() {
 }
 
 #[test]
-fn what_was_only_rehearsed_is_opened_by_the_next_repeat() {
-    let alert = || received(firing("w1", at(0)));
-    let state = after(&[alert(), closed(Why::OnlyRehearsed), alert()]);
-    assert_eq!(state.incidents().count(), 1);
+fn what_ends_after_its_incident_does_not_relapse() {
+    let (begin, end) = (received(firing("w1", at(0))), received(resolved("w1", at(0), at(2))));
+    let state = after(&[begin, closed(Why::Cured), end, relapsed()]);
+    assert_eq!((state.incidents().count(), state.resting().count()), (0, 0));
+}
+
+#[test]
+fn an_incident_that_was_opened_anew_is_not_opened_twice() {
+    let alert = |starts| received(firing("w1", at(starts)));
+    let end = received(resolved("w1", at(0), at(2)));
+    let state = after(&[alert(0), closed(Why::Cured), end, alert(3), relapsed()]);
+    assert_eq!(
+        state.incidents().map(|incident| incident.id.record).collect::<Vec<_>>(),
+        [4]
+    );
+}
+
+#[test]
+fn what_is_silent_for_longer_than_alerts_repeat_rests_no_more() {
+    let mut state = after(&[received(firing("w1", at(0))), closed(Why::Cured)]);
+    let resting = |state: &State, now| state.resting().filter(|resting| !resting.is_old(now)).count();
+    assert_eq!(resting(&state, at(4 * 3600)), 1);
+    state.apply(3, at(4 * 3600), &received(firing("w1", at(0))));
+    assert_eq!(resting(&state, at(8 * 3600)), 1);
+    assert_eq!(resting(&state, at(9 * 3600)), 0);
 }
 
 #[test]
@@ -250,6 +281,7 @@ fn steps() -> impl Strategy<Value = Step> {
             rung: 0,
             words
         }),
+        (incident.clone(), words).prop_map(|(after, words)| Step::Relapsed { after, words }),
         (incident.clone(), words).prop_map(|(incident, words)| Step::Escalated { incident, words }),
         (incident.clone(), words, prop::sample::select(&Why::ALL[..]))
             .prop_map(|(incident, words, why)| Step::Closed { incident, why, words }),
