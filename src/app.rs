@@ -101,7 +101,7 @@ impl App {
             journal: settings.journal.clone(),
             remedies: settings.remedies.clone(),
             hands: AnyHands::new(Arc::clone(&hands)),
-            tell: Arc::new(Notices(post.clone())),
+            tell: Arc::new(Notices::new(post.clone())),
         });
         let mut keeper = Keeper {
             file: settings.file.clone(),

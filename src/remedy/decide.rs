@@ -145,16 +145,19 @@ pub enum Why {
     Forgotten,
     /// It was rehearsed, and the policy acts now: what is ill gets another incident.
     OnlyRehearsed,
+    /// A person asked for it and nobody else, and took it back, or its time is over.
+    OrderEnded,
     /// The last rung did not help. The incident stays; a person must act.
     LadderEnded,
 }
 
 impl Why {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Cured,
         Self::Well,
         Self::Forgotten,
         Self::OnlyRehearsed,
+        Self::OrderEnded,
         Self::LadderEnded,
     ];
 
@@ -165,6 +168,7 @@ impl Why {
             Self::Well => "well",
             Self::Forgotten => "forgotten",
             Self::OnlyRehearsed => "only_rehearsed",
+            Self::OrderEnded => "order_ended",
             Self::LadderEnded => "ladder_ended",
         }
     }
@@ -247,25 +251,38 @@ pub fn proof(incident: &Incident, remedies: &Remedies, view: &View, now: UnixTim
     let is_fresh = view.looked.is_some_and(recent);
     let well = (is_fresh && view.seen.state == Sight::Well).then(|| view.seen.since.max(settled));
     let proven = well.map(|well| well.plus(rung.gone_for.get()));
+    let action = incident.tried.as_ref().map_or(&rung.action, |plan| &plan.action);
     let doing = match after {
-        After::Action => rung.action.to_string(),
+        After::Action => action.to_string(),
+        After::Notice => "people were told".to_owned(),
         After::Interruption => match &incident.noted {
-            Some(noted) => format!("{} (interrupted: {noted})", rung.action),
-            None => format!("{} (interrupted)", rung.action),
+            Some(noted) => format!("{action} (interrupted: {noted})"),
+            None => format!("{action} (interrupted)"),
         },
-        After::Rehearsal => format!("{} (only rehearsed)", rung.action),
+        After::Rehearsal => format!("{action} (only rehearsed)"),
     };
     match proven {
         Some(proven) if now >= proven => Proof::Cured(format!(
-            "{what}: the symptom is gone for {} after {doing}",
-            rung.gone_for
+            "{what}: the symptom is gone for {} after {doing}{}",
+            rung.gone_for,
+            if after == After::Notice {
+                "; nothing else was done"
+            } else {
+                ""
+            }
         )),
         // It is given the time that it needs, once it is well.
         Some(proven) => Proof::Waits(
             proven,
             format!("{what}: the symptom is gone after {doing}; cured if it stays so until {proven}"),
         ),
-        None if now < ends => Proof::Waits(ends, format!("{what}: waits until {ends} for {doing} to help")),
+        None if now < ends => Proof::Waits(
+            ends,
+            match after {
+                After::Notice => format!("{what}: {doing}; waits until {ends} for the symptom to go"),
+                _ => format!("{what}: waits until {ends} for {doing} to help"),
+            },
+        ),
         None => {
             let seen = match (is_fresh, view.seen.state) {
                 (true, Sight::Ill) => "the symptom is still there",
@@ -294,7 +311,7 @@ fn ending(case: &Case<'_>) -> Option<(Why, String)> {
     let acted = match incident.phase {
         // What runs is waited for.
         Phase::Running { .. } => return None,
-        Phase::Proving { after, .. } => after != After::Rehearsal,
+        Phase::Proving { after, .. } => matches!(after, After::Action | After::Interruption),
         Phase::Open | Phase::Escalated { .. } => false,
     };
     let acts = case.policy.is_some_and(|policy| policy.mode == Mode::Act);
@@ -313,7 +330,17 @@ fn ending(case: &Case<'_>) -> Option<(Why, String)> {
         return None;
     }
     if !incident.fires() && case.is_fresh() && view.seen.state == Sight::Well {
-        return Some((Why::Well, format!("{what}: its alerts have ended, and nothing is ill")));
+        let who = if incident.is_ordered(now) {
+            "only a person asks for it"
+        } else {
+            "its alerts have ended"
+        };
+        return Some((Why::Well, format!("{what}: {who}, and nothing is ill")));
+    }
+    let is_nobodys = incident.alerts.is_empty() && !incident.is_asked_for(now);
+    if is_nobodys && incident.phase == Phase::Open {
+        let words = format!("{what}: the order of a person is over, and no alert asks for it");
+        return Some((Why::OrderEnded, words));
     }
     let forget_after = case.policy.map_or(FORGET_AFTER, |policy| policy.forget_after);
     if let Some(words) = mended(case) {
@@ -349,7 +376,14 @@ fn ladder_ended(case: &Case<'_>) -> Option<String> {
     is_over.then(|| {
         let evidence = values::clean(&case.view.seen.evidence);
         let seen = if evidence.is_empty() { "no figures" } else { &evidence };
-        format!("{what}: all {rungs} rungs were tried and none helped ({seen}); look at it yourself")
+        let tried = if case.incident.acted {
+            format!("all {rungs} rungs were tried and none helped")
+        } else if case.incident.rehearsed {
+            format!("dry run: all {rungs} rungs were only shown, and a person would be called now")
+        } else {
+            format!("nothing was changed by any of the {rungs} rungs")
+        };
+        format!("{what}: {tried} ({seen}); look at it yourself")
     })
 }
 

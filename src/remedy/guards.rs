@@ -1,7 +1,5 @@
 //! Each guard: when it refuses, until when, and in which words. Their order is [`Guard::ALL`].
 
-use std::fmt::Write as _;
-
 use super::decide::{Guard, OLDEST_VIEW, Proof, proof};
 use super::history::{History, Of};
 use super::incident::{Incident, Key, Phase};
@@ -49,14 +47,7 @@ fn refuse_until(until: UnixTime, words: String) -> Option<Refusal> {
 impl Case<'_> {
     /// `restart_stuck_worker for w1 of prb-1`.
     pub(super) fn shown(key: &Key) -> String {
-        let Key { target, entity, policy } = key;
-        let mut shown = format!("{policy} for ");
-        if !entity.is_empty() {
-            // Writing to a String cannot fail.
-            let _infallible = write!(shown, "{} of ", values::clean(entity));
-        }
-        shown.push_str(target.as_str());
-        shown
+        key.to_string()
     }
 
     /// What would be done; nothing without a policy or beyond its last rung.
@@ -155,7 +146,7 @@ impl Case<'_> {
     /// The alert must ask for it, and the configuration must allow it there.
     fn two_keys(&self) -> Option<Refusal> {
         let Key { target, policy, .. } = &self.incident.key;
-        if !self.incident.fires() {
+        if !self.incident.is_asked_for(self.now) {
             return refuse(format!(
                 "{}: its alerts have ended, so nobody asks for it any more",
                 Self::shown(&self.incident.key)
@@ -175,7 +166,7 @@ impl Case<'_> {
     /// An alert that names what the policy does not cure is a mistake of its rule.
     fn another_symptom(&self, policy: &Policy) -> Option<Refusal> {
         let alerts = &self.incident.alerts;
-        if alerts.name(policy.symptom.get().name) {
+        if alerts.name(policy.symptom.get().name) || self.incident.is_ordered(self.now) {
             return None;
         }
         let other = values::repeated(alerts.symptom()?);
@@ -210,7 +201,7 @@ impl Case<'_> {
         let since = self.view.seen.since;
         if self.view.seen.state != Sight::Ill {
             return refuse(format!(
-                "{what}: {symptom} is not seen since {since}, although the alert fires"
+                "{what}: {symptom} is not seen since {since}, although it is asked for"
             ));
         }
         let long_enough = since.plus(policy.ill_for.get());

@@ -2,12 +2,14 @@
 //! alone.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
 
 use super::decide::Guard;
-use super::step::{IncidentId, Plan};
+use super::step::{IncidentId, Outcome, Plan};
 use crate::alerts::{Alert, Fingerprint};
 use crate::clock::UnixTime;
-use crate::values::Name;
+use crate::values::{self, Name};
 
 /// Whom an incident is about, and what is to be done. There is one open incident of each.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,11 +23,38 @@ pub struct Key {
 impl Key {
     /// What an alert asks for; nothing when it asks for nothing, or in words that are no names.
     pub fn asked_by(alert: &Alert) -> Option<Self> {
-        Some(Self {
-            policy: alert.label("remedy")?.parse().ok()?,
-            target: alert.label("target")?.parse().ok()?,
-            entity: alert.label("entity").unwrap_or_default().to_owned(),
-        })
+        Self::read(alert)?.ok()
+    }
+
+    /// Why what an alert asks for cannot be understood; nothing when it can, and when it asks for nothing.
+    pub fn misnamed_by(alert: &Alert) -> Option<String> {
+        Self::read(alert)?.err()
+    }
+
+    fn read(alert: &Alert) -> Option<Result<Self, String>> {
+        let policy = alert.label("remedy").filter(|name| !name.is_empty())?;
+        let target = alert.label("target").unwrap_or_default();
+        let name = |label: &str, value: &str| {
+            let read = value.parse::<Name>();
+            read.map_err(|words| format!("its label `{label}` names nothing: {words}"))
+        };
+        let entity = alert.label("entity").unwrap_or_default().to_owned();
+        let key = name("remedy", policy).and_then(|policy| {
+            let target = name("target", target)?;
+            Ok(Self { target, entity, policy })
+        });
+        Some(key)
+    }
+}
+
+/// `restart_stuck_worker for w1 of prb-1`.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { target, entity, policy } = self;
+        if entity.is_empty() {
+            return write!(f, "{policy} for {target}");
+        }
+        write!(f, "{policy} for {} of {target}", values::clean(entity))
     }
 }
 
@@ -50,6 +79,11 @@ impl Askers {
             let symptom = alert.label("symptom").map(ToOwned::to_owned);
             self.0.insert(alert.fingerprint, Asker { fires, symptom });
         }
+    }
+
+    /// Whether none ever asked.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether one of them fires.
@@ -78,6 +112,8 @@ impl Askers {
 pub struct Incident {
     pub id: IncidentId,
     pub key: Key,
+    /// No configuration allowed it when its alerts came.
+    pub is_strange: bool,
     pub opened: UnixTime,
     /// When one of its alerts was last heard to fire.
     pub heard: UnixTime,
@@ -92,6 +128,14 @@ pub struct Incident {
     pub group: Option<Name>,
     /// It was a rehearsal until now.
     pub rehearsed: bool,
+    /// What was begun or rehearsed last, as it was recorded: the configuration may say something else by now.
+    pub tried: Option<Plan>,
+    /// How that ended, as it said.
+    pub ended: Option<Ended>,
+    /// Something that may have changed something was done for it.
+    pub acted: bool,
+    /// A person asks for it.
+    pub order: Option<Order>,
     /// How far the action that runs, or ran last, said that it was.
     pub noted: Option<String>,
     /// What was last told of why nothing is done.
@@ -114,6 +158,8 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum After {
     Action,
+    /// People were told, and nothing was done.
+    Notice,
     /// What it did is not known.
     Interruption,
     Rehearsal,
@@ -134,11 +180,52 @@ pub struct Approval {
     pub until: UnixTime,
 }
 
+/// How an action ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ended {
+    Done,
+    Failed,
+    TimedOut,
+    Interrupted,
+}
+
+impl Ended {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl From<Outcome> for Ended {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::Done,
+            Outcome::Failed => Self::Failed,
+            Outcome::TimedOut => Self::TimedOut,
+        }
+    }
+}
+
+/// A person asks as an alert would.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Order {
+    pub by: String,
+    pub until: UnixTime,
+}
+
+/// So long a person's order holds, and again for each next rung: what could not be begun by then is no surprise hours later.
+pub(super) const ORDERED_FOR: Duration = Duration::from_secs(900);
+
 impl Incident {
     pub(super) fn open(id: IncidentId, key: Key, alerts: Askers, time: UnixTime) -> Self {
         Self {
             id,
             key,
+            is_strange: false,
             opened: time,
             heard: time,
             alerts,
@@ -147,6 +234,10 @@ impl Incident {
             phase: Phase::Open,
             group: None,
             rehearsed: false,
+            tried: None,
+            ended: None,
+            acted: false,
+            order: None,
             noted: None,
             held: None,
             approval: None,
@@ -160,9 +251,18 @@ impl Incident {
         }
     }
 
-    /// Whether somebody still asks for it.
+    /// Whether one of its alerts does.
     pub fn fires(&self) -> bool {
         self.alerts.fire()
+    }
+
+    /// Whether somebody asks for it still.
+    pub fn is_asked_for(&self, now: UnixTime) -> bool {
+        self.fires() || self.is_ordered(now)
+    }
+
+    pub fn is_ordered(&self, now: UnixTime) -> bool {
+        self.order.as_ref().is_some_and(|order| order.until > now)
     }
 
     /// Only what was seen after this counts: it was opened, or something was done or given up.
@@ -178,6 +278,8 @@ impl Incident {
     pub(super) fn running(&mut self, time: UnixTime, plan: &Plan) {
         self.phase = Phase::Running { since: time };
         self.group = Some(plan.group.clone());
+        self.tried = Some(plan.clone());
+        self.ended = None;
         self.noted = None;
         self.held = None;
     }
@@ -189,9 +291,27 @@ impl Incident {
         }
     }
 
-    pub(super) fn proving(&mut self, time: UnixTime, after: After) {
+    /// What ran is over.
+    pub(super) fn ended(&mut self, time: UnixTime, ended: Ended) {
+        self.ended = Some(ended);
+        let after = if ended == Ended::Interrupted {
+            After::Interruption
+        } else {
+            After::Action
+        };
+        let is_notice = self.tried.as_ref().is_some_and(|plan| plan.notice);
+        self.acted |= !is_notice;
+        let after = if is_notice { After::Notice } else { after };
         self.phase = Phase::Proving { since: time, after };
-        self.rehearsed |= after == After::Rehearsal;
+        self.held = None;
+    }
+
+    pub(super) fn rehearses(&mut self, time: UnixTime, plan: &Plan) {
+        self.tried = Some(plan.clone());
+        self.ended = None;
+        self.rehearsed = true;
+        let after = After::Rehearsal;
+        self.phase = Phase::Proving { since: time, after };
         self.held = None;
     }
 
@@ -202,5 +322,8 @@ impl Incident {
         self.phase = Phase::Open;
         self.held = None;
         self.approval = None;
+        if let Some(order) = self.order.as_mut() {
+            order.until = order.until.max(time.plus(ORDERED_FOR));
+        }
     }
 }

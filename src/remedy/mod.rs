@@ -5,7 +5,9 @@
 
 mod any_hands;
 mod check;
+mod chinese;
 mod decide;
+mod episodes;
 mod eyes;
 mod freeze;
 mod guards;
@@ -14,6 +16,7 @@ mod hindsight;
 mod history;
 mod incident;
 mod ledger;
+mod lines;
 mod most;
 mod notices;
 mod relapse;
@@ -37,14 +40,14 @@ pub use check::Contradiction;
 pub use decide::{Decision, Guard, Hold, OLDEST_VIEW, Proof, Why, decide, proof};
 pub use hindsight::{AtMost, HeldBack, Hindsight, Looking, Retrospect, Tried, Used};
 pub use history::{History, Of};
-pub use incident::{After, Approval, Askers, Held, Incident, Key, Phase};
+pub use incident::{After, Approval, Askers, Ended, Held, Incident, Key, Order, Phase};
 pub use ledger::{Ledger, Record};
 pub use most::Most;
 pub use notices::Notices;
 pub use relapse::Resting;
 pub use repairs::{
-    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, Overview, Parts, PauseSeen, PolicySeen,
-    Repairs, Unheard,
+    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, Ordered, Overview, Parts, PauseSeen,
+    PolicySeen, Repairs, RestingSeen, Unheard,
 };
 pub use runner::{Eyes, Hands, Notes, Runner};
 pub use settings::{Policy, Remedies};

@@ -2,26 +2,99 @@
 //!
 //! Figures and reasons are quoted as `decide` and the actions wrote them; around them stand the words of this file.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use super::chinese;
 use super::decide::{Guard, Why};
-use super::incident::Key;
+use super::incident::{After, Key, Phase};
 use super::step::{Outcome, Pause, Step};
 use super::tell::{Tell, Told};
+use crate::alerts::{Alert, Status};
+use crate::clock::UnixTime;
 use crate::notify::{Language, Message, Post, Severity};
 use crate::values;
 
 /// Hands the messages to the ways of people.
-pub struct Notices(pub Post);
+pub struct Notices {
+    post: Post,
+    alike: Mutex<Alike>,
+}
 
-impl Tell for Notices {
-    fn told(&self, told: &Told<'_>) {
-        self.0.tell(|language| message(told, language));
+impl Notices {
+    pub fn new(post: Post) -> Self {
+        Self {
+            post,
+            alike: Mutex::default(),
+        }
     }
 }
 
-/// What a step is to people.
+impl Tell for Notices {
+    fn told(&self, told: &Told<'_>) {
+        let Some(notice) = meant(told) else { return };
+        let admitted = {
+            let mut alike = self.alike.lock().unwrap_or_else(PoisonError::into_inner);
+            alike.admit(notice, told.time)
+        };
+        self.post.tell(|language| match admitted {
+            Admitted::No => None,
+            Admitted::Yes => message(told, language),
+            Admitted::Last => last(message(told, language)?, language),
+        });
+    }
+}
+
+/// Messages of one kind that are told one by one within so long: many at once have a cause in common, and a chat that is
+/// full of them hides the one that matters.
+const MOST_ALIKE: u32 = 10;
+const ALIKE_WITHIN: Duration = Duration::from_secs(600);
+
+/// How many of a kind were told, and since when.
+#[derive(Debug, Default)]
+struct Alike(BTreeMap<Notice, (u32, UnixTime)>);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admitted {
+    Yes,
+    /// With the word that more follow untold.
+    Last,
+    No,
+}
+
+impl Alike {
+    fn admit(&mut self, notice: Notice, time: UnixTime) -> Admitted {
+        if notice.is_always_told() {
+            return Admitted::Yes;
+        }
+        let (count, since) = self.0.entry(notice).or_insert((0, time));
+        if since.age_at(time) >= ALIKE_WITHIN {
+            (*count, *since) = (0, time);
+        }
+        *count = count.saturating_add(1);
+        match (*count).cmp(&MOST_ALIKE) {
+            Ordering::Less => Admitted::Yes,
+            Ordering::Equal => Admitted::Last,
+            Ordering::Greater => Admitted::No,
+        }
+    }
+}
+
+fn last(mut message: Message, language: Language) -> Option<Message> {
+    message.text += match language {
+        Language::English => {
+            "\nmore of this kind are not told one by one for 10 minutes: farmwarden incidents shows them"
+        }
+        Language::Chinese => "\n10 分钟内不再逐条通知同类消息，请用 farmwarden incidents 查看",
+    };
+    Some(message)
+}
+
+/// What a step is to people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Notice {
     /// The rung itself is a message.
     Look,
@@ -35,9 +108,15 @@ enum Notice {
     Cured,
     DidNotHelp,
     Escalated,
+    WouldEscalate,
+    /// Its alert has ended, and it is ill still.
+    Unasked,
+    Misnamed,
     Over,
     Storm,
     Approved,
+    Ordered,
+    Withdrawn,
     Paused,
     Resumed,
 }
@@ -62,13 +141,38 @@ fn notice(step: &Step) -> Option<Notice> {
         Step::Closed { why: Why::Well, .. } => Notice::Over,
         Step::Stormed { begins: true, .. } => Notice::Storm,
         Step::Approved { .. } => Notice::Approved,
+        Step::Ordered { .. } => Notice::Ordered,
+        Step::Withdrawn { .. } => Notice::Withdrawn,
         Step::Paused(_) => Notice::Paused,
         Step::Resumed { .. } => Notice::Resumed,
+        Step::Received { alerts, .. } | Step::Strange { alerts, .. } if misnamed(alerts).is_some() => Notice::Misnamed,
         Step::Received { .. }
+        | Step::Strange { .. }
         | Step::Relapsed { .. }
         | Step::Noted { .. }
         | Step::Closed { .. }
         | Step::Stormed { .. } => return None,
+    })
+}
+
+/// The same, where the incident says more than the step.
+fn meant(told: &Told<'_>) -> Option<Notice> {
+    let notice = notice(told.step)?;
+    let Some(incident) = told.incident else {
+        return Some(notice);
+    };
+    Some(match (notice, incident.phase) {
+        // Nothing was done that could have helped, and what follows is told.
+        (
+            Notice::DidNotHelp,
+            Phase::Proving {
+                after: After::Notice | After::Rehearsal,
+                ..
+            },
+        ) => return None,
+        (Notice::Escalated, _) if incident.rehearsed && !incident.acted => Notice::WouldEscalate,
+        (Notice::Held(Guard::TwoKeys), _) if !incident.is_asked_for(told.time) => Notice::Unasked,
+        _ => notice,
     })
 }
 
@@ -97,16 +201,47 @@ const fn held(guard: Guard) -> Option<Notice> {
     }
 }
 
+/// The first alert that asks for a repair in words that are no names, and why they are none.
+fn misnamed(alerts: &[Alert]) -> Option<String> {
+    let mut firing = alerts.iter().filter(|alert| alert.status == Status::Firing);
+    firing.find_map(|alert| {
+        let words = Key::misnamed_by(alert)?;
+        let name = values::clean(alert.label("alertname").unwrap_or("an alert without name"));
+        Some(format!("{name} asks for a repair, but {words}; nothing is done"))
+    })
+}
+
 impl Notice {
+    /// Whoever must answer, and whatever may have been left half done.
+    const fn is_always_told(self) -> bool {
+        match self {
+            Self::Look
+            | Self::Held(_)
+            | Self::Rehearsed
+            | Self::Begun
+            | Self::Cured
+            | Self::DidNotHelp
+            | Self::WouldEscalate
+            | Self::Unasked
+            | Self::Misnamed
+            | Self::Over => false,
+            _ => true,
+        }
+    }
+
     const fn severity(self) -> Severity {
         match self {
             Self::Escalated | Self::Storm => Severity::Critical,
             Self::Held(Guard::Window | Guard::Freeze | Guard::Pause)
             | Self::Rehearsed
+            | Self::WouldEscalate
+            | Self::Unasked
             | Self::Begun
             | Self::Cured
             | Self::Over
             | Self::Approved
+            | Self::Ordered
+            | Self::Withdrawn
             | Self::Paused
             | Self::Resumed => Severity::Info,
             Self::Look
@@ -115,6 +250,7 @@ impl Notice {
             | Self::Failed
             | Self::TimedOut
             | Self::Interrupted
+            | Self::Misnamed
             | Self::DidNotHelp => Severity::Warning,
         }
     }
@@ -133,12 +269,17 @@ impl Notice {
             Self::Cured => ("cured", "已修复"),
             Self::DidNotHelp => ("the repair did not help", "修复无效"),
             Self::Escalated => ("a person must act", "需要人工处理"),
-            Self::Over => ("well again without a repair", "已自行恢复"),
+            Self::WouldEscalate => ("dry run: a person would be called", "演练：本应通知人工"),
+            Self::Unasked => ("nobody asks for a repair any more", "告警已结束，不再修复"),
+            Self::Misnamed => ("an alert asks for a repair by no name", "告警的修复标签无效"),
+            Self::Over => ("well again", "已恢复正常"),
             Self::Storm => (
                 "too much is ill at once: no repairs, look for a common cause",
                 "大面积异常：停止修复，请查找共同原因",
             ),
             Self::Approved => ("a repair was approved", "修复已批准"),
+            Self::Ordered => ("a person asks for a repair", "人工请求修复"),
+            Self::Withdrawn => ("a person asks for a repair no more", "人工请求已撤回"),
             Self::Paused => ("repairs are paused", "修复已暂停"),
             Self::Resumed => ("repairs go on", "修复已恢复运行"),
         };
@@ -170,16 +311,16 @@ const fn held_words(guard: Guard, language: Language) -> &'static str {
 
 /// Nothing where nobody is told.
 fn message(told: &Told<'_>, language: Language) -> Option<Message> {
-    let notice = notice(told.step)?;
+    let notice = meant(told)?;
     let text = [
-        said(told),
+        said(told, language),
         action(told, language),
         Some(place(told, notice, language)),
         Some(proof(told)),
     ];
     let text: Vec<String> = text.into_iter().flatten().filter(|line| !line.is_empty()).collect();
     Some(Message {
-        title: format!("{}: {}", whom(told), notice.words(language)),
+        title: format!("{}: {}", whom(told, language), notice.words(language)),
         text: text.join("\n"),
         markdown: None,
         severity: notice.severity(),
@@ -189,7 +330,7 @@ fn message(told: &Told<'_>, language: Language) -> Option<Message> {
 }
 
 /// What the title begins with.
-fn whom(told: &Told<'_>) -> String {
+fn whom(told: &Told<'_>, language: Language) -> String {
     if let Some(incident) = told.incident {
         let Key { target, entity, .. } = &incident.key;
         let entity = values::clean(entity);
@@ -201,13 +342,20 @@ fn whom(told: &Told<'_>) -> String {
     }
     match told.step {
         Step::Stormed { group, .. } => group.to_string(),
-        Step::Paused(Pause { scope, .. }) | Step::Resumed { scope, .. } => scope.to_string(),
+        Step::Paused(Pause { scope, .. }) | Step::Resumed { scope, .. } => match language {
+            Language::English => scope.to_string(),
+            Language::Chinese => chinese::scope(scope),
+        },
+        Step::Ordered { target, entity, .. } => format!("{target} {}", values::clean(entity)).trim_end().to_owned(),
         _ => "farmwarden".to_owned(),
     }
 }
 
 /// What was written when it was decided or done; of what was cut off, how far it had come: something may be left stopped.
-fn said(told: &Told<'_>) -> Option<String> {
+fn said(told: &Told<'_>, language: Language) -> Option<String> {
+    if language == Language::Chinese {
+        return chinese::sentence(told);
+    }
     let words = match told.step {
         Step::Decided { words, .. }
         | Step::Rehearsed { words, .. }
@@ -222,17 +370,35 @@ fn said(told: &Told<'_>) -> Option<String> {
         | Step::Stormed { words, .. } => words.clone(),
         Step::Approved { by, until, .. } => format!("{by}, {until}"),
         Step::Paused(Pause { by, reason, until, .. }) => format!("{by}: {reason} ({until})"),
-        Step::Resumed { by, .. } => by.clone(),
-        Step::Interrupted { .. } => return told.incident?.noted.clone(),
-        Step::Received { .. } => return None,
+        Step::Ordered { by, until, .. } => format!("{by}, {until}"),
+        Step::Resumed { by, .. } | Step::Withdrawn { by, .. } => by.clone(),
+        Step::Interrupted { .. } => {
+            let incident = told.incident?;
+            let action = incident
+                .tried
+                .as_ref()
+                .map_or("the action", |plan| plan.action.as_str());
+            let noted = incident
+                .noted
+                .as_ref()
+                .map(|noted| format!("; it had come so far: {noted}"));
+            format!(
+                "farmwarden ended while {action} was under way: it may have been done, or not; it is looked at, and not \
+                 repeated{}",
+                noted.unwrap_or_default()
+            )
+        }
+        Step::Received { alerts, .. } | Step::Strange { alerts, .. } => misnamed(alerts)?,
     };
     Some(words)
 }
 
 /// What is done, where the step says it.
 fn action(told: &Told<'_>, language: Language) -> Option<String> {
-    let (Step::Rehearsed { plan, .. } | Step::Started { plan, .. } | Step::Approved { plan, .. }) = told.step else {
-        return None;
+    let plan = match told.step {
+        Step::Rehearsed { plan, .. } | Step::Started { plan, .. } | Step::Approved { plan, .. } => plan,
+        Step::Finished { .. } | Step::Interrupted { .. } => told.incident?.tried.as_ref()?,
+        _ => return None,
     };
     let with: Vec<String> = plan.with.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let with = with.join(" ");
@@ -252,7 +418,13 @@ fn place(told: &Told<'_>, notice: Notice, language: Language) -> String {
             Language::Chinese => format!("记录 {record}"),
         };
     };
-    let (id, policy, rung) = (incident.id, &incident.key.policy, incident.rung + 1);
+    // Beyond the last rung stands the one that was tried last.
+    let rung = if matches!(told.step, Step::Escalated { .. }) {
+        incident.rung
+    } else {
+        incident.rung + 1
+    };
+    let (id, policy) = (incident.id, &incident.key.policy);
     let mut text = match language {
         Language::English => format!("repair {policy}, rung {rung}, incident {id}, record {record}"),
         Language::Chinese => format!("修复策略 {policy}，第 {rung} 级，事件 {id}，记录 {record}"),
@@ -415,7 +587,10 @@ mod tests {
             opened: &[],
         };
         let text = message(&told, Language::English).unwrap().text;
-        assert!(text.starts_with("3 of 7 steps done; stopped: lifecycle\n"), "{text}");
+        assert!(
+            text.contains("so far: 3 of 7 steps done; stopped: lifecycle\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -432,5 +607,163 @@ mod tests {
         };
         let title = message(&told, Language::English).unwrap().title;
         assert_eq!(title, "prb-1 w1\\n\\u202eFIRE: a repair was interrupted");
+    }
+
+    #[test]
+    fn what_hundreds_have_at_once_is_told_some_times_and_then_no_more_for_a_while() {
+        let mut alike = Alike::default();
+        let mut admit = |notice, second| alike.admit(notice, at(second));
+        let paused = Notice::Held(Guard::Pause);
+        for nth in 1..MOST_ALIKE {
+            assert_eq!(admit(paused, 1), Admitted::Yes, "{nth}");
+        }
+        assert_eq!(admit(paused, 2), Admitted::Last);
+        assert_eq!(admit(paused, 3), Admitted::No);
+        assert_eq!(admit(Notice::Cured, 3), Admitted::Yes, "another kind");
+        assert_eq!(admit(paused, 601), Admitted::Yes);
+        for _ in 0..100 {
+            assert_eq!(admit(Notice::Escalated, 3), Admitted::Yes);
+        }
+    }
+
+    fn told_of(incident: &Incident, step: &Step, language: Language) -> Option<Message> {
+        let told = Told {
+            head: head(),
+            time: at(5),
+            step,
+            incident: Some(incident),
+            opened: &[],
+        };
+        message(&told, language)
+    }
+
+    #[test]
+    fn nobody_is_told_that_a_message_or_a_rehearsal_did_not_help() {
+        let failed = Step::Failed {
+            incident: ID,
+            rung: 0,
+            words: String::new(),
+        };
+        for (after, is_told) in [(After::Notice, false), (After::Rehearsal, false), (After::Action, true)] {
+            let mut incident = incident();
+            incident.phase = Phase::Proving { since: at(1), after };
+            assert_eq!(
+                told_of(&incident, &failed, Language::English).is_some(),
+                is_told,
+                "{after:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rehearsed_ladder_calls_nobody_and_counts_no_rung_that_is_not_there() {
+        let escalated = Step::Escalated {
+            incident: ID,
+            words: String::new(),
+        };
+        let mut ended = incident();
+        ended.rung = 2;
+        ended.rehearsed = true;
+        let message = told_of(&ended, &escalated, Language::English).unwrap();
+        assert_eq!(message.severity, Severity::Info);
+        assert!(
+            message.title.ends_with("dry run: a person would be called"),
+            "{}",
+            message.title
+        );
+        assert!(message.text.contains("rung 2,"), "{}", message.text);
+        ended.acted = true;
+        let message = told_of(&ended, &escalated, Language::English).unwrap();
+        assert_eq!(message.severity, Severity::Critical);
+    }
+
+    #[test]
+    fn an_alert_that_has_ended_is_not_told_as_a_mistake_of_the_configuration() {
+        let held = Step::Decided {
+            incident: ID,
+            guard: Guard::TwoKeys,
+            until: None,
+            words: String::new(),
+        };
+        let mut ended = incident();
+        assert_eq!(
+            told_of(&ended, &held, Language::English).unwrap().severity,
+            Severity::Warning
+        );
+        ended.attach(&firing("w1", at(0)), false, at(1));
+        let message = told_of(&ended, &held, Language::English).unwrap();
+        assert_eq!(message.title, "prb-1 w1: nobody asks for a repair any more");
+    }
+
+    #[test]
+    fn names_that_are_none_are_told() {
+        let mut alert = firing("w1", at(0));
+        alert.labels.insert("target".to_owned(), "10.0.0.1:9944".to_owned());
+        let step = Step::Received {
+            from: String::new(),
+            alerts: vec![alert],
+        };
+        let text = english(&step).text;
+        assert!(
+            text.contains("WorkerStalled asks for a repair, but its label `target`"),
+            "{text}"
+        );
+        assert_eq!(
+            told(&super::super::testing::received(firing("w1", at(0))), Language::English),
+            None
+        );
+    }
+
+    #[test]
+    fn whoever_reads_chinese_gets_chinese() {
+        let words = || "restart for w1 of prb-1: words of the journal".to_owned();
+        let mut incident = incident();
+        incident.tried = Some(plan(false));
+        let mut steps = vec![
+            Step::Rehearsed {
+                incident: ID,
+                plan: plan(false),
+                words: words(),
+            },
+            Step::Cured {
+                incident: ID,
+                rung: 0,
+                words: words(),
+            },
+            Step::Failed {
+                incident: ID,
+                rung: 0,
+                words: words(),
+            },
+            Step::Escalated {
+                incident: ID,
+                words: words(),
+            },
+            Step::Closed {
+                incident: ID,
+                why: Why::Well,
+                words: words(),
+            },
+            Step::Interrupted { incident: ID, rung: 0 },
+        ];
+        let held = |guard| Step::Decided {
+            incident: ID,
+            guard,
+            until: Some(at(60)),
+            words: words(),
+        };
+        steps.extend(Guard::ALL.map(held));
+        for step in steps {
+            let Some(message) = told_of(&incident, &step, Language::Chinese) else {
+                continue;
+            };
+            assert!(
+                !message.text.contains("words of the journal"),
+                "{step:?}: {}",
+                message.text
+            );
+            let first = message.text.lines().next().unwrap();
+            assert!(first.chars().any(|c| ('一'..='龥').contains(&c)), "{step:?}: {first}");
+        }
     }
 }

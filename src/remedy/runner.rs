@@ -163,6 +163,12 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         drop(acting.wait_for(|count| *count == 0).await);
     }
 
+    /// For each incident of the state what is seen, and what would be decided if that were fresh.
+    pub fn outlooks(&self, state: &State) -> Vec<(Seen, Decision)> {
+        let incidents = state.incidents();
+        incidents.map(|incident| self.foresee(state, incident)).collect()
+    }
+
     /// How an entity looks now.
     pub fn seen(&self, key: &Key, policy: Option<&Policy>, now: UnixTime) -> Seen {
         self.eyes.view(key, policy.map(|policy| policy.symptom.get()), now).seen

@@ -5,31 +5,37 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::decide::Why;
+use super::episodes::Episodes;
 use super::history::History;
-use super::incident::{After, Approval, Askers, Held, Incident, Key, Phase};
+use super::incident::{Approval, Askers, Ended, Held, Incident, Key, Order, Phase};
 use super::relapse::{Relapses, Resting};
 use super::step::{IncidentId, Step};
-use crate::alerts::{self, Alert, Change, Episode, Fingerprint};
+use crate::alerts::{Alert, Change};
 use crate::clock::UnixTime;
 
 /// Open incidents. A storm of some thousand alerts; without it invented targets would fill the memory. What comes
 /// beyond is recorded, counted, and opens when there is room and it is repeated.
 const MOST_INCIDENTS: usize = 5000;
 
-/// Alerts that are remembered, and for how long after they were last heard of. Alertmanager repeats every 4 hours
-/// unless configured.
-const MOST_EPISODES: usize = 20_000;
-const REMEMBERED_FOR: Duration = Duration::from_secs(2 * 86_400);
+/// And those of what no configuration allows: somebody wants to see them, and more of them say nothing new.
+const MOST_STRANGE: usize = 500;
+
+/// For so long it is told that something found no room.
+const CROWDED_FOR: Duration = Duration::from_secs(3600);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct State {
-    episodes: BTreeMap<Fingerprint, (Episode, UnixTime)>,
+    episodes: Episodes,
     incidents: BTreeMap<IncidentId, Incident>,
     open: BTreeMap<Key, IncidentId>,
     relapses: Relapses,
     pub history: History,
+    /// Open incidents of what no configuration allowed when its alerts came.
+    strange: usize,
     /// Alerts that found no room.
     pub crowded_out: u64,
+    /// Of what could be repaired: how many in a row, and when the last.
+    crowded: Option<(u64, UnixTime)>,
 }
 
 impl State {
@@ -67,12 +73,8 @@ impl State {
     /// Takes in the record with this number and time. What speaks of an incident that is over changes nothing.
     pub fn apply(&mut self, sequence: u64, time: UnixTime, step: &Step) {
         match step {
-            Step::Received { alerts, .. } => {
-                for (nth, alert) in alerts.iter().enumerate() {
-                    let nth = u32::try_from(nth).unwrap_or(u32::MAX);
-                    self.hear(IncidentId { record: sequence, nth }, alert, time);
-                }
-            }
+            Step::Received { alerts, .. } => self.hear_all(sequence, alerts, false, time),
+            Step::Strange { alerts, .. } => self.hear_all(sequence, alerts, true, time),
             Step::Decided {
                 incident,
                 guard,
@@ -89,15 +91,15 @@ impl State {
             }),
             Step::Rehearsed { incident, plan, .. } => {
                 self.history.acted(time, plan, true);
-                self.with(*incident, |incident| incident.proving(time, After::Rehearsal));
+                self.with(*incident, |incident| incident.rehearses(time, plan));
             }
             Step::Started { incident, plan, .. } => {
                 self.history.acted(time, plan, false);
                 self.with(*incident, |incident| incident.running(time, plan));
             }
             Step::Noted { incident, words, .. } => self.with(*incident, |incident| incident.noted(words)),
-            Step::Finished { incident, .. } => self.ended(*incident, time, After::Action),
-            Step::Interrupted { incident, .. } => self.ended(*incident, time, After::Interruption),
+            Step::Finished { incident, outcome, .. } => self.ended(*incident, time, (*outcome).into()),
+            Step::Interrupted { incident, .. } => self.ended(*incident, time, Ended::Interrupted),
             Step::Failed { incident, .. } => self.with(*incident, |incident| incident.next_rung(time)),
             Step::Escalated { incident, .. } => self.with(*incident, |incident| {
                 incident.phase = Phase::Escalated { since: time };
@@ -125,68 +127,129 @@ impl State {
                     until: *until,
                 });
             }),
+            Step::Ordered {
+                target,
+                entity,
+                policy,
+                by,
+                until,
+            } => {
+                let key = Key {
+                    target: target.clone(),
+                    entity: entity.clone(),
+                    policy: policy.clone(),
+                };
+                let id = IncidentId {
+                    record: sequence,
+                    nth: 0,
+                };
+                let order = Order {
+                    by: by.clone(),
+                    until: *until,
+                };
+                self.order(id, key, order, time);
+            }
+            Step::Withdrawn { incident, .. } => self.with(*incident, |incident| incident.order = None),
             Step::Paused(pause) => self.history.paused(time, pause),
             Step::Resumed { scope, .. } => self.history.resumed(scope),
         }
     }
 
-    fn hear(&mut self, id: IncidentId, alert: &Alert, time: UnixTime) {
-        let known = self.episodes.get(&alert.fingerprint).map(|(episode, _)| episode);
-        if known.is_none() && !self.has_room_for_an_episode(time) {
-            self.crowded_out += 1;
-            return;
+    fn hear_all(&mut self, record: u64, alerts: &[Alert], is_strange: bool, time: UnixTime) {
+        for (nth, alert) in (0..).zip(alerts) {
+            self.hear(IncidentId { record, nth }, alert, is_strange, time);
         }
-        let known = self.episodes.get(&alert.fingerprint).map(|(episode, _)| episode);
-        let (episode, change) = alerts::hear(known, alert, time);
-        self.episodes.insert(alert.fingerprint, (episode, time));
-        let Some(key) = Key::asked_by(alert).filter(|_| change != Change::Late) else {
+    }
+
+    fn hear(&mut self, id: IncidentId, alert: &Alert, is_strange: bool, time: UnixTime) {
+        // What asks for nothing is remembered by nobody.
+        let Some(key) = Key::asked_by(alert) else { return };
+        let Some((episode, change)) = self.episodes.hear(alert, is_strange, time) else {
+            self.crowds_out(is_strange, time);
             return;
         };
+        if change == Change::Late {
+            return;
+        }
         let fires = episode.end.is_none();
-        if let Some(id) = self.open.get(&key) {
-            self.with(*id, |incident| incident.attach(alert, fires, time));
+        if let Some(id) = self.open.get(&key).copied() {
+            self.hear_again(id, alert, is_strange, fires, time);
             return;
         }
         let rests = self.relapses.hear(&key, alert, fires, time);
         let begins = matches!(change, Change::Begins | Change::Returns);
         // What goes on firing after its incident asks again when it is seen ill.
-        if fires && (begins || !rests) {
-            self.open(id, key, alert, time);
+        if !fires || (rests && !begins) {
+            return;
+        }
+        match self.open(id, key, is_strange, time) {
+            Some(incident) => incident.alerts.take(alert, true),
+            None => self.crowds_out(is_strange, time),
         }
     }
 
-    fn open(&mut self, id: IncidentId, key: Key, alert: &Alert, time: UnixTime) {
-        if self.incidents.len() >= MOST_INCIDENTS {
-            self.crowded_out += 1;
+    fn hear_again(&mut self, id: IncidentId, alert: &Alert, is_strange: bool, fires: bool, time: UnixTime) {
+        let Some(incident) = self.incidents.get_mut(&id) else {
+            return;
+        };
+        incident.attach(alert, fires, time);
+        if incident.is_strange && !is_strange {
+            incident.is_strange = false;
+            self.strange = self.strange.saturating_sub(1);
+        }
+    }
+
+    /// Of what no configuration allows it is only counted.
+    fn crowds_out(&mut self, is_strange: bool, time: UnixTime) {
+        self.crowded_out += 1;
+        if is_strange {
             return;
         }
-        let mut alerts = self
-            .relapses
-            .wakes(&key)
-            .map_or_else(Askers::default, |resting| resting.alerts);
-        alerts.take(alert, true);
+        let before = self.crowded.filter(|(_, last)| last.age_at(time) < CROWDED_FOR);
+        let count = before.map_or(0, |(count, _)| count);
+        self.crowded = Some((count + 1, time));
+    }
+
+    /// Alerts of something that could be repaired and that lately found no room.
+    pub fn crowded_lately(&self, now: UnixTime) -> u64 {
+        let lately = self.crowded.filter(|(_, last)| last.age_at(now) < CROWDED_FOR);
+        lately.map_or(0, |(count, _)| count)
+    }
+
+    /// Another incident, with the alerts that are left of the last one; nothing where there is no room.
+    fn open(&mut self, id: IncidentId, key: Key, is_strange: bool, time: UnixTime) -> Option<&mut Incident> {
+        let (count, most) = if is_strange {
+            (self.strange, MOST_STRANGE)
+        } else {
+            (self.incidents.len().saturating_sub(self.strange), MOST_INCIDENTS)
+        };
+        if count >= most {
+            return None;
+        }
+        self.strange += usize::from(is_strange);
+        let resting = self.relapses.wakes(&key);
+        let alerts = resting.map_or_else(Askers::default, |resting| resting.alerts);
         self.open.insert(key.clone(), id);
-        self.incidents.insert(id, Incident::open(id, key, alerts, time));
+        let incident = Incident {
+            is_strange,
+            ..Incident::open(id, key, alerts, time)
+        };
+        Some(self.incidents.entry(id).or_insert(incident))
     }
 
     /// Nothing where the alert has ended, or began anew, meanwhile.
     fn relapse(&mut self, id: IncidentId, after: IncidentId, time: UnixTime) {
-        if self.incidents.len() >= MOST_INCIDENTS {
-            return;
-        }
-        let Some(key) = self.relapses.key_of(after) else { return };
-        if let Some(Resting { alerts, .. }) = self.relapses.wakes(&key) {
-            self.open.insert(key.clone(), id);
-            self.incidents.insert(id, Incident::open(id, key, alerts, time));
+        if let Some(key) = self.relapses.key_of(after) {
+            self.open(id, key, false, time);
         }
     }
 
-    fn has_room_for_an_episode(&mut self, time: UnixTime) -> bool {
-        if self.episodes.len() >= MOST_EPISODES {
-            self.episodes
-                .retain(|_, (_, heard)| heard.age_at(time) < REMEMBERED_FOR);
+    fn order(&mut self, id: IncidentId, key: Key, order: Order, time: UnixTime) {
+        let known = self.open.get(&key).copied();
+        if known.is_none() {
+            self.open(id, key, false, time);
         }
-        self.episodes.len() < MOST_EPISODES
+        self.with(known.unwrap_or(id), |incident| incident.order = Some(order));
     }
 
     fn with(&mut self, id: IncidentId, change: impl FnOnce(&mut Incident)) {
@@ -196,10 +259,10 @@ impl State {
     }
 
     /// Only what ran can end.
-    fn ended(&mut self, id: IncidentId, time: UnixTime, after: After) {
+    fn ended(&mut self, id: IncidentId, time: UnixTime, ended: Ended) {
         self.with(id, |incident| {
             if matches!(incident.phase, Phase::Running { .. }) {
-                incident.proving(time, after);
+                incident.ended(time, ended);
             }
         });
     }
@@ -209,6 +272,7 @@ impl State {
             return;
         };
         self.open.remove(&incident.key);
+        self.strange = self.strange.saturating_sub(usize::from(incident.is_strange));
         if why == Why::Cured {
             self.history.cured(time, &incident.key);
         }

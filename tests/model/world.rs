@@ -364,7 +364,7 @@ fn key_of(plan: &Plan) -> Key {
 /// What happened, for those properties that say that it does happen.
 fn sign(step: &Step) -> &'static str {
     match step {
-        Step::Received { .. } => "received",
+        Step::Received { .. } | Step::Strange { .. } => "received",
         Step::Decided { guard, .. } => guard.label(),
         Step::Rehearsed { .. } => "rehearsed",
         Step::Started { .. } => "started",
@@ -382,6 +382,8 @@ fn sign(step: &Step) -> &'static str {
         Step::Closed { why, .. } => why.label(),
         Step::Stormed { .. } => "stormed",
         Step::Approved { .. } => "approved",
+        Step::Ordered { .. } => "ordered",
+        Step::Withdrawn { .. } => "withdrawn",
         Step::Paused(_) => "paused",
         Step::Resumed { .. } => "resumed",
     }

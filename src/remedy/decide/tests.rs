@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::alerts::Alert;
-use crate::remedy::incident::Approval;
+use crate::remedy::incident::{Approval, Order};
 use crate::remedy::most::Most;
 use crate::remedy::settings::Remedies;
 use crate::remedy::step::{Pause, Scope};
@@ -158,6 +158,81 @@ fn what_is_ill_only_since_now_holds_until_it_has_lasted() {
     );
     assert_eq!(until, Some(at(160)));
     acts(&with_view(|view| view.seen.since = at(60)));
+}
+
+#[test]
+fn whoever_is_well_after_people_were_told_was_not_cured_by_it() {
+    let after = |after| {
+        let incident = in_phase(Phase::Proving { since: at(0), after });
+        let view = View {
+            seen: seen(Sight::Well, at(10)),
+            ..view(now())
+        };
+        match decide(&incident, &remedies(), &History::default(), &view, now()) {
+            Decision::Done(why, words) => (why, words),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (why, words) = after(After::Notice);
+    assert_eq!(why, Why::Well);
+    assert!(
+        words.ends_with("gone for 1m after people were told; nothing else was done"),
+        "{words}"
+    );
+    assert_eq!(after(After::Action).0, Why::Cured);
+}
+
+#[test]
+fn what_was_done_is_named_as_it_was_recorded_and_not_as_the_policy_says_by_now() {
+    let mut incident = in_phase(Phase::Proving {
+        since: at(0),
+        after: After::Action,
+    });
+    let mut done = plan("w1", 0);
+    done.action = "stop-container".parse().unwrap();
+    incident.tried = Some(done);
+    let Proof::Waits(_, words) = proof(&incident, &remedies(), &view(now()), now()) else {
+        panic!()
+    };
+    assert!(words.contains("for stop-container to help"), "{words}");
+}
+
+#[test]
+fn what_only_a_person_asks_for_is_over_when_it_is_well_or_its_time_is() {
+    let ordered = Incident {
+        alerts: asked_by(&[]),
+        order: Some(Order {
+            by: "li".to_owned(),
+            until: at(900),
+        }),
+        ..incident()
+    };
+    let at_time = |state, second| {
+        let view = View {
+            seen: seen(state, at(0)),
+            ..view(at(second))
+        };
+        decide(&ordered, &remedies(), &History::default(), &view, at(second))
+    };
+    acts(&at_time(Sight::Ill, 899));
+    assert!(matches!(at_time(Sight::Ill, 900), Decision::Done(Why::OrderEnded, _)));
+    assert!(matches!(at_time(Sight::Well, 5), Decision::Done(Why::Well, _)));
+}
+
+#[test]
+fn a_ladder_says_whether_anything_was_tried() {
+    let words = |change: fn(&mut Incident)| {
+        let mut incident = Incident { rung: 2, ..incident() };
+        change(&mut incident);
+        let remedies = if incident.rehearsed { dry_run() } else { remedies() };
+        match decide(&incident, &remedies, &History::default(), &view(now()), now()) {
+            Decision::Done(Why::LadderEnded, words) => words,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(words(|incident| incident.acted = true).contains("all 2 rungs were tried and none helped"));
+    assert!(words(|incident| incident.rehearsed = true).contains("dry run: all 2 rungs were only shown"));
+    assert!(words(|_| ()).contains("nothing was changed by any of the 2 rungs"));
 }
 
 #[test]
@@ -651,6 +726,7 @@ fn sight_that_is_lost_again_and_again_does_not_put_the_next_rung_off_for_ever() 
 fn a_ladder_without_a_further_rung_ends_with_a_person() {
     let mut over = incident();
     over.rung = 2;
+    over.acted = true;
     let decision = decide(&over, &remedies(), &History::default(), &view(now()), now());
     let Decision::Done(Why::LadderEnded, words) = decision else {
         panic!("{decision:?}")
@@ -700,7 +776,7 @@ fn what_is_neither_heard_of_nor_ill_is_forgotten() {
 #[test]
 fn what_was_rehearsed_begins_anew_when_the_policy_acts() {
     let mut rehearsed = incident();
-    rehearsed.proving(at(60), After::Rehearsal);
+    rehearsed.rehearses(at(60), &plan("w1", 0));
     rehearsed.next_rung(at(100));
     let decision = decide(&rehearsed, &remedies(), &History::default(), &view(now()), now());
     assert!(matches!(decision, Decision::Done(Why::OnlyRehearsed, _)));

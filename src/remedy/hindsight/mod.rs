@@ -277,14 +277,17 @@ impl Counted {
                 Why::Cured => self.cured += 1,
                 Why::Well => self.well += 1,
                 Why::Forgotten => self.forgotten += 1,
-                Why::OnlyRehearsed | Why::LadderEnded => {}
+                Why::OnlyRehearsed | Why::OrderEnded | Why::LadderEnded => {}
             },
             Step::Stormed { begins, .. } => self.storms += u64::from(*begins),
             Step::Received { .. }
+            | Step::Strange { .. }
             | Step::Relapsed { .. }
             | Step::Decided { .. }
             | Step::Noted { .. }
             | Step::Approved { .. }
+            | Step::Ordered { .. }
+            | Step::Withdrawn { .. }
             | Step::Paused(_)
             | Step::Resumed { .. } => {}
         }

@@ -24,7 +24,7 @@ use super::incident::Key;
 use super::settings::Remedies;
 use super::step::Step;
 use super::tell::Tell;
-use crate::alerts::Delivery;
+use crate::alerts::{Alert, Delivery};
 use crate::clock::Clock;
 use crate::exposition::Rendered;
 use crate::journal::{JournalSection, JournalSettings};
@@ -35,8 +35,8 @@ use counters::Counters;
 pub use counters::Unheard;
 use desk::{Desk, Open};
 pub use foresee::{Foreseen, Foresight};
-pub use orders::Declined;
-pub use overview::{IncidentSeen, JournalSeen, Overview, PauseSeen, PolicySeen};
+pub use orders::{Declined, Ordered};
+pub use overview::{IncidentSeen, JournalSeen, Overview, PauseSeen, PolicySeen, RestingSeen};
 pub use page::FAMILIES;
 
 /// Until a delivery must be on the disk. Alertmanager asks again after an error, and waits for at least its group
@@ -119,9 +119,21 @@ impl Repairs {
         self.0.counters.not_heard(why);
     }
 
+    /// The records of a delivery, as the configuration is now.
+    fn steps(&self, delivery: &Delivery) -> Vec<Step> {
+        let remedies = self.remedies();
+        let is_strange = |alert: &Alert| {
+            Key::asked_by(alert).is_some_and(|key| {
+                let policy = remedies.policy(&key.policy);
+                policy.is_none_or(|policy| !policy.targets.contains(&key.target))
+            })
+        };
+        Step::heard(&delivery.external_url, &delivery.alerts, is_strange)
+    }
+
     async fn record_delivery(&self, delivery: &Delivery) -> Result<(), String> {
         let open = self.open()?;
-        let steps = Step::received(&delivery.external_url, &delivery.alerts);
+        let steps = self.steps(delivery);
         let recording = steps.into_iter().map(|step| open.runner.ledger().record(step));
         let recorded = tokio::time::timeout(RECORD_WITHIN, futures_util::future::try_join_all(recording)).await;
         match recorded {

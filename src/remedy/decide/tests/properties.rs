@@ -18,7 +18,12 @@ fn time() -> impl Strategy<Value = UnixTime> {
 }
 
 fn phase() -> impl Strategy<Value = Phase> {
-    let after = prop_oneof![Just(After::Action), Just(After::Interruption), Just(After::Rehearsal)];
+    let after = prop_oneof![
+        Just(After::Action),
+        Just(After::Interruption),
+        Just(After::Rehearsal),
+        Just(After::Notice)
+    ];
     prop_oneof![
         6 => Just(Phase::Open),
         1 => time().prop_map(|since| Phase::Running { since }),
