@@ -17,7 +17,7 @@ use crate::config::{Secrets, Settings};
 use crate::exposition::Own;
 use crate::notify::Post;
 use crate::remedy::hands::Hands;
-use crate::remedy::{self, AnyHands, Notices, Repairs};
+use crate::remedy::{self, AnyHands, Callers, Notices, Repairs};
 use crate::schedule::{Plan, Schedule};
 use crate::server::{self, ControlSocket, ControlSocketPath, Listeners, Routes};
 use crate::store::Store;
@@ -32,6 +32,8 @@ pub struct Web {
     pub access: Arc<Access>,
     /// Nothing where there is to be none.
     pub control_socket: Option<ControlSocketPath>,
+    /// Where other farmwardens on this machine may ask; nothing where there is to be none.
+    pub remote_socket: Option<PathBuf>,
 }
 
 /// A running farmwarden.
@@ -103,6 +105,7 @@ impl App {
             hands: AnyHands::new(Arc::clone(&hands)),
             tell: Arc::new(Notices::new(post.clone())),
         });
+        repairs.let_ask(Callers::read(&settings.callers)?);
         let mut keeper = Keeper {
             file: settings.file.clone(),
             schedule: Schedule::new(Arc::clone(&store), tools.clone(), clock.clone()),
@@ -127,6 +130,8 @@ impl App {
         // Last, so that a start that fails leaves no file behind.
         let control = web.control_socket.as_ref().map(ControlSocket::bind).transpose()?;
         listeners.control = control.flatten();
+        let remote = web.remote_socket.as_deref().map(ControlSocket::for_others);
+        listeners.remote = remote.transpose()?;
         let routes = Routes::new(server::Parts {
             store,
             own: tools.own.clone(),
@@ -243,12 +248,14 @@ impl Keeper {
         }
         // Everything that can be refused is, before anything changes.
         let hands = self.hands.prepare(&settings.hands)?;
+        let callers = Callers::read(&settings.callers)?;
         let plan = self.plan(settings.collectors, settings.links)?;
         self.post
             .change_to(&settings.notify)
             .map_err(|fault| fault.to_string())?;
         let swapped = self.schedule.swap(plan);
         self.hands.replace(hands);
+        self.repairs.let_ask(callers);
         let later = self.repairs.change_to(&settings.journal, settings.remedies);
         let later = later.map_or_else(String::new, |words| format!("; {words}"));
         Ok(format!("{shown} was read again; {swapped}{later}"))

@@ -34,6 +34,7 @@ impl Scopes {
             Scope::Scrape => Some(&self.scrape),
             Scope::Alerts => Some(&self.alerts),
             Scope::Control => Some(&self.control),
+            Scope::Remote => None,
         }
     }
 

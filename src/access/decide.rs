@@ -17,6 +17,8 @@ pub enum Via {
     Socket {
         trusted: bool,
     },
+    /// The socket for other farmwardens.
+    Remote,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ impl Via {
     pub const fn peer(self) -> Option<IpAddr> {
         match self {
             Self::Tcp(tcp) => Some(tcp.peer),
-            Self::Socket { .. } => None,
+            Self::Socket { .. } | Self::Remote => None,
         }
     }
 }
@@ -197,6 +199,11 @@ pub(super) fn decide(facts: &Facts<'_>, rules: &Rules<'_>) -> Decision {
             StatusCode::FORBIDDEN,
             "only root and the user that farmwarden runs as may use this socket",
         )),
+        Via::Remote if matches!(facts.need.scope, Scope::Remote | Scope::Open) => Decision::Answer,
+        Via::Remote => Decision::Refuse(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "this socket takes requests of other farmwardens and nothing else",
+        )),
         Via::Tcp(tcp) => decide_tcp(facts, rules, tcp),
     }
 }
@@ -228,7 +235,7 @@ fn decide_tcp(facts: &Facts<'_>, rules: &Rules<'_>, tcp: Tcp) -> Decision {
             "a page of another site sent this (Origin, Sec-Fetch-Site); only this host's own pages and programs may change something here",
         );
     }
-    if scope == Scope::Control && !tcp.tls && !tcp.to_loopback {
+    if matches!(scope, Scope::Control | Scope::Remote) && !tcp.tls && !tcp.to_loopback {
         // Not configured so, but a connection can be older than the present file.
         return refuse(StatusCode::FORBIDDEN, "from the network only over TLS");
     }
@@ -241,7 +248,7 @@ fn decide_tcp(facts: &Facts<'_>, rules: &Rules<'_>, tcp: Tcp) -> Decision {
     match (rules.has_credentials, scope) {
         (true, _) => Decision::AskForCredentials { peer: tcp.peer },
         (false, Scope::Control) if facts.need.lifecycle => Decision::Answer,
-        (false, Scope::Open | Scope::Scrape) => Decision::Answer,
+        (false, Scope::Open | Scope::Scrape | Scope::Remote) => Decision::Answer,
         (false, Scope::Alerts) => refuse(StatusCode::NOT_FOUND, "needs scopes.alerts in --web.config.file"),
         (false, Scope::Control) => refuse(
             StatusCode::NOT_FOUND,

@@ -73,6 +73,8 @@ pub enum Scope {
     Alerts,
     /// Changes what farmwarden does.
     Control,
+    /// Asks for a repair as another farmwarden, and shows by its signature who it is.
+    Remote,
 }
 
 impl fmt::Display for Scope {
@@ -82,6 +84,7 @@ impl fmt::Display for Scope {
             Self::Scrape => "scrape",
             Self::Alerts => "alerts",
             Self::Control => "control",
+            Self::Remote => "remote",
         })
     }
 }

@@ -283,6 +283,7 @@ impl Call<'_> {
             operation: &self.operation,
             method,
             path,
+            headers: Vec::new(),
             body: None,
         };
         self.wire.exchange(asked, within).await

@@ -1,9 +1,10 @@
-//! The only calls that change anything outside of this process: containers, systemd units, PRB's workers, the ordered
-//! procedure over a stack of them, and requests to other farmwardens.
+//! The only calls that change anything outside of this process: containers, systemd units, PRB's workers, messages and
+//! miners of Venus, Chia's services, the ordered procedure over a stack, and requests to other farmwardens.
 //!
 //! Nothing here decides whether something is done, or whether it helped. Only what the configuration lists can be touched,
 //! every call is sent once and has a deadline, and no shell or other program is ever started.
 
+pub mod chia;
 pub mod containers;
 pub mod handle;
 pub mod prb_workers;
@@ -12,6 +13,7 @@ pub mod stack;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod units;
+pub mod venus;
 mod wire;
 
 use std::fmt;

@@ -10,13 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
 use super::{Effect, Failed};
-use crate::upstream::{Fault, Stream, Trust, Upstream, Why};
+use crate::upstream::{Fault, Stream, Trust, Upstream, Why, chia};
 use crate::values::{Endpoint, Scheme, Size, io_words};
 
 /// How the other side is reached.
@@ -29,6 +29,7 @@ pub(super) enum Way {
         port: u16,
         trust: Option<Trust>,
     },
+    Chia(chia::Way),
 }
 
 /// One other side.
@@ -46,6 +47,7 @@ pub(super) struct Asked<'a> {
     pub(super) method: Method,
     /// With its query, encoded.
     pub(super) path: &'a str,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     /// JSON.
     pub(super) body: Option<Vec<u8>>,
 }
@@ -79,6 +81,7 @@ impl Way {
         match self {
             // The engines want one and do not look at it.
             Self::Socket(_) => "localhost".to_owned(),
+            Self::Chia(way) => way.place().to_string(),
             Self::Net { host, port, .. } if host.contains(':') => format!("[{host}]:{port}"),
             Self::Net { host, port, .. } => format!("{host}:{port}"),
         }
@@ -114,6 +117,7 @@ impl Wire {
                 Ok(stream) => Ok(Box::new(stream)),
                 Err(e) => Err(Fault::new(&self.who, operation, socket_why(&e))),
             },
+            Way::Chia(way) => Ok(Box::new(way.dial(CONNECT_WITHIN).await?)),
             Way::Net {
                 upstream,
                 host,
@@ -133,6 +137,10 @@ impl Wire {
             .uri(asked.path)
             .header(HOST, self.way.host())
             .header(CONNECTION, "close");
+        let request = asked
+            .headers
+            .into_iter()
+            .fold(request, |request, (name, value)| request.header(name, value));
         let request = match &asked.body {
             Some(_) => request.header(CONTENT_TYPE, "application/json"),
             None => request,
@@ -144,10 +152,21 @@ impl Wire {
         // It ends with the exchange, and says nothing that the exchange does not say.
         let connection = Abandoned(tokio::spawn(async move { drop(connection.await) }));
         sent.store(true, Ordering::Relaxed);
-        let answer = sender.send_request(request).await.map_err(|e| fault(why(&e)))?;
+        let answer = sender.send_request(request).await;
+        let answer = answer.map_err(|e| fault(self.way.why(&e)))?;
         let reply = read(answer).await.map_err(fault);
         drop(connection);
         reply
+    }
+}
+
+impl Way {
+    /// A farm's service refuses a certificate only after the handshake, by hanging up.
+    fn why(&self, error: &hyper::Error) -> Why {
+        match self {
+            Self::Chia(_) if !error.is_parse() => chia::ended_unheard(error).unwrap_or(Why::ClientCertRefused),
+            _ => why(error),
+        }
     }
 }
 

@@ -33,6 +33,10 @@ pub(super) struct Args {
     /// `$RUNTIME_DIRECTORY`, else in /run/farmwarden for root, else in `$XDG_RUNTIME_DIR/farmwarden`]
     #[arg(long = "web.control-socket", value_name = "PATH")]
     control_socket: Option<OsString>,
+    /// Unix socket on which other farmwardens of this machine may ask for repairs (docs/remote.md), and nothing else. Its group
+    /// may open it: that of the service.
+    #[arg(long = "web.remote-socket", value_name = "PATH")]
+    remote_socket: Option<PathBuf>,
     /// Allow POST /-/reload over TCP, too: with the credentials of scopes.control, or without any on loopback.
     #[arg(long = "web.enable-lifecycle")]
     enable_lifecycle: bool,
@@ -53,6 +57,7 @@ impl Args {
             telemetry_path: self.telemetry_path,
             access: Arc::new(access),
             control_socket: control_socket(self.control_socket),
+            remote_socket: self.remote_socket,
         })
     }
 }

@@ -1,14 +1,16 @@
 //! What one key cannot know: keys of one target that contradict each other, and what targets say of one another.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use super::Secrets;
 use super::links::links;
+use crate::actions::remote::Key;
 use crate::collectors::{Checked, Link, Sections};
 use crate::journal::JournalSection;
 use crate::notify::Way;
 use crate::remedy::settings::Mode;
-use crate::remedy::{Contradiction, Remedies, hands};
+use crate::remedy::{Caller, Contradiction, Remedies, caller_contradictions, hands};
 use crate::values::{Name, SecretSource};
 use crate::yaml::{Document, Mistake, Read};
 
@@ -71,8 +73,67 @@ pub(super) fn hands<T>(
             mistakes.push(document.mistake(&below(&path, &wrong.key), wrong.words));
         }
     }
-    if !["engines", "units", "stacks"].iter().any(|list| read.is_wrong(list)) {
+    if !["engines", "units", "stacks", "remotes"]
+        .iter()
+        .any(|list| read.is_wrong(list))
+    {
         mistakes.extend(of_policies(document, read, hands.contradictions(remedies, is_unread)));
+    }
+    mistakes
+}
+
+/// Keys of other farmwardens that cannot be read.
+pub(super) fn remotes<T>(
+    document: &Document,
+    read: &Read<T>,
+    hands: &hands::Settings,
+    secrets: Secrets,
+) -> Vec<Mistake> {
+    if secrets == Secrets::Ignored {
+        return Vec::new();
+    }
+    let paths = hands.remotes.iter().enumerate();
+    let paths = paths.map(|(number, remote)| (read.path_of("remotes", number), remote));
+    let sound = paths.filter(|(path, _)| !read.is_wrong(path));
+    sound
+        .flat_map(|(path, remote)| wrong_key(document, &path, &remote.key_file))
+        .collect()
+}
+
+fn wrong_key(document: &Document, path: &str, file: &Path) -> Option<Mistake> {
+    let words = Key::read(&SecretSource::File(file.to_owned())).err()?;
+    Some(document.mistake(&below(path, "key_file"), words))
+}
+
+/// What other farmwardens may ask for, and that it can be recorded.
+pub(super) fn callers<T>(
+    document: &Document,
+    read: &Read<T>,
+    (callers, remedies, journal): (&[Caller], &Remedies, &JournalSection),
+    secrets: Secrets,
+) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    // A policy that could not be read is there all the same.
+    let written = document.texts_in("remedies.policies", "name");
+    let is_unread =
+        |name: &Name| remedies.policy(name).is_none() && written.iter().any(|written| written == name.as_str());
+    for (number, key, words) in caller_contradictions(callers, remedies, is_unread) {
+        let path = read.path_of("callers", number);
+        if !read.is_wrong(&path) {
+            mistakes.push(document.mistake(&below(&path, &key), words));
+        }
+    }
+    if secrets == Secrets::MustBeThere {
+        for (number, caller) in callers.iter().enumerate() {
+            let path = read.path_of("callers", number);
+            if !read.is_wrong(&path) {
+                mistakes.extend(wrong_key(document, &path, &caller.key_file));
+            }
+        }
+    }
+    if !callers.is_empty() && journal.directory.is_none() && !read.is_wrong("journal") {
+        let words = "what others ask for is taken only with a journal: name `journal.directory`";
+        mistakes.push(document.mistake("callers", words));
     }
     mistakes
 }

@@ -22,8 +22,8 @@ use crate::collectors::mounts;
 use crate::collectors::{Link, Sections};
 use crate::journal::JournalSection;
 use crate::notify::Way;
-use crate::remedy::Remedies;
 use crate::remedy::hands;
+use crate::remedy::{Caller, Remedies};
 use crate::values;
 use crate::yaml::{self, Document, Mistake, Mistakes};
 
@@ -43,6 +43,12 @@ struct Raw {
     units: hands::settings::Units,
     /// What is stopped and started together, in order.
     stacks: Vec<hands::settings::Stack>,
+    /// Other farmwardens that may be asked for repairs.
+    #[schemars(extend("x-off" = true))]
+    remotes: Vec<hands::Remote>,
+    /// Other farmwardens that may ask for repairs here.
+    #[schemars(extend("x-off" = true))]
+    callers: Vec<Caller>,
     /// Ways to people. Without one, repairs are told in the log and on the status page.
     #[schemars(extend("x-off" = true))]
     notify: Vec<Way>,
@@ -60,6 +66,8 @@ pub struct Settings {
     pub remedies: Remedies,
     /// What repairs may touch.
     pub hands: hands::Settings,
+    /// Who may ask for repairs, besides alerts and people.
+    pub callers: Vec<Caller>,
     /// Who is told.
     pub notify: Vec<Way>,
     /// Which target hangs on which: one link per target.
@@ -109,22 +117,33 @@ impl Settings {
             engines,
             units,
             stacks,
+            remotes,
+            callers,
             notify,
         } = read.value.take().unwrap_or_default();
         let hands = hands::Settings {
             engines,
             units,
             stacks,
+            remotes,
             targets: collectors
                 .names()
                 .into_iter()
                 .map(|(kind, name)| (name, kind))
                 .collect(),
             prbs: collectors.prb.clone(),
+            venus: collectors.venus.clone(),
         };
         let mut across = check::mistakes(&document, &read, &collectors, secrets);
         across.extend(check::remedies(&document, &read, &remedies));
         across.extend(check::hands(&document, &read, &hands, &remedies));
+        across.extend(check::remotes(&document, &read, &hands, secrets));
+        across.extend(check::callers(
+            &document,
+            &read,
+            (&callers, &remedies, &journal),
+            secrets,
+        ));
         across.extend(check::journal(&document, &read, &journal, &remedies));
         across.extend(check::ways(&document, &read, &notify, secrets));
         read.mistakes.extend(across);
@@ -138,6 +157,7 @@ impl Settings {
             journal,
             remedies,
             hands,
+            callers,
             notify,
             look_for_local_nodes: false,
         })
@@ -156,6 +176,7 @@ impl Settings {
             journal: JournalSection::default(),
             remedies: Remedies::default(),
             hands: hands::Settings::default(),
+            callers: Vec::new(),
             notify: Vec::new(),
             look_for_local_nodes: true,
         }

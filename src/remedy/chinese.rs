@@ -22,6 +22,7 @@ pub(super) fn sentence(told: &Told<'_>) -> Option<String> {
             let how = match outcome {
                 Outcome::Done => format!("{action} 已执行"),
                 Outcome::TimedOut => format!("{action} 未在规定时间内完成，结果未知"),
+                Outcome::Unknown => format!("{action} 是否执行未知"),
                 _ => format!("{action} 未能完成"),
             };
             quoted("结果", words).map_or_else(|| how.clone(), |words| format!("{how}\n{words}"))
@@ -42,7 +43,7 @@ pub(super) fn sentence(told: &Told<'_>) -> Option<String> {
         }
         Step::Approved { by, until, .. } => format!("{} 批准，有效期至 {until}", values::clean(by)),
         Step::Ordered { by, until, .. } => format!("{} 请求修复，有效期至 {until}", values::clean(by)),
-        Step::Withdrawn { by, .. } => format!("{} 撤回请求", values::clean(by)),
+        Step::TakenBack { by, .. } => format!("{} 撤回请求", values::clean(by)),
         Step::Paused(Pause { by, reason, until, .. }) => {
             format!("{} 暂停至 {until}，原因：{}", values::clean(by), values::clean(reason))
         }
@@ -50,7 +51,7 @@ pub(super) fn sentence(told: &Told<'_>) -> Option<String> {
         Step::Received { .. } | Step::Strange { .. } => {
             "告警的标签 remedy 或 target 不是有效名称，无法修复；请检查告警规则".to_owned()
         }
-        Step::Noted { .. } | Step::Relapsed { .. } => return None,
+        Step::Noted { .. } | Step::Relapsed { .. } | Step::Asked(_) | Step::Withdrawn(_) => return None,
     })
 }
 

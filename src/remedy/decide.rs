@@ -259,6 +259,7 @@ pub fn proof(incident: &Incident, remedies: &Remedies, view: &View, now: UnixTim
             Some(noted) => format!("{action} (interrupted: {noted})"),
             None => format!("{action} (interrupted)"),
         },
+        After::Unknown => format!("{action} (whether it was done is not known)"),
         After::Rehearsal => format!("{action} (only rehearsed)"),
     };
     match proven {
@@ -311,7 +312,7 @@ fn ending(case: &Case<'_>) -> Option<(Why, String)> {
     let acted = match incident.phase {
         // What runs is waited for.
         Phase::Running { .. } => return None,
-        Phase::Proving { after, .. } => matches!(after, After::Action | After::Interruption),
+        Phase::Proving { after, .. } => matches!(after, After::Action | After::Interruption | After::Unknown),
         Phase::Open | Phase::Escalated { .. } => false,
     };
     let acts = case.policy.is_some_and(|policy| policy.mode == Mode::Act);
@@ -329,7 +330,7 @@ fn ending(case: &Case<'_>) -> Option<(Why, String)> {
     if acted {
         return None;
     }
-    if !incident.fires() && case.is_fresh() && view.seen.state == Sight::Well {
+    if !incident.fires() && !incident.is_requested(now) && case.is_fresh() && view.seen.state == Sight::Well {
         let who = if incident.is_ordered(now) {
             "only a person asks for it"
         } else {
@@ -337,8 +338,8 @@ fn ending(case: &Case<'_>) -> Option<(Why, String)> {
         };
         return Some((Why::Well, format!("{what}: {who}, and nothing is ill")));
     }
-    let is_nobodys = incident.alerts.is_empty() && !incident.is_asked_for(now);
-    if is_nobodys && incident.phase == Phase::Open {
+    let was_ordered = incident.order.is_some() && incident.alerts.is_empty();
+    if was_ordered && !incident.is_asked_for(now) && incident.phase == Phase::Open {
         let words = format!("{what}: the order of a person is over, and no alert asks for it");
         return Some((Why::OrderEnded, words));
     }

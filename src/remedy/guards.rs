@@ -3,7 +3,7 @@
 use super::decide::{Guard, OLDEST_VIEW, Proof, proof};
 use super::history::{History, Of};
 use super::incident::{Incident, Key, Phase};
-use super::settings::{Mode, Policy, Remedies, Rung, Storm};
+use super::settings::{Mode, Policy, REMOTE, Remedies, Rung, Storm};
 use super::step::Plan;
 use super::view::{Fleet, Sight, View};
 use crate::clock::UnixTime;
@@ -152,6 +152,13 @@ impl Case<'_> {
                 Self::shown(&self.incident.key)
             ));
         }
+        // Two that hand it to one another would do so without end.
+        if !self.incident.fires() && self.rung().is_some_and(Rung::is_remote) {
+            return refuse(format!(
+                "{}: another farmwarden asks for it, and `{REMOTE}` would hand it on; a request goes one hop",
+                Self::shown(&self.incident.key)
+            ));
+        }
         match self.policy {
             None => refuse(format!(
                 "no policy is called {policy}: the label `remedy` of the alert must name one of `remedies.policies`"
@@ -166,7 +173,10 @@ impl Case<'_> {
     /// An alert that names what the policy does not cure is a mistake of its rule.
     fn another_symptom(&self, policy: &Policy) -> Option<Refusal> {
         let alerts = &self.incident.alerts;
-        if alerts.name(policy.symptom.get().name) || self.incident.is_ordered(self.now) {
+        if alerts.name(policy.symptom.get().name)
+            || self.incident.is_ordered(self.now)
+            || self.incident.is_requested(self.now)
+        {
             return None;
         }
         let other = values::repeated(alerts.symptom()?);
@@ -421,6 +431,13 @@ impl Case<'_> {
             values::clean(&self.view.seen.evidence)
         ))
     }
+}
+
+/// Whether a guard is a matter of the configuration, so that it does not let pass what it holds before somebody changes that.
+pub(super) fn label_is_settled(label: &str) -> bool {
+    [Guard::Enabled, Guard::KnownTarget, Guard::TwoKeys]
+        .iter()
+        .any(|guard| guard.label() == label)
 }
 
 /// Whether so much of the group is ill that the cause is common.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::decide::Guard;
 use super::step::{IncidentId, Outcome, Plan};
+use crate::actions::remote::{Request, RequestId};
 use crate::alerts::{Alert, Fingerprint};
 use crate::clock::UnixTime;
 use crate::values::{self, Name};
@@ -119,6 +120,8 @@ pub struct Incident {
     pub heard: UnixTime,
     /// Its alerts.
     pub alerts: Askers,
+    /// What other farmwardens ask for and has not been begun, each until it lapses.
+    pub asked: BTreeMap<RequestId, UnixTime>,
     /// The rung that runs, is being proven, or comes next; from 0.
     pub rung: usize,
     /// When the rung before was given up, or it was opened.
@@ -162,6 +165,8 @@ pub enum After {
     Notice,
     /// What it did is not known.
     Interruption,
+    /// Another farmwarden was asked, and whether it did anything is not known.
+    Unknown,
     Rehearsal,
 }
 
@@ -186,6 +191,8 @@ pub enum Ended {
     Done,
     Failed,
     TimedOut,
+    /// Another farmwarden was asked, and whether it did anything is not known.
+    Unknown,
     Interrupted,
 }
 
@@ -195,6 +202,7 @@ impl Ended {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::TimedOut => "timed_out",
+            Self::Unknown => "unknown",
             Self::Interrupted => "interrupted",
         }
     }
@@ -206,6 +214,7 @@ impl From<Outcome> for Ended {
             Outcome::Done => Self::Done,
             Outcome::Failed => Self::Failed,
             Outcome::TimedOut => Self::TimedOut,
+            Outcome::Unknown => Self::Unknown,
         }
     }
 }
@@ -215,6 +224,8 @@ impl From<Outcome> for Ended {
 pub struct Order {
     pub by: String,
     pub until: UnixTime,
+    /// It was taken back.
+    pub is_over: bool,
 }
 
 /// So long a person's order holds, and again for each next rung: what could not be begun by then is no surprise hours later.
@@ -229,6 +240,7 @@ impl Incident {
             opened: time,
             heard: time,
             alerts,
+            asked: BTreeMap::new(),
             rung: 0,
             rung_since: time,
             phase: Phase::Open,
@@ -242,6 +254,17 @@ impl Incident {
             held: None,
             approval: None,
         }
+    }
+
+    /// For another request.
+    pub(super) fn has_room(&self) -> bool {
+        self.asked.len() < MOST_ALERTS
+    }
+
+    /// Another farmwarden asks as well.
+    pub(super) fn join(&mut self, request: &Request, time: UnixTime) {
+        self.asked.insert(request.id(), request.until);
+        self.heard = self.heard.max(time);
     }
 
     pub(super) fn attach(&mut self, alert: &Alert, fires: bool, time: UnixTime) {
@@ -258,11 +281,19 @@ impl Incident {
 
     /// Whether somebody asks for it still.
     pub fn is_asked_for(&self, now: UnixTime) -> bool {
-        self.fires() || self.is_ordered(now)
+        self.fires() || self.is_ordered(now) || self.is_requested(now)
     }
 
+    /// Whether a person does.
     pub fn is_ordered(&self, now: UnixTime) -> bool {
-        self.order.as_ref().is_some_and(|order| order.until > now)
+        self.order
+            .as_ref()
+            .is_some_and(|order| !order.is_over && order.until > now)
+    }
+
+    /// Whether another farmwarden does.
+    pub fn is_requested(&self, now: UnixTime) -> bool {
+        self.asked.values().any(|until| now < *until)
     }
 
     /// Only what was seen after this counts: it was opened, or something was done or given up.
@@ -280,6 +311,10 @@ impl Incident {
         self.group = Some(plan.group.clone());
         self.tried = Some(plan.clone());
         self.ended = None;
+        if !plan.notice {
+            // Each is good for one action.
+            self.asked.clear();
+        }
         self.noted = None;
         self.held = None;
     }
@@ -294,10 +329,10 @@ impl Incident {
     /// What ran is over.
     pub(super) fn ended(&mut self, time: UnixTime, ended: Ended) {
         self.ended = Some(ended);
-        let after = if ended == Ended::Interrupted {
-            After::Interruption
-        } else {
-            After::Action
+        let after = match ended {
+            Ended::Interrupted => After::Interruption,
+            Ended::Unknown => After::Unknown,
+            Ended::Done | Ended::Failed | Ended::TimedOut => After::Action,
         };
         let is_notice = self.tried.as_ref().is_some_and(|plan| plan.notice);
         self.acted |= !is_notice;
@@ -312,6 +347,7 @@ impl Incident {
         self.rehearsed = true;
         let after = After::Rehearsal;
         self.phase = Phase::Proving { since: time, after };
+        self.asked.clear();
         self.held = None;
     }
 

@@ -4,6 +4,7 @@
 //! made from the journal ([`State::apply`]).
 
 mod any_hands;
+mod callers;
 mod check;
 mod chinese;
 mod decide;
@@ -21,6 +22,7 @@ mod most;
 mod notices;
 mod relapse;
 mod repairs;
+mod requests;
 mod runner;
 pub mod settings;
 mod share;
@@ -36,6 +38,7 @@ mod view;
 mod window;
 
 pub use any_hands::AnyHands;
+pub use callers::{Caller, Callers, contradictions as caller_contradictions};
 pub use check::Contradiction;
 pub use decide::{Decision, Guard, Hold, OLDEST_VIEW, Proof, Why, decide, proof};
 pub use hindsight::{AtMost, HeldBack, Hindsight, Looking, Retrospect, Tried, Used};
@@ -46,10 +49,11 @@ pub use most::Most;
 pub use notices::Notices;
 pub use relapse::Resting;
 pub use repairs::{
-    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, Ordered, Overview, Parts, PauseSeen,
+    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, NotTaken, Ordered, Overview, Parts, PauseSeen,
     PolicySeen, Repairs, RestingSeen, Unheard,
 };
-pub use runner::{Eyes, Hands, Notes, Runner};
+pub use requests::{Asked, LASTS_AT_MOST, Requests, Stage};
+pub use runner::{About, Eyes, Hands, Notes, Runner};
 pub use settings::{Policy, Remedies};
 pub use share::Share;
 pub use state::State;

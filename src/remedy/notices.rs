@@ -104,6 +104,7 @@ enum Notice {
     Begun,
     Failed,
     TimedOut,
+    Unknown,
     Interrupted,
     Cured,
     DidNotHelp,
@@ -133,6 +134,7 @@ fn notice(step: &Step) -> Option<Notice> {
             Outcome::Done => return None,
             Outcome::Failed => Notice::Failed,
             Outcome::TimedOut => Notice::TimedOut,
+            Outcome::Unknown => Notice::Unknown,
         },
         Step::Interrupted { .. } => Notice::Interrupted,
         Step::Cured { .. } => Notice::Cured,
@@ -142,7 +144,7 @@ fn notice(step: &Step) -> Option<Notice> {
         Step::Stormed { begins: true, .. } => Notice::Storm,
         Step::Approved { .. } => Notice::Approved,
         Step::Ordered { .. } => Notice::Ordered,
-        Step::Withdrawn { .. } => Notice::Withdrawn,
+        Step::TakenBack { .. } => Notice::Withdrawn,
         Step::Paused(_) => Notice::Paused,
         Step::Resumed { .. } => Notice::Resumed,
         Step::Received { alerts, .. } | Step::Strange { alerts, .. } if misnamed(alerts).is_some() => Notice::Misnamed,
@@ -151,7 +153,9 @@ fn notice(step: &Step) -> Option<Notice> {
         | Step::Relapsed { .. }
         | Step::Noted { .. }
         | Step::Closed { .. }
-        | Step::Stormed { .. } => return None,
+        | Step::Stormed { .. }
+        | Step::Asked(_)
+        | Step::Withdrawn(_) => return None,
     })
 }
 
@@ -249,6 +253,7 @@ impl Notice {
             | Self::Approval
             | Self::Failed
             | Self::TimedOut
+            | Self::Unknown
             | Self::Interrupted
             | Self::Misnamed
             | Self::DidNotHelp => Severity::Warning,
@@ -265,6 +270,7 @@ impl Notice {
             Self::Begun => ("a repair begins", "开始修复"),
             Self::Failed => ("the repair failed", "修复执行失败"),
             Self::TimedOut => ("the repair took too long", "修复执行超时"),
+            Self::Unknown => ("whether it was repaired is not known", "修复是否执行未知"),
             Self::Interrupted => ("a repair was interrupted", "修复被中断"),
             Self::Cured => ("cured", "已修复"),
             Self::DidNotHelp => ("the repair did not help", "修复无效"),
@@ -371,7 +377,7 @@ fn said(told: &Told<'_>, language: Language) -> Option<String> {
         Step::Approved { by, until, .. } => format!("{by}, {until}"),
         Step::Paused(Pause { by, reason, until, .. }) => format!("{by}: {reason} ({until})"),
         Step::Ordered { by, until, .. } => format!("{by}, {until}"),
-        Step::Resumed { by, .. } | Step::Withdrawn { by, .. } => by.clone(),
+        Step::Resumed { by, .. } | Step::TakenBack { by, .. } => by.clone(),
         Step::Interrupted { .. } => {
             let incident = told.incident?;
             let action = incident
@@ -389,6 +395,7 @@ fn said(told: &Told<'_>, language: Language) -> Option<String> {
             )
         }
         Step::Received { alerts, .. } | Step::Strange { alerts, .. } => misnamed(alerts)?,
+        Step::Asked(_) | Step::Withdrawn(_) => return None,
     };
     Some(words)
 }

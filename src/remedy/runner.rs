@@ -36,6 +36,21 @@ pub trait Hands: Send + Sync + 'static {
 pub trait Notes: Send + Sync {
     /// Comes back when the words are on the disk; with an error nothing more may be done.
     fn note(&self, words: String) -> BoxFuture<'_, Result<(), String>>;
+
+    /// On whose behalf it runs; nothing where nobody keeps incidents.
+    fn about(&self) -> Option<About> {
+        None
+    }
+
+    /// Whether anything was done is not known and will not be: whatever the action says at its end, people must look.
+    fn lose_sight(&self) {}
+}
+
+/// The incident that an action is for, and what it is to cure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    pub incident: IncidentId,
+    pub symptom: &'static str,
 }
 
 /// Into the journal, for the incident.
@@ -43,6 +58,8 @@ struct Noting<'a, R> {
     ledger: &'a Ledger<R>,
     incident: IncidentId,
     rung: usize,
+    symptom: Option<&'static str>,
+    out_of_sight: AtomicBool,
 }
 
 impl<R: Record> Notes for Noting<'_, R> {
@@ -53,6 +70,17 @@ impl<R: Record> Notes for Noting<'_, R> {
             words: shortened(&words),
         };
         async move { self.ledger.record(step).await.map(drop).map_err(|e| e.to_string()) }.boxed()
+    }
+
+    fn about(&self) -> Option<About> {
+        Some(About {
+            incident: self.incident,
+            symptom: self.symptom?,
+        })
+    }
+
+    fn lose_sight(&self) {
+        self.out_of_sight.store(true, Ordering::Relaxed);
     }
 }
 
@@ -153,6 +181,14 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
 
     pub fn remedies(&self) -> Arc<Remedies> {
         Arc::clone(&locked(&self.remedies))
+    }
+
+    /// Does something while nothing is being begun: what it records comes before every beginning that follows.
+    pub async fn between_beginnings<T>(&self, doing: impl Future<Output = T>) -> T {
+        let only = self.beginning.lock().await;
+        let done = doing.await;
+        drop(only);
+        done
     }
 
     /// Nothing more is begun; returns when nothing runs.
@@ -397,9 +433,15 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
             ledger: &self.ledger,
             incident: id,
             rung: plan.rung,
+            symptom: self
+                .remedies()
+                .policy(&plan.policy)
+                .map(|policy| policy.symptom.get().name),
+            out_of_sight: AtomicBool::new(false),
         };
         let (outcome, words) = match tokio::time::timeout(plan.within.get(), self.hands.run(plan, &notes)).await {
             Ok(Ok(words)) => (Outcome::Done, words),
+            Ok(Err(words)) if notes.out_of_sight.load(Ordering::Relaxed) => (Outcome::Unknown, words),
             Ok(Err(words)) => (Outcome::Failed, words),
             Err(_) => (Outcome::TimedOut, format!("not done within {}", plan.within)),
         };

@@ -23,6 +23,8 @@ pub const LONGEST_MEMORY: Duration = Duration::from_secs(7 * 86_400);
 
 /// The name of a rung that tells people and changes nothing.
 pub const NOTIFY: &str = "notify";
+/// The name of a rung that asks another farmwarden.
+pub const REMOTE: &str = "remote";
 
 /// What is repaired. Without policies alerts are recorded and nothing else happens.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -151,6 +153,11 @@ impl Rung {
     /// Whether it only tells people.
     pub fn is_notice(&self) -> bool {
         self.action.as_str() == NOTIFY
+    }
+
+    /// Whether it asks another farmwarden.
+    pub fn is_remote(&self) -> bool {
+        self.action.as_str() == REMOTE
     }
 }
 

@@ -9,7 +9,9 @@ use super::episodes::Episodes;
 use super::history::History;
 use super::incident::{Approval, Askers, Ended, Held, Incident, Key, Order, Phase};
 use super::relapse::{Relapses, Resting};
+use super::requests::{Requests, Stage};
 use super::step::{IncidentId, Step};
+use crate::actions::remote::Request;
 use crate::alerts::{Alert, Change};
 use crate::clock::UnixTime;
 
@@ -32,6 +34,8 @@ pub struct State {
     pub history: History,
     /// Open incidents of what no configuration allowed when its alerts came.
     strange: usize,
+    /// What other farmwardens asked for.
+    pub requests: Requests,
     /// Alerts that found no room.
     pub crowded_out: u64,
     /// Of what could be repaired: how many in a row, and when the last.
@@ -89,22 +93,44 @@ impl State {
                     words: words.clone(),
                 });
             }),
-            Step::Rehearsed { incident, plan, .. } => {
+            Step::Rehearsed { incident, plan, words } => {
                 self.history.acted(time, plan, true);
+                self.requests
+                    .go_on(*incident, &Stage::Waits, &Stage::Rehearsed(words.clone()));
                 self.with(*incident, |incident| incident.rehearses(time, plan));
             }
             Step::Started { incident, plan, .. } => {
                 self.history.acted(time, plan, false);
+                if !plan.notice {
+                    self.requests.go_on(*incident, &Stage::Waits, &Stage::Runs);
+                }
                 self.with(*incident, |incident| incident.running(time, plan));
             }
             Step::Noted { incident, words, .. } => self.with(*incident, |incident| incident.noted(words)),
-            Step::Finished { incident, outcome, .. } => self.ended(*incident, time, (*outcome).into()),
-            Step::Interrupted { incident, .. } => self.ended(*incident, time, Ended::Interrupted),
+            Step::Finished {
+                incident,
+                outcome,
+                words,
+                ..
+            } => {
+                let ended = Stage::Ended(*outcome, words.clone());
+                self.requests.go_on(*incident, &Stage::Runs, &ended);
+                self.ended(*incident, time, (*outcome).into());
+            }
+            Step::Interrupted { incident, .. } => {
+                self.requests.go_on(*incident, &Stage::Runs, &Stage::Interrupted);
+                self.ended(*incident, time, Ended::Interrupted);
+            }
             Step::Failed { incident, .. } => self.with(*incident, |incident| incident.next_rung(time)),
-            Step::Escalated { incident, .. } => self.with(*incident, |incident| {
-                incident.phase = Phase::Escalated { since: time };
-                incident.held = None;
-            }),
+            Step::Escalated { incident, words } => {
+                self.requests
+                    .go_on(*incident, &Stage::Waits, &Stage::Over(words.clone()));
+                self.with(*incident, |incident| {
+                    incident.phase = Phase::Escalated { since: time };
+                    incident.asked.clear();
+                    incident.held = None;
+                });
+            }
             Step::Relapsed { after, .. } => {
                 let id = IncidentId {
                     record: sequence,
@@ -112,8 +138,8 @@ impl State {
                 };
                 self.relapse(id, *after, time);
             }
-            Step::Cured { incident, .. } => self.close(*incident, time, Why::Cured),
-            Step::Closed { incident, why, .. } => self.close(*incident, time, *why),
+            Step::Cured { incident, words, .. } => self.close(*incident, time, Why::Cured, words),
+            Step::Closed { incident, why, words } => self.close(*incident, time, *why, words),
             Step::Stormed { policy, group, .. } => self.history.stormed(time, policy, group),
             Step::Approved {
                 incident,
@@ -146,12 +172,33 @@ impl State {
                 let order = Order {
                     by: by.clone(),
                     until: *until,
+                    is_over: false,
                 };
                 self.order(id, key, order, time);
             }
-            Step::Withdrawn { incident, .. } => self.with(*incident, |incident| incident.order = None),
+            Step::TakenBack { incident, .. } => self.with(*incident, |incident| {
+                if let Some(order) = incident.order.as_mut() {
+                    order.is_over = true;
+                }
+            }),
             Step::Paused(pause) => self.history.paused(time, pause),
             Step::Resumed { scope, .. } => self.history.resumed(scope),
+            Step::Asked(request) => {
+                let id = IncidentId {
+                    record: sequence,
+                    nth: 0,
+                };
+                self.ask(id, request, time);
+            }
+            Step::Withdrawn(request) => {
+                let incident = self.requests.get(request).and_then(|asked| asked.incident);
+                self.requests.withdraw(request, time);
+                if let Some(incident) = incident {
+                    self.with(incident, |incident| {
+                        incident.asked.remove(request);
+                    });
+                }
+            }
         }
     }
 
@@ -186,6 +233,35 @@ impl State {
             Some(incident) => incident.alerts.take(alert, true),
             None => self.crowds_out(is_strange, time),
         }
+    }
+
+    /// A request that is known changes nothing, however often it comes.
+    fn ask(&mut self, id: IncidentId, request: &Request, time: UnixTime) {
+        if self.requests.get(&request.id()).is_some() {
+            return;
+        }
+        let key = Key {
+            target: request.target.clone(),
+            entity: request.entity.clone(),
+            policy: request.policy.clone(),
+        };
+        let known = self.open.get(&key).and_then(|id| self.incidents.get(id));
+        let (id, stage) = match known.map(|known| (known.id, known.phase, known.has_room())) {
+            Some((known, Phase::Escalated { .. }, _)) => (
+                known,
+                Stage::Over("a person was called; nothing more is done".to_owned()),
+            ),
+            Some((known, _, true)) => (known, Stage::Waits),
+            None if self.open(id, key, false, time).is_some() => (id, Stage::Waits),
+            Some(_) | None => {
+                self.crowds_out(false, time);
+                (id, Stage::Over("it found no room among what is asked for".to_owned()))
+            }
+        };
+        if stage == Stage::Waits {
+            self.with(id, |incident| incident.join(request, time));
+        }
+        self.requests.ask(request, id, stage, time);
     }
 
     fn hear_again(&mut self, id: IncidentId, alert: &Alert, is_strange: bool, fires: bool, time: UnixTime) {
@@ -267,7 +343,8 @@ impl State {
         });
     }
 
-    fn close(&mut self, id: IncidentId, time: UnixTime, why: Why) {
+    fn close(&mut self, id: IncidentId, time: UnixTime, why: Why, words: &str) {
+        self.requests.go_on(id, &Stage::Waits, &Stage::Over(words.to_owned()));
         let Some(incident) = self.incidents.remove(&id) else {
             return;
         };

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::decide::{Guard, Why};
+use crate::actions::remote::{Request, RequestId};
 use crate::alerts::Alert;
 use crate::clock::UnixTime;
 use crate::journal;
@@ -118,7 +119,7 @@ pub enum Step {
         until: UnixTime,
     },
     /// A person takes that back.
-    Withdrawn {
+    TakenBack {
         incident: IncidentId,
         by: String,
     },
@@ -127,6 +128,10 @@ pub enum Step {
         scope: Scope,
         by: String,
     },
+    /// Another farmwarden asked for a repair. One that is recorded twice counts once.
+    Asked(Request),
+    /// And wants nothing to be begun for it any more.
+    Withdrawn(RequestId),
 }
 
 impl journal::Step for Step {
@@ -147,7 +152,9 @@ impl Step {
             | Self::Stormed { .. }
             | Self::Ordered { .. }
             | Self::Paused(_)
-            | Self::Resumed { .. } => None,
+            | Self::Resumed { .. }
+            | Self::Asked(_)
+            | Self::Withdrawn(_) => None,
             Self::Decided { incident, .. }
             | Self::Rehearsed { incident, .. }
             | Self::Started { incident, .. }
@@ -158,7 +165,7 @@ impl Step {
             | Self::Failed { incident, .. }
             | Self::Escalated { incident, .. }
             | Self::Closed { incident, .. }
-            | Self::Withdrawn { incident, .. }
+            | Self::TakenBack { incident, .. }
             | Self::Approved { incident, .. } => Some(*incident),
         }
     }
@@ -251,13 +258,15 @@ pub struct Plan {
 }
 
 /// How an action ended, as it says. Whether it helped is another question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Done,
     Failed,
     /// It took longer than it may; what it did is not known.
     TimedOut,
+    /// Another farmwarden was asked, and whether it did anything is not known.
+    Unknown,
 }
 
 /// Nothing is done there until then.

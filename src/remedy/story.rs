@@ -12,6 +12,7 @@ use super::incident::{Incident, Key};
 use super::state::State;
 use super::step::{IncidentId, Outcome, Pause, Plan, Step};
 use super::tell::{self, Told};
+use crate::actions::remote::{Request, RequestId};
 use crate::alerts::{Alert, Status};
 use crate::clock::UnixTime;
 use crate::journal::{self, JournalError};
@@ -52,6 +53,7 @@ impl Of {
         match told.step {
             Step::Received { alerts, .. } | Step::Strange { alerts, .. } => alerts.iter().any(|alert| self.asks(alert)),
             step @ Step::Ordered { .. } => self.key.is_some() && ordered(step) == self.key,
+            Step::Asked(request) => self.key == Some(asked(request)),
             Step::Cured { incident, .. } | Step::Closed { incident, .. } if *incident == id => {
                 self.key = None;
                 true
@@ -74,6 +76,8 @@ impl Of {
         let whom = incident.map(|incident| Case::shown(&incident.key)).or_else(ordered);
         let words = match told.step {
             Step::Received { alerts, .. } | Step::Strange { alerts, .. } => self.alerts(alerts, told),
+            Step::Asked(request) => vec![requested(request, told)],
+            Step::Withdrawn(request) => vec![format!("request {}", request.nonce)],
             step => said(step)
                 .map(|words| bare(words, whom.as_deref()))
                 .into_iter()
@@ -208,6 +212,7 @@ fn what(step: &Step) -> (Mark, String) {
                 Outcome::Done => (Mark::Plain, "is done"),
                 Outcome::Failed => (Mark::Bad, "FAILED"),
                 Outcome::TimedOut => (Mark::Bad, "TOOK TOO LONG"),
+                Outcome::Unknown => (Mark::Bad, "was asked for elsewhere; what was done is NOT KNOWN"),
             };
             (mark, format!("the action of rung {} {how}", rung + 1))
         }
@@ -234,11 +239,23 @@ fn what(step: &Step) -> (Mark, String) {
             format!("{} approved {} until {until}", values::clean(by), planned(plan)),
         ),
         Step::Ordered { by, until, .. } => (Mark::Plain, format!("{} asks for it until {until}", values::clean(by))),
-        Step::Withdrawn { by, .. } => (Mark::Plain, format!("{} asks for it no more", values::clean(by))),
+        Step::TakenBack { by, .. } => (Mark::Plain, format!("{} asks for it no more", values::clean(by))),
         Step::Paused(Pause { scope, by, until, .. }) => (
             Mark::Plain,
             format!("{} paused {scope} until {until}", values::clean(by)),
         ),
+        Step::Asked(Request {
+            caller, incident, rung, ..
+        }) => (
+            Mark::Plain,
+            format!(
+                "farmwarden {caller} asks for a repair (its incident {}, rung {rung})",
+                values::clean(incident)
+            ),
+        ),
+        Step::Withdrawn(RequestId { caller, .. }) => {
+            (Mark::Plain, format!("farmwarden {caller} asks for nothing any more"))
+        }
         Step::Resumed { scope, by } => (Mark::Plain, format!("{} resumed {scope}", values::clean(by))),
     }
 }
@@ -280,8 +297,10 @@ fn said(step: &Step) -> Option<&String> {
         | Step::Interrupted { .. }
         | Step::Approved { .. }
         | Step::Ordered { .. }
-        | Step::Withdrawn { .. }
-        | Step::Resumed { .. } => None,
+        | Step::TakenBack { .. }
+        | Step::Resumed { .. }
+        | Step::Asked(_)
+        | Step::Withdrawn(_) => None,
     }
     .filter(|words| !words.is_empty())
 }
@@ -304,6 +323,25 @@ fn heard(nth: usize, alert: &Alert, told: &Told<'_>) -> String {
     let opened = told.opened.iter().find(|incident| is_its(incident.id));
     let opens = opened.map_or_else(String::new, |incident| format!("; opens incident {}", incident.id));
     format!("{status} {name}: {asks}{opens}")
+}
+
+fn asked(request: &Request) -> Key {
+    Key {
+        target: request.target.clone(),
+        entity: request.entity.clone(),
+        policy: request.policy.clone(),
+    }
+}
+
+fn requested(request: &Request, told: &Told<'_>) -> String {
+    let opened = told.opened.first();
+    let opens = opened.map_or_else(String::new, |incident| format!("; opens incident {}", incident.id));
+    format!(
+        "{}, to be begun before {}; request {}{opens}",
+        Case::shown(&asked(request)),
+        request.until,
+        request.nonce
+    )
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use super::decide::{Decision, Guard, Hold, Proof, Why, decide, proof};
 use super::guards::is_storm;
 use super::history::History;
-use super::incident::{Incident, Phase};
+use super::incident::{After, Incident, Phase};
 use super::settings::{Policy, Remedies};
 use super::step::{Plan, Step};
 use super::view::View;
@@ -28,6 +28,20 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
     }
     let policy = remedies.policy(&incident.key.policy);
     if let Proof::Failed(words) = proof(incident, remedies, view, now) {
+        let is_unknown = matches!(
+            incident.phase,
+            Phase::Proving {
+                after: After::Unknown,
+                ..
+            }
+        );
+        if is_unknown {
+            // It may be under way over there: what follows would come on top of it.
+            return Turn::Write(Step::Escalated {
+                incident: id,
+                words: format!("{words}; nothing more is done, look at it there and here"),
+            });
+        }
         return Turn::Write(Step::Failed {
             incident: id,
             rung,

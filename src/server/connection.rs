@@ -65,6 +65,7 @@ impl Client {
 pub(super) enum Accepted {
     Tcp(TcpStream, SocketAddr),
     Control(UnixStream),
+    Remote(UnixStream),
 }
 
 impl Accepted {
@@ -72,7 +73,7 @@ impl Accepted {
     pub(super) fn peer(&self) -> Option<IpAddr> {
         match self {
             Self::Tcp(_, peer) => Some(peer.ip().to_canonical()),
-            Self::Control(_) => None,
+            Self::Control(_) | Self::Remote(_) => None,
         }
     }
 }
@@ -86,6 +87,7 @@ impl Served {
                 let uid = control_socket::uid(&stream);
                 self.requests(stream, Via::Socket { trusted }, uid).await;
             }
+            Accepted::Remote(stream) => self.requests(stream, Via::Remote, None).await,
             Accepted::Tcp(stream, peer) => {
                 let tls = self.access.tls();
                 let via = Via::Tcp(Tcp {

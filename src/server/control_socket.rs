@@ -19,11 +19,30 @@ pub struct ControlSocketPath {
     pub required: bool,
 }
 
+/// Who may open the socket, and enter a directory that was made for it.
+#[derive(Clone, Copy, Debug)]
+struct Modes {
+    socket: u32,
+    directory: u32,
+}
+
+/// Its owner.
+const CONTROL: Modes = Modes {
+    socket: 0o600,
+    directory: 0o700,
+};
+/// The group as well, which is that of the process, or of the directory where that hands its own on.
+const REMOTE: Modes = Modes {
+    socket: 0o660,
+    directory: 0o750,
+};
+
 /// The socket while we listen; its file goes with it.
 #[derive(Debug)]
 pub struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
+    modes: Modes,
     /// Device and inode of our file: another process may have put its own in the place of ours.
     identity: Option<(u64, u64)>,
     /// It is gone and could not be made anew, which was told.
@@ -50,15 +69,28 @@ impl ControlSocket {
         }
     }
 
+    /// Where other farmwardens ask. Without it there is no start.
+    pub fn for_others(path: &Path) -> Result<Self, String> {
+        let socket = Self::bind_with(path, REMOTE)?;
+        tracing::info!("other farmwardens on this machine ask at {}", path.display());
+        Ok(socket)
+    }
+
     fn bind_at(path: &Path) -> Result<Self, String> {
-        let refuse = |words: &str| format!("cannot listen on the control socket {}: {words}", path.display());
-        make_directory(path).map_err(|e| refuse(&format!("its directory: {}", values::io_words(&e))))?;
+        Self::bind_with(path, CONTROL)
+    }
+
+    fn bind_with(path: &Path, modes: Modes) -> Result<Self, String> {
+        let refuse = |words: &str| format!("cannot listen on the socket {}: {words}", path.display());
+        make_directory(path, modes.directory)
+            .map_err(|e| refuse(&format!("its directory: {}", values::io_words(&e))))?;
         remove_stale(path).map_err(|words| refuse(&words))?;
-        let listener = bind_closed(path).map_err(|e| refuse(&values::io_words(&e)))?;
+        let listener = bind_closed(path, modes.socket).map_err(|e| refuse(&values::io_words(&e)))?;
         Ok(Self {
             identity: identity(path),
             listener,
             path: path.to_owned(),
+            modes,
             missed: false,
         })
     }
@@ -71,17 +103,14 @@ impl ControlSocket {
             self.missed = false;
             return;
         }
-        match Self::bind_at(&self.path) {
+        match Self::bind_with(&self.path, self.modes) {
             Ok(socket) => {
-                tracing::warn!(
-                    "the control socket {} was deleted and is made anew",
-                    self.path.display()
-                );
+                tracing::warn!("the socket {} was deleted and is made anew", self.path.display());
                 *self = socket;
             }
             // Once, and not with every look.
             Err(words) if !self.missed => {
-                tracing::warn!("the control socket was deleted: {words}");
+                tracing::warn!("a socket was deleted: {words}");
                 self.missed = true;
             }
             Err(_) => {}
@@ -104,14 +133,14 @@ impl Drop for ControlSocket {
 
 /// Nobody else may open it, at no moment: it is made in a directory that only we can enter, and moved from there. A umask
 /// would be one for all threads.
-fn bind_closed(path: &Path) -> io::Result<UnixListener> {
+fn bind_closed(path: &Path, mode: u32) -> io::Result<UnixListener> {
     let nook = path.with_file_name(format!(".fw{}", std::process::id()));
     // Left by a process of the same number that was killed.
     drop(std::fs::remove_dir_all(&nook));
     DirBuilder::new().mode(0o700).create(&nook)?;
     let hidden = nook.join("s");
     let bound = UnixListener::bind(&hidden).and_then(|listener| {
-        std::fs::set_permissions(&hidden, Permissions::from_mode(0o600))?;
+        std::fs::set_permissions(&hidden, Permissions::from_mode(mode))?;
         std::fs::rename(&hidden, path)?;
         Ok(listener)
     });
@@ -135,11 +164,11 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 /// Only the last step of the path; one that is there already belongs to somebody who chose its permissions.
-fn make_directory(path: &Path) -> io::Result<()> {
+fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
     let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) else {
         return Ok(());
     };
-    match DirBuilder::new().mode(0o700).create(directory) {
+    match DirBuilder::new().mode(mode).create(directory) {
         Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
         _ => Ok(()),
     }

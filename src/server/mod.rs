@@ -13,6 +13,7 @@ mod orders;
 mod places;
 pub mod probe;
 mod refusals;
+mod remote;
 mod routes;
 mod status_page;
 mod table;
@@ -40,7 +41,7 @@ use crate::values;
 /// Connections over TCP open at once, over all addresses. Beyond it new ones are closed unread: without it, clients that
 /// only connect would use up the file descriptors of the whole process.
 const MAX_CONNECTIONS: usize = 512;
-/// Those of the control socket, which are not counted with the others: an operator gets in while the network is flooded.
+/// Those of the control socket, and of the socket for other farmwardens, which are not counted with the others: an operator gets in while the network is flooded.
 const MAX_CONTROL_CONNECTIONS: usize = 16;
 /// What open requests get to finish when the process stops.
 const STOP_WITHIN: Duration = Duration::from_millis(400);
@@ -54,6 +55,8 @@ pub type Reload = oneshot::Sender<Result<String, String>>;
 pub struct Listeners {
     pub tcp: Vec<TcpListener>,
     pub control: Option<ControlSocket>,
+    /// For requests of other farmwardens, and nothing else.
+    pub remote: Option<ControlSocket>,
 }
 
 /// Binds an address. The port can be bound again as soon as the process has ended.
@@ -84,7 +87,11 @@ pub async fn serve(listeners: Listeners, routes: Arc<Routes>, access: Arc<Access
     }
     if let Some(socket) = listeners.control {
         let free = Arc::new(Semaphore::new(MAX_CONTROL_CONNECTIONS));
-        accepting.spawn(accept(Listener::Control(socket), served, free));
+        accepting.spawn(accept(Listener::Control(socket), Arc::clone(&served), free));
+    }
+    if let Some(socket) = listeners.remote {
+        let free = Arc::new(Semaphore::new(MAX_CONTROL_CONNECTIONS));
+        accepting.spawn(accept(Listener::Remote(socket), served, free));
     }
     tokio::select! {
         () = following => {}
@@ -96,12 +103,13 @@ pub async fn serve(listeners: Listeners, routes: Arc<Routes>, access: Arc<Access
 enum Listener {
     Tcp(TcpListener),
     Control(ControlSocket),
+    Remote(ControlSocket),
 }
 
 impl Listener {
     /// A file can be deleted under us; a port cannot.
     fn look_after(&mut self) {
-        if let Self::Control(socket) = self {
+        if let Self::Control(socket) | Self::Remote(socket) = self {
             socket.renew();
         }
     }
@@ -113,6 +121,7 @@ impl Listener {
                 .await
                 .map(|(stream, peer)| Accepted::Tcp(stream, peer)),
             Self::Control(socket) => socket.accept().await.map(Accepted::Control),
+            Self::Remote(socket) => socket.accept().await.map(Accepted::Remote),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | `GET /-/ready` | scrape | 200 once every part of every target had its first round, else 503 and what is missing |
 //! | `POST /alerts` | alerts | what Alertmanager sends: 200 once it is recorded (`alerts.rs`) |
 //! | `POST /chat/NAME` | alerts | alerts as a message to people: 200 once it waits to be sent (`alerts.rs`) |
+//! | `POST /-/remote` | its own | what another farmwarden asks for (`remote.rs`) |
 //! | `POST /-/repairs/...` | control | pauses, approvals, repairs that people ask for (`orders.rs`) |
 //! | `POST /api/v1/decide` | control | what would be done about a delivery of alerts now |
 //! | `POST /-/reload` | control | reads the configuration again; 500 and the mistakes if it stays as it was |
@@ -34,8 +35,9 @@ use super::places::{Place, Places, Reader};
 use super::refusals::Refusals;
 use super::status_page::{self, View};
 use super::table::{CHAT, OTHER, ROUTES, Route};
-use super::{Reload, api, compression, orders, probe};
+use super::{Reload, api, compression, orders, probe, remote};
 use crate::access::{Access, Tcp, Via};
+use crate::actions::remote::ROUTE;
 use crate::clock::Clock;
 use crate::exposition::{Family, Format, Own, ProcessUsage, Refused, RequestLabels, write_families};
 use crate::notify::{self, Post};
@@ -205,11 +207,22 @@ impl Routes {
                 orders::take(self.inbox.repairs(), route.path, &from, request.into_body()).await
             }
             "/api/v1/decide" => self.inbox.foresee(request.into_body()).await,
+            ROUTE => self.remote(request, client).await,
             CHAT => self.inbox.tell(&self.post, request, self.clock.now().wall).await,
             "/alerts" => self.inbox.take(request.into_body()).await,
             "/" | "/api/v1/targets" | "/api/v1/incidents" | "/api/v1/sd" => self.report(route, &request, client),
             _ => Answer::words(StatusCode::OK, "farmwarden runs"),
         }
+    }
+
+    async fn remote(&self, request: Request<Incoming>, client: &Client) -> Answer {
+        let Some(answer) = remote::take(self.inbox.repairs(), request.into_body()).await else {
+            return Answer::words(StatusCode::NOT_FOUND, self.what_there_is());
+        };
+        if answer.status == StatusCode::UNAUTHORIZED {
+            self.refusals.request(Refused::WrongCredentials, client.via.peer());
+        }
+        answer
     }
 
     fn what_there_is(&self) -> String {

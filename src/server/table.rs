@@ -3,6 +3,7 @@
 use hyper::Method;
 
 use crate::access::{Need, Scope};
+use crate::actions::remote;
 use crate::alerts::LARGEST_BODY;
 
 /// Where none is expected, or a line; a small one is passed over.
@@ -77,6 +78,12 @@ pub(super) const ROUTES: &[Route] = &[
         need: Need::scope(Scope::Alerts),
         methods: "POST",
         largest_body: LARGEST_BODY.bytes(),
+    },
+    Route {
+        path: remote::ROUTE,
+        need: Need::scope(Scope::Remote),
+        methods: "POST",
+        largest_body: remote::LARGEST_BODY,
     },
     Route::order("/-/repairs/pause"),
     Route::order("/-/repairs/resume"),

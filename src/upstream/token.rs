@@ -37,7 +37,7 @@ impl Token {
     }
 
     /// The header `Authorization`, marked so that no library prints it.
-    pub(super) fn header(&self) -> Option<HeaderValue> {
+    pub fn header(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", self.current().expose())).ok()?;
         value.set_sensitive(true);
         Some(value)
@@ -50,7 +50,7 @@ impl Token {
 
     /// Reads it again; true if it is another one now. A place that cannot be read keeps the old one: the refusal is
     /// what gets reported.
-    pub(super) async fn renewed(&self) -> bool {
+    pub async fn renewed(&self) -> bool {
         let source = self.source.clone();
         // The file may lie on a share that hangs: then one thread waits for it, and not one more with every call.
         let Ok(permit) = Arc::clone(&self.reading).try_acquire_owned() else {

@@ -382,6 +382,43 @@ async fn a_client_certificate_that_the_farm_refuses_is_told_as_that() {
     }
 }
 
+/// The certificate of ours that farmwarden shows was renewed, as a farm's is by `chia init -c`.
+#[tokio::test]
+async fn a_renewed_certificate_is_taken_at_a_reload() {
+    let (chia, directory) = farm().await;
+    let root = directory.path();
+    let renew = |from: &str| {
+        std::fs::create_dir_all(root.join("ours")).unwrap();
+        for end in ["crt", "key"] {
+            let file = format!("private_daemon.{end}");
+            std::fs::copy(root.join(from).join(&file), root.join("ours").join(&file)).unwrap();
+        }
+    };
+    renew("expired");
+    let files = presenting(root, &["config/ssl/ca/private_ca.crt"], "ours");
+    let text = config(&[entry("chia-1", &chia, &files)]);
+    let warden = Warden::start_from_file(&text).await;
+    let ends = |page: &str| {
+        value(
+            page,
+            "chia_tls_certificate_not_after_timestamp_seconds",
+            "file=\"client\"",
+        )
+    };
+    let refused = |page: &str| {
+        let parts = ["farmer", "events"];
+        parts.iter().all(|part| failed(page, part, "client_cert_refused"))
+    };
+    let before = warden.page_where("refused", refused).await;
+    let words = warden.reload_as_it_is().await.unwrap();
+    assert!(words.contains("1 unchanged, 0 changed"), "{words}");
+    renew("config/ssl/daemon");
+    let words = warden.reload_as_it_is().await.unwrap();
+    assert!(words.contains("0 unchanged, 1 changed"), "{words}");
+    let page = warden.page_where("all parts", |page| all_up(page, "chia-1")).await;
+    assert!(ends(&before) < ends(&page) && ends(&before).is_some(), "{page}");
+}
+
 #[tokio::test]
 async fn a_frozen_farmer_costs_its_own_part_and_its_harvesters_are_unknown() {
     let (chia, _directory) = farm().await;

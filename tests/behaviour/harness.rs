@@ -61,6 +61,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) clock: Clock,
     pub(crate) access: Options,
     pub(crate) control_socket: Option<PathBuf>,
+    pub(crate) remote_socket: Option<PathBuf>,
     /// The configuration lies in a file, which can be changed and read again.
     pub(crate) from_file: bool,
 }
@@ -73,6 +74,7 @@ impl Default for Setup<'_> {
             clock: Clock::system(),
             access: Options::default(),
             control_socket: None,
+            remote_socket: None,
             from_file: false,
         }
     }
@@ -110,6 +112,7 @@ impl Setup<'_> {
             control_socket: self
                 .control_socket
                 .map(|path| ControlSocketPath { path, required: true }),
+            remote_socket: self.remote_socket,
         };
         App::start(settings, &web, self.clock, Own::default()).await
     }

@@ -18,6 +18,7 @@ mod prb_doors;
 mod probe;
 mod pruntimes;
 mod reload;
+mod remote;
 mod repairs;
 mod secrets;
 mod serving;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use super::support::{Farmwarden, LONG, Simfarm, directory, http, wait_for};
 
 /// The ports without which there is no zero configuration: one test at a time.
-static USUAL_PORTS: Mutex<()> = Mutex::new(());
+pub(crate) static USUAL_PORTS: Mutex<()> = Mutex::new(());
 
 fn node_at(port: u16) -> Simfarm {
     Simfarm::start(&["--substrate", &format!("node=127.0.0.1:{port}")])

@@ -54,7 +54,7 @@ impl Docker {
         docker
     }
 
-    fn client(&self) -> Command {
+    pub(crate) fn client(&self) -> Command {
         let mut command = Command::new(debian("usr/bin/docker"));
         command.arg("--host");
         command.arg(format!("unix://{}", self.socket().display()));

@@ -10,9 +10,13 @@
 #![expect(clippy::disallowed_methods, reason = "these tests start programs and wait for them")]
 #![expect(clippy::print_stderr, reason = "what programs said is shown when a test fails")]
 
+mod alerting;
 mod alone;
 mod chia;
 mod containers;
+mod dashboards;
+mod demo;
+mod image;
 mod mounts;
 mod on_chain;
 mod page;

@@ -78,7 +78,8 @@ impl Prometheus {
         }
     }
 
-    fn api(&mut self, path: &str) -> Result<Value, String> {
+    /// The data of an answer of its API.
+    pub(crate) fn api(&mut self, path: &str) -> Result<Value, String> {
         self.process.running()?;
         let mut answer = http::get_json(&self.address, &format!("/api/v1/{path}"))?;
         Ok(answer.get_mut("data").map(Value::take).unwrap_or_default())

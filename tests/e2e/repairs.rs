@@ -2,8 +2,9 @@
 //! people read of it.
 
 mod stack;
-mod stage;
+pub(crate) mod stage;
 mod unit;
+mod venus;
 mod workers;
 
 use serde_json::{Value, json};

@@ -5,13 +5,13 @@ use std::net::TcpStream;
 
 use super::support::{Farmwarden, LONG, Process, Samples, Simfarm, debian, free_port, same, wait_for, with_libraries};
 
-struct Redis {
-    port: u16,
+pub(crate) struct Redis {
+    pub(crate) port: u16,
     _process: Process,
 }
 
 impl Redis {
-    fn start(port: u16) -> Self {
+    pub(crate) fn start(port: u16) -> Self {
         let mut command = with_libraries(&debian("usr/bin/redis-server"));
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"]);
         let mut process = Process::start("redis-server", command.arg(port.to_string()));
@@ -28,7 +28,7 @@ impl Redis {
     }
 
     /// The first line of the answer to a command.
-    fn ask(&self, command: &str) -> String {
+    pub(crate) fn ask(&self, command: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(LONG)).unwrap();
         write!(stream, "{command}\r\n").unwrap();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use farmwarden::actions::remote::{Nonce, Request, Wants};
 use farmwarden::alerts::{Alert, Status};
 use farmwarden::remedy::{Key, Plan, Policy, Remedies, Step, settings::Mode};
 use farmwarden::values::Name;
@@ -68,6 +69,10 @@ pub(crate) struct Case {
     pub(crate) left: Left,
     pub(crate) orders: bool,
     pub(crate) approval: bool,
+    /// What another farmwarden may ask for, each until that second, for the first entity.
+    pub(crate) requests: Vec<u64>,
+    /// An action may end with nobody knowing what was done.
+    pub(crate) remote: bool,
     /// What must be seen to happen: kinds of steps, guards that hold, ways in which incidents end.
     pub(crate) happens: Vec<&'static str>,
 }
@@ -106,6 +111,24 @@ impl Case {
             target: target.clone(),
             entity: (*name).to_owned(),
             policy: self.policy().name.clone(),
+        }
+    }
+
+    /// The request with this number, as it is signed.
+    pub(crate) fn request(&self, number: usize) -> Request {
+        let key = self.key(0);
+        Request {
+            caller: "control".parse().unwrap(),
+            nonce: Nonce::of([u8::try_from(number).unwrap(); 16]),
+            time: at(0),
+            wants: Wants::Repair,
+            policy: key.policy,
+            target: key.target,
+            entity: key.entity,
+            symptom: self.policy().symptom.get().name.to_owned(),
+            incident: "412.0".to_owned(),
+            rung: 1,
+            until: at(self.requests[number]),
         }
     }
 

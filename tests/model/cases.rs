@@ -56,6 +56,8 @@ fn case(name: &'static str, entities: &[(&str, &'static str)], change: impl FnOn
         left: Left::default(),
         orders: false,
         approval: false,
+        requests: Vec::new(),
+        remote: false,
         happens: Vec::new(),
     }
 }
@@ -303,4 +305,42 @@ fn a_storm() {
         })
     });
     assert!(states > 4_000, "{states}");
+}
+
+#[test]
+fn what_another_farmwarden_asks_for() {
+    let states = search(Case {
+        messages: vec![],
+        opens: vec![],
+        requests: vec![100],
+        left: Left {
+            passes: 2,
+            deliveries: 3,
+            flips: 1,
+            crashes: 1,
+            words: 1,
+            ..Left::default()
+        },
+        happens: vec!["asked", "started", "cured", "withdrawn", "two_keys", "interrupted"],
+        ..case("what another farmwarden asks for", ONE, |remedies| {
+            quick(&mut remedies.policies[0]);
+        })
+    });
+    assert!(states > 20_000, "{states}");
+}
+
+#[test]
+fn another_farmwarden_that_is_asked_over_a_link_that_is_cut() {
+    let states = search(Case {
+        remote: true,
+        left: Left {
+            passes: 3,
+            flips: 1,
+            crashes: 1,
+            ..Left::default()
+        },
+        happens: vec!["unknown", "cured", "escalated", "second_rung", "interrupted"],
+        ..case("a link that is cut", ONE, |remedies| quick(&mut remedies.policies[0]))
+    });
+    assert!(states > 5_000, "{states}");
 }

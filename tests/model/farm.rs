@@ -12,6 +12,9 @@ use tokio::sync::oneshot;
 
 use super::world::{World, at};
 
+/// What hands say that were cut off from those whom they asked.
+pub(crate) const LOST: &str = "the link is cut";
+
 type Told = oneshot::Sender<Result<Appended, AppendError>>;
 
 /// The world, and who waits for it.
@@ -44,6 +47,7 @@ impl Outside {
                     time: self.world.now(),
                 })
             } else {
+                self.world.is_refused(&step);
                 Err(AppendError::Busy { records: 1 })
             };
             drop(told.send(answer));
@@ -148,7 +152,7 @@ impl Drop for Busy {
 }
 
 impl Hands for Around {
-    async fn run(&self, plan: &Plan, _notes: &dyn Notes) -> Result<String, String> {
+    async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, String> {
         let (told, ended) = oneshot::channel();
         let busy = {
             let mut outside = self.locked();
@@ -162,6 +166,9 @@ impl Hands for Around {
         };
         let said = ended.await.unwrap_or_else(|_| Err("cut off".to_owned()));
         drop(busy);
+        if said.as_ref().is_err_and(|words| words == LOST) {
+            notes.lose_sight();
+        }
         said
     }
 }

@@ -33,6 +33,11 @@ pub(crate) enum Move {
     Crash {
         is_kept: bool,
     },
+    /// A request of another farmwarden comes in, for the first or the hundredth time; or it is taken back.
+    Ask(usize),
+    TakeBack(usize),
+    /// The action on a target ends, and nobody knows what was done.
+    Lost(usize),
     /// A person pauses everything, or takes it back.
     Pause,
     Resume,

@@ -8,7 +8,7 @@ use farmwarden::remedy::{IncidentId, Key, Ledger, Pause, Runner, Scope, Sight, S
 use tokio::task::JoinHandle;
 
 use super::case::{LEAP, PASS};
-use super::farm::{Around, Outside};
+use super::farm::{Around, LOST, Outside};
 use super::moment::{Flight, Moment, Move, Rest, Sees};
 use super::world::{FORGETFUL, World, at};
 
@@ -87,7 +87,24 @@ impl Process {
             }
             Move::Visit(target) => self.visits_target(*target),
             Move::Looked(target, sees) => self.looked(*target, *sees),
-            Move::Ended(target, is_well) => self.ended(*target, *is_well),
+            Move::Ended(target, is_well) => {
+                let said = if *is_well {
+                    Ok("HTTP 204".to_owned())
+                } else {
+                    Err("HTTP 500".to_owned())
+                };
+                self.ended(*target, said);
+            }
+            Move::Lost(target) => self.ended(*target, Err(LOST.to_owned())),
+            Move::Ask(number) => {
+                let step = {
+                    let world = &mut self.around.locked().world;
+                    world.left.deliveries -= 1;
+                    Step::Asked(world.case.request(*number))
+                };
+                self.records(step).await;
+            }
+            Move::TakeBack(number) => self.takes_back(*number),
             Move::Disk(is_sound) => {
                 let mut outside = self.around.locked();
                 outside.world.left.refusals -= u8::from(!is_sound);
@@ -176,17 +193,27 @@ impl Process {
         told.send(()).unwrap_or_default();
     }
 
-    fn ended(&self, target: usize, is_well: bool) {
+    fn ended(&self, target: usize, said: Result<String, String>) {
         let mut outside = self.around.locked();
         let name = outside.world.case.targets()[target].clone();
         let place = outside.runs.iter().position(|(plan, _)| plan.target == name).unwrap();
         let (_, told) = outside.runs.remove(place);
-        let said = if is_well {
-            Ok("HTTP 204".to_owned())
-        } else {
-            Err("HTTP 500".to_owned())
-        };
         drop(told.send(said));
+    }
+
+    /// As it is done for a request: between two beginnings. The disk takes its time.
+    fn takes_back(&mut self, number: usize) {
+        let id = {
+            let world = &mut self.around.locked().world;
+            world.left.words -= 1;
+            world.requests[number].is_being_taken_back = true;
+            world.case.request(number).id()
+        };
+        let runner = Arc::clone(&self.runner);
+        self.told.push(tokio::spawn(async move {
+            let recording = runner.ledger().record(Step::Withdrawn(id));
+            drop(runner.between_beginnings(recording).await);
+        }));
     }
 
     /// Recorded at once: what comes in while the disk is slow waits behind what is there already.
@@ -270,6 +297,9 @@ impl Process {
             outside.runs.clear();
             let world = &mut outside.world;
             world.left.crashes -= 1;
+            for request in &mut world.requests {
+                request.is_being_taken_back = false;
+            }
             let state = replayed(world);
             if (!is_torn || !is_kept) && state != known {
                 world.broken.insert(FORGETFUL);

@@ -37,6 +37,8 @@ const HOLDS: [Holds; LAWS.len()] = [
     holds::<10>,
     holds::<11>,
     holds::<12>,
+    holds::<13>,
+    holds::<14>,
 ];
 const HAPPENS: [Holds; 12] = [
     happens::<0>,
@@ -85,6 +87,13 @@ impl Model for Search {
             let is_true = world.second >= message.to.unwrap_or(message.from);
             may(left.deliveries > 0 && is_written && is_true, Move::Deliver(number));
         }
+        for number in 0..case.requests.len() {
+            may(left.deliveries > 0 && is_written, Move::Ask(number));
+            may(
+                left.words > 0 && world.may_be_taken_back(number),
+                Move::TakeBack(number),
+            );
+        }
         for entity in 0..case.entities.len() {
             let asks = case.approval && waits_for_a_person(&moment.state, case, entity);
             may(asks && left.words > 0 && is_written, Move::Approve(entity));
@@ -112,6 +121,7 @@ impl Model for Search {
             if moment.runs.iter().any(|plan| plan.target == *name) {
                 may(true, Move::Ended(target, true));
                 may(true, Move::Ended(target, false));
+                may(case.remote, Move::Lost(target));
             }
         }
         let orders = case.orders && left.words > 0;

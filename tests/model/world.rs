@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use farmwarden::actions::remote::RequestId;
 use farmwarden::clock::UnixTime;
 use farmwarden::remedy::{IncidentId, Key, Outcome, Plan, Sight, Step};
 use farmwarden::values::Name;
@@ -26,8 +27,10 @@ pub(crate) const BLIND: &str = "what was interrupted is told and looked at befor
 pub(crate) const UNSEEN: &str = "a cure is told when it was seen after the action";
 pub(crate) const FORGETFUL: &str = "a restart knows what was known";
 pub(crate) const LEFT_ALONE: &str = "what is ill and asked for has an incident once it is visited";
+pub(crate) const TAKEN_BACK: &str = "nothing is begun for a request that was taken back";
+pub(crate) const GUESSED: &str = "nothing follows on an action of which nobody knows what it did";
 
-pub(crate) const LAWS: [&str; 13] = [
+pub(crate) const LAWS: [&str; 15] = [
     TWO_AT_ONCE,
     OVER_BUDGET,
     TOO_MANY,
@@ -41,6 +44,8 @@ pub(crate) const LAWS: [&str; 13] = [
     UNSEEN,
     FORGETFUL,
     LEFT_ALONE,
+    TAKEN_BACK,
+    GUESSED,
 ];
 
 /// Seconds after a Saturday noon.
@@ -108,6 +113,16 @@ impl Heard {
     }
 }
 
+/// What another farmwarden asks for, as far as it is on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Asked {
+    is_asked: bool,
+    is_taken_back: bool,
+    /// It had its action.
+    is_used: bool,
+    pub(crate) is_being_taken_back: bool,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) case: Arc<Case>,
@@ -121,6 +136,10 @@ pub(crate) struct World {
     pub(crate) looked: Vec<Option<u64>>,
     /// By alert.
     pub(crate) heard: Vec<Heard>,
+    /// By number.
+    pub(crate) requests: Vec<Asked>,
+    /// Incidents of which nobody knows what their action did.
+    lost: BTreeSet<IncidentId>,
     pub(crate) paused: bool,
     pub(crate) frozen: bool,
     pub(crate) cause: bool,
@@ -148,6 +167,8 @@ impl World {
             seen: vec![(Sight::Ill, 0); case.entities.len()],
             looked: vec![Some(0); case.targets().len()],
             heard: vec![Heard::default(); case.alerts()],
+            requests: vec![Asked::default(); case.requests.len()],
+            lost: BTreeSet::new(),
             paused: false,
             frozen: false,
             cause: false,
@@ -197,6 +218,23 @@ impl World {
         self.signs.insert(sign(step));
         match step {
             Step::Started { incident, plan, .. } => self.is_begun(*incident, plan),
+            Step::Asked(request) => self.request(&request.id()).is_asked = true,
+            Step::Withdrawn(id) => {
+                let request = self.request(id);
+                request.is_taken_back = true;
+                request.is_being_taken_back = false;
+            }
+            _ => {}
+        }
+        if let Step::Finished {
+            incident,
+            outcome: Outcome::Unknown,
+            ..
+        } = step
+        {
+            self.lost.insert(*incident);
+        }
+        match step {
             Step::Finished { incident, rung, .. } | Step::Interrupted { incident, rung } => {
                 for begun in &mut self.begun {
                     if begun.incident == Some(*incident) && begun.rung == *rung {
@@ -213,6 +251,35 @@ impl World {
         }
     }
 
+    /// The disk did not take it.
+    pub(crate) fn is_refused(&mut self, step: &Step) {
+        if let Step::Withdrawn(id) = step {
+            self.request(id).is_being_taken_back = false;
+        }
+    }
+
+    fn request(&mut self, id: &RequestId) -> &mut Asked {
+        let case = Arc::clone(&self.case);
+        let mut numbers = 0..case.requests.len();
+        let number = numbers.find(|number| case.request(*number).id() == *id);
+        &mut self.requests[number.unwrap()]
+    }
+
+    pub(crate) fn may_be_taken_back(&self, number: usize) -> bool {
+        let request = self.requests[number];
+        request.is_asked && !request.is_taken_back && !request.is_being_taken_back
+    }
+
+    /// Whether somebody asks for it; `lapsing` those that are not good any more do not.
+    fn is_asked_for(&self, entity: usize, lapsing: bool) -> bool {
+        let mut requests = self.requests.iter().zip(&self.case.requests);
+        let asked = requests.any(|(request, until)| {
+            let is_open = request.is_asked && !request.is_taken_back && !request.is_used;
+            is_open && (!lapsing || self.second < *until)
+        });
+        (entity == 0 && asked) || self.case.alerts_of(entity).any(|alert| self.heard[alert].fires())
+    }
+
     fn breaks(&mut self, law: &'static str, is_broken: bool) {
         if is_broken {
             self.broken.insert(law);
@@ -227,8 +294,8 @@ impl World {
         self.breaks(DRY, !case.acts());
         let is_ill = self.seen[entity].0 == Sight::Ill;
         self.breaks(STALE, !is_ill || !self.is_looked_at(&key.target, incident));
-        let asks = case.alerts_of(entity).any(|alert| self.heard[alert].fires());
-        self.breaks(ENDED, !asks);
+        self.breaks(ENDED, !self.is_asked_for(entity, true));
+        self.breaks(GUESSED, self.lost.contains(&incident));
         let needs_approval = case.policy().rungs[plan.rung].approval;
         let is_approved = !needs_approval || self.signs.contains("approved");
         self.breaks(FORBIDDEN, self.paused || self.frozen || self.cause || !is_approved);
@@ -240,6 +307,12 @@ impl World {
     fn is_begun(&mut self, incident: IncidentId, plan: &Plan) {
         let case = Arc::clone(&self.case);
         let key = key_of(plan);
+        // Alerts may end while it is being written; who took his request back was told that nothing is begun.
+        let asked_only = case.messages.is_empty();
+        self.breaks(TAKEN_BACK, asked_only && !self.is_asked_for(case.entity(&key), false));
+        for request in self.requests.iter_mut().filter(|request| request.is_asked) {
+            request.is_used = true;
+        }
         let on_target = |begun: &&Begun| begun.key.target == key.target;
         self.breaks(
             TWICE,
@@ -336,6 +409,8 @@ impl Hash for World {
             &self.ill,
             &self.looked,
             &self.heard,
+            &self.requests,
+            &self.lost,
         )
             .hash(hasher);
         for (sight, since) in &self.seen {
@@ -372,6 +447,10 @@ fn sign(step: &Step) -> &'static str {
             outcome: Outcome::TimedOut,
             ..
         } => "timed_out",
+        Step::Finished {
+            outcome: Outcome::Unknown,
+            ..
+        } => "unknown",
         Step::Finished { .. } => "finished",
         Step::Noted { .. } => "noted",
         Step::Interrupted { .. } => "interrupted",
@@ -383,8 +462,10 @@ fn sign(step: &Step) -> &'static str {
         Step::Stormed { .. } => "stormed",
         Step::Approved { .. } => "approved",
         Step::Ordered { .. } => "ordered",
-        Step::Withdrawn { .. } => "withdrawn",
+        Step::TakenBack { .. } => "withdrawn",
         Step::Paused(_) => "paused",
         Step::Resumed { .. } => "resumed",
+        Step::Asked(_) => "asked",
+        Step::Withdrawn(_) => "withdrawn",
     }
 }

@@ -166,6 +166,7 @@ impl Door {
             operation,
             method,
             path: url.path(),
+            headers: Vec::new(),
             body: Some(body.to_string().into_bytes()),
         };
         self.wire.exchange(asked, WITHIN).await

@@ -130,6 +130,7 @@ impl Remote {
             operation: &operation,
             method: Method::POST,
             path: ROUTE,
+            headers: Vec::new(),
             body: Some(body),
         };
         let reply = self.wire.exchange(asked, ANSWERS_WITHIN).await?;

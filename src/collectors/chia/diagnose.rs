@@ -178,7 +178,7 @@ fn wallet(snapshot: &Snapshot, limits: &Thresholds, now: Now, all: &mut Diagnosi
         });
     }
     // One that is behind does not know of the last win yet.
-    let knows = snapshot.wallet.is_some_and(|state| state.synced == Some(true));
+    let knows = snapshot.wallet.as_ref().is_some_and(|state| state.synced == Some(true));
     let details = snapshot.details.as_ref().filter(|_| knows);
     let won = details.and_then(|details| details.farmed?.last_time);
     let Some((expected, won)) = snapshot.expected_seconds().zip(won) else {

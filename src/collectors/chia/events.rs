@@ -1,6 +1,7 @@
 //! What the events of a daemon add up to. They are the only source of lookup times, eligible plots and missed signage
 //! points: what was pushed while nobody listened is lost, so these counts are of what was heard, and never fall.
 
+mod blocks;
 mod pushed;
 mod recent;
 
@@ -12,7 +13,8 @@ use tokio::time::Instant;
 use super::farmer::MOST_HARVESTERS;
 use crate::exposition::Histogram;
 use crate::upstream::chia::{Heard, NodeId, Push};
-use pushed::{Block, FarmingInfo, OwnInfo, SignagePoint, micros, read};
+pub(super) use blocks::Blocks;
+use pushed::{FarmingInfo, NodePoint, OwnInfo, SignagePoint, micros, read};
 use recent::Recent;
 
 /// Bounds of lookup times in seconds: chia warns from 8 s on, and what takes longer than 28 s is in vain.
@@ -74,8 +76,10 @@ pub struct Tally {
     /// As the node counts them; it may be on another machine, and then nobody tells us.
     pub node_points: u64,
     pub proofs: u64,
+    /// The place of the last one in its sub-slot, by the node.
+    pub node_point: Option<u64>,
     /// `None` until the node has told of a block.
-    pub transaction_blocks: Option<u64>,
+    pub(super) blocks: Option<Blocks>,
     pub lookups: BTreeMap<NodeId, Lookups>,
     /// Of the harvester on the daemon's own machine, where that is the teller.
     pub own: Option<Lookups>,
@@ -131,7 +135,8 @@ impl Tally {
             points: Points::default(),
             node_points: 0,
             proofs: 0,
-            transaction_blocks: None,
+            node_point: None,
+            blocks: None,
             lookups: BTreeMap::new(),
             own: None,
             heard_of: Recent::default(),
@@ -174,11 +179,13 @@ impl Tally {
                     self.points.see(event.missing(), now);
                 }
             }
-            ("chia_full_node", "signage_point") => self.node_points += 1,
+            ("chia_full_node", "signage_point") => {
+                self.node_points += 1;
+                self.node_point = read::<NodePoint>(push)?.broadcast_farmer.signage_point_index.small();
+            }
             ("chia_full_node", "block") => {
-                let Block { transaction_block } = read(push)?;
-                let before = self.transaction_blocks.unwrap_or_default();
-                self.transaction_blocks = Some(before + u64::from(transaction_block));
+                let block = read(push)?;
+                self.blocks.get_or_insert_default().add(&block);
             }
             ("chia_farmer", "proof") => self.proofs += 1,
             ("chia_farmer", "new_farming_info") => {

@@ -20,7 +20,7 @@ pub(super) static CERTIFICATE: Desc<1> = Desc::gauge(
 );
 pub(super) static CONNECTIONS: Desc<2> = Desc::gauge(
     "chia_connections",
-    "Peers that a service is connected with, by kind (get_connections).",
+    "Peers that a service is connected with, by kind; of harvesters that of this machine (get_connections).",
     &["service", "type"],
 );
 pub(super) static SYNCED: Desc<0> = Desc::gauge(

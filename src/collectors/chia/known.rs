@@ -23,7 +23,10 @@ pub struct Known {
     /// Whether it is connected; `None` while the farmer does not answer.
     pub connected: Option<bool>,
     pub(super) missing: Since,
+    pub(super) first_seen: Instant,
     pub(super) last_seen: Instant,
+    /// When it had last looked through all its directories.
+    pub(super) had: Option<Had>,
     /// How many signage points had been heard of when it connected.
     pub(super) points_then: Option<u64>,
     pub(super) last_scan: Stands<Option<UnixTime>>,
@@ -36,6 +39,13 @@ pub struct Known {
     pub(super) answered: Stamp,
 }
 
+/// What a harvester had: whether another is the same one with a new certificate is told by this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Had {
+    pub(super) plots: u64,
+    pub(super) bytes: Option<u128>,
+}
+
 impl Known {
     pub(super) fn new(label: String, now: Now) -> Self {
         Self {
@@ -46,7 +56,9 @@ impl Known {
             now: None,
             connected: None,
             missing: Since::default(),
+            first_seen: now.monotonic,
             last_seen: now.monotonic,
+            had: None,
             points_then: None,
             last_scan: Stands::default(),
             progress: Stands::default(),
@@ -86,6 +98,8 @@ impl Known {
             self.lost.see(lost && !initial, at);
             if !initial {
                 self.plots.see(plots, at);
+                let bytes = harvester.bytes;
+                self.had = Some(Had { plots, bytes });
             }
         }
         self.now = Some(harvester);

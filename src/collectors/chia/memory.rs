@@ -73,6 +73,12 @@ impl<T: Copy> Hour<T> {
         self.0.front().map(|(_, value)| *value)
     }
 
+    /// Goes on where another ended.
+    pub(super) fn follow(&mut self, before: Self) {
+        let own = std::mem::replace(&mut self.0, before.0);
+        self.0.extend(own);
+    }
+
     /// Begins anew: a counter has begun anew, or it was out of sight.
     pub(super) fn forget(&mut self) {
         self.0.clear();

@@ -29,12 +29,14 @@ pub struct NodeState {
     pub mempool: Mempool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Mempool {
     pub transactions: Option<u64>,
     pub cost: Option<u128>,
     pub max_cost: Option<u128>,
     pub block_max_cost: Option<u128>,
+    /// For a transaction of cost 5,000,000, in mojo for each of cost; 0 while there is room.
+    pub min_fee: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -64,6 +66,13 @@ struct Raw {
     mempool_max_total_cost: Figure,
     #[serde(default)]
     block_max_cost: Figure,
+    #[serde(default)]
+    mempool_min_fees: Lenient<Fees>,
+}
+
+#[derive(Deserialize)]
+struct Fees {
+    cost_5000000: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -113,6 +122,7 @@ pub(super) fn state(body: &[u8]) -> Result<NodeState, Why> {
             cost: raw.mempool_cost.0,
             max_cost: raw.mempool_max_total_cost.0,
             block_max_cost: raw.block_max_cost.0,
+            min_fee: raw.mempool_min_fees.0.and_then(|fees| fees.cost_5000000),
         },
     })
 }

@@ -44,7 +44,7 @@ pub enum Size {
 
 impl Size {
     /// The top bit tells the second format; below it is the strength then, and not k. 130 is no k130.
-    const fn of(size: u8) -> Self {
+    pub(super) const fn of(size: u8) -> Self {
         if size & 0x80 == 0 { Self::K(size) } else { Self::V2 }
     }
 }

@@ -152,17 +152,17 @@ impl Reader {
         let mut told = Told::default();
         let height = self.ask(Service::Wallet, &Call::HeightInfo, wallet::height).await;
         let height = told.take(height).flatten();
-        let (confirmed, spendable) = if self.amounts {
-            let balance = self.ask(Service::Wallet, &Call::WalletBalance, wallet::balance).await;
-            told.take(balance).unwrap_or_default()
+        let peers = told.take(self.ask(Service::Wallet, &Call::Connections, node::peers).await);
+        let balance = if self.amounts {
+            told.take(self.ask(Service::Wallet, &Call::WalletBalance, wallet::balance).await)
         } else {
-            (None, None)
+            None
         };
         Ok(told.with(Reading::Wallet(WalletState {
             synced,
             height,
-            confirmed,
-            spendable,
+            peers,
+            balance,
         })))
     }
 

@@ -76,6 +76,8 @@ pub struct Details {
     pub(super) before_2_4: bool,
     pub(super) network: Option<String>,
     pub(super) farmed: Option<Farmed>,
+    /// Whom this machine's harvester is connected with: the farmer, or nobody.
+    pub(super) harvester_peers: Option<Peers>,
     pub(super) setups: Vec<Setup>,
 }
 

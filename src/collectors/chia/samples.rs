@@ -57,6 +57,9 @@ fn details(snapshot: &Snapshot, page: &mut Page) {
     for (service, version) in &details.versions {
         page.add(&SERVICE, [service.name(), version], true);
     }
+    if let Some(peers) = &details.harvester_peers {
+        connections("harvester", peers, page);
+    }
     if let Some(network) = &details.network {
         page.add(&NETWORK, [network], true);
     }
@@ -166,7 +169,11 @@ fn wallet(snapshot: &Snapshot, page: &mut Page) {
     let Some(state) = &snapshot.wallet else { return };
     page.add(&WALLET_SYNCED, [], state.synced);
     page.add(&WALLET_HEIGHT, [], state.height);
-    page.add(&WALLET_CONFIRMED, [], state.confirmed.and_then(xch));
+    if let Some(peers) = &state.peers {
+        connections("wallet", peers, page);
+    }
+    let confirmed = state.balance.and_then(|balance| balance.confirmed);
+    page.add(&WALLET_CONFIRMED, [], confirmed.and_then(xch));
 }
 
 fn events(snapshot: &Snapshot, page: &mut Page) {

@@ -2,6 +2,7 @@
 
 mod harvesters;
 mod places;
+mod succession;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -80,6 +81,8 @@ pub(super) struct Memory {
     /// Of the last transaction block that was the tip.
     pub(super) peak_time: Option<UnixTime>,
     pub(super) pools: BTreeMap<String, PoolMemory>,
+    /// By the harvester that came, the one that it may be with another certificate, until its plots tell.
+    predecessors: BTreeMap<NodeId, (NodeId, Known)>,
     pub(super) last_point: Stamp,
     pub(super) last_event: Stamp,
     pub(super) own_answered: Stamp,

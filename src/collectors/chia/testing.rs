@@ -148,12 +148,11 @@ impl Farm {
 
     pub(super) fn recorded_wallet(&mut self) -> &mut Self {
         let now = self.begin();
-        let (confirmed, spendable) = wallet::balance(&recorded("wallet.get_wallet_balance")).unwrap();
         let state = wallet::WalletState {
             synced: wallet::synced(&recorded("wallet.get_sync_status")).unwrap(),
             height: wallet::height(&recorded("wallet.get_height_info")).unwrap(),
-            confirmed,
-            spendable,
+            peers: node::peers(&recorded("wallet.get_connections")).ok(),
+            balance: wallet::balance(&recorded("wallet.get_wallet_balance")).ok(),
         };
         self.snapshot.absorb_wallet(state, now);
         self
@@ -178,10 +177,11 @@ impl Farm {
     pub(super) fn recorded_details(&mut self) -> &mut Self {
         self.begin();
         let details = self.snapshot.details.get_or_insert_with(Details::default);
-        for service in [Service::FullNode, Service::Farmer, Service::Wallet] {
+        for service in Service::ALL {
             let version = recorded(&format!("{}.get_version", service.name()));
             details.versions.insert(service, details::version(&version).unwrap());
         }
+        details.harvester_peers = node::peers(&recorded("harvester.get_connections")).ok();
         details.network = Some(details::network(&recorded("farmer.get_network_info")).unwrap());
         details.farmed = Some(wallet::farmed(&recorded("wallet.get_farmed_amount")).unwrap());
         self

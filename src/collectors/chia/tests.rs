@@ -92,6 +92,60 @@ async fn ten_thousand_plots_come_on_one_page_and_only_when_they_changed() {
 }
 
 #[tokio::test]
+async fn a_page_that_fails_makes_its_plots_unknown_and_no_fewer() {
+    let farmer = Service::with(HashMap::from([
+        ("get_harvesters_summary", summary(&[30, 40])),
+        ("get_harvester_plots_valid", page(30)),
+    ]))
+    .await;
+    let chia = chia(&format!(r#", "farmer": "{}""#, farmer.place));
+    let mut snapshot = Snapshot::default();
+    for part in [FARMER, PLOTS] {
+        round(&chia, part, &mut snapshot).await.unwrap();
+    }
+    let shown = |snapshot: &Snapshot| {
+        let mut page = Page::new(&[("target", "chia-1")]);
+        Chia::samples(snapshot, &mut page);
+        let page = crate::exposition::golden::rendered(Chia::FAMILIES, page);
+        let lines = page.lines().filter(|line| line.starts_with("chia_harvester_plots"));
+        lines.map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    let kinds = |id: &str, plots| {
+        format!(
+            r#"chia_harvester_plots_by_kind{{target="chia-1",harvester="{id}",k="32",type="pool",compression="5"}} {plots}"#
+        )
+    };
+    let both = shown(&snapshot);
+    assert!(
+        both.contains(&kinds("00000000", 30)) && both.contains(&kinds("01010101", 30)),
+        "{both:?}"
+    );
+    // Both have changed, and of one there is no page.
+    farmer.answer("get_harvesters_summary", summary(&[31, 41]));
+    farmer.fail(&id(1).to_string());
+    for part in [FARMER, PLOTS] {
+        round(&chia, part, &mut snapshot).await.unwrap();
+    }
+    let left = shown(&snapshot);
+    let of_failed: Vec<_> = left.iter().filter(|line| line.contains("01010101")).collect();
+    let counted = r#"chia_harvester_plots{target="chia-1",harvester="01010101",host="10.0.0.1"} 41"#;
+    assert_eq!(of_failed, [counted]);
+    assert!(left.contains(&kinds("00000000", 30)), "{left:?}");
+    assert_eq!(chia.diagnose(&snapshot, at(Instant::now(), 0)).findings, []);
+    let words = Chia::gist(&snapshot, &chia.target, &chia.part(PLOTS), at(Instant::now(), 0));
+    assert!(
+        words
+            .as_ref()
+            .is_err_and(|words| words.contains("get_harvester_plots_valid")),
+        "{words:?}"
+    );
+    // It is tried again, though nothing changes any more.
+    farmer.asked();
+    round(&chia, PLOTS, &mut snapshot).await.unwrap();
+    assert_eq!(farmer.asked(), ["get_harvesters_summary", "get_harvester_plots_valid"]);
+}
+
+#[tokio::test]
 async fn a_large_farm_is_not_looked_at_plot_by_plot_by_itself() {
     let answers = [("get_harvesters_summary", summary(&[15_000, 5_001]))];
     let farmer = Service::with(HashMap::from(answers)).await;
@@ -123,6 +177,7 @@ async fn one_harvester_that_does_not_answer_costs_the_others_nothing() {
         ("get_plot_directories", recorded("harvester.get_plot_directories")),
         ("get_harvester_config", recorded("harvester.get_harvester_config")),
         ("get_version", recorded("harvester.get_version")),
+        ("get_connections", recorded("harvester.get_connections")),
     ];
     let harvester = Service::with(HashMap::from(answers)).await;
     let chia = chia(&format!(
@@ -217,6 +272,7 @@ async fn a_call_that_fails_beside_the_main_one_costs_only_what_it_brings() {
     let wallet = Service::with(HashMap::from([
         ("get_sync_status", recorded("wallet.get_sync_status")),
         ("get_height_info", recorded("wallet.get_height_info")),
+        ("get_connections", recorded("wallet.get_connections")),
         ("get_wallet_balance", broken()),
     ]))
     .await;
@@ -231,7 +287,7 @@ async fn a_call_that_fails_beside_the_main_one_costs_only_what_it_brings() {
     let (state, peers) = snapshot.node.as_ref().unwrap();
     assert_eq!((state.height, peers), (Some(25), &None));
     assert_eq!(snapshot.harvesters.len(), 2);
-    assert_eq!(snapshot.wallet.unwrap().synced, Some(true));
+    assert_eq!(snapshot.wallet.as_ref().unwrap().synced, Some(true));
     for (part, call) in [
         (NODE, "get_connections"),
         (FARMER, "get_pool_state"),
@@ -250,10 +306,11 @@ async fn amounts_are_asked_for_only_where_they_are_wanted() {
     let routes = [
         "get_sync_status",
         "get_height_info",
+        "get_connections",
         "get_wallet_balance",
         "get_farmed_amount",
     ];
-    for (wanted, number) in [(false, 2), (true, 3)] {
+    for (wanted, number) in [(false, 3), (true, 4)] {
         let answers = routes.map(|route| (route, recorded(&format!("wallet.{route}"))));
         let wallet = Service::with(HashMap::from(answers)).await;
         let chia = chia(&format!(

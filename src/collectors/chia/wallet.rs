@@ -2,18 +2,33 @@
 
 use serde::Deserialize;
 
+use super::node::Peers;
 use super::wire::{Figure, parse, time};
 use crate::clock::UnixTime;
 use crate::upstream::Why;
 
 /// How far it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WalletState {
     pub synced: Option<bool>,
     pub height: Option<u64>,
-    /// In mojo, 10^12 of which are an XCH; only with `wallet_amounts`.
+    /// `None` where that call failed.
+    pub peers: Option<Peers>,
+    /// Only with `wallet_amounts`.
+    pub balance: Option<Balance>,
+}
+
+/// What lies in the first wallet, that of chia itself; amounts in mojo, 10^12 of which are an XCH.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
     pub confirmed: Option<u128>,
     pub spendable: Option<u128>,
+    /// The most that one transaction can take.
+    pub max_send: Option<u128>,
+    pub pending_removals: Option<u64>,
+    pub coins: Option<u64>,
+    /// Of the key that is logged in.
+    pub fingerprint: Option<u64>,
 }
 
 /// What the farm has won, as far as the wallet knows.
@@ -40,7 +55,7 @@ struct Height {
 }
 
 #[derive(Deserialize)]
-struct Balance {
+struct Answer {
     wallet_balance: RawBalance,
 }
 
@@ -50,6 +65,14 @@ struct RawBalance {
     confirmed_wallet_balance: Figure,
     #[serde(default)]
     spendable_balance: Figure,
+    #[serde(default)]
+    max_send_amount: Figure,
+    #[serde(default)]
+    pending_coin_removal_count: Figure,
+    #[serde(default)]
+    unspent_coin_count: Figure,
+    #[serde(default)]
+    fingerprint: Figure,
 }
 
 #[derive(Deserialize)]
@@ -73,10 +96,17 @@ pub(super) fn height(body: &[u8]) -> Result<Option<u64>, Why> {
     parse::<Height>(body).map(|info| info.height.small())
 }
 
-/// An answer of `get_wallet_balance`: confirmed and spendable mojo.
-pub(super) fn balance(body: &[u8]) -> Result<(Option<u128>, Option<u128>), Why> {
-    let Balance { wallet_balance: raw } = parse(body)?;
-    Ok((raw.confirmed_wallet_balance.0, raw.spendable_balance.0))
+/// An answer of `get_wallet_balance`.
+pub(super) fn balance(body: &[u8]) -> Result<Balance, Why> {
+    let Answer { wallet_balance: raw } = parse(body)?;
+    Ok(Balance {
+        confirmed: raw.confirmed_wallet_balance.0,
+        spendable: raw.spendable_balance.0,
+        max_send: raw.max_send_amount.0,
+        pending_removals: raw.pending_coin_removal_count.small(),
+        coins: raw.unspent_coin_count.small(),
+        fingerprint: raw.fingerprint.small(),
+    })
 }
 
 /// An answer of `get_farmed_amount`. Zero is what it says when nothing was won.
@@ -100,7 +130,12 @@ mod tests {
         assert_eq!(synced(&recorded("wallet.get_sync_status")), Ok(Some(true)));
         assert_eq!(height(&recorded("wallet.get_height_info")), Ok(Some(25)));
         let mojo = Some(48_000_000_000_000);
-        assert_eq!(balance(&recorded("wallet.get_wallet_balance")), Ok((mojo, mojo)));
+        let balance = balance(&recorded("wallet.get_wallet_balance")).unwrap();
+        assert_eq!(
+            (balance.confirmed, balance.spendable, balance.max_send),
+            (mojo, mojo, mojo)
+        );
+        assert_eq!((balance.coins, balance.pending_removals), (Some(48), Some(0)));
         let expected = Farmed {
             amount: mojo,
             last_height: Some(24),
@@ -113,7 +148,11 @@ mod tests {
     #[test]
     fn amounts_beyond_64_bits_and_an_old_release_are_read() {
         let rich = br#"{"wallet_balance": {"confirmed_wallet_balance": 21000042000000000000000}}"#;
-        assert_eq!(balance(rich), Ok((Some(21_000_042_000_000_000_000_000), None)));
+        let rich = balance(rich).unwrap();
+        assert_eq!(
+            (rich.confirmed, rich.spendable),
+            (Some(21_000_042_000_000_000_000_000), None)
+        );
         let old = br#"{"farmed_amount": 0, "last_height_farmed": 0}"#;
         let expected = Farmed {
             amount: Some(0),

@@ -45,6 +45,17 @@ impl AttoFil {
         InAttoFil(self)
     }
 
+    /// In attoFIL, to be reckoned with; `None` below zero and beyond all FIL there is.
+    pub fn to_u128(&self) -> Option<u128> {
+        let digits = if self.is_zero() { "0" } else { &*self.digits };
+        digits.parse().ok().filter(|_| !self.negative)
+    }
+
+    /// So many attoFIL.
+    pub fn of_u128(attofil: u128) -> Self {
+        Self::read(&attofil.to_string()).unwrap_or_default()
+    }
+
     fn fil(&self) -> String {
         let padded = format!("{:0>width$}", self.digits, width = DECIMALS + 1);
         let (whole, rest) = padded.split_at(padded.len() - DECIMALS);

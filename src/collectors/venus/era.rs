@@ -72,6 +72,11 @@ impl About {
         })
     }
 
+    /// Whether it says a version at all: messagers up to 1.6 and miner services of incubation do not.
+    pub fn says_version(&self) -> bool {
+        !self.version.is_empty()
+    }
+
     /// Whether it is of this release of its main series or a later one; a service without a version is not.
     pub fn since(&self, minor: u64) -> bool {
         self.release.is_some_and(|release| release >= (1, minor))

@@ -50,6 +50,13 @@ impl ExitCode {
         }
     }
 
+    /// By its label, where that names one reason of the chain: not for success, none, and codes without a meaning.
+    pub fn named(label: &str) -> Option<Self> {
+        let common = (1..32).map(Self::Common).filter(|code| code.label() != common(0xff));
+        let mut all = common.chain([Self::OfActor]);
+        all.find(|code| code.label() == label)
+    }
+
     /// `message execution failed: exit 16`, `exit code 16`, `ExitCode 16`, `RetCode=16`.
     fn read(text: &str) -> Self {
         for word in [

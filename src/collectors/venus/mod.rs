@@ -7,6 +7,7 @@ pub mod address;
 pub mod amount;
 pub mod auth;
 mod checksum;
+mod desk;
 mod diagnose;
 mod discover;
 mod era;
@@ -22,13 +23,14 @@ pub mod role;
 mod samples;
 mod server;
 mod snapshot;
-mod symptoms;
+pub mod symptoms;
 mod target;
 #[cfg(test)]
 mod tests;
 mod time;
 mod wire;
 
+pub use desk::{Desk, MinerNow, Waits};
 pub use era::{About, Era};
 pub use server::Missed;
 pub use snapshot::{NonceWatch, Snapshot};

@@ -16,7 +16,7 @@ use super::snapshot::Snapshot;
 use super::target::{Instance, Target};
 use super::{AUTH, GATEWAY, MESSAGER, MINER, NETWORK, NODE, STATE, WALLETS, WINS};
 use crate::collectors::Tools;
-use crate::upstream::{Fault, Token, Venus, VenusAuth, VenusPlace, VenusService, Why};
+use crate::upstream::{Fault, Token, Upstream, Venus, VenusAuth, VenusPlace, VenusService, Why};
 
 /// For the first list of senders or miners; a messager and a miner service have half a minute for theirs.
 const FIRST_LIST_WITHIN: Duration = Duration::from_secs(60);
@@ -59,18 +59,7 @@ impl Readers {
     /// `before` is what read the same target until the configuration changed.
     pub(super) fn new(target: &Target, tools: &Tools, before: Option<&Self>) -> Result<Self, Fault> {
         let known = before.map(|before| before.known.clone()).unwrap_or_default();
-        let mut making = Making {
-            target,
-            tools,
-            tokens: Vec::new(),
-            auth: Arc::new([]),
-        };
-        let mut auths = Vec::new();
-        for instance in &target.auth_services {
-            let place = making.place(VenusService::Auth, instance)?;
-            auths.push((instance.label().into(), VenusAuth::new(&tools.upstream, place)));
-        }
-        making.auth = auths.iter().map(|(_, auth): &(Arc<str>, _)| auth.clone()).collect();
+        let (mut making, auths) = Making::new(target, &tools.upstream)?;
         Ok(Self {
             nodes: Nodes::new(making.servers(VenusService::Node)?, known.clone()),
             messagers: Messagers::new(
@@ -202,19 +191,39 @@ impl Readers {
 }
 
 /// Makes clients and keeps the tokens that they are made with.
-struct Making<'a> {
+pub(super) struct Making<'a> {
     target: &'a Target,
-    tools: &'a Tools,
+    upstream: &'a Upstream,
     tokens: Vec<OwnToken>,
     auth: Arc<[VenusAuth]>,
 }
 
-impl Making<'_> {
-    fn servers(&mut self, service: VenusService) -> Result<Vec<Server>, Fault> {
+/// Authorisation services, each with its label.
+type AuthServers = Vec<(Arc<str>, VenusAuth)>;
+
+impl<'a> Making<'a> {
+    /// Those of auth are made first: the others ask them about tokens.
+    pub(super) fn new(target: &'a Target, upstream: &'a Upstream) -> Result<(Self, AuthServers), Fault> {
+        let mut making = Self {
+            target,
+            upstream,
+            tokens: Vec::new(),
+            auth: Arc::new([]),
+        };
+        let mut auths = AuthServers::new();
+        for instance in &target.auth_services {
+            let place = making.place(VenusService::Auth, instance)?;
+            auths.push((instance.label().into(), VenusAuth::new(upstream, place)));
+        }
+        making.auth = auths.iter().map(|(_, auth)| auth.clone()).collect();
+        Ok((making, auths))
+    }
+
+    pub(super) fn servers(&mut self, service: VenusService) -> Result<Vec<Server>, Fault> {
         let mut servers = Vec::new();
         for instance in self.target.instances(service) {
             let place = self.place(service, instance)?;
-            let client = Venus::new(&self.tools.upstream, service, place, Arc::clone(&self.auth));
+            let client = Venus::new(self.upstream, service, place, Arc::clone(&self.auth));
             servers.push(Server::new(instance.label(), client));
         }
         Ok(servers)

@@ -82,7 +82,7 @@ impl Thresholds {
 
 macro_rules! symptoms {
     ($($name:ident $label:literal $($time:ident)?: $meaning:literal, $advice:literal, [$($threshold:literal),*];)*) => {
-        $(pub(super) static $name: Symptom = Symptom {
+        $(pub static $name: Symptom = Symptom {
             name: $label,
             meaning: $meaning,
             advice: $advice,

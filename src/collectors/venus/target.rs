@@ -53,6 +53,9 @@ pub struct Target {
     /// Environment variable that holds it, instead of a file.
     #[schemars(example = &"VENUS_TOKEN", extend("x-off" = true))]
     pub token_env: Option<String>,
+    /// File that holds the token with which repairs change something in messagers and miner services; nothing else is asked with it. Without it nothing is ever changed. See docs/venus.md for the least permission.
+    #[schemars(example = &"/etc/farmwarden/venus-act.token", extend("x-off" = true))]
+    pub act_token_file: Option<PathBuf>,
     /// Miners that shall mine. None given, those that a miner service had open for mining, until they are closed or a day after they left every list.
     #[serde(default)]
     #[schemars(example = ["f01000", "f01008"])]
@@ -109,6 +112,10 @@ pub struct Instance {
     #[serde(default)]
     #[schemars(example = &"VENUS_NODE_TOKEN", extend("x-off" = true))]
     pub token_env: Option<String>,
+    /// Of a messager or a miner service, a file with a token of its own for repairs.
+    #[serde(default)]
+    #[schemars(example = &"/etc/farmwarden/miner-act.token", extend("x-off" = true))]
+    pub act_token_file: Option<PathBuf>,
     /// Whether `url` is a sophon-gateway (1.13 and later) that passes calls on.
     #[serde(default)]
     pub through_gateway: bool,
@@ -122,6 +129,7 @@ impl Instance {
             url,
             token_file: None,
             token_env: None,
+            act_token_file: None,
             through_gateway: false,
         }
     }
@@ -211,6 +219,7 @@ impl Target {
             auth_services: Vec::new(),
             token_file: None,
             token_env: None,
+            act_token_file: None,
             miners: Vec::new(),
             wallets: Vec::new(),
             interval: default_interval(),
@@ -257,6 +266,12 @@ impl Target {
         instance.own_token().or_else(common)
     }
 
+    /// Where the token with which repairs change something in a process lies: its own, or the one for all.
+    pub fn act_token(&self, instance: &Instance) -> Option<SecretSource> {
+        let file = instance.act_token_file.as_ref().or(self.act_token_file.as_ref());
+        file.cloned().map(SecretSource::File)
+    }
+
     fn wrong_instances(&self, wrong: &mut Vec<(&'static str, String)>) {
         for service in VenusService::ALL {
             let instances = self.instances(service);
@@ -277,6 +292,11 @@ impl Target {
                         key,
                         format!("{label}: a URL may not hold a token: it would end up in logs; give `token_file`"),
                     ));
+                }
+                let acts = matches!(service, VenusService::Messager | VenusService::Miner);
+                if instance.act_token_file.is_some() && !acts {
+                    let words = "nothing is ever changed there; `act_token_file` is for messagers and miner services";
+                    wrong.push((key, format!("{label}: {words}")));
                 }
                 if instance.token_file.is_some() && instance.token_env.is_some() {
                     wrong.push((key, format!("{label}: give `token_file` or `token_env`, not both")));
@@ -319,10 +339,14 @@ impl TargetConfig for Target {
     fn secrets(&self) -> Vec<(&'static str, SecretSource)> {
         let file = self.token_file.clone().map(SecretSource::File);
         let env = self.token_env.clone().map(SecretSource::Env);
-        let common = [("token_file", file), ("token_env", env)];
+        let act = self.act_token_file.clone().map(SecretSource::File);
+        let common = [("token_file", file), ("token_env", env), ("act_token_file", act)];
         let own = VenusService::ALL.into_iter().flat_map(|service| {
             let instances = self.instances(service).iter();
-            instances.map(move |instance| (key(service), instance.own_token()))
+            instances.flat_map(move |instance| {
+                let act = instance.act_token_file.clone().map(SecretSource::File);
+                [(key(service), instance.own_token()), (key(service), act)]
+            })
         });
         common
             .into_iter()

@@ -204,6 +204,7 @@ fn what_only_a_person_asks_for_is_over_when_it_is_well_or_its_time_is() {
         order: Some(Order {
             by: "li".to_owned(),
             until: at(900),
+            is_over: false,
         }),
         ..incident()
     };

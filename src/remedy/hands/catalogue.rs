@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::settings::{self, Settings, Thing, Written, Wrong};
-use super::workers;
+use super::{remote, venus, workers};
 use crate::remedy::settings::NOTIFY;
 use crate::values::{self, Name};
 
@@ -40,6 +40,8 @@ pub(super) enum Order {
     /// The one of the target where none is named.
     Stack(Option<Name>),
     Worker(workers::Order),
+    Venus(venus::Order),
+    Remote(remote::Order),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +72,7 @@ const STACK: Key = Key {
     is: "the stack, by its name in `stacks`; left out, the one of the target",
 };
 /// All of them, in the order of the documents.
-static FAMILIES: &[&[Action]] = &[&THINGS, &workers::ACTIONS];
+static FAMILIES: &[&[Action]] = &[&THINGS, &workers::ACTIONS, &venus::ACTIONS, &remote::ACTIONS];
 
 /// What acts on containers, units and stacks, whichever target is ill.
 static THINGS: [Action; 8] = [
@@ -207,6 +209,27 @@ impl With<'_> {
         }
     }
 
+    /// Noted as wrong when it is not there.
+    pub(super) fn required<T: FromStr<Err = String>>(&mut self, key: &Key) -> Option<T> {
+        let value = self.optional(key.name)?;
+        if value.is_none() {
+            let words = format!("say `{}`: {}", key.name, key.is);
+            self.wrong.push(("with".to_owned(), words));
+        }
+        value
+    }
+
+    /// Another farmwarden that is listed.
+    pub(super) fn remote(&mut self, key: &Key) -> Option<Name> {
+        let name = self.required::<Name>(key)?;
+        if self.settings.remotes.iter().any(|known| known.name == name) {
+            return Some(name);
+        }
+        let words = format!("no farmwarden is called `{name}`; list it in `remotes`");
+        self.wrong.push((format!("with.{}", key.name), words));
+        None
+    }
+
     fn container(&mut self, verb: Verb) -> Option<Order> {
         let engine = self.optional::<Name>("engine");
         let container = self.optional("container");
@@ -271,6 +294,7 @@ impl Order {
     pub(super) fn needs(&self, stack: Option<&settings::Stack>) -> Duration {
         match self {
             Self::Notify => Duration::ZERO,
+            Self::Remote(_) => remote::NEEDS,
             // The job of a unit, whose own timeout only systemd knows.
             Self::Thing {
                 thing: Thing::Unit(_), ..
@@ -278,6 +302,7 @@ impl Order {
             Self::Thing { patience, .. } => patience.get() + ENGINE_TIME,
             Self::Stack(_) => stack.map(stack_needs).unwrap_or_default(),
             Self::Worker(order) => order.needs(),
+            Self::Venus(order) => order.needs(),
         }
     }
 }

@@ -83,6 +83,14 @@ impl Checked<'_> {
                 self.time(order, None, rung, place);
             }
             Order::Stack(name) => self.stack(order, name.as_ref(), rung, place),
+            Order::Venus(own) => {
+                self.venus(own, rung, place);
+                self.time(order, None, rung, place);
+            }
+            Order::Remote(_) => {
+                self.remote(rung, place);
+                self.time(order, None, rung, place);
+            }
             Order::Worker(own) => {
                 self.worker(*own, rung, number, place);
                 self.time(order, None, rung, place);

@@ -7,6 +7,8 @@
 mod catalogue;
 mod check;
 mod law;
+mod remote;
+mod remotes;
 mod sections;
 pub mod settings;
 mod stack;
@@ -14,6 +16,7 @@ mod stack;
 mod tests;
 mod things;
 mod tools;
+mod venus;
 mod workers;
 
 use std::collections::HashMap;
@@ -23,6 +26,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use catalogue::{Action, Key, actions, names};
+pub use remotes::Remote;
 pub use sections::Misplaced;
 pub use settings::Settings;
 
@@ -46,7 +50,8 @@ pub struct Hands {
     store: Arc<Store>,
     clock: Clock,
     tools: Mutex<Arc<Tools>>,
-    /// Between two looks at a picture while something is waited for; they ask nobody.
+    /// Between two looks at a picture while something is waited for, which ask nobody; and between two questions to another
+    /// farmwarden, which answers from memory.
     look_every: Duration,
     /// When a PRB was last told something, so that orders do not come in a heap.
     told: Mutex<HashMap<Name, Arc<tokio::sync::Mutex<Option<Instant>>>>>,
@@ -119,6 +124,8 @@ impl runner::Hands for Hands {
             }
             Order::Stack(name) => self.stack(&tools, name.as_ref(), plan, notes).await,
             Order::Worker(order) => self.worker(&tools, order, plan).await,
+            Order::Venus(order) => self.venus(&tools, &order, plan, notes).await,
+            Order::Remote(order) => self.remote(&tools, &order, plan, notes).await,
         }
     }
 }

@@ -43,6 +43,14 @@ impl Settings {
             }
             found.extend(placed("stacks", number, own));
         }
+        let mut names = HashSet::new();
+        for (number, remote) in self.remotes.iter().enumerate() {
+            let mut own = remote.wrong();
+            if !names.insert(&remote.name) {
+                own.push(("name".to_owned(), twice("farmwarden", &remote.name)));
+            }
+            found.extend(placed("remotes", number, own));
+        }
         found
     }
 

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::remotes::Remote;
 use crate::actions::containers::{EngineSettings, Place, Selector};
 use crate::actions::units::{UnitName, UnitsSettings};
-use crate::collectors::prb;
+use crate::collectors::{prb, venus};
 use crate::upstream::TrustFiles;
 use crate::values::{Duration, HostPort, Name};
 
@@ -168,10 +169,14 @@ pub struct Settings {
     pub engines: Vec<Engine>,
     pub units: Units,
     pub stacks: Vec<Stack>,
+    /// Other farmwardens.
+    pub remotes: Vec<Remote>,
     /// Every target with its kind.
     pub targets: BTreeMap<Name, &'static str>,
     /// By which door each PRB is told something.
     pub prbs: Vec<prb::Target>,
+    /// By which services each chain service of Venus is told something.
+    pub venus: Vec<venus::Target>,
 }
 
 /// One container or unit, as it is written.
@@ -195,6 +200,10 @@ pub(super) type Wrong = (&'static str, String);
 impl Settings {
     pub(super) fn prb(&self, name: &Name) -> Option<&prb::Target> {
         self.prbs.iter().find(|target| target.name == *name)
+    }
+
+    pub(super) fn venus(&self, name: &Name) -> Option<&venus::Target> {
+        self.venus.iter().find(|target| target.name == *name)
     }
 
     /// The stack of a target: the one that is named, or the only one.

@@ -1,8 +1,10 @@
 //! Against the stand-ins of the room of actions, and pictures as collectors make them.
 
 mod law;
+mod remote;
 mod stack;
 mod things;
+mod venus;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -124,8 +126,10 @@ fn settings(engine: &Engine, sections: &serde_json::Value) -> Settings {
         engines: serde_json::from_value(engines).unwrap(),
         units: section("units").map_or_else(Default::default, |units| serde_json::from_value(units).unwrap()),
         stacks: section("stacks").map_or_else(Vec::new, |stacks| serde_json::from_value(stacks).unwrap()),
+        remotes: section("remotes").map_or_else(Vec::new, |remotes| serde_json::from_value(remotes).unwrap()),
         targets: BTreeMap::new(),
         prbs: section("prbs").map_or_else(Vec::new, |prbs| serde_json::from_value(prbs).unwrap()),
+        venus: Vec::new(),
     }
 }
 

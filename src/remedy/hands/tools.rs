@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::settings::{Settings, Thing};
+use super::venus::Reach;
 use crate::actions::containers::Engine;
 use crate::actions::handle::Handle;
+use crate::actions::remote::Remote;
 use crate::actions::units::Units;
 use crate::upstream::Upstream;
 use crate::values::Name;
@@ -15,10 +17,13 @@ pub(super) struct Tools {
     pub(super) settings: Settings,
     engines: BTreeMap<Name, Arc<Engine>>,
     units: Arc<Units>,
+    /// Chain services of Venus in which something may be changed.
+    pub(super) venus: BTreeMap<Name, Reach>,
+    remotes: BTreeMap<Name, Arc<Remote>>,
 }
 
 impl Tools {
-    /// Reads certificates; nothing is asked yet. Everything that is wrong, a line each.
+    /// Reads certificates and tokens; nothing is asked yet. Everything that is wrong, a line each.
     pub(super) fn new(settings: &Settings, upstream: &Upstream) -> Result<Self, String> {
         let mut engines = BTreeMap::new();
         let mut wrong = Vec::new();
@@ -34,14 +39,42 @@ impl Tools {
                 Err(failed) => wrong.push(failed.fault.to_string()),
             }
         }
+        let mut venus = BTreeMap::new();
+        for target in settings.venus.iter().filter(|target| Reach::may_change(target)) {
+            match Reach::new(target, upstream) {
+                Ok(reach) => {
+                    venus.insert(target.name.clone(), reach);
+                }
+                Err(fault) => wrong.push(fault.to_string()),
+            }
+        }
+        let mut remotes = BTreeMap::new();
+        for remote in &settings.remotes {
+            let Some(described) = remote.for_actions() else {
+                continue;
+            };
+            match Remote::new(upstream, &described) {
+                Ok(made) => {
+                    remotes.insert(remote.name.clone(), Arc::new(made));
+                }
+                Err(failed) => wrong.push(failed.fault.to_string()),
+            }
+        }
         if !wrong.is_empty() {
             return Err(wrong.join("\n"));
         }
         Ok(Self {
             settings: settings.clone(),
             engines,
+            venus,
             units: Arc::new(Units::new(settings.units.for_actions())),
+            remotes,
         })
+    }
+
+    pub(super) fn remote(&self, name: &Name) -> Result<Arc<Remote>, String> {
+        let remote = self.remotes.get(name).map(Arc::clone);
+        remote.ok_or_else(|| format!("nothing was done: no farmwarden is called `{name}`; list it in `remotes`"))
     }
 
     pub(super) fn handle(&self, thing: &Thing) -> Result<Handle, String> {

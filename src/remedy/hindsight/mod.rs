@@ -268,6 +268,7 @@ impl Counted {
                 Outcome::Done => {}
                 Outcome::Failed => self.failed += 1,
                 Outcome::TimedOut => self.timed_out += 1,
+                Outcome::Unknown => self.interrupted += 1,
             },
             Step::Interrupted { .. } => self.interrupted += 1,
             Step::Failed { .. } => self.did_not_help += 1,
@@ -287,9 +288,11 @@ impl Counted {
             | Step::Noted { .. }
             | Step::Approved { .. }
             | Step::Ordered { .. }
-            | Step::Withdrawn { .. }
+            | Step::TakenBack { .. }
             | Step::Paused(_)
-            | Step::Resumed { .. } => {}
+            | Step::Resumed { .. }
+            | Step::Asked(_)
+            | Step::Withdrawn(_) => {}
         }
     }
 

@@ -46,6 +46,7 @@ pub(super) struct OfAction {
     pub(super) done: u64,
     pub(super) failed: u64,
     pub(super) timed_out: u64,
+    pub(super) unknown: u64,
     pub(super) interrupted: u64,
     pub(super) durations: Histogram,
 }
@@ -57,6 +58,7 @@ impl Default for OfAction {
             done: 0,
             failed: 0,
             timed_out: 0,
+            unknown: 0,
             interrupted: 0,
             durations: Histogram::new(BOUNDS),
         }
@@ -174,6 +176,7 @@ impl Tell for Counters {
                     Outcome::Done => &mut action.done,
                     Outcome::Failed => &mut action.failed,
                     Outcome::TimedOut => &mut action.timed_out,
+                    Outcome::Unknown => &mut action.unknown,
                 } += 1;
                 if let Some(Phase::Running { since }) = told.incident.map(|incident| incident.phase) {
                     action.durations.observe(since.age_at(told.time).as_secs_f64());
@@ -195,9 +198,11 @@ impl Tell for Counters {
             | Step::Relapsed { .. }
             | Step::Approved { .. }
             | Step::Ordered { .. }
-            | Step::Withdrawn { .. }
+            | Step::TakenBack { .. }
             | Step::Paused(_)
-            | Step::Resumed { .. } => {}
+            | Step::Resumed { .. }
+            | Step::Asked(_)
+            | Step::Withdrawn(_) => {}
         }
     }
 }

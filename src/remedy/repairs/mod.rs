@@ -8,6 +8,7 @@ mod keep;
 mod orders;
 mod overview;
 mod page;
+mod remote;
 mod words;
 
 use std::collections::BTreeSet;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::any_hands::AnyHands;
+use super::callers::Callers;
 use super::eyes::StoreEyes;
 use super::freeze::Freeze;
 use super::incident::Key;
@@ -38,6 +40,7 @@ pub use foresee::{Foreseen, Foresight};
 pub use orders::{Declined, Ordered};
 pub use overview::{IncidentSeen, JournalSeen, Overview, PauseSeen, PolicySeen, RestingSeen};
 pub use page::FAMILIES;
+pub use remote::NotTaken;
 
 /// Until a delivery must be on the disk. Alertmanager asks again after an error, and waits for at least its group
 /// interval; without it a disk that hangs would hold its connections.
@@ -65,6 +68,8 @@ struct Inner {
     eyes: Arc<StoreEyes>,
     hands: AnyHands,
     remedies: Mutex<Arc<Remedies>>,
+    /// Other farmwardens that may ask.
+    callers: Mutex<Callers>,
     counters: Arc<Counters>,
     tell: Arc<dyn Tell>,
     desk: Mutex<Desk>,
@@ -96,6 +101,7 @@ impl Repairs {
             hands: parts.hands,
             counters: Arc::new(Counters::new(&remedies)),
             remedies: Mutex::new(remedies),
+            callers: Mutex::default(),
             tell: parts.tell,
             desk: Mutex::new(desk),
             store: parts.store,

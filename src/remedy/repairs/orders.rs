@@ -175,8 +175,9 @@ impl Repairs {
     /// Takes an order back; an alert that asks for the same goes on asking.
     pub async fn withdraw(&self, key: &Key, by: &str) -> Result<IncidentId, Declined> {
         let open = self.open().map_err(Declined::Unrecorded)?;
+        let now = self.0.clock.now().wall;
         let ordered = |state: &State| {
-            let incident = state.open_for(key).filter(|incident| incident.order.is_some());
+            let incident = state.open_for(key).filter(|incident| incident.is_ordered(now));
             incident.map(|incident| incident.id)
         };
         let Some(incident) = open.runner.ledger().with(ordered) else {
@@ -185,7 +186,7 @@ impl Repairs {
             )));
         };
         let by = short(by);
-        self.record(Step::Withdrawn { incident, by }).await?;
+        self.record(Step::TakenBack { incident, by }).await?;
         Ok(incident)
     }
 

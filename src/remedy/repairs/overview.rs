@@ -220,6 +220,7 @@ impl Repairs {
     }
 
     fn incidents(&self, open: &Open, state: &State, remedies: &Remedies) -> Vec<IncidentSeen> {
+        let now = self.0.clock.now().wall;
         let outlooks = open.runner.outlooks(state);
         let seen = state.incidents().zip(outlooks).map(|(incident, (seen, decision))| {
             let policy = remedies.policy(&incident.key.policy);
@@ -245,8 +246,12 @@ impl Repairs {
                 rehearsed: incident.rehearsed || is_rehearsal(incident),
                 opened: incident.opened,
                 heard: incident.heard,
-                fires: incident.fires(),
-                ordered_by: incident.order.as_ref().map(|order| order.by.clone()),
+                fires: incident.is_asked_for(now),
+                ordered_by: incident
+                    .order
+                    .as_ref()
+                    .filter(|_| incident.is_ordered(now))
+                    .map(|order| order.by.clone()),
                 ended: incident.ended.map(|ended| ended.label().to_owned()),
                 seen: sight(seen.state).to_owned(),
                 seen_since: seen.since,

@@ -182,6 +182,7 @@ fn counted(counts: &Counts, page: &mut Page) {
             ("done", of.done),
             ("failed", of.failed),
             ("timed_out", of.timed_out),
+            ("unknown", of.unknown),
             ("interrupted", of.interrupted),
         ] {
             page.add(&ACTIONS, [action, outcome], count);

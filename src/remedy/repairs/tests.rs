@@ -260,7 +260,7 @@ async fn an_order_says_what_is_decided_first_and_can_be_taken_back() {
         .until("the order", |overview| !overview.incidents.is_empty())
         .await;
     let incident = overview.incidents.first().unwrap();
-    assert_eq!((incident.ordered_by.as_deref(), incident.fires), (Some("ada"), false));
+    assert_eq!((incident.ordered_by.as_deref(), incident.fires), (Some("ada"), true));
     assert_eq!(repairs.withdraw(&key("node-1"), "li").await, Ok(ordered.id));
     running.until("the end", |overview| overview.incidents.is_empty()).await;
     let nothing = repairs.withdraw(&key("node-1"), "li").await.unwrap_err();

@@ -310,7 +310,7 @@ fn an_order_asks_for_a_while_and_again_for_the_next_rung() {
     assert!(asks(&state, 899) && !asks(&state, 900));
     let climbed = after(&[ordered(900), started(0), finished(), failed()]);
     assert!(asks(&climbed, 902) && !asks(&climbed, 903));
-    let withdrawn = Step::Withdrawn {
+    let withdrawn = Step::TakenBack {
         incident: ID,
         by: "li".to_owned(),
     };
@@ -427,7 +427,7 @@ fn steps() -> impl Strategy<Value = Step> {
             alerts: vec![firing(entity, at(second))],
         }),
         second.clone().prop_map(ordered),
-        incident.clone().prop_map(|incident| Step::Withdrawn {
+        incident.clone().prop_map(|incident| Step::TakenBack {
             incident,
             by: String::new()
         }),

@@ -75,12 +75,7 @@ pub struct DaemonEvents {
 impl DaemonEvents {
     pub fn new(upstream: &Upstream, identity: &Arc<Identity>, place: &HostPort) -> Self {
         Self {
-            way: Way {
-                upstream: upstream.clone(),
-                place: place.clone(),
-                identity: Arc::clone(identity),
-                who: format!("wss://{place}"),
-            },
+            way: Way::new(upstream, identity, "wss", place),
         }
     }
 

@@ -16,6 +16,7 @@ pub use daemon::{DaemonEvents, Heard, Push};
 pub use identity::{Certificates, Identity};
 pub use node_id::NodeId;
 pub use rpc::ChiaRpc;
+pub use way::{Way, ended_unheard};
 
 #[cfg(test)]
 pub(crate) mod testing;

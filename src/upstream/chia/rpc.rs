@@ -40,6 +40,14 @@ struct Open {
     driver: JoinHandle<()>,
 }
 
+/// Why an exchange brought nothing.
+enum Missed {
+    /// The connection ended before an answer began.
+    Unheard(Why),
+    /// There was an answer, and this is what is wrong with it.
+    Answered(Why),
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
         self.driver.abort();
@@ -56,12 +64,7 @@ impl ChiaRpc {
         (deadline, cap): (Duration, Size),
     ) -> Self {
         Self {
-            way: Way {
-                upstream: upstream.clone(),
-                place: place.clone(),
-                identity: Arc::clone(identity),
-                who: format!("https://{place}"),
-            },
+            way: Way::new(upstream, identity, "https", place),
             service,
             deadline,
             cap,
@@ -105,17 +108,20 @@ impl ChiaRpc {
         Ok(answer)
     }
 
-    /// A kept connection may have been closed meanwhile; the calls only read, so they can be sent again.
+    /// A kept connection may have been closed meanwhile; the calls only read, so they can be sent again. What was answered
+    /// is not asked twice.
     async fn exchange(&self, kept: Option<Open>, call: &Call) -> Result<(Bytes, Option<Open>), Fault> {
-        if let Some(kept) = kept
-            && let Ok(done) = self.once(kept, call).await
-        {
-            return Ok(done);
+        let fault = |why| self.way.fault(call.route(), why);
+        if let Some(kept) = kept {
+            match self.once(kept, call).await {
+                Ok(done) => return Ok(done),
+                Err(Missed::Answered(why)) => return Err(fault(why)),
+                Err(Missed::Unheard(_)) => {}
+            }
         }
         let fresh = self.connect().await?;
-        self.once(fresh, call)
-            .await
-            .map_err(|why| self.way.fault(call.route(), why))
+        let done = self.once(fresh, call).await;
+        done.map_err(|(Missed::Answered(why) | Missed::Unheard(why))| fault(why))
     }
 
     async fn connect(&self) -> Result<Open, Fault> {
@@ -127,7 +133,7 @@ impl ChiaRpc {
         Ok(Open { sender, driver })
     }
 
-    async fn once(&self, mut open: Open, call: &Call) -> Result<(Bytes, Option<Open>), Why> {
+    async fn once(&self, mut open: Open, call: &Call) -> Result<(Bytes, Option<Open>), Missed> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(format!("/{}", call.route()))
@@ -136,15 +142,16 @@ impl ChiaRpc {
             .header(ACCEPT, "application/json")
             .header(USER_AGENT, concat!("farmwarden/", env!("CARGO_PKG_VERSION")))
             .body(Full::from(call.body()))
-            .map_err(|e| Why::Internal(e.to_string()))?;
+            .map_err(|e| Missed::Answered(Why::Internal(e.to_string())))?;
+        let unheard = |e: hyper::Error| Missed::Unheard(hyper_why(&e));
         // Of a kept connection the last answer may not have been put away yet.
-        open.sender.ready().await.map_err(|e| hyper_why(&e))?;
-        let response = open.sender.send_request(request).await.map_err(|e| hyper_why(&e))?;
+        open.sender.ready().await.map_err(unheard)?;
+        let response = open.sender.send_request(request).await.map_err(unheard)?;
         let status = response.status().as_u16();
         if status != 200 {
-            return Err(status_why(status));
+            return Err(Missed::Answered(status_why(status)));
         }
-        let body = self.read(response).await?;
+        let body = self.read(response).await.map_err(Missed::Answered)?;
         Ok((body, (!open.sender.is_closed()).then_some(open)))
     }
 

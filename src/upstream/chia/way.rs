@@ -14,9 +14,9 @@ use super::Identity;
 use super::identity::server_name;
 use crate::values::{self, HostPort};
 
-/// Who is dialled, and as whom.
+/// Who is dialled, and as whom. What is said on the connection is no matter of this.
 #[derive(Clone, Debug)]
-pub(super) struct Way {
+pub struct Way {
     pub(super) upstream: Upstream,
     pub(super) place: HostPort,
     pub(super) identity: Arc<Identity>,
@@ -25,12 +25,30 @@ pub(super) struct Way {
 }
 
 impl Way {
+    pub fn new(upstream: &Upstream, identity: &Arc<Identity>, scheme: &str, place: &HostPort) -> Self {
+        Self {
+            upstream: upstream.clone(),
+            place: place.clone(),
+            identity: Arc::clone(identity),
+            who: format!("{scheme}://{place}"),
+        }
+    }
+
+    /// How faults name it.
+    pub fn who(&self) -> &str {
+        &self.who
+    }
+
+    pub fn place(&self) -> &HostPort {
+        &self.place
+    }
+
     pub(super) fn fault(&self, operation: &str, why: Why) -> Fault {
         Fault::new(&self.who, operation, why)
     }
 
     /// A connection. A farm's service refuses a client's certificate only after this.
-    pub(super) async fn dial(&self, within: Duration) -> Result<TlsStream<TcpStream>, Fault> {
+    pub async fn dial(&self, within: Duration) -> Result<TlsStream<TcpStream>, Fault> {
         let (host, port) = (self.place.host(), self.place.port());
         let tcp = self.upstream.resolver.connect(&self.who, host, port, within).await?;
         let fault = |why| self.fault("TLS handshake", why);
@@ -60,7 +78,7 @@ fn handshake_why(error: &std::io::Error) -> Why {
 
 /// What it means that a fresh connection ended before a single byte came. TLS 1.3 lets a client go on before the server
 /// has looked at its certificate, so a refusal looks like this.
-pub(super) fn ended_unheard(error: &(dyn std::error::Error + 'static)) -> Option<Why> {
+pub fn ended_unheard(error: &(dyn std::error::Error + 'static)) -> Option<Why> {
     let mut next = Some(error);
     while let Some(cause) = next {
         if let Some(error) = cause.downcast_ref::<Error>() {

@@ -38,7 +38,7 @@ impl VenusService {
     }
 
     /// In front of its methods; auth speaks no JSON-RPC.
-    pub(super) const fn namespace(self) -> &'static str {
+    pub const fn namespace(self) -> &'static str {
         match self {
             Self::Auth => "",
             Self::Gateway => "Gateway",
@@ -57,7 +57,7 @@ impl VenusService {
     }
 
     /// What the gateway's reverse proxy (1.13 and later) is told, by the version of the path.
-    pub(super) fn behind_gateway(self, path: &str) -> Option<&'static str> {
+    pub fn behind_gateway(self, path: &str) -> Option<&'static str> {
         Some(match (self, path) {
             (Self::Node, "v1") => "v1.FullNode",
             (Self::Node, _) => "v0.FullNode",
@@ -121,10 +121,15 @@ reading! {
     MINER_SECTORS = Node "StateMinerSectorCount",
     MINER_BALANCE = Node "StateMinerAvailableBalance",
     MINER_DEADLINE = Node "StateMinerProvingDeadline",
+    MINER_INFO = Node "StateMinerInfo",
+    /// The key behind the number of an account.
+    ACCOUNT_KEY = Node "StateAccountKey",
     LIST_SENDERS = Messager "ListAddress",
     SHARED_PARAMS = Messager "GetSharedParams",
     LIST_BLOCKED = Messager "ListBlockedMessage",
     LIST_FAILED = Messager "ListFailedMessage",
+    /// One message in whatever state it is; it needs the messager's node.
+    GET_MESSAGE = Messager "GetMessageByUid",
     /// Of one state, page by page; its number of parameters differs between versions.
     LIST_BY_STATE = Messager "ListMessageByFromState",
     MINING_STATES = Miner "StatesForMining",

@@ -18,10 +18,10 @@ const JOURNAL: &str = "journal";
 const CHAT_SECRET: &str = "SEC-of-the-robot";
 
 /// What the simulated farm needs for it.
-pub(super) const CHAT: [&str; 2] = ["--dingtalk", "ops=127.0.0.1:0"];
+pub(crate) const CHAT: [&str; 2] = ["--dingtalk", "ops=127.0.0.1:0"];
 
-struct Alertmanager {
-    address: String,
+pub(crate) struct Alertmanager {
+    pub(crate) address: String,
     _process: Process,
     _directory: tempfile::TempDir,
 }
@@ -29,9 +29,6 @@ struct Alertmanager {
 impl Alertmanager {
     /// Hands every alert to farmwarden, again and again: no repeat may do anything.
     fn start(farmwarden: &str) -> Self {
-        let directory = directory();
-        let place = |name: &str| directory.path().join(name);
-        std::fs::write(place("token"), TOKEN).unwrap();
         let config = json!({
             "route": {
                 "receiver": "farmwarden", "group_by": ["alertname"],
@@ -39,10 +36,26 @@ impl Alertmanager {
             },
             "receivers": [{"name": "farmwarden", "webhook_configs": [{
                 "url": format!("http://{farmwarden}/alerts"),
-                "http_config": {"authorization": {"credentials_file": place("token")}},
+                "http_config": {"authorization": {"credentials_file": "token"}},
             }]}],
         });
-        std::fs::write(place("alertmanager.yml"), config.to_string()).unwrap();
+        Self::with(&config.to_string())
+    }
+
+    /// As it is shipped, but for addresses and names.
+    pub(crate) fn shipped(farmwarden: &str) -> Self {
+        let config = std::fs::read_to_string(alerts("alertmanager.yml")).unwrap();
+        let config = config.replace("127.0.0.1:19977", farmwarden);
+        let config = config.replace("/etc/alertmanager/farmwarden.token", "token");
+        Self::with(&config.replace("/chat/operators", "/chat/ops"))
+    }
+
+    /// Its token lies beside the configuration.
+    fn with(config: &str) -> Self {
+        let directory = directory();
+        let place = |name: &str| directory.path().join(name);
+        std::fs::write(place("token"), TOKEN).unwrap();
+        std::fs::write(place("alertmanager.yml"), config).unwrap();
         let address = format!("127.0.0.1:{}", free_port());
         let mut command = with_share(&debian("usr/bin/prometheus-alertmanager"));
         command.arg(format!("--config.file={}", place("alertmanager.yml").display()));
@@ -75,10 +88,10 @@ fn with_share(program: &Path) -> Command {
     command
 }
 
-pub(super) struct Stage {
-    pub(super) farmwarden: Farmwarden,
-    alertmanager: Alertmanager,
-    _prometheus: Prometheus,
+pub(crate) struct Stage {
+    pub(crate) farmwarden: Farmwarden,
+    pub(crate) alertmanager: Alertmanager,
+    pub(crate) prometheus: Prometheus,
     /// Configuration and journal.
     place: PathBuf,
 }
@@ -86,43 +99,46 @@ pub(super) struct Stage {
 impl Stage {
     /// farmwarden with these collectors, policies and things to touch, and a Prometheus with these rules: what is true,
     /// and the policy that is asked for then.
-    pub(super) fn start(farm: &Simfarm, mut config: Value, asked: &[(&str, &str)]) -> Self {
-        let directory = directory();
-        let place = |name: &str| directory.path().join(name);
-        farm.set(
-            "dingtalk/ops",
-            &json!({"access_token": CHAT_TOKEN, "secret": CHAT_SECRET, "keyword": "矿场"}),
-        );
-        for (name, content) in [
-            ("alerts.token", TOKEN),
-            ("chat.token", CHAT_TOKEN),
-            ("chat.secret", CHAT_SECRET),
-            ("web.yml", "scopes: {alerts: {bearer_token_file: alerts.token}}"),
-        ] {
-            std::fs::write(place(name), content).unwrap();
-        }
-        config["journal"] = json!({"directory": place(JOURNAL)});
-        config["notify"] = json!([{
-            "name": "ops", "kind": "dingtalk", "url": format!("http://{}/robot/send", farm.place("dingtalk", "ops")),
-            "token_file": place("chat.token"), "secret_file": place("chat.secret"), "keyword": "矿场",
-        }]);
-        std::fs::write(place("farmwarden.yml"), config.to_string()).unwrap();
-        let place = directory.path().to_owned();
-        let farmwarden = Farmwarden::run(&mut command(&place, "127.0.0.1:0"), directory);
+    pub(super) fn start(farm: &Simfarm, config: Value, asked: &[(&str, &str)]) -> Self {
+        let (farmwarden, place) = start_farmwarden(farm, config);
         let alertmanager = Alertmanager::start(&farmwarden.address);
+        Self::watch(
+            farmwarden,
+            place,
+            alertmanager,
+            "rules.yml",
+            &[("rules.yml", rules(asked))],
+        )
+    }
+
+    /// The same with the rules and the Alertmanager that are shipped.
+    pub(crate) fn shipped(farm: &Simfarm, config: Value) -> Self {
+        let (farmwarden, place) = start_farmwarden(farm, config);
+        let alertmanager = Alertmanager::shipped(&farmwarden.address);
+        let rules = alerts("rules/*.yml");
+        Self::watch(farmwarden, place, alertmanager, rules.to_str().unwrap(), &[])
+    }
+
+    fn watch(
+        farmwarden: Farmwarden,
+        place: PathBuf,
+        alertmanager: Alertmanager,
+        rules: &str,
+        files: &[(&str, Value)],
+    ) -> Self {
         let mut prometheus = Prometheus::with(
             &json!({
-                "rule_files": ["rules.yml"],
+                "rule_files": [rules],
                 "scrape_configs": [{"job_name": "farmwarden", "static_configs": [{"targets": [farmwarden.address]}]}],
                 "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager.address]}]}]},
             }),
-            &[("rules.yml", rules(asked))],
+            files,
         );
         prometheus.wait_until_all_are_up(1);
         Self {
             farmwarden,
             alertmanager,
-            _prometheus: prometheus,
+            prometheus,
             place,
         }
     }
@@ -190,6 +206,38 @@ impl Stage {
     }
 }
 
+/// A file that is shipped.
+pub(crate) fn alerts(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("alerts").join(path)
+}
+
+/// farmwarden with this configuration, a journal, a token for alerts and a chat; and the directory of all that.
+fn start_farmwarden(farm: &Simfarm, mut config: Value) -> (Farmwarden, PathBuf) {
+    let directory = directory();
+    let place = |name: &str| directory.path().join(name);
+    farm.set(
+        "dingtalk/ops",
+        &json!({"access_token": CHAT_TOKEN, "secret": CHAT_SECRET, "keyword": "矿场"}),
+    );
+    for (name, content) in [
+        ("alerts.token", TOKEN),
+        ("chat.token", CHAT_TOKEN),
+        ("chat.secret", CHAT_SECRET),
+        ("web.yml", "scopes: {alerts: {bearer_token_file: alerts.token}}"),
+    ] {
+        std::fs::write(place(name), content).unwrap();
+    }
+    config["journal"] = json!({"directory": place(JOURNAL)});
+    config["notify"] = json!([{
+        "name": "ops", "kind": "dingtalk", "url": format!("http://{}/robot/send", farm.place("dingtalk", "ops")),
+        "token_file": place("chat.token"), "secret_file": place("chat.secret"), "keyword": "矿场",
+    }]);
+    std::fs::write(place("farmwarden.yml"), config.to_string()).unwrap();
+    let place = directory.path().to_owned();
+    let farmwarden = Farmwarden::run(&mut command(&place, "127.0.0.1:0"), directory);
+    (farmwarden, place)
+}
+
 fn command(place: &Path, address: &str) -> Command {
     let mut command = Farmwarden::command();
     command.arg("--config.file").arg(place.join("farmwarden.yml"));
@@ -214,7 +262,7 @@ fn rules(asked: &[(&str, &str)]) -> Value {
 }
 
 /// Title and text of all that stands in the chat. Nothing was refused there.
-pub(super) fn told(farm: &Simfarm) -> Vec<(String, String)> {
+pub(crate) fn told(farm: &Simfarm) -> Vec<(String, String)> {
     assert_eq!(farm.get("dingtalk/ops/refused"), json!([]));
     let messages = farm.get("dingtalk/ops/messages");
     let word = |message: &Value, key: &str| message["markdown"][key].as_str().unwrap().to_owned();

@@ -2,7 +2,7 @@
 //!
 //! Parsed by hand, since the options are the entries of [`KINDS`] and there is little else.
 
-use std::{fmt::Write as _, io::Read as _, process::ExitCode, sync::Arc, time::Duration};
+use std::{fmt::Write as _, io::Read as _, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use serde_json::{Map, Value};
 use tokio::{
@@ -14,6 +14,7 @@ use tokio::{
 
 use crate::{
     control::{self, Farm},
+    demo,
     standin::{KINDS, Kind},
 };
 
@@ -31,6 +32,7 @@ struct Plan {
 enum Command {
     Help,
     Serve(Plan),
+    Demo(demo::Options),
 }
 
 /// Runs the program with the arguments after its name.
@@ -43,19 +45,23 @@ enum Command {
     reason = "there is no log: one sentence says why the farm could not start"
 )]
 pub fn main(args: Vec<String>) -> ExitCode {
-    let plan = match parse(args) {
+    let command = match parse(args) {
         Ok(Command::Help) => {
             print!("{}", help());
             return ExitCode::SUCCESS;
         }
-        Ok(Command::Serve(plan)) => plan,
+        Ok(command) => command,
         Err(words) => {
             eprintln!("simfarm: {words}; see simfarm --help");
             return ExitCode::from(2);
         }
     };
     let ran = Runtime::new().map_err(|error| error.to_string()).and_then(|runtime| {
-        let ran = runtime.block_on(run(plan, |line| println!("{line}")));
+        let ran = match command {
+            Command::Help => Ok(()),
+            Command::Serve(plan) => runtime.block_on(run(plan, |line| println!("{line}"))),
+            Command::Demo(options) => runtime.block_on(demo::play(options)),
+        };
         // A thread of the runtime that hangs must not keep the farm alive.
         runtime.shutdown_timeout(Duration::from_secs(1));
         ran
@@ -113,6 +119,7 @@ fn parse(args: Vec<String>) -> Result<Command, String> {
     let mut args = args.into_iter();
     match args.next().as_deref() {
         Some("serve") => (),
+        Some("demo") => return parse_demo(args),
         Some("help" | "--help" | "-h") => return Ok(Command::Help),
         Some(other) => return Err(format!("unknown command {other}")),
         None => return Err("no command given".to_owned()),
@@ -150,13 +157,48 @@ fn parse(args: Vec<String>) -> Result<Command, String> {
     Ok(Command::Serve(plan))
 }
 
+fn parse_demo(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
+    let mut options = demo::Options {
+        farmwarden: PathBuf::new(),
+        listen: "127.0.0.1:0".to_owned(),
+        stay: false,
+        share: false,
+        language: demo::Language::English,
+    };
+    while let Some(option) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("{option} needs a value"));
+        match option.as_str() {
+            "--help" | "-h" => return Ok(Command::Help),
+            "--stay" => options.stay = true,
+            "--share" => options.share = true,
+            "--farmwarden" => options.farmwarden = PathBuf::from(value()?),
+            "--listen" => options.listen = value()?,
+            "--language" => {
+                options.language = match value()?.as_str() {
+                    "en" => demo::Language::English,
+                    "zh" => demo::Language::Chinese,
+                    other => return Err(format!("--language: {other} is neither en nor zh")),
+                }
+            }
+            _ => return Err(format!("unknown option {option}")),
+        }
+    }
+    if options.farmwarden.as_os_str().is_empty() {
+        return Err("--farmwarden is missing: the path of the program".to_owned());
+    }
+    Ok(Command::Demo(options))
+}
+
 fn help() -> String {
     let mut text = String::from(concat!(
         "A simulated farm with scripted incidents.\n\n",
-        "simfarm serve [--control ADDRESS] [--lifetime SECONDS] [--exit-with-parent] [STAND-IN]...\n\n",
+        "simfarm serve [--control ADDRESS] [--lifetime SECONDS] [--exit-with-parent] [STAND-IN]...\n",
+        "simfarm demo --farmwarden PROGRAM [--stay] [--share] [--listen ADDRESS] [--language en|zh]\n\n",
         "Prints one line of JSON with every address when all is up. Stops on SIGTERM and SIGINT, after its\n",
         "lifetime (900 s unless told otherwise), and with --exit-with-parent when standard input ends.\n\n",
-        "Stand-ins, each as often as needed:\n",
+        "The demo plays incidents before a real farmwarden and tells what it does, about two minutes; --stay goes on\n",
+        "until Ctrl-C. --share mounts a share that hangs later: root or a user namespace, and /dev/fuse.\n\n",
+        "Stand-ins of serve, each as often as needed:\n",
     ));
     for kind in KINDS {
         writeln!(text, "  --{} NAME={}\n      {}", kind.name, kind.spec, kind.about).ok();
@@ -184,6 +226,8 @@ mod tests {
                 "--substrate: 127.0.0.1:0 is not NAME=...",
             ),
             ("serve --control", "--control needs a value"),
+            ("demo", "--farmwarden is missing: the path of the program"),
+            ("demo --language de", "--language: de is neither en nor zh"),
         ];
         for (line, expected) in cases {
             assert_eq!(words(line).err().as_deref(), Some(expected), "{line}");

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod control;
+pub mod demo;
 pub mod dingtalk;
 pub mod engine;
 pub mod fuse;

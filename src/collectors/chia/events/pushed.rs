@@ -47,9 +47,42 @@ pub(super) struct PointId {
     pub(super) signage_point_index: u64,
 }
 
+/// A signage point as the node tells it to farmers.
+#[derive(Deserialize)]
+pub(super) struct NodePoint {
+    pub(super) broadcast_farmer: Broadcast,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Broadcast {
+    #[serde(default)]
+    pub(super) signage_point_index: Figure,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Block {
     pub(super) transaction_block: bool,
+    #[serde(default)]
+    pub(super) height: Figure,
+    /// The last block that it has in common with what was the chain before.
+    #[serde(default)]
+    pub(super) fork_height: Figure,
+    #[serde(default)]
+    pub(super) rolled_back_records: Figure,
+    /// Of the plot that won it; null for one of the second format.
+    #[serde(default)]
+    pub(super) k_size: Figure,
+    /// Of such a plot.
+    #[serde(default)]
+    pub(super) strength: Figure,
+    #[serde(default)]
+    pub(super) block_cost: Figure,
+    #[serde(default)]
+    pub(super) block_fees: Figure,
+    #[serde(default)]
+    pub(super) pre_validation_time: Lenient<f64>,
+    #[serde(default)]
+    pub(super) validation_time: Lenient<f64>,
 }
 
 #[derive(Deserialize)]

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::details;
 use super::super::reading::{Details, Reading, Round, Setup};
 use super::super::root::Config;
 use super::super::target::Pick;
 use super::super::wallet::{self, Farmed};
+use super::super::{details, node};
 use super::{Reader, Told, ask, supported};
 use crate::upstream::chia::{Call, ChiaRpc, Service};
 use crate::upstream::{Fault, Why};
@@ -46,6 +46,7 @@ impl Reader {
                 if let Some(version) = told.take(version) {
                     details.is_of(Service::Harvester, version);
                 }
+                details.harvester_peers = told.take(ask(rpc, &Call::Connections, node::peers).await);
             }
             details.setups.push(setup);
         }

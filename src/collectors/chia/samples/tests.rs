@@ -57,11 +57,18 @@ fn a_recorded_farm() {
 #[test]
 fn the_names_of_the_official_exporter() {
     let mut farm = recorded_farm(r#", "compat": ["chia-exporter"]"#);
-    let mut own = Page::new(&[("target", "chia-1")]);
-    compat::samples(&farm.snapshot, &mut own);
+    farm.hear(
+        r#"{"origin": "chia_full_node", "command": "block", "data": {"height": 30, "fork_height": 26, "rolled_back_records": 12,
+            "k_size": null, "strength": 2, "transaction_block": false, "pre_validation_time": 0.25, "validation_time": 0.5}}"#,
+    )
+    .events();
+    let own = farm.snapshot.own_id().unwrap();
+    let plots = farm.snapshot.plots.values().next().cloned().unwrap();
+    farm.snapshot.plots.insert(own, plots);
     let mut alone = Farm::new(r#", "daemon": "127.0.0.1:55400""#);
     alone.hear_recorded("chia_harvester", "farming_info").events();
     farm.snapshot.tally.as_mut().unwrap().own = alone.tally.own;
+    let mut own = Page::new(&[("target", "chia-1")]);
     compat::samples(&farm.snapshot, &mut own);
     golden::check(&format!("{ROOM}/compat.prom"), &golden::rendered(FAMILIES, own));
     assert!(page(&farm.snapshot).contains("chia_farmer_connection_count"));

@@ -56,19 +56,18 @@ impl Snapshot {
     /// Who is gone for good, who has taken another's place, who was never there.
     fn settle(&mut self, connected: &[NodeId], target: &Target, now: Now) {
         let own = self.own;
-        let taken: Vec<String> = connected
+        self.succeed(connected);
+        let connected_names: Vec<String> = connected
             .iter()
             .filter_map(|id| self.harvesters.get(id))
             .map(|known| known.name.clone())
             .collect();
-        let named = |id: &NodeId, known: &Known| target.harvesters.iter().any(|pick| pick.means(id, &known.host, own));
         self.harvesters.retain(|id, known| {
-            let here = connected.contains(id);
-            // Of a name that came back with another certificate the old one is gone.
-            // One that was seen beside another of its name is a harvester of its own.
-            let replaced = !here && !known.apart && taken.contains(&known.name);
             let old = now.monotonic.duration_since(known.last_seen) > target.forget_after.get();
-            here || !(replaced || (old && !named(id, known)))
+            let mut picks = target.harvesters.iter().filter(|pick| pick.means(id, &known.host, own));
+            // A host is named for whoever is there: of several that it had, those that never came back are forgotten.
+            let named = picks.any(|pick| pick.node_id.is_some() || !connected_names.contains(&known.name));
+            connected.contains(id) || !old || named
         });
         while self.harvesters.len() > MOST_HARVESTERS {
             let gone = self.harvesters.iter().filter(|(id, _)| !connected.contains(id));

@@ -76,6 +76,11 @@ impl Snapshot {
         self.own_is_named || !self.here().is_empty()
     }
 
+    /// The harvester of this machine, where the farmer knows it.
+    pub(in super::super) fn own_id(&self) -> Option<NodeId> {
+        self.here().iter().find_map(|here| here.id).or(self.own)
+    }
+
     /// The harvesters of this machine with their plot directories: label, and where they lie.
     pub fn here(&self) -> Vec<Here<'_>> {
         let setups = self.details.iter().flat_map(|details| &details.setups);

@@ -63,6 +63,100 @@ fn harvesters_that_were_told_apart_once_keep_their_labels() {
     }
 }
 
+/// Has not yet looked for its plots.
+fn starting(host: &str, number: u8, farm: &Farm) -> Harvester {
+    Harvester {
+        plots: Some(0),
+        last_scan: None,
+        ..on(host, number, farm)
+    }
+}
+
+fn of_plots(plots: u64, harvester: Harvester) -> Harvester {
+    Harvester {
+        plots: Some(plots),
+        bytes: Some(u128::from(plots) * 108_900_000_000),
+        ..harvester
+    }
+}
+
+#[test]
+fn a_second_harvester_of_a_host_does_not_hide_that_the_first_is_gone() {
+    let mut farm = Farm::new(r#", "farmer": "h:1", "harvesters": [{"name": "nas", "host": "10.0.0.1"}]"#);
+    let first = of_plots(100, on("10.0.0.1", 1, &farm));
+    farm.farmer(vec![first]).after(60).farmer(Vec::new());
+    // Until it has looked for plots it may be the first with another certificate.
+    let second = starting("10.0.0.1", 2, &farm);
+    farm.after(60).farmer(vec![second]);
+    assert_eq!(labels(&farm), [("nas".to_owned(), Some(true))]);
+    let second = of_plots(40, on("10.0.0.1", 2, &farm));
+    farm.after(600).farmer(vec![second]);
+    let expected = [("nas#01010101", false), ("nas#02020202", true)];
+    assert_eq!(
+        labels(&farm),
+        expected.map(|(label, here)| (label.to_owned(), Some(here)))
+    );
+    let found = farm.found();
+    assert!(
+        found
+            .iter()
+            .any(|words| words.starts_with("harvester_down [nas#01010101] disconnected for 11m")),
+        "{found:?}"
+    );
+    // It is known by its host alone, so it is forgotten in the end.
+    let second = of_plots(40, on("10.0.0.1", 2, &farm));
+    farm.after(7 * 86_400).farmer(vec![second]);
+    assert_eq!(labels(&farm), [("nas#02020202".to_owned(), Some(true))]);
+}
+
+#[test]
+fn a_renewed_certificate_hides_no_lost_plots() {
+    let mut farm = Farm::new(r#", "farmer": "h:1", "harvesters": [{"name": "nas", "host": "10.0.0.1"}]"#);
+    let before = of_plots(100, on("10.0.0.1", 1, &farm));
+    farm.farmer(vec![before]).after(60).farmer(Vec::new());
+    for (seconds, scanned) in [(60, false), (60, true), (60, true), (600, true)] {
+        farm.after(seconds);
+        let anew = on("10.0.0.1", 9, &farm);
+        let anew = if scanned {
+            of_plots(92, anew)
+        } else {
+            starting("10.0.0.1", 9, &farm)
+        };
+        farm.farmer(vec![anew]);
+        assert_eq!(labels(&farm), [("nas".to_owned(), Some(true))]);
+    }
+    let words = "plots_lost [nas] 92 plots, 8 fewer than within the last hour";
+    assert!(
+        farm.found().iter().any(|found| found.starts_with(words)),
+        "{:?}",
+        farm.found()
+    );
+}
+
+#[test]
+fn a_harvester_that_comes_back_itself_is_no_other() {
+    let mut farm = Farm::new(r#", "farmer": "h:1", "harvesters": [{"name": "nas", "host": "10.0.0.1"}]"#);
+    let first = of_plots(100, on("10.0.0.1", 1, &farm));
+    farm.farmer(vec![first.clone()]).after(60).farmer(Vec::new());
+    let second = starting("10.0.0.1", 2, &farm);
+    farm.after(60).farmer(vec![second.clone()]);
+    farm.after(60).farmer(vec![first, second]);
+    let expected = ["nas#01010101", "nas#02020202"].map(|label| (label.to_owned(), Some(true)));
+    assert_eq!(labels(&farm), expected);
+}
+
+#[test]
+fn an_unnamed_harvester_is_known_again_by_its_very_plots() {
+    for (plots, host, known) in [(100, "10.0.0.1", 1), (101, "10.0.0.1", 2), (100, "10.0.0.2", 2)] {
+        let mut farm = Farm::unheard();
+        let before = of_plots(100, on("10.0.0.1", 1, &farm));
+        farm.farmer(vec![before]).after(60).farmer(Vec::new());
+        let anew = of_plots(plots, on(host, 9, &farm));
+        farm.after(60).farmer(vec![anew]);
+        assert_eq!(labels(&farm).len(), known, "{plots} {host}");
+    }
+}
+
 #[test]
 fn while_the_farmer_is_silent_nobody_is_connected_or_gone() {
     let mut farm = Farm::unheard();

@@ -12,7 +12,16 @@ use crate::upstream::chia::testing::Door;
 pub(super) struct Service {
     pub(super) place: String,
     asked: Arc<Mutex<Vec<String>>>,
+    changes: Arc<Mutex<Changes>>,
     task: JoinHandle<()>,
+}
+
+/// What is otherwise than at the start.
+#[derive(Default)]
+struct Changes {
+    answers: HashMap<&'static str, Vec<u8>>,
+    /// A request with this text in it fails.
+    failing: Option<String>,
 }
 
 impl Drop for Service {
@@ -42,25 +51,46 @@ impl Service {
         let door = Door::of("farm").await;
         let place = door.place().to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let told = Arc::clone(&asked);
+        let changes = Arc::<Mutex<Changes>>::default();
+        let (told, changed) = (Arc::clone(&asked), Arc::clone(&changes));
         let task = tokio::spawn(async move {
             loop {
                 let mut stream = door.next().await;
                 while let Some(text) = request(&mut stream).await {
                     let route = text.split([' ', '/']).nth(2).unwrap_or_default().to_owned();
-                    let (status, body) = match answers.get(route.as_str()) {
-                        Some(body) => ("200 OK", body.as_slice()),
-                        None => ("404 Not Found", &b"404: Not Found"[..]),
+                    let (status, body) = {
+                        let changed = changed.lock().unwrap();
+                        let answer = changed.answers.get(route.as_str()).or(answers.get(route.as_str()));
+                        match (answer, &changed.failing) {
+                            (_, Some(word)) if text.contains(word) => ("500 Internal Server Error", Vec::new()),
+                            (Some(body), _) => ("200 OK", body.clone()),
+                            (None, _) => ("404 Not Found", b"404: Not Found".to_vec()),
+                        }
                     };
                     told.lock().unwrap().push(route);
                     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
                     drop(stream.write_all(head.as_bytes()).await);
-                    drop(stream.write_all(body).await);
+                    drop(stream.write_all(&body).await);
                     drop(stream.flush().await);
                 }
             }
         });
-        Self { place, asked, task }
+        Self {
+            place,
+            asked,
+            changes,
+            task,
+        }
+    }
+
+    /// From now on.
+    pub(super) fn answer(&self, route: &'static str, body: Vec<u8>) {
+        self.changes.lock().unwrap().answers.insert(route, body);
+    }
+
+    /// From now on a request with this text in it is answered with HTTP 500.
+    pub(super) fn fail(&self, word: &str) {
+        self.changes.lock().unwrap().failing = Some(word.to_owned());
     }
 
     pub(super) fn asked(&self) -> Vec<String> {

@@ -195,14 +195,14 @@ impl Message {
 
 /// What is wrong with a row that cannot be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Odd {
+pub(in crate::collectors::venus) enum Odd {
     Malformed,
     /// In a state that is final, or none.
     NotWaiting,
 }
 
 /// A row of any list of messages.
-pub(super) fn message(json: &[u8]) -> Result<Message, Odd> {
+pub(in crate::collectors::venus) fn message(json: &[u8]) -> Result<Message, Odd> {
     let said: Row = from_json(json).map_err(|_| Odd::Malformed)?;
     let state = match said.state.count() {
         Some(1) => Waiting::Unfilled,
@@ -225,27 +225,27 @@ pub(super) fn message(json: &[u8]) -> Result<Message, Odd> {
 
 /// The chain's own fields have small letters in incubation.
 #[derive(Deserialize)]
-struct Row {
+pub(super) struct Row {
     #[serde(rename = "ID", alias = "id", default)]
-    id: Text,
+    pub(super) id: Text,
     #[serde(rename = "From", alias = "from", default)]
-    from: Text,
+    pub(super) from: Text,
     #[serde(rename = "To", alias = "to", default)]
-    to: Text,
+    pub(super) to: Text,
     #[serde(rename = "Nonce", alias = "nonce", default)]
-    nonce: Number,
+    pub(super) nonce: Number,
     #[serde(rename = "GasFeeCap", alias = "gasFeeCap", default)]
-    fee_cap: Text,
+    pub(super) fee_cap: Text,
     #[serde(rename = "Method", alias = "method", default)]
-    method: Number,
+    pub(super) method: Number,
     #[serde(rename = "State", alias = "state", default)]
-    state: Number,
+    pub(super) state: Number,
     #[serde(rename = "ErrorMsg", alias = "errorMsg")]
     error: Option<Text>,
     #[serde(rename = "Receipt", alias = "receipt")]
     receipt: Option<Receipt>,
     #[serde(rename = "CreatedAt", alias = "createdAt", default)]
-    created: Text,
+    pub(super) created: Text,
 }
 
 #[derive(Deserialize)]
@@ -256,9 +256,13 @@ struct Receipt {
 
 impl Row {
     /// Before 1.9 the text stands in the receipt, in base64.
-    fn error(&self) -> Option<String> {
+    pub(super) fn error(&self) -> Option<String> {
         if let Some(error) = &self.error {
             return error.0.clone();
+        }
+        // Of what has a receipt this is the call's own answer.
+        if self.state.count() != Some(Waiting::Unfilled.number()) {
+            return None;
         }
         let returned = self.receipt.as_ref()?.returned.0.as_ref()?;
         let bytes = base64::engine::general_purpose::STANDARD.decode(returned).ok()?;
@@ -266,7 +270,7 @@ impl Row {
     }
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().map(plain).take(LONGEST_SHOWN).collect()
 }

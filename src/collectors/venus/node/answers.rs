@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::clock::UnixTime;
+use crate::collectors::venus::address::Address;
 use crate::collectors::venus::amount::AttoFil;
 use crate::collectors::venus::wire::{Length, List, Number, Text, from_json, nullable, required};
 use crate::upstream::Why;
@@ -262,6 +263,25 @@ pub(super) fn sectors(json: Option<&[u8]>) -> Result<Sectors, Why> {
 
 pub(super) fn deadline(json: Option<&[u8]>) -> Result<Deadline, Why> {
     required(json)
+}
+
+/// `StateMinerInfo`: the account whose key signs for the miner.
+pub(super) fn worker(json: Option<&[u8]>) -> Result<Address, Why> {
+    #[derive(Deserialize)]
+    struct Info {
+        #[serde(rename = "Worker", alias = "worker", default)]
+        worker: Text,
+    }
+    let info: Info = required(json)?;
+    info.worker
+        .address()
+        .ok_or_else(|| Why::malformed("a miner without a worker"))
+}
+
+/// `StateAccountKey`.
+pub(super) fn address(json: Option<&[u8]>) -> Result<Address, Why> {
+    let text: Text = required(json)?;
+    text.address().ok_or_else(|| Why::malformed("no address"))
 }
 
 pub(super) fn balance(json: Option<&[u8]>) -> Result<AttoFil, Why> {

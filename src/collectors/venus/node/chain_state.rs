@@ -78,7 +78,7 @@ pub(super) async fn wallets(
     gathered(asked.collect(), left_out).await
 }
 
-async fn actor(server: &Server, address: &Address) -> Result<Actor, Refusal> {
+pub(super) async fn actor(server: &Server, address: &Address) -> Result<Actor, Refusal> {
     let params = json!([address.as_str(), []]);
     let asked = server.client.call(VenusCall::GET_ACTOR, &params, answers::actor).await;
     match asked {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use super::answers::{self, Head};
+use super::answers::{self, Actor, Deadline, Head};
 use super::chain_state::{self, Claims, MinerState, Unusable, WalletSaid};
 use super::picture::{Chain, HeadSeen, NetworkSeen};
 use crate::collectors::venus::address::Address;
@@ -103,6 +103,46 @@ impl Nodes {
             }
         }
         best.claims()
+    }
+
+    /// Balance and nonce of one address.
+    pub(in crate::collectors::venus) async fn actor(&self, address: &Address) -> Result<Actor, Fault> {
+        let mut lost = None;
+        for server in self.by_head() {
+            match chain_state::actor(server, address).await {
+                Ok(actor) => return Ok(actor),
+                Err(refusal) => lost = lost.or(Some(refusal.fault)),
+            }
+        }
+        Err(lost.unwrap_or_else(nobody))
+    }
+
+    /// The window that is open for one miner.
+    pub(in crate::collectors::venus) async fn window(&self, miner: &Address) -> Result<Deadline, Fault> {
+        self.of_one(VenusCall::MINER_DEADLINE, miner, answers::deadline).await
+    }
+
+    /// The key of a miner's worker, which signs its blocks.
+    pub(in crate::collectors::venus) async fn worker(&self, miner: &Address) -> Result<Address, Fault> {
+        let number = self.of_one(VenusCall::MINER_INFO, miner, answers::worker).await?;
+        self.of_one(VenusCall::ACCOUNT_KEY, &number, answers::address).await
+    }
+
+    async fn of_one<T>(
+        &self,
+        call: VenusCall,
+        address: &Address,
+        parse: fn(Option<&[u8]>) -> Result<T, Why>,
+    ) -> Result<T, Fault> {
+        let params = json!([address.as_str(), []]);
+        let mut lost = None;
+        for server in self.by_head() {
+            match server.client.call(call, &params, parse).await {
+                Ok(value) => return Ok(value),
+                Err(refusal) => lost = lost.or(Some(refusal.fault)),
+            }
+        }
+        Err(lost.unwrap_or_else(nobody))
     }
 
     /// The node with the best head first; the next one is asked when it does not answer.

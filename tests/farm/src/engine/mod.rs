@@ -253,11 +253,14 @@ impl Shared {
 }
 
 fn start(spec: String) -> Starting {
-    let mut words = spec.split(',');
-    let path = words.next().unwrap_or_default();
-    let names: Vec<&str> = words.collect();
-    let started = Engine::start(Path::new(path), &names).map(|engine| -> Box<dyn StandIn> { Box::new(engine) });
-    future::ready(started).boxed()
+    async move {
+        let mut words = spec.split(',');
+        let path = words.next().unwrap_or_default();
+        let names: Vec<&str> = words.collect();
+        let engine: Box<dyn StandIn> = Box::new(Engine::start(Path::new(path), &names)?);
+        Ok(engine)
+    }
+    .boxed()
 }
 
 impl StandIn for Engine {

@@ -62,7 +62,7 @@ pub struct Settings {
 
 impl Settings {
     pub(super) fn new(names: &[&str]) -> Self {
-        let named = |name: &&str| Container {
+        let running = |name: &&str| Container {
             name: (*name).to_owned(),
             ..Container::default()
         };
@@ -71,7 +71,7 @@ impl Settings {
             dials: Dials::default(),
             api_version: "1.41".to_owned(),
             error_message: "cannot restart container: the disk is full".to_owned(),
-            containers: names.iter().map(named).collect(),
+            containers: names.iter().map(running).collect(),
         }
     }
 

@@ -16,6 +16,9 @@ use crate::clock::unix_ms;
 const TOTAL_RAW: &str = "21000000000000000000";
 const TOTAL_QUALITY: &str = "25000000000000000000";
 
+/// Accounts of senders are numbered from here on.
+const FIRST_ACCOUNT: usize = 2000;
+
 const DEADLINES: u64 = 48;
 const DEADLINE: u64 = 60;
 
@@ -36,7 +39,9 @@ pub(super) fn signature(at: &At, name: &str) -> Signature {
         | "StateMinerPower"
         | "StateMinerSectorCount"
         | "StateMinerAvailableBalance"
-        | "StateMinerProvingDeadline" => STATE,
+        | "StateMinerProvingDeadline"
+        | "StateMinerInfo"
+        | "StateAccountKey" => STATE,
         _ => return None,
     };
     Some((Perm::Read, params))
@@ -74,6 +79,7 @@ pub(super) fn call(world: &World, at: &At, name: &str, params: &[Value]) -> Answ
             })
         }
         "StateGetActor" => return actor(world, text_at(params, 0)),
+        "StateAccountKey" => return key(world, text_at(params, 0)),
         _ => return of_miner(world, head, name, text_at(params, 0)),
     }))
 }
@@ -190,6 +196,22 @@ fn actor(world: &World, address: &str) -> Answer {
     })))
 }
 
+/// The number of the account that a sender's key belongs to.
+fn account(sender: usize) -> String {
+    format!("f0{}", FIRST_ACCOUNT + sender)
+}
+
+/// The key behind the number of an account.
+fn key(world: &World, address: &str) -> Answer {
+    let mut senders = world.settings.senders.iter().enumerate();
+    match senders.find(|(number, _)| same(&account(*number), address)) {
+        Some((_, sender)) => Ok(Outcome::Value(json!(sender.address))),
+        None => Err(Failure::said(format!(
+            "failed to get account actor state for {address}"
+        ))),
+    }
+}
+
 fn of_miner(world: &World, head: u64, name: &str, address: &str) -> Answer {
     let mut miners = world.settings.miners.iter().filter(|miner| miner.on_chain);
     let Some(miner) = miners.find(|miner| same(&miner.id, address)) else {
@@ -203,6 +225,11 @@ fn of_miner(world: &World, head: u64, name: &str, address: &str) -> Answer {
         }),
         "StateMinerSectorCount" => json!({"Live": miner.live, "Active": miner.active, "Faulty": miner.faulty}),
         "StateMinerAvailableBalance" => json!(miner.available),
+        "StateMinerInfo" => json!({
+            "Owner": "f0900", "Worker": account(miner.worker), "NewWorker": "<empty>", "ControlAddresses": [],
+            "WorkerChangeEpoch": -1, "PeerId": null, "Multiaddrs": null, "WindowPoStProofType": 3,
+            "SectorSize": 34_359_738_368_u64, "WindowPoStPartitionSectors": 2349, "ConsensusFaultElapsed": -1,
+        }),
         _ => deadline(miner, head),
     }))
 }

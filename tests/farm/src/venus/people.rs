@@ -70,6 +70,8 @@ pub struct Miner {
     /// `f0...`
     pub id: String,
     pub user: String,
+    /// Which of `senders` signs its blocks.
+    pub worker: usize,
     pub trouble: Illness,
     /// For `errors`, without the time that the service puts before each.
     pub errors: Vec<String>,
@@ -194,6 +196,7 @@ impl Miner {
         Self {
             id: format!("f0{}", 1000 + u32::from(at)),
             user: "li".to_owned(),
+            worker: 0,
             trouble: Illness::Healthy,
             errors: vec!["mining timeout!".to_owned()],
             open: true,

@@ -165,14 +165,19 @@ impl Shared {
 
     /// How long a mining round, or an order, keeps this call waiting.
     fn waits(&self, request: &Request<Bytes>) -> u64 {
-        let call: Value = serde_json::from_slice(request.body()).unwrap_or_default();
-        let method = call.get("method").and_then(Value::as_str).unwrap_or_default();
+        let method = &*method_of(request);
         let locked = self.role == Role::Miner && method.ends_with(".StatesForMining");
         self.instance().map_or(0, |instance| {
             let ordered = instance.waits_ms.get(method).copied().unwrap_or_default();
             ordered.max(if locked { instance.lock_ms } else { 0 })
         })
     }
+}
+
+fn method_of(request: &Request<Bytes>) -> String {
+    let call: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+    let method = call.get("method").and_then(Value::as_str);
+    method.unwrap_or_default().to_owned()
 }
 
 impl Upstream for Shared {
@@ -194,7 +199,13 @@ impl Upstream for Shared {
             if waits > 0 {
                 sleep(Duration::from_millis(waits)).await;
             }
-            self.answered(request)
+            let answer = self.answered(request);
+            let method = method_of(request);
+            let lost = |own: Instance| own.answers_lost.contains(&method);
+            if self.instance().is_some_and(lost) {
+                return rpc::bare(504);
+            }
+            answer
         }
         .boxed()
     }

@@ -168,6 +168,8 @@ pub struct Instance {
     pub waits_ms: BTreeMap<String, u64>,
     /// Methods that run and fail, with the text they fail with.
     pub errors: BTreeMap<String, String>,
+    /// Methods that run and whose answer is lost: 504, as of a balancer that waited too long.
+    pub answers_lost: Vec<String>,
     /// Node: speaks as Lotus does.
     pub lotus: bool,
     /// Node: for `lagging`.
@@ -198,6 +200,7 @@ impl Instance {
             results: BTreeMap::new(),
             waits_ms: BTreeMap::new(),
             errors: BTreeMap::new(),
+            answers_lost: Vec::new(),
             lotus: false,
             lag: 60,
             peers: 42,

@@ -1,0 +1,189 @@
+use std::ops::ControlFlow;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::*;
+use crate::actions::Effect;
+use crate::upstream::chia::testing::{Door, identity};
+
+/// A harvester that gives one answer; it gives back what it was asked.
+fn harvester(door: Door, status: &'static str, body: &'static str) -> JoinHandle<String> {
+    tokio::spawn(async move {
+        let mut stream = door.next().await;
+        let (mut text, mut piece) = (String::new(), [0; 4096]);
+        while !text.ends_with('}') {
+            let length = stream.read(&mut piece).await.unwrap();
+            assert!(length > 0, "{text}");
+            text += std::str::from_utf8(&piece[..length]).unwrap();
+        }
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        text
+    })
+}
+
+#[tokio::test]
+async fn a_harvester_is_told_to_look_for_its_plots_and_nothing_else() {
+    let door = Door::of("farm").await;
+    let upstream = Upstream::from_system().unwrap();
+    let told = Harvester::new(&upstream, &identity("farm"), &door.place());
+    let asked = harvester(door, "200 OK", r#"{"success": true}"#);
+    told.refresh_plots().await.unwrap();
+    let asked = asked.await.unwrap();
+    assert!(
+        asked.starts_with("POST /refresh_plots HTTP/1.1\r\n") && asked.ends_with("\r\n\r\n{}"),
+        "{asked}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_harvester_refuses_has_changed_nothing() {
+    for (status, body, words) in [
+        (
+            "200 OK",
+            r#"{"success": false, "error": "no thread", "traceback": "/opt"}"#,
+            "no thread",
+        ),
+        ("200 OK", r#"{"plots": []}"#, "whether it succeeded"),
+        ("404 Not Found", "404: Not Found", "no harvester of chia"),
+    ] {
+        let door = Door::of("farm").await;
+        let upstream = Upstream::from_system().unwrap();
+        let told = Harvester::new(&upstream, &identity("farm"), &door.place());
+        let asked = harvester(door, status, body);
+        let failed = told.refresh_plots().await.unwrap_err();
+        asked.await.unwrap();
+        let said = failed.to_string();
+        assert!(
+            said.contains(words) && said.ends_with("nothing was changed") && !said.contains("/opt"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_is_refused_before_anything_is_changed() {
+    let door = Door::of("farm").await;
+    let upstream = Upstream::from_system().unwrap();
+    let told = Harvester::new(&upstream, &identity("other"), &door.place());
+    // Nobody is let in.
+    let served = tokio::spawn(async move { drop(door.next().await) });
+    let failed = told.refresh_plots().await.unwrap_err();
+    served.abort();
+    assert_eq!(failed.fault.reason().label(), "tls", "{failed}");
+    assert_eq!(failed.effect, Effect::Nothing);
+}
+
+/// A daemon that answers each command as told; where it breaks, it hangs up. It gives back what it was sent.
+fn daemon(
+    door: Door,
+    mut answer: impl FnMut(&str) -> ControlFlow<(), Value> + Send + 'static,
+) -> JoinHandle<Vec<String>> {
+    tokio::spawn(async move {
+        let mut socket = tokio_tungstenite::accept_async(door.next().await).await.unwrap();
+        let mut asked = Vec::new();
+        while let Some(Ok(Message::Text(text))) = socket.next().await {
+            let frame: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(
+                (&frame["destination"], &frame["ack"]),
+                (&json!("daemon"), &json!(false))
+            );
+            let command = frame["command"].as_str().unwrap();
+            asked.push(format!("{command} {}", frame["data"]["service"].as_str().unwrap()));
+            let ControlFlow::Continue(data) = answer(command) else {
+                break;
+            };
+            // Something of no matter comes first.
+            let noise = json!({"ack": true, "request_id": "other", "data": {"success": false}});
+            let reply = json!({"ack": true, "request_id": frame["request_id"], "command": command, "data": data});
+            for frame in [noise, reply] {
+                socket.send(Message::text(frame.to_string())).await.unwrap();
+            }
+        }
+        asked
+    })
+}
+
+async fn restarted(
+    answer: impl FnMut(&str) -> ControlFlow<(), Value> + Send + 'static,
+) -> (Result<Restarted, Failed>, Vec<String>) {
+    let door = Door::of("farm").await;
+    let upstream = Upstream::from_system().unwrap();
+    let told = Daemon::new(&upstream, &identity("farm"), &door.place());
+    let served = daemon(door, answer);
+    let outcome = told.restart(Service::Harvester).await;
+    (outcome, served.await.unwrap())
+}
+
+#[tokio::test]
+async fn a_service_is_stopped_and_started_again() {
+    for (runs, expected, restarted_as) in [
+        (
+            true,
+            &["is_running", "stop_service", "start_service"][..],
+            Restarted::StoppedAndStarted,
+        ),
+        (false, &["is_running", "start_service"], Restarted::Started),
+    ] {
+        let (outcome, asked) =
+            restarted(move |_| ControlFlow::Continue(json!({"success": true, "is_running": runs, "error": null})))
+                .await;
+        assert_eq!(outcome, Ok(restarted_as));
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|command| format!("{command} chia_harvester"))
+            .collect();
+        assert_eq!(asked, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_somebody_else_started_is_left_alone() {
+    let (outcome, asked) =
+        restarted(|command| ControlFlow::Continue(json!({"success": command != "stop_service", "is_running": true})))
+            .await;
+    let words = outcome.unwrap_err().to_string();
+    assert!(
+        words.contains("`restart-unit`") && words.ends_with("nothing was changed"),
+        "{words}"
+    );
+    assert_eq!(asked.len(), 2);
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_start_again_is_told_as_that() {
+    let (outcome, _) = restarted(|command| {
+        ControlFlow::Continue(
+            json!({"success": command != "start_service", "is_running": true, "error": "start failed"}),
+        )
+    })
+    .await;
+    let words = outcome.unwrap_err().to_string();
+    assert!(
+        words.contains("start chia_harvester: ") && words.contains("start failed") && words.ends_with("is not known"),
+        "{words}"
+    );
+}
+
+#[tokio::test]
+async fn a_daemon_that_hangs_up_in_the_middle_leaves_it_open_what_became_of_the_service() {
+    let (outcome, asked) = restarted(|command| match command {
+        "stop_service" => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(json!({"success": true, "is_running": true})),
+    })
+    .await;
+    let failed = outcome.unwrap_err();
+    assert_eq!((failed.effect, asked.len()), (Effect::Unknown, 2), "{failed}");
+}
+
+/// The list that a reviewer reads.
+#[test]
+fn no_other_service_can_be_named() {
+    let names = Service::ALL.map(Service::name);
+    assert_eq!(names, ["chia_harvester", "chia_farmer", "chia_full_node"]);
+}

@@ -1,0 +1,271 @@
+//! Another farmwarden is asked, again and again with the same number until it is known what became of it: over there the same
+//! number is the same request, so nothing is done twice, whatever is lost on the way.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Hands;
+use super::catalogue::{self, Action, Key};
+use super::check::Checked;
+use super::tools::Tools;
+use crate::actions::remote::{Answer, Course, Nonce, Remote, Request, Said, Wants};
+use crate::actions::{Effect, Failed};
+use crate::clock::Clock;
+use crate::remedy::guards::label_is_settled;
+use crate::remedy::requests::LASTS_AT_MOST;
+use crate::remedy::runner::Notes;
+use crate::remedy::settings::{REMOTE, Rung};
+use crate::remedy::step::Plan;
+use crate::values::{self, Name};
+
+/// What is asked of whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Order {
+    remote: Name,
+    policy: Name,
+}
+
+const NAME: Key = Key {
+    name: "remote",
+    is: "the other farmwarden, by its name in `remotes`",
+};
+const POLICY: Key = Key {
+    name: "policy",
+    is: "a policy of the other farmwarden, for the same target and symptom",
+};
+
+pub(super) static ACTIONS: [Action; 1] = [Action {
+    name: REMOTE,
+    does: "asks another farmwarden for one of its repairs, and waits for what becomes of it",
+    keys: &[NAME, POLICY],
+    read: |with| {
+        let (remote, policy) = (with.remote(&NAME), with.required(&POLICY));
+        Some(catalogue::Order::Remote(Order {
+            remote: remote?,
+            policy: policy?,
+        }))
+    },
+}];
+
+/// It is asked and answers, its action is short, and there is time for the last word.
+pub(super) const NEEDS: Duration = Duration::from_secs(60);
+/// Kept of the time of a rung for the last word: that nothing is to be begun any more, or how it ended.
+const LAST_WORD: Duration = Duration::from_secs(10);
+/// How often it is noted in the journal that something changed over there; a guard that comes and goes must not fill it.
+const MOST_NOTES: usize = 20;
+
+impl Checked<'_> {
+    pub(super) fn remote(&mut self, rung: &Rung, place: &str) {
+        let most = values::Duration::from(LASTS_AT_MOST);
+        if rung.within > most {
+            let words = format!("another farmwarden is asked for at most {most}");
+            self.say(format!("{place}.within"), words);
+        }
+    }
+}
+
+impl Hands {
+    pub(super) async fn remote(
+        &self,
+        tools: &Tools,
+        Order { remote: name, policy }: &Order,
+        plan: &Plan,
+        notes: &dyn Notes,
+    ) -> Result<String, String> {
+        let remote = tools.remote(name)?;
+        let about = notes.about().ok_or("nothing was done: nobody knows on whose behalf")?;
+        let nonce = Nonce::random().map_err(|words| format!("nothing was done: {words}"))?;
+        let within = plan.within.get().saturating_sub(LAST_WORD);
+        let (started, now) = (Instant::now(), self.clock.now().wall);
+        let request = Request {
+            caller: remote.caller().clone(),
+            nonce,
+            time: now,
+            wants: Wants::Repair,
+            policy: policy.clone(),
+            target: plan.target.clone(),
+            entity: plan.entity.clone(),
+            symptom: about.symptom.to_owned(),
+            incident: about.incident.to_string(),
+            rung: plan.rung.saturating_add(1),
+            until: now.plus(within),
+        };
+        let asking = Asking {
+            name,
+            remote: &remote,
+            notes,
+            clock: &self.clock,
+            ends: started + within,
+            every: self.look_every,
+            request,
+            may_have_arrived: false,
+            noted: (String::new(), 0),
+            last: None,
+            trouble: None,
+        };
+        asking.run().await
+    }
+}
+
+/// One request while it is asked.
+struct Asking<'a> {
+    name: &'a Name,
+    remote: &'a Remote,
+    notes: &'a dyn Notes,
+    clock: &'a Clock,
+    ends: Instant,
+    every: Duration,
+    request: Request,
+    may_have_arrived: bool,
+    /// What was last noted, and how often something was.
+    noted: (String, usize),
+    /// What it last said.
+    last: Option<Answer>,
+    /// Why it could last not be asked.
+    trouble: Option<String>,
+}
+
+type Outcome = Result<String, String>;
+
+impl Asking<'_> {
+    async fn run(mut self) -> Outcome {
+        let Request { policy, nonce, .. } = &self.request;
+        let words = format!("asks farmwarden {} for {policy} (request {nonce})", self.name);
+        // Before anything is sent: after a crash it is known what was asked for.
+        let noted = self.notes.note(words).await;
+        noted.map_err(|words| format!("nothing was done: it cannot be recorded: {words}"))?;
+        loop {
+            if let Some(outcome) = self.ask().await? {
+                return outcome;
+            }
+            if self.is_hopeless() || Instant::now() + self.every >= self.ends {
+                return self.last_word().await;
+            }
+            tokio::time::sleep(self.every).await;
+        }
+    }
+
+    /// Asks once. Nothing while it goes on; an error ends it, for nothing was done and nothing will be.
+    async fn ask(&mut self) -> Result<Option<Outcome>, String> {
+        self.request.time = self.clock.now().wall;
+        let trouble = match self.remote.ask(&self.request).await {
+            Ok(Said::Told(answer)) => {
+                self.may_have_arrived = true;
+                self.trouble = None;
+                if let Some(outcome) = self.outcome(&answer) {
+                    return Ok(Some(outcome));
+                }
+                self.note(self.in_words(&answer)).await;
+                self.last = Some(answer);
+                return Ok(None);
+            }
+            Ok(Said::Refused { words, passes }) => {
+                if !passes && !self.may_have_arrived {
+                    return Err(format!("nothing was done: {}: {words}", self.remote.who()));
+                }
+                words
+            }
+            Err(Failed { fault, effect }) => {
+                self.may_have_arrived |= effect == Effect::Unknown;
+                fault.to_string()
+            }
+        };
+        if self.trouble.is_none() {
+            let words = format!("{} cannot be asked: {trouble}; it is tried again", self.name);
+            self.note(words).await;
+        }
+        self.trouble = Some(trouble);
+        Ok(None)
+    }
+
+    /// What it came to, if it has.
+    fn outcome(&self, answer: &Answer) -> Option<Outcome> {
+        let Self { name, .. } = self;
+        let words = values::clean(&answer.words);
+        let there = there(answer);
+        match answer.course {
+            Course::Waits | Course::Held | Course::Runs => None,
+            Course::Done => Some(Ok(format!("{name} did it{there}: {words}"))),
+            Course::Over => Some(Ok(format!("{name} had nothing to do{there}: {words}"))),
+            Course::Failed => Some(Err(format!("{name} tried it and failed{there}: {words}"))),
+            Course::Rehearsed => Some(Err(format!("nothing was done: {name} only rehearses{there}: {words}"))),
+            Course::Declined => Some(Err(format!("nothing was done: {name} declines: {words}"))),
+            Course::Withdrawn => Some(Err(format!("nothing was done{}: {words}", self.why_not()))),
+            Course::Unknown => {
+                self.notes.lose_sight();
+                Some(Err(format!("what {name} did is not known{there}: {words}")))
+            }
+        }
+    }
+
+    /// Whether waiting longer cannot help.
+    fn is_hopeless(&self) -> bool {
+        let Some(answer) = self.last.as_ref().filter(|answer| answer.course == Course::Held) else {
+            return false;
+        };
+        let is_late = answer.until.is_some_and(|until| until > self.request.until);
+        is_late || answer.guard.as_deref().is_some_and(label_is_settled)
+    }
+
+    /// The time is over: whatever has not begun must not begin.
+    async fn last_word(mut self) -> Outcome {
+        if !self.may_have_arrived {
+            let trouble = self.trouble.unwrap_or_default();
+            return Err(format!("nothing was done: {} could not be asked: {trouble}", self.name));
+        }
+        self.request.wants = Wants::Nothing;
+        self.request.time = self.clock.now().wall;
+        let trouble = match self.remote.ask(&self.request).await {
+            Ok(Said::Told(answer)) => match self.outcome(&answer) {
+                Some(outcome) => return outcome,
+                None => self.in_words(&answer),
+            },
+            Ok(Said::Refused { words, .. }) => words,
+            Err(failed) => failed.fault.to_string(),
+        };
+        self.notes.lose_sight();
+        Err(format!(
+            "whether {} did it is not known: {trouble}; look at request {} in its journal",
+            self.name, self.request.nonce
+        ))
+    }
+
+    /// What last kept it from beginning.
+    fn why_not(&self) -> String {
+        let last = self.last.as_ref().filter(|answer| answer.course.is_open());
+        last.map_or_else(String::new, |answer| format!(": {}", self.in_words(answer)))
+    }
+
+    fn in_words(&self, answer: &Answer) -> String {
+        let (name, there, words) = (self.name, there(answer), values::clean(&answer.words));
+        match (answer.course, &answer.guard) {
+            (Course::Held, Some(guard)) => {
+                let until = answer.until.map_or_else(String::new, |until| format!(" until {until}"));
+                format!(
+                    "{name} holds it back by {}{until}{there}: {words}",
+                    values::clean(guard)
+                )
+            }
+            (Course::Runs, _) => format!("{name} has begun it{there}"),
+            _ => format!("{name} has it{there}: {words}"),
+        }
+    }
+
+    /// Once for each change. That it cannot be noted ends nothing: what was asked for is on the disk.
+    async fn note(&mut self, words: String) {
+        let (last, count) = &mut self.noted;
+        if *last == words || *count >= MOST_NOTES {
+            return;
+        }
+        last.clone_from(&words);
+        *count += 1;
+        drop(self.notes.note(words).await);
+    }
+}
+
+/// ` (incident 412.0 there)`
+fn there(answer: &Answer) -> String {
+    let there = answer.incident.as_deref().map(values::clean);
+    there.map_or_else(String::new, |incident| format!(" (incident {incident} there)"))
+}

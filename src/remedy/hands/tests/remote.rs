@@ -1,0 +1,204 @@
+//! The asking side, against answers that come, do not come, or come from somebody else.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::remedy::runner::About;
+use crate::remedy::step::IncidentId;
+
+/// What the runner lends, with the sight that was lost.
+#[derive(Default)]
+struct Lent {
+    book: Book,
+    lost: AtomicBool,
+}
+
+impl Notes for Lent {
+    fn note(&self, words: String) -> futures_util::future::BoxFuture<'_, Result<(), String>> {
+        self.book.note(words)
+    }
+
+    fn about(&self) -> Option<About> {
+        Some(About {
+            incident: IncidentId { record: 412, nth: 0 },
+            symptom: "node_stuck",
+        })
+    }
+
+    fn lose_sight(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What came of it, what was noted, and whether it is known what was done.
+struct Came {
+    said: Result<String, String>,
+    noted: Vec<String>,
+    is_known: bool,
+    asked: usize,
+}
+
+impl Came {
+    fn failed(self) -> String {
+        self.said.unwrap_err()
+    }
+}
+
+/// Asks somebody who gives the n-th answer, from 0, to the n-th question.
+async fn came_to(lent: Lent, within: Duration, answer: impl Fn(usize) -> Answer + Send + 'static) -> Came {
+    let mut next = 0;
+    let socket = Socket::serve(move |_, _| {
+        next += 1;
+        answer(next - 1)
+    });
+    let key = socket.path.with_file_name("key");
+    std::fs::write(&key, "k".repeat(40)).unwrap();
+    let remotes = json!([{"name": "rack-2", "socket": socket.path, "key_file": key, "caller": "control"}]);
+    let settings = settings(&Engine::with(&[]), &json!({ "remotes": remotes }));
+    let order = Plan {
+        within: within.into(),
+        ..plan(
+            "remote",
+            "node-1",
+            "para",
+            &[("remote", "rack-2"), ("policy", "start_node")],
+        )
+    };
+    let said = hands(&settings, &Arc::default()).run(&order, &lent).await;
+    Came {
+        said,
+        noted: lent.book.notes.into_inner().unwrap(),
+        is_known: !lent.lost.into_inner(),
+        asked: socket.asked().len(),
+    }
+}
+
+async fn came(within: Duration, answer: impl Fn(usize) -> Answer + Send + 'static) -> Came {
+    came_to(Lent::default(), within, answer).await
+}
+
+fn told(course: &str, more: &serde_json::Value) -> Answer {
+    let mut answer = json!({"course": course, "incident": "7.0", "words": "so it is"});
+    let members = more.as_object().cloned().unwrap_or_default();
+    answer.as_object_mut().unwrap().extend(members);
+    Answer::Status(200, answer.to_string())
+}
+
+fn simply(course: &str) -> Answer {
+    told(course, &json!({}))
+}
+
+const LONG: Duration = Duration::from_secs(3600);
+/// A moment, and the last word.
+const SHORT: Duration = Duration::from_millis(10_050);
+
+#[tokio::test]
+async fn it_is_asked_until_it_is_known_what_became_of_it() {
+    let came = came(LONG, |number| match number {
+        0 | 6 => Answer::Hangup,
+        1 => Answer::Status(503, "the journal is full".to_owned()),
+        2 => simply("waits"),
+        3 | 4 => told("held", &json!({"guard": "warm_up"})),
+        5 => simply("runs"),
+        _ => simply("done"),
+    })
+    .await;
+    assert_eq!(came.said.unwrap(), "rack-2 did it (incident 7.0 there): so it is");
+    assert!(came.is_known && came.asked == 8);
+    let begins = [
+        "asks farmwarden rack-2 for start_node (request ",
+        "rack-2 cannot be asked: ",
+        "rack-2 has it (incident 7.0 there): so it is",
+        "rack-2 holds it back by warm_up (incident 7.0 there): so it is",
+        "rack-2 has begun it (incident 7.0 there)",
+        "rack-2 cannot be asked: ",
+    ];
+    assert_eq!(came.noted.len(), begins.len(), "{:?}", came.noted);
+    for (noted, begin) in came.noted.iter().zip(begins) {
+        assert!(noted.starts_with(begin), "{noted}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_done_is_said_so_and_is_known() {
+    for (course, words) in [
+        ("failed", "rack-2 tried it and failed (incident 7.0 there): so it is"),
+        (
+            "rehearsed",
+            "nothing was done: rack-2 only rehearses (incident 7.0 there): so it is",
+        ),
+        ("declined", "nothing was done: rack-2 declines: so it is"),
+        ("withdrawn", "nothing was done: so it is"),
+    ] {
+        let came = came(LONG, move |_| simply(course)).await;
+        assert!(came.is_known && came.asked == 1, "{course}");
+        assert_eq!(came.failed(), words);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_any_more_is_not_known_and_a_person_must_look() {
+    type Answers = fn(usize) -> Answer;
+    let hangs_up: Answers = |_| Answer::Hangup;
+    let runs: Answers = |_| simply("runs");
+    let forgets_us: Answers = |number| match number {
+        0 => Answer::Hangup,
+        _ => Answer::Status(401, "no".to_owned()),
+    };
+    let lost_it: Answers = |_| simply("unknown");
+    for (within, answer, words) in [
+        (SHORT, hangs_up, "whether rack-2 did it is not known: "),
+        (
+            SHORT,
+            runs,
+            "whether rack-2 did it is not known: rack-2 has begun it (incident 7.0 there)",
+        ),
+        (SHORT, forgets_us, "whether rack-2 did it is not known: HTTP 401: no"),
+        (
+            LONG,
+            lost_it,
+            "what rack-2 did is not known (incident 7.0 there): so it is",
+        ),
+    ] {
+        let came = came(within, answer).await;
+        assert!(!came.is_known, "{words}");
+        let said = came.failed();
+        assert!(said.starts_with(words), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_held_to_the_end_or_will_not_pass_is_taken_back() {
+    for (within, held) in [
+        (SHORT, json!({"guard": "freeze"})),
+        (LONG, json!({"guard": "pause", "until": "2126-11-21T12:00:00Z"})),
+        (LONG, json!({"guard": "two_keys"})),
+    ] {
+        let came = came(within, move |number| match number {
+            0 => told("held", &held),
+            _ => simply("withdrawn"),
+        })
+        .await;
+        assert!(came.is_known && came.asked == 2);
+        let said = came.failed();
+        assert!(said.starts_with("nothing was done: rack-2 holds it back by "), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_before_anything_can_have_arrived_ends_it() {
+    let came = came(LONG, |_| Answer::Status(401, "not signed".to_owned())).await;
+    assert!(came.is_known && came.asked == 1);
+    let said = came.failed();
+    assert!(said.starts_with("nothing was done: farmwarden rack-2 "), "{said}");
+    assert!(said.ends_with("HTTP 401: not signed"), "{said}");
+}
+
+#[tokio::test]
+async fn without_a_note_on_the_disk_nothing_is_asked() {
+    let mut lent = Lent::default();
+    lent.book.full_after = Some(0);
+    let came = came_to(lent, LONG, |_| simply("done")).await;
+    assert_eq!(came.asked, 0);
+    assert!(came.failed().contains("it cannot be recorded"));
+}

@@ -1,0 +1,174 @@
+//! What other farmwardens ask for: taken like an alert, once for each request however often it comes, and answered with how it
+//! stands. Whether anything is done is decided here, with our own eyes and guards.
+
+use thiserror::Error;
+
+use super::{Repairs, locked};
+use crate::actions::remote::{Answer, Course, Request, RequestId, Unsealed, Wants};
+use crate::clock::UnixTime;
+use crate::remedy::callers::Callers;
+use crate::remedy::incident::Phase;
+use crate::remedy::requests::{Asked, LASTS_AT_MOST, Stage};
+use crate::remedy::settings::{REMOTE, Rung};
+use crate::remedy::state::State;
+use crate::remedy::step::{Outcome, Step};
+use crate::values::{self, Duration};
+
+/// Nothing of what was sent was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NotTaken {
+    /// There is nobody who may ask.
+    #[error("no callers are configured")]
+    NoCallers,
+    #[error(transparent)]
+    Unsealed(#[from] Unsealed),
+    /// It cannot be recorded now.
+    #[error("{0}")]
+    Unrecorded(String),
+}
+
+impl Repairs {
+    /// From now on these may ask. What others asked for before goes on until it lapses.
+    pub fn let_ask(&self, callers: Callers) {
+        *locked(&self.0.callers) = callers;
+    }
+
+    /// Takes a request in, or says how it stands. Returns when what is new is on the disk; what follows from it is done
+    /// later.
+    pub async fn asked(&self, body: &[u8]) -> Result<Answer, NotTaken> {
+        let callers = locked(&self.0.callers).clone();
+        if callers.is_empty() {
+            return Err(NotTaken::NoCallers);
+        }
+        let now = self.0.clock.now().wall;
+        let request = callers.open(body, now)?;
+        let open = self.open().map_err(NotTaken::Unrecorded)?;
+        let (id, ledger) = (request.id(), open.runner.ledger());
+        let known = ledger.with(|state| state.requests.get(&id).cloned());
+        match (known, request.wants) {
+            (Some(asked), wants) if asked.stage == Stage::Waits => {
+                if wants == Wants::Nothing || asked.until <= now {
+                    // Between two beginnings: what is answered after it holds.
+                    let withdrawing = self.write(Step::Withdrawn(id.clone()));
+                    open.runner.between_beginnings(withdrawing).await?;
+                }
+            }
+            (Some(_), _) => {}
+            (None, Wants::Nothing) => self.write(Step::Withdrawn(id.clone())).await?,
+            (None, Wants::Repair) => {
+                let room = ledger.with(|state| state.requests.has_room(&request.caller, now));
+                if let Some(words) = self.decline(&request, &callers, room, now) {
+                    return Ok(Answer {
+                        course: Course::Declined,
+                        incident: None,
+                        guard: None,
+                        until: None,
+                        words,
+                    });
+                }
+                let target = request.target.clone();
+                tracing::info!(caller = %request.caller, target = %target, "repairs: farmwarden {} asks for {} on {target}, for its incident {}", request.caller, request.policy, values::clean(&request.incident));
+                self.write(Step::Asked(request)).await?;
+                self.wake([target]);
+            }
+        }
+        let answer = ledger.with(|state| answer(state, &id));
+        answer.ok_or_else(|| NotTaken::Unrecorded("the request is not in the books".to_owned()))
+    }
+
+    async fn write(&self, step: Step) -> Result<(), NotTaken> {
+        let open = self.open().map_err(NotTaken::Unrecorded)?;
+        let recording = tokio::time::timeout(super::RECORD_WITHIN, open.runner.ledger().record(step));
+        match recording.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(NotTaken::Unrecorded(error.to_string())),
+            Err(_) => Err(NotTaken::Unrecorded("the journal's disk does not answer".to_owned())),
+        }
+    }
+
+    /// Why it is not taken at all; nothing if it is.
+    fn decline(&self, request: &Request, callers: &Callers, has_room: bool, now: UnixTime) -> Option<String> {
+        let Request {
+            caller, policy, target, ..
+        } = request;
+        if request.until <= now {
+            return Some(format!(
+                "it has lapsed: it was good until {}, and here it is {now}",
+                request.until
+            ));
+        }
+        if now.age_at(request.until) > LASTS_AT_MOST {
+            let most = Duration::from(LASTS_AT_MOST);
+            return Some(format!(
+                "it would be good until {}; at most {most} are taken",
+                request.until
+            ));
+        }
+        if let Some(words) = callers.forbid(caller, policy) {
+            return Some(words);
+        }
+        let remedies = self.remedies();
+        let Some(known) = remedies.policy(policy) else {
+            return Some(format!("no policy is called {policy} here"));
+        };
+        if known.rungs.iter().any(Rung::is_remote) {
+            return Some(format!(
+                "{policy} has a rung `{REMOTE}` here: a request goes one hop and is not handed on"
+            ));
+        }
+        if !known.targets.contains(target) {
+            return Some(format!(
+                "policy {policy} is not allowed for {target} here: see its `targets`"
+            ));
+        }
+        let symptom = known.symptom.get().name;
+        if request.symptom != symptom {
+            let asked = values::repeated(&request.symptom);
+            return Some(format!(
+                "{policy} cures {symptom} here, and is asked for because of {asked}"
+            ));
+        }
+        (!has_room).then(|| format!("caller {caller} has asked for too much lately"))
+    }
+}
+
+/// Nothing for a request that is not known.
+fn answer(state: &State, id: &RequestId) -> Option<Answer> {
+    let asked = state.requests.get(id)?;
+    let simple = |course, words: &str| Answer {
+        course,
+        incident: asked.incident.map(|incident| incident.to_string()),
+        guard: None,
+        until: None,
+        words: words.to_owned(),
+    };
+    Some(match &asked.stage {
+        Stage::Waits => waiting(state, asked, simple),
+        Stage::Runs => simple(Course::Runs, "its action runs"),
+        Stage::Ended(Outcome::Done, words) => simple(Course::Done, words),
+        Stage::Ended(Outcome::Failed, words) => simple(Course::Failed, words),
+        Stage::Ended(Outcome::TimedOut | Outcome::Unknown, words) => simple(Course::Unknown, words),
+        Stage::Interrupted => simple(Course::Unknown, "farmwarden ended there in the middle of it"),
+        Stage::Rehearsed(words) => simple(Course::Rehearsed, words),
+        Stage::Over(words) => simple(Course::Over, words),
+        Stage::Withdrawn => simple(Course::Withdrawn, "nothing was begun for it, and nothing will be"),
+    })
+}
+
+fn waiting(state: &State, asked: &Asked, simple: impl Fn(Course, &str) -> Answer) -> Answer {
+    let incident = asked.incident.and_then(|id| state.incident(id));
+    let held = incident.and_then(|incident| incident.held.as_ref());
+    if let Some(held) = held {
+        return Answer {
+            guard: Some(held.guard.label().to_owned()),
+            until: held.until,
+            ..simple(Course::Held, &held.words)
+        };
+    }
+    let words = match incident.map(|incident| incident.phase) {
+        Some(Phase::Running { .. }) => "another action on it runs there",
+        Some(Phase::Proving { .. }) => "what was done there before is being watched",
+        _ => "it is being looked at",
+    };
+    simple(Course::Waits, words)
+}

@@ -1,0 +1,105 @@
+//! What other farmwardens asked for, and what became of it: made from journal steps alone, so that a request which comes again
+//! is known for the same one, also after a crash.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::step::{IncidentId, Outcome};
+use crate::actions::remote::{Request, RequestId};
+use crate::clock::UnixTime;
+use crate::values::Name;
+
+/// Longer than any request lasts: one that comes later has lapsed, so it need not be known to be refused.
+pub(super) const REMEMBERED_FOR: Duration = Duration::from_secs(2 * 86_400);
+/// The longest that a request may last.
+pub const LASTS_AT_MOST: Duration = Duration::from_secs(86_400);
+/// Of one caller. Its own budgets are far below; without it a broken one could fill the memory.
+const MOST_OF_A_CALLER: usize = 1000;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Requests(BTreeMap<RequestId, Asked>);
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Asked {
+    pub heard: UnixTime,
+    /// Nothing is begun for it after this.
+    pub until: UnixTime,
+    /// The incident that it opened or joined; nothing for one that was withdrawn before it came.
+    pub incident: Option<IncidentId>,
+    pub stage: Stage,
+}
+
+/// How far it is. It has one action at most: what follows the first is the business of whoever asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    Waits,
+    Runs,
+    Ended(Outcome, String),
+    /// farmwarden ended in the middle of it.
+    Interrupted,
+    Rehearsed(String),
+    /// The incident ended, or was left to people, before anything was begun.
+    Over(String),
+    Withdrawn,
+}
+
+impl Requests {
+    pub fn get(&self, id: &RequestId) -> Option<&Asked> {
+        self.0.get(id)
+    }
+
+    pub fn has_room(&self, caller: &Name, now: UnixTime) -> bool {
+        let own = self
+            .0
+            .iter()
+            .filter(|(id, asked)| id.caller == *caller && asked.is_kept(now));
+        own.count() < MOST_OF_A_CALLER
+    }
+
+    pub(super) fn ask(&mut self, request: &Request, incident: IncidentId, stage: Stage, time: UnixTime) {
+        let asked = Asked {
+            heard: time,
+            until: request.until,
+            incident: Some(incident),
+            stage,
+        };
+        self.insert(request.id(), asked, time);
+    }
+
+    /// Nothing is begun for it any more; one that comes later is known as well.
+    pub(super) fn withdraw(&mut self, id: &RequestId, time: UnixTime) {
+        match self.0.get_mut(id) {
+            Some(asked) if asked.stage == Stage::Waits => asked.stage = Stage::Withdrawn,
+            Some(_) => {}
+            None => {
+                let asked = Asked {
+                    heard: time,
+                    until: time,
+                    incident: None,
+                    stage: Stage::Withdrawn,
+                };
+                self.insert(id.clone(), asked, time);
+            }
+        }
+    }
+
+    fn insert(&mut self, id: RequestId, asked: Asked, time: UnixTime) {
+        self.0.retain(|_, asked| asked.is_kept(time));
+        self.0.insert(id, asked);
+    }
+
+    /// Takes those of an incident that are this far further.
+    pub(super) fn go_on(&mut self, incident: IncidentId, from: &Stage, to: &Stage) {
+        let own = self.0.values_mut().filter(|asked| asked.incident == Some(incident));
+        for asked in own.filter(|asked| asked.stage == *from) {
+            asked.stage = to.clone();
+        }
+    }
+}
+
+impl Asked {
+    fn is_kept(&self, now: UnixTime) -> bool {
+        self.heard.age_at(now) < REMEMBERED_FOR
+    }
+}
