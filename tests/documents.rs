@@ -76,6 +76,20 @@ fn the_example_configuration_is_read_and_names_every_kind() {
 }
 
 #[test]
+fn the_configurations_of_the_composition_are_read_and_its_images_are_of_this_version() {
+    for name in ["etc", "demo"] {
+        let file = root().join("docker").join(name).join("farmwarden.yml");
+        let settings = farmwarden::config::Settings::read(&file, farmwarden::config::Secrets::Ignored).unwrap();
+        assert!(!settings.collectors.phala.is_empty(), "{name}");
+    }
+    let composition = fs::read_to_string(root().join("docker/compose.yml")).unwrap();
+    for image in ["farmwarden", "farmwarden-simfarm"] {
+        let line = format!("    image: {image}:{}\n", env!("CARGO_PKG_VERSION"));
+        assert!(composition.contains(&line), "{line}");
+    }
+}
+
+#[test]
 fn every_key_that_a_symptom_names_has_a_value_and_stands_in_the_example() {
     let example = fs::read_to_string(root().join("docs/example.yml")).unwrap();
     let settings = farmwarden::config::Settings::parse("example.yml", &example).unwrap();

@@ -51,6 +51,7 @@ impl Harvester {
             operation: REFRESH,
             method: Method::POST,
             path: "/refresh_plots",
+            headers: Vec::new(),
             body: Some(b"{}".to_vec()),
         };
         let reply = self.wire.exchange(asked, REFRESH_WITHIN).await?;

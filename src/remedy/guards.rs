@@ -147,13 +147,19 @@ impl Case<'_> {
     fn two_keys(&self) -> Option<Refusal> {
         let Key { target, policy, .. } = &self.incident.key;
         if !self.incident.is_asked_for(self.now) {
+            let why = if self.incident.alerts.is_empty() {
+                "the request of another farmwarden had its action, was taken back or has lapsed"
+            } else {
+                "its alerts have ended"
+            };
             return refuse(format!(
-                "{}: its alerts have ended, so nobody asks for it any more",
+                "{}: {why}, so nobody asks for it any more",
                 Self::shown(&self.incident.key)
             ));
         }
         // Two that hand it to one another would do so without end.
-        if !self.incident.fires() && self.rung().is_some_and(Rung::is_remote) {
+        let is_own = self.incident.fires() || self.incident.is_ordered(self.now);
+        if !is_own && self.rung().is_some_and(Rung::is_remote) {
             return refuse(format!(
                 "{}: another farmwarden asks for it, and `{REMOTE}` would hand it on; a request goes one hop",
                 Self::shown(&self.incident.key)

@@ -175,6 +175,8 @@ fn meant(told: &Told<'_>) -> Option<Notice> {
             },
         ) => return None,
         (Notice::Escalated, _) if incident.rehearsed && !incident.acted => Notice::WouldEscalate,
+        // What another farmwarden asked for and asks no more is told over there.
+        (Notice::Held(Guard::TwoKeys), _) if incident.alerts.is_empty() && incident.order.is_none() => return None,
         (Notice::Held(Guard::TwoKeys), _) if !incident.is_asked_for(told.time) => Notice::Unasked,
         _ => notice,
     })

@@ -42,8 +42,11 @@ pub trait Notes: Send + Sync {
         None
     }
 
-    /// Whether anything was done is not known and will not be: whatever the action says at its end, people must look.
+    /// From now on it is not known whether anything is done, until sight is regained. An action that ends like that, however it
+    /// ends, is one of which nobody knows what it did.
     fn lose_sight(&self) {}
+
+    fn regain_sight(&self) {}
 }
 
 /// The incident that an action is for, and what it is to cure.
@@ -81,6 +84,10 @@ impl<R: Record> Notes for Noting<'_, R> {
 
     fn lose_sight(&self) {
         self.out_of_sight.store(true, Ordering::Relaxed);
+    }
+
+    fn regain_sight(&self) {
+        self.out_of_sight.store(false, Ordering::Relaxed);
     }
 }
 
@@ -441,9 +448,13 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         };
         let (outcome, words) = match tokio::time::timeout(plan.within.get(), self.hands.run(plan, &notes)).await {
             Ok(Ok(words)) => (Outcome::Done, words),
-            Ok(Err(words)) if notes.out_of_sight.load(Ordering::Relaxed) => (Outcome::Unknown, words),
             Ok(Err(words)) => (Outcome::Failed, words),
             Err(_) => (Outcome::TimedOut, format!("not done within {}", plan.within)),
+        };
+        let outcome = if notes.out_of_sight.into_inner() {
+            Outcome::Unknown
+        } else {
+            outcome
         };
         let step = Step::Finished {
             incident: id,

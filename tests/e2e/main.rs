@@ -24,6 +24,7 @@ mod prometheus;
 mod reload;
 mod repairs;
 mod secrets;
+mod service;
 mod status_page;
 mod substrate;
 mod support;

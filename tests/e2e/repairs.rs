@@ -1,6 +1,7 @@
 //! From an alert to a cure, all real but the farm: Prometheus and Alertmanager, farmwarden, containers and units, and what
 //! people read of it.
 
+mod remote;
 mod stack;
 pub(crate) mod stage;
 mod unit;

@@ -79,8 +79,14 @@ pub(crate) struct System {
 impl System {
     /// It ends with the engine.
     pub(crate) fn start(docker: &Docker) -> Self {
+        Self::with(docker, |_| {})
+    }
+
+    /// With more in its root directory.
+    pub(crate) fn with(docker: &Docker, prepare: impl FnOnce(&Path)) -> Self {
         let (tree, bus) = (directory(), directory());
         root(tree.path());
+        prepare(tree.path());
         docker.import(tree.path(), ".", "system:1");
         let debian = handed_over("E2E_DEBIAN").display().to_string();
         let paths = ["lib", "usr/lib"].map(libraries).join(":");

@@ -24,6 +24,7 @@ use crate::values::{self, Name};
 pub(super) struct Order {
     remote: Name,
     policy: Name,
+    begin_within: Duration,
 }
 
 const NAME: Key = Key {
@@ -34,24 +35,33 @@ const POLICY: Key = Key {
     name: "policy",
     is: "a policy of the other farmwarden, for the same target and symptom",
 };
+const BEGIN_WITHIN: Key = Key {
+    name: "begin_within",
+    is: "what the other farmwarden is given until it begins; what it holds back for longer is not asked for any more; 10m",
+};
 
 pub(super) static ACTIONS: [Action; 1] = [Action {
     name: REMOTE,
     does: "asks another farmwarden for one of its repairs, and waits for what becomes of it",
-    keys: &[NAME, POLICY],
+    keys: &[NAME, POLICY, BEGIN_WITHIN],
     read: |with| {
         let (remote, policy) = (with.remote(&NAME), with.required(&POLICY));
+        let begin_within = with.optional::<values::Duration>(BEGIN_WITHIN.name);
         Some(catalogue::Order::Remote(Order {
             remote: remote?,
             policy: policy?,
+            begin_within: begin_within?.map_or(BEGINS_WITHIN, values::Duration::get),
         }))
     },
 }];
 
 /// It is asked and answers, its action is short, and there is time for the last word.
 pub(super) const NEEDS: Duration = Duration::from_secs(60);
+/// A guard that is a matter of minutes lets it pass by then; a rung that waits longer holds up its target here.
+const BEGINS_WITHIN: Duration = Duration::from_secs(600);
 /// Kept of the time of a rung for the last word: that nothing is to be begun any more, or how it ended.
-const LAST_WORD: Duration = Duration::from_secs(10);
+/// Two messages, each of which may take some seconds.
+const LAST_WORD: Duration = Duration::from_secs(20);
 /// How often it is noted in the journal that something changed over there; a guard that comes and goes must not fill it.
 const MOST_NOTES: usize = 20;
 
@@ -69,14 +79,18 @@ impl Hands {
     pub(super) async fn remote(
         &self,
         tools: &Tools,
-        Order { remote: name, policy }: &Order,
+        order: &Order,
         plan: &Plan,
         notes: &dyn Notes,
     ) -> Result<String, String> {
+        let Order {
+            remote: name, policy, ..
+        } = order;
         let remote = tools.remote(name)?;
         let about = notes.about().ok_or("nothing was done: nobody knows on whose behalf")?;
         let nonce = Nonce::random().map_err(|words| format!("nothing was done: {words}"))?;
         let within = plan.within.get().saturating_sub(LAST_WORD);
+        let begin_within = order.begin_within.min(within);
         let (started, now) = (Instant::now(), self.clock.now().wall);
         let request = Request {
             caller: remote.caller().clone(),
@@ -89,13 +103,14 @@ impl Hands {
             symptom: about.symptom.to_owned(),
             incident: about.incident.to_string(),
             rung: plan.rung.saturating_add(1),
-            until: now.plus(within),
+            until: now.plus(begin_within),
         };
         let asking = Asking {
             name,
             remote: &remote,
             notes,
             clock: &self.clock,
+            begins_by: started + begin_within,
             ends: started + within,
             every: self.look_every,
             request,
@@ -104,7 +119,17 @@ impl Hands {
             last: None,
             trouble: None,
         };
-        asking.run().await
+        match asking.run().await {
+            Came::Done(words) => {
+                notes.regain_sight();
+                Ok(words)
+            }
+            Came::NotDone(words) => {
+                notes.regain_sight();
+                Err(words)
+            }
+            Came::Unknown(words) => Err(words),
+        }
     }
 }
 
@@ -114,6 +139,8 @@ struct Asking<'a> {
     remote: &'a Remote,
     notes: &'a dyn Notes,
     clock: &'a Clock,
+    /// What is held then is taken back.
+    begins_by: Instant,
     ends: Instant,
     every: Duration,
     request: Request,
@@ -126,43 +153,53 @@ struct Asking<'a> {
     trouble: Option<String>,
 }
 
-type Outcome = Result<String, String>;
+/// What came of it.
+enum Came {
+    Done(String),
+    NotDone(String),
+    Unknown(String),
+}
 
 impl Asking<'_> {
-    async fn run(mut self) -> Outcome {
+    async fn run(mut self) -> Came {
         let Request { policy, nonce, .. } = &self.request;
         let words = format!("asks farmwarden {} for {policy} (request {nonce})", self.name);
         // Before anything is sent: after a crash it is known what was asked for.
-        let noted = self.notes.note(words).await;
-        noted.map_err(|words| format!("nothing was done: it cannot be recorded: {words}"))?;
+        if let Err(words) = self.notes.note(words).await {
+            return Came::NotDone(format!("nothing was done: it cannot be recorded: {words}"));
+        }
+        self.notes.lose_sight();
         loop {
-            if let Some(outcome) = self.ask().await? {
-                return outcome;
+            if let Some(came) = self.ask().await {
+                return came;
             }
-            if self.is_hopeless() || Instant::now() + self.every >= self.ends {
+            if self.is_held_too_long() || Instant::now() + self.every >= self.ends {
                 return self.last_word().await;
             }
             tokio::time::sleep(self.every).await;
         }
     }
 
-    /// Asks once. Nothing while it goes on; an error ends it, for nothing was done and nothing will be.
-    async fn ask(&mut self) -> Result<Option<Outcome>, String> {
+    /// Asks once. Nothing while it goes on.
+    async fn ask(&mut self) -> Option<Came> {
         self.request.time = self.clock.now().wall;
         let trouble = match self.remote.ask(&self.request).await {
             Ok(Said::Told(answer)) => {
                 self.may_have_arrived = true;
                 self.trouble = None;
-                if let Some(outcome) = self.outcome(&answer) {
-                    return Ok(Some(outcome));
+                let came = self.came(&answer);
+                if came.is_none() {
+                    self.note(self.in_words(&answer)).await;
+                    self.last = Some(answer);
                 }
-                self.note(self.in_words(&answer)).await;
-                self.last = Some(answer);
-                return Ok(None);
+                return came;
             }
             Ok(Said::Refused { words, passes }) => {
                 if !passes && !self.may_have_arrived {
-                    return Err(format!("nothing was done: {}: {words}", self.remote.who()));
+                    return Some(Came::NotDone(format!(
+                        "nothing was done: {}: {words}",
+                        self.remote.who()
+                    )));
                 }
                 words
             }
@@ -176,56 +213,54 @@ impl Asking<'_> {
             self.note(words).await;
         }
         self.trouble = Some(trouble);
-        Ok(None)
+        None
     }
 
     /// What it came to, if it has.
-    fn outcome(&self, answer: &Answer) -> Option<Outcome> {
-        let Self { name, .. } = self;
-        let words = values::clean(&answer.words);
-        let there = there(answer);
-        match answer.course {
-            Course::Waits | Course::Held | Course::Runs => None,
-            Course::Done => Some(Ok(format!("{name} did it{there}: {words}"))),
-            Course::Over => Some(Ok(format!("{name} had nothing to do{there}: {words}"))),
-            Course::Failed => Some(Err(format!("{name} tried it and failed{there}: {words}"))),
-            Course::Rehearsed => Some(Err(format!("nothing was done: {name} only rehearses{there}: {words}"))),
-            Course::Declined => Some(Err(format!("nothing was done: {name} declines: {words}"))),
-            Course::Withdrawn => Some(Err(format!("nothing was done{}: {words}", self.why_not()))),
-            Course::Unknown => {
-                self.notes.lose_sight();
-                Some(Err(format!("what {name} did is not known{there}: {words}")))
-            }
-        }
+    fn came(&self, answer: &Answer) -> Option<Came> {
+        let (name, there, words) = (self.name, there(answer), values::clean(&answer.words));
+        Some(match answer.course {
+            Course::Waits | Course::Held | Course::Runs => return None,
+            Course::Done => Came::Done(format!("{name} did it{there}: {words}")),
+            Course::Failed => Came::NotDone(format!("{name} tried it and failed{there}: {words}")),
+            Course::Over => Came::NotDone(format!("nothing was done: {name} is done with it{there}: {words}")),
+            Course::Rehearsed => Came::NotDone(format!("nothing was done: {name} only rehearses{there}: {words}")),
+            Course::Declined => Came::NotDone(format!("nothing was done: {name} declines: {words}")),
+            Course::Withdrawn => Came::NotDone(format!("nothing was done{}: {words}", self.why_not())),
+            Course::Unknown => Came::Unknown(format!("what {name} did is not known{there}: {words}")),
+        })
     }
 
-    /// Whether waiting longer cannot help.
-    fn is_hopeless(&self) -> bool {
-        let Some(answer) = self.last.as_ref().filter(|answer| answer.course == Course::Held) else {
+    /// Whether it was not begun in time, or will not be. Where nobody answers now, nobody knows.
+    fn is_held_too_long(&self) -> bool {
+        let is_late = Instant::now() >= self.begins_by;
+        if self.trouble.is_some() {
+            return is_late && !self.may_have_arrived;
+        }
+        let Some(answer) = self.last.as_ref().filter(|answer| answer.course != Course::Runs) else {
             return false;
         };
-        let is_late = answer.until.is_some_and(|until| until > self.request.until);
-        is_late || answer.guard.as_deref().is_some_and(label_is_settled)
+        let is_too_long = answer.until.is_some_and(|until| until > self.request.until);
+        is_late || is_too_long || answer.guard.as_deref().is_some_and(label_is_settled)
     }
 
     /// The time is over: whatever has not begun must not begin.
-    async fn last_word(mut self) -> Outcome {
+    async fn last_word(mut self) -> Came {
         if !self.may_have_arrived {
             let trouble = self.trouble.unwrap_or_default();
-            return Err(format!("nothing was done: {} could not be asked: {trouble}", self.name));
+            return Came::NotDone(format!("nothing was done: {} could not be asked: {trouble}", self.name));
         }
         self.request.wants = Wants::Nothing;
         self.request.time = self.clock.now().wall;
         let trouble = match self.remote.ask(&self.request).await {
-            Ok(Said::Told(answer)) => match self.outcome(&answer) {
-                Some(outcome) => return outcome,
+            Ok(Said::Told(answer)) => match self.came(&answer) {
+                Some(came) => return came,
                 None => self.in_words(&answer),
             },
             Ok(Said::Refused { words, .. }) => words,
             Err(failed) => failed.fault.to_string(),
         };
-        self.notes.lose_sight();
-        Err(format!(
+        Came::Unknown(format!(
             "whether {} did it is not known: {trouble}; look at request {} in its journal",
             self.name, self.request.nonce
         ))

@@ -28,6 +28,10 @@ impl Notes for Lent {
     fn lose_sight(&self) {
         self.lost.store(true, Ordering::Relaxed);
     }
+
+    fn regain_sight(&self) {
+        self.lost.store(false, Ordering::Relaxed);
+    }
 }
 
 /// What came of it, what was noted, and whether it is known what was done.
@@ -45,7 +49,11 @@ impl Came {
 }
 
 /// Asks somebody who gives the n-th answer, from 0, to the n-th question.
-async fn came_to(lent: Lent, within: Duration, answer: impl Fn(usize) -> Answer + Send + 'static) -> Came {
+async fn came_to(
+    lent: Lent,
+    (within, begin_within): (Duration, &str),
+    answer: impl Fn(usize) -> Answer + Send + 'static,
+) -> Came {
     let mut next = 0;
     let socket = Socket::serve(move |_, _| {
         next += 1;
@@ -61,7 +69,11 @@ async fn came_to(lent: Lent, within: Duration, answer: impl Fn(usize) -> Answer 
             "remote",
             "node-1",
             "para",
-            &[("remote", "rack-2"), ("policy", "start_node")],
+            &[
+                ("remote", "rack-2"),
+                ("policy", "start_node"),
+                ("begin_within", begin_within),
+            ],
         )
     };
     let said = hands(&settings, &Arc::default()).run(&order, &lent).await;
@@ -74,7 +86,7 @@ async fn came_to(lent: Lent, within: Duration, answer: impl Fn(usize) -> Answer 
 }
 
 async fn came(within: Duration, answer: impl Fn(usize) -> Answer + Send + 'static) -> Came {
-    came_to(Lent::default(), within, answer).await
+    came_to(Lent::default(), (within, "10m"), answer).await
 }
 
 fn told(course: &str, more: &serde_json::Value) -> Answer {
@@ -90,7 +102,7 @@ fn simply(course: &str) -> Answer {
 
 const LONG: Duration = Duration::from_secs(3600);
 /// A moment, and the last word.
-const SHORT: Duration = Duration::from_millis(10_050);
+const SHORT: Duration = Duration::from_millis(20_050);
 
 #[tokio::test]
 async fn it_is_asked_until_it_is_known_what_became_of_it() {
@@ -126,6 +138,10 @@ async fn what_was_not_done_is_said_so_and_is_known() {
         (
             "rehearsed",
             "nothing was done: rack-2 only rehearses (incident 7.0 there): so it is",
+        ),
+        (
+            "over",
+            "nothing was done: rack-2 is done with it (incident 7.0 there): so it is",
         ),
         ("declined", "nothing was done: rack-2 declines: so it is"),
         ("withdrawn", "nothing was done: so it is"),
@@ -198,7 +214,39 @@ async fn a_refusal_before_anything_can_have_arrived_ends_it() {
 async fn without_a_note_on_the_disk_nothing_is_asked() {
     let mut lent = Lent::default();
     lent.book.full_after = Some(0);
-    let came = came_to(lent, LONG, |_| simply("done")).await;
+    let came = came_to(lent, (LONG, "10m"), |_| simply("done")).await;
     assert_eq!(came.asked, 0);
     assert!(came.failed().contains("it cannot be recorded"));
+}
+
+#[tokio::test]
+async fn what_is_not_begun_in_time_is_not_waited_for() {
+    let held = || told("held", &json!({"guard": "freeze"}));
+    // It does not even take it back.
+    let came = came_to(Lent::default(), (LONG, "20ms"), move |_| held()).await;
+    assert!(!came.is_known);
+    let said = came.failed();
+    assert!(said.contains("rack-2 holds it back by freeze"), "{said}");
+}
+
+#[tokio::test]
+async fn whom_nobody_reaches_is_not_asked_for_longer_than_it_could_begin() {
+    let directory = tempfile::tempdir().unwrap();
+    let (key, socket) = (directory.path().join("key"), directory.path().join("nobody"));
+    std::fs::write(&key, "k".repeat(40)).unwrap();
+    let remotes = json!([{"name": "rack-2", "socket": socket, "key_file": key, "caller": "control"}]);
+    let settings = settings(&Engine::with(&[]), &json!({ "remotes": remotes }));
+    let order = plan(
+        "remote",
+        "node-1",
+        "para",
+        &[("remote", "rack-2"), ("policy", "start_node"), ("begin_within", "20ms")],
+    );
+    let lent = Lent::default();
+    let said = hands(&settings, &Arc::default()).run(&order, &lent).await.unwrap_err();
+    assert!(
+        said.starts_with("nothing was done: rack-2 could not be asked: "),
+        "{said}"
+    );
+    assert!(!lent.lost.into_inner(), "nothing can have arrived");
 }

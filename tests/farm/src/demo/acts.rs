@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
-    configuration::{RESTART_NODE, RESTART_WORKER, TELL_OF_SENDER, TELL_OF_SHARE, TELL_OF_WORKERS},
+    configuration::{RESTART_NODE, RESTART_WORKER, TELL_OF_SHARE, TELL_OF_WORKERS, UNBLOCK_SENDER},
     scene::{Chapter, Scene},
     stage::FIRST_POOL,
 };
@@ -23,7 +23,7 @@ pub(super) async fn play(scene: &mut Scene<'_>) -> Result<(), String> {
     scene.rest(BREATH).await?;
     all_workers_in_error(scene).await?;
     scene.rest(BREATH).await?;
-    if scene.farm().share.is_some() {
+    if scene.farm().share.is_ok() {
         hung_share(scene).await?;
         scene.rest(BREATH).await?;
     }
@@ -112,8 +112,8 @@ async fn hung_share(scene: &mut Scene<'_>) -> Result<(), String> {
 
 async fn share(scene: &Scene<'_>, incident: &str) -> Result<(), String> {
     match &scene.farm().share {
-        Some(share) => share.set(json!({"incident": incident})).await,
-        None => Ok(()),
+        Ok(share) => share.set(json!({"incident": incident})).await,
+        Err(_) => Ok(()),
     }
 }
 
@@ -123,20 +123,20 @@ async fn blocked_sender(scene: &mut Scene<'_>) -> Result<(), String> {
         "a signed message of a Venus sender is in no node's pool: everything behind its nonce waits",
         "某个 Venus 地址已签名的消息不在任何节点的消息池中：其后的 nonce 全部等待",
     );
-    scene.begin(TELL_OF_SENDER, title, words);
+    scene.begin(UNBLOCK_SENDER, title, words);
     scene
         .farm()
         .venus
         .sender(&json!({"at": 1, "trouble": "stuck_filled"}))?;
     scene
-        .until("people are told of the sender", |chapter| chapter.done.is_some())
+        .until("the message is published again", |chapter| chapter.actions == 2)
         .await?;
-    scene.rest(A_PERSON_NEEDS).await?;
-    let words = scene
-        .teller
-        .say("somebody has the message published again", "有人重新发布了该消息");
+    let words = scene.teller.say(
+        "the message is in the pools again, and in the next epoch on chain",
+        "消息重新进入消息池，并在下一个 epoch 上链",
+    );
     scene.say(words);
-    scene.farm().venus.sender(&json!({"at": 1, "trouble": "healthy"}))?;
+    // An epoch takes 30 s, which nobody wants to wait.
     scene.farm().venus.epoch(1);
     scene.until("the sender is well", is_over).await
 }

@@ -24,20 +24,22 @@ pub(super) const RESTART_NODE: &str = "restart_node";
 pub(super) const RESTART_WORKER: &str = "restart_worker";
 pub(super) const TELL_OF_WORKERS: &str = "tell_of_workers";
 pub(super) const TELL_OF_SHARE: &str = "tell_of_share";
-pub(super) const TELL_OF_SENDER: &str = "tell_of_sender";
+pub(super) const UNBLOCK_SENDER: &str = "unblock_sender";
 
 const POLICIES: [(&str, &str, &str); 5] = [
     (RESTART_NODE, NODE, "node_stuck"),
     (RESTART_WORKER, PRB, "worker_error"),
     (TELL_OF_WORKERS, PRB, "workers_correlated"),
     (TELL_OF_SHARE, STORAGE, "mount_stuck"),
-    (TELL_OF_SENDER, VENUS, "venus_message_filled_stuck"),
+    (UNBLOCK_SENDER, VENUS, "venus_message_filled_stuck"),
 ];
 
 /// Files beside the configuration.
 pub(super) const ALERTS_TOKEN: &str = "alerts.token";
 pub(super) const CHAT_TOKEN: &str = "chat.token";
 pub(super) const VENUS_TOKEN: &str = "venus.token";
+/// For what changes something.
+pub(super) const VENUS_ACT_TOKEN: &str = "venus-act.token";
 pub(super) const JOURNAL: &str = "journal";
 pub(super) const ENGINE: &str = "docker.sock";
 
@@ -101,7 +103,7 @@ fn venus(farm: &Farm, directory: &Path) -> Value {
     let url = |address: std::net::SocketAddr| json!([{"name": "one", "url": format!("http://{address}")}]);
     let venus = &farm.venus;
     json!({
-        "name": VENUS, "token_file": directory.join(VENUS_TOKEN),
+        "name": VENUS, "token_file": directory.join(VENUS_TOKEN), "act_token_file": directory.join(VENUS_ACT_TOKEN),
         "auth_services": url(venus.auth.addr()), "gateways": url(venus.gateway.addr()), "nodes": url(venus.node.addr()),
         "messagers": url(venus.messager.addr()), "miner_services": url(venus.miner.addr()),
         "interval": "1s", "slow_interval": "1s", "state_interval": "5s", "timeout": "900ms", "mining_timeout": "900ms",
@@ -119,16 +121,24 @@ fn storage(share: &Path) -> Value {
 fn remedies(farm: &Farm) -> Value {
     let policies = POLICIES
         .iter()
-        .filter(|(policy, ..)| *policy != TELL_OF_SHARE || farm.share.is_some());
+        .filter(|(policy, ..)| *policy != TELL_OF_SHARE || farm.share.is_ok());
     let policies = policies.map(|(policy, target, symptom)| {
+        let rungs = match *policy {
+            RESTART_NODE => json!([{"action": "restart-stack", "within": "30m", "timeout": "2m", "gone_for": "6s"}]),
+            RESTART_WORKER => json!([{"action": "restart-worker", "timeout": "1m", "gone_for": "4s"}]),
+            // Two rungs: whether it is on chain already, and if that was not it, once more.
+            UNBLOCK_SENDER => json!([
+                {"action": "update-filled-message", "timeout": "8s", "gone_for": "4s"},
+                {"action": "republish-message", "timeout": "2m", "gone_for": "4s"},
+            ]),
+            _ => json!([{"action": "notify", "timeout": "5m", "gone_for": "3s"}]),
+        };
         json!({
             "name": policy, "symptom": symptom, "targets": [target], "mode": "act", "ill_for": "2s",
+            // The next rung of a ladder need not wait long; a worker has only one.
+            "cool_down": if *policy == UNBLOCK_SENDER { "1s" } else { "10m" },
             "budgets": {"target": if *policy == RESTART_NODE { "1/h 3/d" } else { "3/h 10/d" }},
-            "rungs": [match *policy {
-                RESTART_NODE => json!({"action": "restart-stack", "within": "30m", "timeout": "2m", "gone_for": "6s"}),
-                RESTART_WORKER => json!({"action": "restart-worker", "timeout": "1m", "gone_for": "4s"}),
-                _ => json!({"action": "notify", "timeout": "5m", "gone_for": "3s"}),
-            }],
+            "rungs": rungs,
         })
     });
     json!({"warm_up": "1s", "policies": policies.collect::<Vec<_>>()})

@@ -44,6 +44,8 @@ pub(super) struct Chapter {
     pub(super) seen: Option<Duration>,
     pub(super) begun: Option<Duration>,
     pub(super) done: Option<Duration>,
+    /// Actions that came to their end.
+    pub(super) actions: usize,
     pub(super) over: Option<Duration>,
     /// Incidents of farmwarden's that were opened for it, and those of them that are over.
     pub(super) opened: BTreeSet<String>,
@@ -157,16 +159,20 @@ impl<'a> Scene<'a> {
                 "一个容器中的链节点，一个有 12 个 worker、4 个矿池的 PRB，一个有两个发送地址的 Venus 链服务",
             ),
         );
-        let share = if self.farm().share.is_some() {
-            teller.say("and a network share with plots", "以及一个存放 plot 的网络共享")
-        } else {
-            teller.say(
-                "without the network share: a mount that hangs needs FUSE and namespaces, which are not to be had here; \
-                 farmwarden would call it mount_stuck, and go on answering",
-                "没有网络共享：会卡死的挂载需要 FUSE 和命名空间，这里无法使用；farmwarden 会报 mount_stuck，并继续应答",
-            )
+        let share = match &self.farm().share {
+            Ok(_) => teller
+                .say("and a network share with plots", "以及一个存放 plot 的网络共享")
+                .to_owned(),
+            Err(why) => {
+                let words = teller.say(
+                    "without the network share: a mount that hangs needs FUSE and a namespace; farmwarden would call it \
+                     mount_stuck, and go on answering",
+                    "没有网络共享：会卡死的挂载需要 FUSE 和命名空间；farmwarden 会报 mount_stuck，并继续应答",
+                );
+                format!("{words} ({why})")
+            }
         };
-        teller.line(What::Farm, share);
+        teller.line(What::Farm, &share);
     }
 
     /// An incident begins.
@@ -180,6 +186,7 @@ impl<'a> Scene<'a> {
             seen: None,
             begun: None,
             done: None,
+            actions: 0,
             over: None,
             opened: BTreeSet::new(),
             ended: BTreeSet::new(),
@@ -337,7 +344,10 @@ impl<'a> Scene<'a> {
         self.teller.line(what, &format!("{whom}: {words}{more}"));
         match what {
             What::Begun => self.mark(&policy, |chapter, now| chapter.begun.get_or_insert(now)),
-            What::Done => self.mark(&policy, |chapter, now| chapter.done.get_or_insert(now)),
+            What::Done => self.mark(&policy, |chapter, now| {
+                chapter.actions += 1;
+                chapter.done.get_or_insert(now)
+            }),
             What::Over => self.chapter(&policy, |chapter, now| {
                 chapter.over = Some(now);
                 chapter.ended.insert(id.to_owned())

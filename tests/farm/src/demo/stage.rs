@@ -34,7 +34,8 @@ pub(super) struct Farm {
     pub(super) venus: Venus,
     pub(super) engine: Engine,
     pub(super) robot: Robot,
-    pub(super) share: Option<Mount>,
+    /// Or why there is none.
+    pub(super) share: Result<Mount, String>,
 }
 
 #[derive(Debug)]
@@ -48,11 +49,13 @@ impl Stage {
     pub(super) async fn set(options: &Options) -> Result<Self, String> {
         let directory = Directory::new()?;
         let farm = Farm::start(directory.path(), options.share).await?;
+        // The messager wants this permission of whoever publishes a message again.
         let venus_token = farm.venus.token(Perm::Admin);
         for (name, text) in [
             (config::ALERTS_TOKEN, ALERTS_TOKEN),
             (config::CHAT_TOKEN, CHAT_TOKEN),
             (config::VENUS_TOKEN, &venus_token),
+            (config::VENUS_ACT_TOKEN, &venus_token),
             ("web.yml", &config::web()),
             (
                 "farmwarden.yml",
@@ -80,7 +83,7 @@ impl Stage {
             warden,
             directory,
         } = self;
-        if let Some(share) = farm.share.take() {
+        if let Ok(share) = std::mem::replace(&mut farm.share, Err(String::new())) {
             drop(share.set(json!({"incident": "ok"})).await);
             drop(share);
         }
@@ -104,9 +107,9 @@ impl Farm {
             )?,
             robot: Robot::start("127.0.0.1:0").await.map_err(words)?,
             share: if share {
-                Some(mounted(&directory.join(config::SHARE)).await?)
+                mounted(&directory.join(config::SHARE)).await
             } else {
-                None
+                Err("it was not asked for (--share)".to_owned())
             },
         };
         farm.begin().await?;

@@ -1,0 +1,276 @@
+//! A control point and a host, in two networks with a link between them that is cut in the middle of a repair.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::super::containers::Docker;
+use super::super::support::{Farmwarden, LONG, Process, Simfarm, directory, handed_over, own, same, wait_for};
+use super::{break_node, mend_node, of_kind, only_begun};
+
+/// This end of the link, where the host is.
+const HERE: &str = "10.77.0.1";
+
+/// Another network, for as long as this lives.
+struct Elsewhere {
+    holder: Child,
+}
+
+impl Elsewhere {
+    fn start() -> Self {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "sh", "-c", "echo there; exec sleep infinity"]);
+        let mut holder = command.stdout(Stdio::piped()).spawn().unwrap();
+        // Until it says so it may still be in this one.
+        let mut there = [0; 5];
+        std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut there).unwrap();
+        let elsewhere = Self { holder };
+        run(link(&["make", &elsewhere.holder.id().to_string()]));
+        run(link(&["address", "fw0", HERE]));
+        for (end, address) in [("fw1", "10.77.0.2"), ("lo", "127.0.0.1")] {
+            let mut inside = elsewhere.command("env");
+            inside.arg(handed_over("E2E_PYTHON")).arg(own("link.py"));
+            inside.args(["address", end, address]);
+            run(inside);
+        }
+        elsewhere
+    }
+
+    /// A program in that network.
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/proc/{}/ns/net", self.holder.id()));
+        command.arg("--").arg(program);
+        command
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        self.holder.kill().ok();
+        self.holder.wait().ok();
+    }
+}
+
+fn link(arguments: &[&str]) -> Command {
+    let mut command = Command::new(handed_over("E2E_PYTHON"));
+    command.arg(own("link.py")).args(arguments);
+    command
+}
+
+#[track_caller]
+fn run(mut command: Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+}
+
+/// What a farmwarden has written down so far.
+fn journal(directory: &Path) -> Vec<Value> {
+    let files = std::fs::read_dir(directory).into_iter().flatten();
+    let mut files: Vec<PathBuf> = files
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .collect();
+    files.sort();
+    let text: String = files
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    // The last line may be under way.
+    text.lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+#[track_caller]
+fn wait_for_words(what: &str, directory: &Path, words: &str) {
+    wait_for(what, LONG, || {
+        let records = journal(directory);
+        let said = records.iter().any(|record| record.to_string().contains(words));
+        if said { Ok(()) } else { Err(format!("{records:#?}")) }
+    });
+}
+
+#[track_caller]
+fn wait_for_kind(directory: &Path, kind: &str) -> Value {
+    wait_for(kind, LONG, || {
+        let records = journal(directory);
+        let found = of_kind(&records, kind).into_iter().next().cloned();
+        found.ok_or_else(|| format!("{records:#?}"))
+    })
+}
+
+fn node(farm: &Simfarm, host: &str) -> Value {
+    let url = |name: &str| {
+        let (_, port) = farm.place("substrate", name).rsplit_once(':').unwrap();
+        format!("http://{host}:{port}")
+    };
+    json!([{
+        "name": "node-1", "interval": "1s", "timeout": "900ms", "para": url("para"), "relay": url("relay"),
+        "thresholds": {"stuck_after": "4s"},
+    }])
+}
+
+fn remedies(policy: &str, rung: &Value) -> Value {
+    json!({
+        "warm_up": "1s",
+        "policies": [{
+            "name": policy, "symptom": "node_stuck", "targets": ["node-1"], "mode": "act", "ill_for": "1s",
+            "budgets": {"target": "1/h 3/d"}, "rungs": [rung],
+        }],
+    })
+}
+
+fn host(farm: &Simfarm, docker: &Docker, place: &Path) -> Value {
+    json!({
+        "collectors": {"phala": node(farm, "127.0.0.1")},
+        "engines": [{"name": "farm-1", "socket": docker.socket(), "containers": ["phala-node"]}],
+        "stacks": [{
+            "name": "farm-1",
+            "node": {"target": "node-1", "container": "phala-node", "patience": "10s", "recovers_within": "5m"},
+        }],
+        "callers": [{"name": "control", "key_file": place.join("key"), "policies": ["restart_node"]}],
+        "journal": {"directory": place.join("host")},
+        "remedies": remedies(
+            "restart_node",
+            &json!({"action": "restart-stack", "within": "30m", "timeout": "5m", "gone_for": "6s"}),
+        ),
+    })
+}
+
+fn control(farm: &Simfarm, port: &str, place: &Path) -> Value {
+    json!({
+        "collectors": {"phala": node(farm, HERE)},
+        "remotes": [{
+            "name": "host", "address": format!("https://{HERE}:{port}"), "certificate_file": place.join("host.crt"),
+            "key_file": place.join("key"), "caller": "control",
+        }],
+        "journal": {"directory": place.join("control")},
+        "remedies": remedies(
+            "repair_node",
+            &json!({
+                "action": "remote", "with": {"remote": "host", "policy": "restart_node"},
+                "within": "20m", "timeout": "5m", "gone_for": "6s",
+            }),
+        ),
+    })
+}
+
+fn write(place: &Path, name: &str, content: &str) -> PathBuf {
+    let path = place.join(name);
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+/// A farmwarden that is known by its control socket alone: where it listens may be out of reach for us.
+fn start(mut command: Command, place: &Path, name: &str, config: &Value, more: &[&str]) -> Process {
+    let file = write(place, &format!("{name}.yml"), &config.to_string());
+    command.arg("--config.file").arg(file).args(more);
+    command.arg(format!(
+        "--web.control-socket={}",
+        place.join(format!("{name}.sock")).display()
+    ));
+    Process::start(name, &mut command)
+}
+
+/// What a command says to the farmwarden of this name.
+fn tell(place: &Path, name: &str, arguments: &[&str]) -> Result<String, String> {
+    let mut command = Command::new(Farmwarden::binary());
+    command.args(arguments);
+    command.arg(format!(
+        "--web.control-socket={}",
+        place.join(format!("{name}.sock")).display()
+    ));
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    if output.status.success() {
+        Ok(text(output.stdout))
+    } else {
+        Err(text(output.stderr))
+    }
+}
+
+#[test]
+fn a_link_that_is_cut_in_the_middle_of_a_repair_costs_no_second_one() {
+    let docker = Docker::start();
+    docker.run("phala-node", &["--restart=unless-stopped"]);
+    let started = || docker.inspect("phala-node", "{{.State.StartedAt}}");
+    let before = started();
+    let elsewhere = Elsewhere::start();
+    let farm = Simfarm::start(&["--substrate", "para=0.0.0.0:0", "--substrate", "relay=0.0.0.0:0"]);
+    for chain in ["substrate/para", "substrate/relay"] {
+        farm.set(chain, &json!({"block_time_ms": 300, "peers": 20}));
+    }
+    let genesis_hash = format!("0x{}", "77".repeat(32));
+    farm.set("substrate/relay", &json!({"genesis_hash": genesis_hash, "seed": 7}));
+
+    let directory = directory();
+    let place = directory.path();
+    write(place, "key", &"k".repeat(40));
+    let certificate = rcgen::generate_simple_self_signed(vec!["nobody".to_owned()]).unwrap();
+    write(place, "host.crt", &certificate.cert.pem());
+    write(place, "host.key", &certificate.signing_key.serialize_pem());
+    let web = write(
+        place,
+        "web.yml",
+        "tls_server_config: {cert_file: host.crt, key_file: host.key}",
+    );
+    let web = web.display().to_string();
+    let listen = format!("{HERE}:{}", super::super::support::free_port());
+    let (_, port) = listen.rsplit_once(':').unwrap();
+    let on_host = ["--web.listen-address", &listen, "--web.config.file", &web];
+    let _host = start(
+        Command::new(Farmwarden::binary()),
+        place,
+        "host",
+        &host(&farm, &docker, place),
+        &on_host,
+    );
+    let on_control = ["--web.listen-address", "127.0.0.1:0"];
+    let _control = start(
+        elsewhere.command(Farmwarden::binary()),
+        place,
+        "control",
+        &control(&farm, port, place),
+        &on_control,
+    );
+
+    break_node(&farm);
+    wait_for("the order is taken", LONG, || {
+        tell(place, "control", &["run", "repair_node", "node-1", "para"])
+    });
+    wait_for_words(
+        "the node is waited for",
+        &place.join("host"),
+        "wait for phala-node at farm-1 is under way",
+    );
+    let restarted = started();
+    assert_ne!(restarted, before);
+
+    run(link(&["down", "fw0"]));
+    wait_for_words(
+        "the cut is written down",
+        &place.join("control"),
+        "host cannot be asked: ",
+    );
+    mend_node(&farm);
+    wait_for_kind(&place.join("host"), "finished");
+    assert!(of_kind(&journal(&place.join("control")), "finished").is_empty());
+    run(link(&["up", "fw0"]));
+
+    for name in ["control", "host"] {
+        let finished = wait_for_kind(&place.join(name), "finished");
+        same(&finished["data"]["outcome"], &json!("done")).unwrap();
+        wait_for_kind(&place.join(name), "cured");
+    }
+    assert_eq!(started(), restarted, "it was restarted once");
+    let (control, host) = (journal(&place.join("control")), journal(&place.join("host")));
+    let asked = of_kind(&host, "asked");
+    assert_eq!(asked.len(), 1, "{host:#?}");
+    assert_eq!(asked[0]["data"]["incident"], only_begun(&control));
+    let there = only_begun(&host);
+    let finished = of_kind(&control, "finished")[0]["data"]["words"].as_str().unwrap();
+    let expected = format!("host did it (incident {} there): ", there.as_str().unwrap());
+    assert!(finished.starts_with(&expected), "{finished}");
+}
