@@ -23,7 +23,7 @@ pub(super) fn sentence(told: &Told<'_>) -> Option<String> {
                 Outcome::Done => format!("{action} 已执行"),
                 Outcome::TimedOut => format!("{action} 未在规定时间内完成，结果未知"),
                 Outcome::Unknown => format!("{action} 是否执行未知"),
-                _ => format!("{action} 未能完成"),
+                Outcome::Failed => format!("{action} 未能完成"),
             };
             quoted("结果", words).map_or_else(|| how.clone(), |words| format!("{how}\n{words}"))
         }

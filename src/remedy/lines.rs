@@ -75,7 +75,7 @@ fn line(told: &Told<'_>) -> Option<(Mark, String)> {
     match told.step {
         Step::Received { from, alerts } | Step::Strange { from, alerts } => {
             let ask = alerts.iter().filter(|alert| Key::asked_by(alert).is_some()).count();
-            let misnamed = alerts.iter().filter_map(Key::misnamed_by).next();
+            let misnamed = alerts.iter().find_map(Key::misnamed_by);
             if ask == 0 && misnamed.is_none() {
                 return None;
             }

@@ -43,7 +43,7 @@ impl Tell for Notices {
         self.post.tell(|language| match admitted {
             Admitted::No => None,
             Admitted::Yes => message(told, language),
-            Admitted::Last => last(message(told, language)?, language),
+            Admitted::Last => message(told, language).map(|message| last(message, language)),
         });
     }
 }
@@ -83,14 +83,14 @@ impl Alike {
     }
 }
 
-fn last(mut message: Message, language: Language) -> Option<Message> {
+fn last(mut message: Message, language: Language) -> Message {
     message.text += match language {
         Language::English => {
             "\nmore of this kind are not told one by one for 10 minutes: farmwarden incidents shows them"
         }
         Language::Chinese => "\n10 分钟内不再逐条通知同类消息，请用 farmwarden incidents 查看",
     };
-    Some(message)
+    message
 }
 
 /// What a step is to people.
@@ -220,19 +220,19 @@ fn misnamed(alerts: &[Alert]) -> Option<String> {
 impl Notice {
     /// Whoever must answer, and whatever may have been left half done.
     const fn is_always_told(self) -> bool {
-        match self {
+        !matches!(
+            self,
             Self::Look
-            | Self::Held(_)
-            | Self::Rehearsed
-            | Self::Begun
-            | Self::Cured
-            | Self::DidNotHelp
-            | Self::WouldEscalate
-            | Self::Unasked
-            | Self::Misnamed
-            | Self::Over => false,
-            _ => true,
-        }
+                | Self::Held(_)
+                | Self::Rehearsed
+                | Self::Begun
+                | Self::Cured
+                | Self::DidNotHelp
+                | Self::WouldEscalate
+                | Self::Unasked
+                | Self::Misnamed
+                | Self::Over
+        )
     }
 
     const fn severity(self) -> Severity {
@@ -376,9 +376,8 @@ fn said(told: &Told<'_>, language: Language) -> Option<String> {
         | Step::Closed { words, .. }
         | Step::Relapsed { words, .. }
         | Step::Stormed { words, .. } => words.clone(),
-        Step::Approved { by, until, .. } => format!("{by}, {until}"),
+        Step::Approved { by, until, .. } | Step::Ordered { by, until, .. } => format!("{by}, {until}"),
         Step::Paused(Pause { by, reason, until, .. }) => format!("{by}: {reason} ({until})"),
-        Step::Ordered { by, until, .. } => format!("{by}, {until}"),
         Step::Resumed { by, .. } | Step::TakenBack { by, .. } => by.clone(),
         Step::Interrupted { .. } => {
             let incident = told.incident?;

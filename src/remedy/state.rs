@@ -20,7 +20,7 @@ use crate::clock::UnixTime;
 const MOST_INCIDENTS: usize = 5000;
 
 /// And those of what no configuration allows: somebody wants to see them, and more of them say nothing new.
-const MOST_STRANGE: usize = 500;
+const MOST_STRANGE: usize = 1000;
 
 /// For so long it is told that something found no room.
 const CROWDED_FOR: Duration = Duration::from_secs(3600);
@@ -141,6 +141,19 @@ impl State {
             Step::Cured { incident, words, .. } => self.close(*incident, time, Why::Cured, words),
             Step::Closed { incident, why, words } => self.close(*incident, time, *why, words),
             Step::Stormed { policy, group, .. } => self.history.stormed(time, policy, group),
+            Step::Approved { .. }
+            | Step::Ordered { .. }
+            | Step::TakenBack { .. }
+            | Step::Paused(_)
+            | Step::Resumed { .. }
+            | Step::Asked(_)
+            | Step::Withdrawn(_) => self.follow(sequence, time, step),
+        }
+    }
+
+    /// What people and other farmwardens say.
+    fn follow(&mut self, sequence: u64, time: UnixTime, step: &Step) {
+        match step {
             Step::Approved {
                 incident,
                 plan,
@@ -199,6 +212,7 @@ impl State {
                     });
                 }
             }
+            _ => {}
         }
     }
 

@@ -24,6 +24,7 @@ use super::eyes::StoreEyes;
 use super::freeze::Freeze;
 use super::incident::Key;
 use super::settings::Remedies;
+use super::state::State;
 use super::step::Step;
 use super::tell::Tell;
 use crate::alerts::{Alert, Delivery};
@@ -76,6 +77,8 @@ struct Inner {
     store: Arc<Store>,
     woken: Mutex<Woken>,
     wake: Notify,
+    /// One approval at a time.
+    approving: tokio::sync::Mutex<()>,
 }
 
 /// Whom to visit at once.
@@ -107,6 +110,7 @@ impl Repairs {
             store: parts.store,
             woken: Mutex::default(),
             wake: Notify::new(),
+            approving: tokio::sync::Mutex::default(),
             journal,
             clock,
         }))
@@ -164,7 +168,8 @@ impl Repairs {
         self.0.counters.know(&remedies);
         *locked(&self.0.remedies) = Arc::clone(&remedies);
         if let Ok(open) = self.open() {
-            open.runner.change_to(remedies);
+            open.runner.change_to(Arc::clone(&remedies));
+            open.runner.ledger().with(|state| log_orphans(state, &remedies));
         }
         self.wake_all();
         (journal.settings() != self.0.journal).then_some("the change of `journal` takes effect at the next start")
@@ -193,6 +198,21 @@ impl Repairs {
 
     fn remedies(&self) -> Arc<Remedies> {
         Arc::clone(&locked(&self.0.remedies))
+    }
+}
+
+/// Incidents that lost their policy wait for somebody to see it.
+fn log_orphans(state: &State, remedies: &Remedies) {
+    let orphans = state
+        .incidents()
+        .filter(|incident| remedies.policy(&incident.key.policy).is_none());
+    let orphans: Vec<String> = orphans.map(|incident| incident.key.to_string()).collect();
+    if let Some(first) = orphans.first() {
+        let count = orphans.len();
+        tracing::warn!(
+            count,
+            "repairs: {count} open incidents have no policy in this configuration, the first is {first}: nothing is done for them"
+        );
     }
 }
 

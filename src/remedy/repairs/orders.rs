@@ -91,6 +91,8 @@ impl Repairs {
     /// Allows what an incident waits to do, and nothing else. `rung` is the one that whoever approves has seen.
     pub async fn approve(&self, id: IncidentId, rung: Option<usize>, by: &str) -> Result<Plan, Declined> {
         let open = self.open().map_err(Declined::Unrecorded)?;
+        // Of two who approve the same at once the second hears that it is approved.
+        let alone = self.0.approving.lock().await;
         let plan = match open.runner.outlook(id) {
             None => {
                 return Err(Declined::Unknown(format!(
@@ -108,7 +110,10 @@ impl Repairs {
                 return Err(Declined::NotNow(format!("nothing waits for an approval: {words}")));
             }
             Some(Decision::Act(plan)) => {
-                return Err(Declined::NotNow(format!("{} needs no approval", plan.action)));
+                return Err(Declined::NotNow(format!(
+                    "{} waits for no approval: it needs none, or has one",
+                    plan.action
+                )));
             }
         };
         let of_rung = |plan: &Plan| rung.is_none_or(|rung| rung == plan.rung);
@@ -124,6 +129,7 @@ impl Repairs {
             until: self.0.clock.now().wall.plus(APPROVED_FOR),
         };
         self.record(step).await?;
+        drop(alone);
         Ok(plan)
     }
 

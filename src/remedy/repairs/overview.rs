@@ -294,13 +294,19 @@ impl Held {
                     guard: Some(hold.guard),
                     since: told.map(|held| held.since),
                     until: hold.until,
-                    words: hold.words,
+                    words: about(incident, &hold.words),
                 }
             }
             Decision::Act(_) => bare(String::new()),
-            Decision::Done(_, words) => bare(words),
+            Decision::Done(_, words) => bare(about(incident, &words)),
         }
     }
+}
+
+/// Whom it is about stands before it.
+fn about(incident: &Incident, words: &str) -> String {
+    let whom = format!("{}: ", incident.key);
+    words.strip_prefix(&whom).unwrap_or(words).to_owned()
 }
 
 fn resting(state: &State, now: UnixTime) -> Vec<RestingSeen> {

@@ -197,6 +197,8 @@ async fn what_needs_an_approval_waits_for_it_and_goes_on_at_once() {
     assert!(wrong.to_string().contains("another rung"), "{wrong}");
     let plan = repairs.approve(id, Some(0), "ada").await.unwrap();
     assert_eq!(plan.action.as_str(), "restart-node");
+    let again = repairs.approve(id, Some(0), "li").await.unwrap_err();
+    assert!(!matches!(again, Declined::Unrecorded(_)), "{again}");
     running
         .until("the action", |_| running.acted.0.load(Ordering::Relaxed) == 1)
         .await;

@@ -134,14 +134,15 @@ impl IncidentSeen {
     /// Of the rung that is over: how it ended, and what follows unless it helps.
     fn watched(&self, rung: &str) -> String {
         let how = match self.ended.as_deref() {
-            _ if self.rehearsed => "was only shown (dry run: nothing was done)",
+            _ if self.rehearsed => "is over (dry run: nothing was done)",
             Some("failed") => "FAILED",
             Some("timed_out") => "TOOK TOO LONG",
+            Some("unknown") => "may have been done by another farmwarden, or not",
             Some("interrupted") => "was INTERRUPTED, and what it did is not known",
             _ => "is over",
         };
         let until = self.until.map_or_else(String::new, |until| format!(" until {until}"));
-        let then = if self.rung < self.rungs {
+        let then = if self.rung < self.rungs && self.ended.as_deref() != Some("unknown") {
             "the next rung follows"
         } else {
             "a person is called"
