@@ -105,10 +105,7 @@ impl App {
             remedies: settings.remedies.clone(),
             hands: AnyHands::new(Arc::clone(&hands)),
             links: links.clone(),
-            tell: Arc::new(Notices {
-                post: post.clone(),
-                links,
-            }),
+            tell: Arc::new(Notices::new(post.clone(), links)),
         });
         repairs.let_ask(Callers::read(&settings.callers)?);
         let mut keeper = Keeper {

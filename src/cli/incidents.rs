@@ -6,6 +6,7 @@ use super::running::{self, At};
 use super::runtime;
 use super::terminal::{Text, Tone};
 use crate::remedy::{IncidentSeen, Overview};
+use crate::values;
 
 pub(super) const EXAMPLES: &str = "Examples:
   farmwarden incidents
@@ -49,7 +50,6 @@ fn write(overview: &Overview, all: bool, text: &mut Text) {
     text.wrapped(0, &format!("{}.", overview.policies_in_words()));
     if overview.incidents.is_empty() {
         text.word(Tone::Good, "No incident is open.").line_end();
-        return;
     }
     let most = if all { usize::MAX } else { MOST_SHOWN };
     for incident in overview.incidents.iter().take(most) {
@@ -60,16 +60,30 @@ fn write(overview: &Overview, all: bool, text: &mut Text) {
         text.line_end();
         text.plain(&format!("and {more} more; --all shows them")).line_end();
     }
+    rests(overview, most, text);
+}
+
+/// What may relapse.
+fn rests(overview: &Overview, most: usize, text: &mut Text) {
+    if !overview.resting.is_empty() {
+        text.line_end();
+    }
+    for resting in overview.resting.iter().take(most) {
+        text.wrapped(2, &resting.words());
+    }
+    if let Some(more @ 1..) = overview.resting.len().checked_sub(most) {
+        text.plain(&format!("and {more} more; --all shows them")).line_end();
+    }
 }
 
 fn block(incident: &IncidentSeen, text: &mut Text) {
     text.word(Tone::Heading, &incident.id.to_string())
         .plain("  ")
         .wrapped(2, &incident.whom());
-    let asked = if incident.fires {
-        "its alert fires"
-    } else {
-        "its alerts have ended"
+    let asked = match &incident.ordered_by {
+        Some(by) => format!("asked for by {}", values::clean(by)),
+        None if incident.fires => "its alert fires".to_owned(),
+        None => "its alerts have ended".to_owned(),
     };
     row(
         "opened",

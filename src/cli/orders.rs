@@ -40,10 +40,13 @@ pub(super) const APPROVE_EXAMPLES: &str = "Examples:
 Exit code: 0 it is recorded, 1 it is not, 2 wrong arguments.";
 
 pub(super) const RUN_EXAMPLES: &str = "Examples:
-  farmwarden run restart_node node-1
+  farmwarden run restart_node node-1 para
       Ask for the repair as an alert would; every guard holds for it.
   farmwarden run restart_stuck_worker prb-1 w17
       For one worker.
+      It is asked for until it is well, at most 15 minutes for each rung.
+  farmwarden run --take-back restart_stuck_worker prb-1 w17
+      Ask for it no more.
   farmwarden incidents
       How it goes on.
 
@@ -115,6 +118,9 @@ pub(super) struct Run {
     target: Name,
     /// The worker, chain or mount; without it the target as a whole.
     entity: Option<String>,
+    /// Ask for it no more.
+    #[arg(long)]
+    take_back: bool,
     #[command(flatten)]
     at: At,
 }
@@ -139,7 +145,7 @@ pub(super) fn approve(args: &Approve) -> ExitCode {
 
 pub(super) fn run(args: &Run) -> ExitCode {
     let entity = args.entity.as_deref().unwrap_or_default();
-    let order = json!({"policy": args.policy, "target": args.target, "entity": entity});
+    let order = json!({"policy": args.policy, "target": args.target, "entity": entity, "take_back": args.take_back});
     ask(&args.at, "/-/repairs/run", &order)
 }
 

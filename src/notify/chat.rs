@@ -1,10 +1,12 @@
 //! Alerts as a message: Alertmanager itself cannot talk to every chat, so it hands them to a way of ours.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::message::{Language, Message, Severity};
 use crate::alerts::{Alert, Delivery, Status};
 use crate::clock::UnixTime;
+use crate::values;
 
 /// Alerts of one group that are told each by itself; of the others the number is told.
 const MOST_TOLD: usize = 20;
@@ -49,10 +51,10 @@ fn title(firing: &[&Alert], resolved: &[&Alert], language: Language) -> String {
         (true, Language::Chinese) => (resolved, "已恢复："),
     };
     let first = alerts.first();
-    let name = first.and_then(|alert| alert.label("alertname")).unwrap_or("?");
+    let name = values::clean(first.and_then(|alert| alert.label("alertname")).unwrap_or("?"));
     let mut title = format!("{state}{name}");
     // Writing to a String cannot fail.
-    if let Some(target) = same(alerts, "target") {
+    if let Some(target) = same(alerts, "target").map(values::clean) {
         let _infallible = match language {
             Language::English => write!(title, " on {target}"),
             Language::Chinese => write!(title, "，{target}"),
@@ -80,10 +82,11 @@ fn tell(text: &mut String, alert: &Alert, language: Language) {
         (Status::Resolved, Language::English) => "resolved, began",
         (Status::Resolved, Language::Chinese) => "已恢复，开始于",
     };
-    let said = |name: &str| alert.annotations.get(name).map(String::as_str);
-    let what = said("summary").or_else(|| alert.label("alertname")).unwrap_or("?");
+    let said = |name: &str| alert.annotations.get(name).map(|words| values::clean(words));
+    let name = || alert.label("alertname").map(values::clean);
+    let what = said("summary").or_else(name).unwrap_or("?".into());
     let whom = [alert.label("target"), alert.label("entity")];
-    let whom: Vec<&str> = whom.into_iter().flatten().collect();
+    let whom: Vec<Cow<'_, str>> = whom.into_iter().flatten().map(values::clean).collect();
     let whom = if whom.is_empty() {
         String::new()
     } else {
@@ -158,6 +161,22 @@ mod tests {
         assert_eq!(message.title, "resolved: NodeStuck (2)");
         assert_eq!(message.severity, Severity::Info);
         assert!(!message.text.contains("No new block"), "{}", message.text);
+    }
+
+    #[test]
+    fn hostile_words_do_nothing_to_the_text_around_them() {
+        let hostile = "node\u{202e}\u{1b}[2J\nforged: all is well";
+        let mut group = delivery(&[("firing", hostile, "page")]);
+        for words in group.alerts.iter_mut().flat_map(|alert| alert.annotations.values_mut()) {
+            hostile.clone_into(words);
+        }
+        for language in [Language::English, Language::Chinese] {
+            let message = told(&group, language);
+            assert!(!message.title.contains(values::is_unseen), "{}", message.title);
+            let mut lines = message.text.lines();
+            assert!(lines.all(|line| !line.contains(values::is_unseen)), "{}", message.text);
+            assert_eq!(message.text.lines().count(), 2, "{}", message.text);
+        }
     }
 
     #[test]

@@ -139,22 +139,25 @@ impl Guard {
 pub enum Why {
     /// The symptom is gone after an action.
     Cured,
-    /// Its alerts have ended, and it is well, without our doing.
+    /// It is well without our doing, and its alerts have ended or a person was called.
     Well,
     /// Neither heard of nor ill for long.
     Forgotten,
-    /// It was rehearsed, and the policy acts now: what is repeated begins anew.
+    /// It was rehearsed, and the policy acts now: what is ill gets another incident.
     OnlyRehearsed,
+    /// A person asked for it and nobody else, and took it back, or its time is over.
+    OrderEnded,
     /// The last rung did not help. The incident stays; a person must act.
     LadderEnded,
 }
 
 impl Why {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Cured,
         Self::Well,
         Self::Forgotten,
         Self::OnlyRehearsed,
+        Self::OrderEnded,
         Self::LadderEnded,
     ];
 
@@ -165,6 +168,7 @@ impl Why {
             Self::Well => "well",
             Self::Forgotten => "forgotten",
             Self::OnlyRehearsed => "only_rehearsed",
+            Self::OrderEnded => "order_ended",
             Self::LadderEnded => "ladder_ended",
         }
     }
@@ -266,26 +270,39 @@ pub fn proof(incident: &Incident, remedies: &Remedies, view: &View, now: UnixTim
     let is_fresh = view.looked.is_some_and(recent);
     let well = (is_fresh && view.seen.state == Sight::Well).then(|| view.seen.since.max(settled));
     let proven = well.map(|well| well.plus(rung.gone_for.get()));
+    let action = incident.tried.as_ref().map_or(&rung.action, |plan| &plan.action);
     let doing = match after {
-        After::Action => rung.action.to_string(),
+        After::Action => action.to_string(),
+        After::Notice => "people were told".to_owned(),
         After::Interruption => match &incident.noted {
-            Some(noted) => format!("{} (interrupted: {noted})", rung.action),
-            None => format!("{} (interrupted)", rung.action),
+            Some(noted) => format!("{action} (interrupted: {noted})"),
+            None => format!("{action} (interrupted)"),
         },
-        After::Unknown => format!("{} (whether it was done is not known)", rung.action),
-        After::Rehearsal => format!("{} (only rehearsed)", rung.action),
+        After::Unknown => format!("{action} (whether it was done is not known)"),
+        After::Rehearsal => format!("{action} (only rehearsed)"),
     };
     match proven {
         Some(proven) if now >= proven => Proof::Cured(format!(
-            "{what}: the symptom is gone for {} after {doing}",
-            rung.gone_for
+            "{what}: the symptom is gone for {} after {doing}{}",
+            rung.gone_for,
+            if after == After::Notice {
+                "; nothing else was done"
+            } else {
+                ""
+            }
         )),
         // It is given the time that it needs, once it is well.
         Some(proven) => Proof::Waits(
             proven,
             format!("{what}: the symptom is gone after {doing}; cured if it stays so until {proven}"),
         ),
-        None if now < ends => Proof::Waits(ends, format!("{what}: waits until {ends} for {doing} to help")),
+        None if now < ends => Proof::Waits(
+            ends,
+            match after {
+                After::Notice => format!("{what}: {doing}; waits until {ends} for the symptom to go"),
+                _ => format!("{what}: waits until {ends} for {doing} to help"),
+            },
+        ),
         None => {
             let seen = match (is_fresh, view.seen.state) {
                 (true, Sight::Ill) => "the symptom is still there",
@@ -314,12 +331,14 @@ fn ending(case: &Case<'_>) -> Option<(Why, String)> {
     let acted = match incident.phase {
         // What runs is waited for.
         Phase::Running { .. } => return None,
-        Phase::Proving { after, .. } => after != After::Rehearsal,
+        Phase::Proving { after, .. } => matches!(after, After::Action | After::Interruption | After::Unknown),
         Phase::Open | Phase::Escalated { .. } => false,
     };
     let acts = case.policy.is_some_and(|policy| policy.mode == Mode::Act);
     if incident.rehearsed && acts && !acted {
-        let words = format!("{what}: it was only rehearsed, and the policy acts now; the next alert begins anew");
+        let words = format!(
+            "{what}: it was only rehearsed, and the policy acts now; if it is ill and its alert fires, another incident begins"
+        );
         return Some((Why::OnlyRehearsed, words));
     }
     if let Proof::Cured(words) = proof(incident, case.remedies, view, now) {
@@ -330,16 +349,41 @@ fn ending(case: &Case<'_>) -> Option<(Why, String)> {
     if acted {
         return None;
     }
-    if !incident.is_asked_for(now) && case.is_fresh() && view.seen.state == Sight::Well {
-        return Some((Why::Well, format!("{what}: its alerts have ended, and nothing is ill")));
+    if !incident.fires() && !incident.is_requested(now) && case.is_fresh() && view.seen.state == Sight::Well {
+        let who = if incident.is_ordered(now) {
+            "only a person asks for it"
+        } else {
+            "its alerts have ended"
+        };
+        return Some((Why::Well, format!("{what}: {who}, and nothing is ill")));
+    }
+    let was_ordered = incident.order.is_some() && incident.alerts.is_empty();
+    if was_ordered && !incident.is_asked_for(now) && incident.phase == Phase::Open {
+        let words = format!("{what}: the order of a person is over, and no alert asks for it");
+        return Some((Why::OrderEnded, words));
     }
     let forget_after = case.policy.map_or(FORGET_AFTER, |policy| policy.forget_after);
+    if let Some(words) = mended(case) {
+        return Some((Why::Well, words));
+    }
     let quiet = incident.heard.max(view.seen.since).age_at(now);
     if view.seen.state != Sight::Ill && quiet >= forget_after.get() {
         let words = format!("{what}: neither heard of nor seen ill for {forget_after}");
         return Some((Why::Forgotten, words));
     }
     None
+}
+
+/// Whom a person was called for is well for as long as the last rung asks. What fires still may relapse.
+fn mended(case: &Case<'_>) -> Option<String> {
+    let Phase::Escalated { since } = case.incident.phase else {
+        return None;
+    };
+    let gone_for = case.policy?.rungs.last()?.gone_for;
+    let (seen, what) = (&case.view.seen, Case::shown(&case.incident.key));
+    let well = seen.since.max(settled(since, case.remedies, case.view));
+    let is_well = seen.state == Sight::Well && case.is_fresh() && well.plus(gone_for.get()) <= case.now;
+    is_well.then(|| format!("{what}: well for {gone_for} since a person was called"))
 }
 
 fn ladder_ended(case: &Case<'_>) -> Option<String> {
@@ -352,7 +396,14 @@ fn ladder_ended(case: &Case<'_>) -> Option<String> {
     is_over.then(|| {
         let evidence = values::clean(&case.view.seen.evidence);
         let seen = if evidence.is_empty() { "no figures" } else { &evidence };
-        format!("{what}: all {rungs} rungs were tried and none helped ({seen}); look at it yourself")
+        let tried = if case.incident.acted {
+            format!("all {rungs} rungs were tried and none helped")
+        } else if case.incident.rehearsed {
+            format!("dry run: all {rungs} rungs were only shown, and a person would be called now")
+        } else {
+            format!("nothing was changed by any of the {rungs} rungs")
+        };
+        format!("{what}: {tried} ({seen}); look at it yourself")
     })
 }
 

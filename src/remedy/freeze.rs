@@ -91,6 +91,11 @@ const NOT_YET: &str = "it was not looked for yet";
 /// Nothing where there is none.
 fn read(file: &Path) -> Option<String> {
     let mut text = Vec::new();
+    // To open a pipe without a writer would never end, not even when it is removed.
+    let is_file = std::fs::metadata(file).map(|metadata| metadata.is_file());
+    if matches!(is_file, Ok(false)) {
+        return Some("it cannot be read: it is no regular file".to_owned());
+    }
     let read = std::fs::File::open(file).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut text));
     match read {
         Ok(_) => {
@@ -125,6 +130,19 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         freeze.look().await;
         assert_eq!(freeze.words().as_deref(), Some("no reason given"));
+        std::fs::remove_file(&file).unwrap();
+        freeze.look().await;
+        assert_eq!(freeze.words(), None);
+    }
+
+    #[tokio::test]
+    async fn a_pipe_freezes_only_until_it_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("freeze");
+        nix::unistd::mkfifo(&file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let freeze = Freeze::new(Some(file.clone()));
+        freeze.look().await;
+        assert!(freeze.words().unwrap().contains("no regular file"));
         std::fs::remove_file(&file).unwrap();
         freeze.look().await;
         assert_eq!(freeze.words(), None);

@@ -1,7 +1,5 @@
 //! Each guard: when it refuses, until when, and in which words. Their order is [`Guard::ALL`].
 
-use std::fmt::Write as _;
-
 use super::decide::{Guard, OLDEST_VIEW, Proof, proof};
 use super::history::{History, Of};
 use super::incident::{Incident, Key, Phase};
@@ -49,14 +47,7 @@ fn refuse_until(until: UnixTime, words: String) -> Option<Refusal> {
 impl Case<'_> {
     /// `restart_stuck_worker for w1 of prb-1`.
     pub(super) fn shown(key: &Key) -> String {
-        let Key { target, entity, policy } = key;
-        let mut shown = format!("{policy} for ");
-        if !entity.is_empty() {
-            // Writing to a String cannot fail.
-            let _infallible = write!(shown, "{} of ", values::clean(entity));
-        }
-        shown.push_str(target.as_str());
-        shown
+        key.to_string()
     }
 
     /// What would be done; nothing without a policy or beyond its last rung.
@@ -167,7 +158,8 @@ impl Case<'_> {
             ));
         }
         // Two that hand it to one another would do so without end.
-        if !self.incident.fires() && self.rung().is_some_and(Rung::is_remote) {
+        let is_own = self.incident.fires() || self.incident.is_ordered(self.now);
+        if !is_own && self.rung().is_some_and(Rung::is_remote) {
             return refuse(format!(
                 "{}: another farmwarden asks for it, and `{REMOTE}` would hand it on; a request goes one hop",
                 Self::shown(&self.incident.key)
@@ -180,8 +172,25 @@ impl Case<'_> {
             Some(known) if !known.targets.contains(target) => refuse(format!(
                 "policy {policy} is not allowed for {target}: add it to its `targets` if it should be"
             )),
-            Some(_) => None,
+            Some(known) => self.another_symptom(known),
         }
+    }
+
+    /// An alert that names what the policy does not cure is a mistake of its rule.
+    fn another_symptom(&self, policy: &Policy) -> Option<Refusal> {
+        let alerts = &self.incident.alerts;
+        if alerts.name(policy.symptom.get().name)
+            || self.incident.is_ordered(self.now)
+            || self.incident.is_requested(self.now)
+        {
+            return None;
+        }
+        let other = values::repeated(alerts.symptom()?);
+        refuse(format!(
+            "{}: the alert is about {other}, and the policy cures {}: is the label `remedy` or `symptom` of the rule wrong?",
+            Self::shown(&self.incident.key),
+            policy.symptom
+        ))
     }
 
     fn fresh_view(&self) -> Option<Refusal> {
@@ -205,21 +214,10 @@ impl Case<'_> {
     fn still_ill(&self) -> Option<Refusal> {
         let (policy, what) = (self.policy?, Self::shown(&self.incident.key));
         let symptom = policy.symptom;
-        if let Some(other) = self
-            .incident
-            .symptom
-            .as_ref()
-            .filter(|name| **name != symptom.get().name)
-        {
-            let other = values::repeated(other);
-            return refuse(format!(
-                "{what}: the alert is about {other}, and the policy cures {symptom}"
-            ));
-        }
         let since = self.view.seen.since;
         if self.view.seen.state != Sight::Ill {
             return refuse(format!(
-                "{what}: {symptom} is not seen since {since}, although the alert fires"
+                "{what}: {symptom} is not seen since {since}, although it is asked for"
             ));
         }
         let long_enough = since.plus(policy.ill_for.get());

@@ -2,13 +2,15 @@
 //! alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
 
 use super::decide::Guard;
-use super::step::{IncidentId, Plan};
+use super::step::{IncidentId, Outcome, Plan};
 use crate::actions::remote::{Request, RequestId};
 use crate::alerts::{Alert, Fingerprint};
 use crate::clock::UnixTime;
-use crate::values::Name;
+use crate::values::{self, Name};
 
 /// Whom an incident is about, and what is to be done. There is one open incident of each.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,11 +24,38 @@ pub struct Key {
 impl Key {
     /// What an alert asks for; nothing when it asks for nothing, or in words that are no names.
     pub fn asked_by(alert: &Alert) -> Option<Self> {
-        Some(Self {
-            policy: alert.label("remedy")?.parse().ok()?,
-            target: alert.label("target")?.parse().ok()?,
-            entity: alert.label("entity").unwrap_or_default().to_owned(),
-        })
+        Self::read(alert)?.ok()
+    }
+
+    /// Why what an alert asks for cannot be understood; nothing when it can, and when it asks for nothing.
+    pub fn misnamed_by(alert: &Alert) -> Option<String> {
+        Self::read(alert)?.err()
+    }
+
+    fn read(alert: &Alert) -> Option<Result<Self, String>> {
+        let policy = alert.label("remedy").filter(|name| !name.is_empty())?;
+        let target = alert.label("target").unwrap_or_default();
+        let name = |label: &str, value: &str| {
+            let read = value.parse::<Name>();
+            read.map_err(|words| format!("its label `{label}` names nothing: {words}"))
+        };
+        let entity = alert.label("entity").unwrap_or_default().to_owned();
+        let key = name("remedy", policy).and_then(|policy| {
+            let target = name("target", target)?;
+            Ok(Self { target, entity, policy })
+        });
+        Some(key)
+    }
+}
+
+/// `restart_stuck_worker for w1 of prb-1`.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { target, entity, policy } = self;
+        if entity.is_empty() {
+            return write!(f, "{policy} for {target}");
+        }
+        write!(f, "{policy} for {} of {target}", values::clean(entity))
     }
 }
 
@@ -34,17 +63,63 @@ impl Key {
 /// the memory.
 const MOST_ALERTS: usize = 64;
 
+/// The alerts that ask for one repair.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Askers(BTreeMap<Fingerprint, Asker>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Asker {
+    fires: bool,
+    /// That it names, if it does.
+    symptom: Option<String>,
+}
+
+impl Askers {
+    pub(super) fn take(&mut self, alert: &Alert, fires: bool) {
+        if self.0.contains_key(&alert.fingerprint) || (fires && self.0.len() < MOST_ALERTS) {
+            let symptom = alert.label("symptom").map(ToOwned::to_owned);
+            self.0.insert(alert.fingerprint, Asker { fires, symptom });
+        }
+    }
+
+    /// Whether none ever asked.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether one of them fires.
+    pub fn fire(&self) -> bool {
+        self.firing().next().is_some()
+    }
+
+    /// Whether one that fires is about the symptom, or does not say what it is about. Of the others each is a mistake of its
+    /// own rule.
+    pub fn name(&self, symptom: &str) -> bool {
+        self.firing()
+            .any(|asker| asker.symptom.as_deref().is_none_or(|named| named == symptom))
+    }
+
+    /// A symptom that one of those that fire names.
+    pub fn symptom(&self) -> Option<&str> {
+        self.firing().find_map(|asker| asker.symptom.as_deref())
+    }
+
+    fn firing(&self) -> impl Iterator<Item = &Asker> {
+        self.0.values().filter(|asker| asker.fires)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Incident {
     pub id: IncidentId,
     pub key: Key,
-    /// The symptom that the alert names, if it does.
-    pub symptom: Option<String>,
+    /// No configuration allowed it when its alerts came.
+    pub is_strange: bool,
     pub opened: UnixTime,
     /// When one of its alerts was last heard to fire.
     pub heard: UnixTime,
-    /// Its alerts, and whether they fire.
-    pub alerts: BTreeMap<Fingerprint, bool>,
+    /// Its alerts.
+    pub alerts: Askers,
     /// What other farmwardens ask for and has not been begun, each until it lapses.
     pub asked: BTreeMap<RequestId, UnixTime>,
     /// The rung that runs, is being proven, or comes next; from 0.
@@ -56,6 +131,14 @@ pub struct Incident {
     pub group: Option<Name>,
     /// It was a rehearsal until now.
     pub rehearsed: bool,
+    /// What was begun or rehearsed last, as it was recorded: the configuration may say something else by now.
+    pub tried: Option<Plan>,
+    /// How that ended, as it said.
+    pub ended: Option<Ended>,
+    /// Something that may have changed something was done for it.
+    pub acted: bool,
+    /// A person asks for it.
+    pub order: Option<Order>,
     /// How far the action that runs, or ran last, said that it was.
     pub noted: Option<String>,
     /// What was last told of why nothing is done.
@@ -82,6 +165,8 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum After {
     Action,
+    /// People were told, and nothing was done.
+    Notice,
     /// What it did is not known.
     Interruption,
     /// Another farmwarden was asked, and whether it did anything is not known.
@@ -104,33 +189,75 @@ pub struct Approval {
     pub until: UnixTime,
 }
 
-impl Incident {
-    pub(super) fn open(id: IncidentId, key: Key, alert: &Alert, time: UnixTime) -> Self {
-        Self {
-            alerts: BTreeMap::from([(alert.fingerprint, true)]),
-            ..Self::new(id, key, alert.label("symptom").map(ToOwned::to_owned), time)
+/// How an action ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ended {
+    Done,
+    Failed,
+    TimedOut,
+    /// Nothing was touched.
+    Refused,
+    /// Another farmwarden was asked, and whether it did anything is not known.
+    Unknown,
+    Interrupted,
+}
+
+impl Ended {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+            Self::Interrupted => "interrupted",
         }
     }
+}
 
-    /// For another farmwarden.
-    pub(super) fn open_for(id: IncidentId, key: Key, request: &Request, time: UnixTime) -> Self {
-        Self::new(id, key, Some(request.symptom.clone()), time)
+impl From<Outcome> for Ended {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::Done,
+            Outcome::Failed => Self::Failed,
+            Outcome::TimedOut => Self::TimedOut,
+            Outcome::Refused => Self::Refused,
+            Outcome::Unknown => Self::Unknown,
+        }
     }
+}
 
-    fn new(id: IncidentId, key: Key, symptom: Option<String>, time: UnixTime) -> Self {
+/// A person asks as an alert would.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Order {
+    pub by: String,
+    pub until: UnixTime,
+    /// It was taken back.
+    pub is_over: bool,
+}
+
+/// So long a person's order holds, and again for each next rung: what could not be begun by then is no surprise hours later.
+pub(super) const ORDERED_FOR: Duration = Duration::from_secs(900);
+
+impl Incident {
+    pub(super) fn open(id: IncidentId, key: Key, alerts: Askers, time: UnixTime) -> Self {
         Self {
             id,
             key,
-            symptom,
+            is_strange: false,
             opened: time,
             heard: time,
-            alerts: BTreeMap::new(),
+            alerts,
             asked: BTreeMap::new(),
             rung: 0,
             rung_since: time,
             phase: Phase::Open,
             group: None,
             rehearsed: false,
+            tried: None,
+            ended: None,
+            acted: false,
+            order: None,
             noted: None,
             held: None,
             approval: None,
@@ -150,23 +277,33 @@ impl Incident {
         self.heard = self.heard.max(time);
     }
 
-    pub(super) fn attach(&mut self, alert: Fingerprint, fires: bool, time: UnixTime) {
-        if self.alerts.contains_key(&alert) || (fires && self.alerts.len() < MOST_ALERTS) {
-            self.alerts.insert(alert, fires);
-        }
+    pub(super) fn attach(&mut self, alert: &Alert, fires: bool, time: UnixTime) {
+        self.alerts.take(alert, fires);
         if fires {
             self.heard = self.heard.max(time);
         }
     }
 
-    /// Whether somebody still asks for it.
-    pub fn is_asked_for(&self, now: UnixTime) -> bool {
-        self.fires() || self.asked.values().any(|until| now < *until)
+    /// Whether one of its alerts does.
+    pub fn fires(&self) -> bool {
+        self.alerts.fire()
     }
 
-    /// Whether an alert does.
-    pub fn fires(&self) -> bool {
-        self.alerts.values().any(|fires| *fires)
+    /// Whether somebody asks for it still.
+    pub fn is_asked_for(&self, now: UnixTime) -> bool {
+        self.fires() || self.is_ordered(now) || self.is_requested(now)
+    }
+
+    /// Whether a person does.
+    pub fn is_ordered(&self, now: UnixTime) -> bool {
+        self.order
+            .as_ref()
+            .is_some_and(|order| !order.is_over && order.until > now)
+    }
+
+    /// Whether another farmwarden does.
+    pub fn is_requested(&self, now: UnixTime) -> bool {
+        self.asked.values().any(|until| now < *until)
     }
 
     /// Only what was seen after this counts: it was opened, or something was done or given up.
@@ -185,6 +322,8 @@ impl Incident {
     pub(super) fn running(&mut self, time: UnixTime, plan: &Plan) {
         self.phase = Phase::Running { since: time };
         self.group = Some(plan.group.clone());
+        self.tried = Some(plan.clone());
+        self.ended = None;
         if !plan.notice {
             // Each is good for one action.
             self.asked.clear();
@@ -200,20 +339,35 @@ impl Incident {
         }
     }
 
-    pub(super) fn proving(&mut self, time: UnixTime, after: After) {
-        self.phase = Phase::Proving { since: time, after };
-        self.rehearsed |= after == After::Rehearsal;
-        if after == After::Rehearsal {
-            self.asked.clear();
-        }
+    /// What ran is over.
+    pub(super) fn ended(&mut self, time: UnixTime, ended: Ended) {
+        self.ended = Some(ended);
         self.held = None;
+        let after = match ended {
+            Ended::Interrupted => After::Interruption,
+            Ended::Unknown => After::Unknown,
+            Ended::Done | Ended::Failed | Ended::TimedOut => After::Action,
+            // The rung is as it was before, and may be tried again.
+            Ended::Refused => {
+                let times = self.refused.map_or(0, |(times, _)| times);
+                self.refused = Some((times.saturating_add(1), time));
+                self.phase = Phase::Open;
+                return;
+            }
+        };
+        let is_notice = self.tried.as_ref().is_some_and(|plan| plan.notice);
+        self.acted |= !is_notice;
+        let after = if is_notice { After::Notice } else { after };
+        self.phase = Phase::Proving { since: time, after };
     }
 
-    /// Nothing was done: the rung is as it was before, and may be tried again.
-    pub(super) fn refuses(&mut self, time: UnixTime) {
-        let times = self.refused.map_or(0, |(times, _)| times);
-        self.refused = Some((times.saturating_add(1), time));
-        self.phase = Phase::Open;
+    pub(super) fn rehearses(&mut self, time: UnixTime, plan: &Plan) {
+        self.tried = Some(plan.clone());
+        self.ended = None;
+        self.rehearsed = true;
+        let after = After::Rehearsal;
+        self.phase = Phase::Proving { since: time, after };
+        self.asked.clear();
         self.held = None;
     }
 
@@ -225,5 +379,8 @@ impl Incident {
         self.held = None;
         self.approval = None;
         self.refused = None;
+        if let Some(order) = self.order.as_mut() {
+            order.until = order.until.max(time.plus(ORDERED_FOR));
+        }
     }
 }

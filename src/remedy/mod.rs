@@ -6,7 +6,9 @@
 mod any_hands;
 mod callers;
 mod check;
+mod chinese;
 mod decide;
+mod episodes;
 mod eyes;
 mod freeze;
 mod guards;
@@ -15,9 +17,11 @@ mod hindsight;
 mod history;
 mod incident;
 mod ledger;
+mod lines;
 mod links;
 mod most;
 mod notices;
+mod relapse;
 mod repairs;
 mod requests;
 mod rerun;
@@ -42,14 +46,15 @@ pub use check::Contradiction;
 pub use decide::{Decision, Guard, Hold, OLDEST_VIEW, Proof, Why, decide, proof};
 pub use hindsight::{AtMost, HeldBack, Hindsight, Looking, Retrospect, Tried, Used};
 pub use history::{History, Of};
-pub use incident::{After, Approval, Held, Incident, Key, Phase};
+pub use incident::{After, Approval, Askers, Ended, Held, Incident, Key, Order, Phase};
 pub use ledger::{Ledger, Record};
 pub use links::{Approvals, ExternalUrl, Links, PATH as LINK_PATH};
 pub use most::Most;
 pub use notices::Notices;
+pub use relapse::Resting;
 pub use repairs::{
-    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, NotTaken, Offer, Overview, Parts, PauseSeen,
-    PolicySeen, Repairs, Unheard,
+    Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, NotTaken, Offer, Ordered, Overview, Parts,
+    PauseSeen, PolicySeen, Repairs, RestingSeen, Unheard,
 };
 pub use requests::{Asked, LASTS_AT_MOST, Requests, Stage};
 pub use rerun::{Glimpse, Illness, Moment, OfPolicy, Replayed, Rerun};

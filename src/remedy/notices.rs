@@ -2,29 +2,65 @@
 //!
 //! Figures and reasons are quoted as `decide` and the actions wrote them; around them stand the words of this file.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use super::chinese;
 use super::decide::{Guard, Why};
-use super::incident::Key;
+use super::incident::{After, Key, Phase};
 use super::links::Links;
 use super::step::{Outcome, Pause, Step};
 use super::tell::{Tell, Told};
+use crate::alerts::{Alert, Status};
+use crate::clock::UnixTime;
 use crate::notify::{Language, Message, Post, Severity};
 use crate::values;
 
 /// Hands the messages to the ways of people, with links that approve where people have an address for them.
 pub struct Notices {
-    pub post: Post,
-    pub links: Links,
+    post: Post,
+    links: Links,
+    alike: Mutex<Alike>,
 }
 
 impl Notices {
+    pub fn new(post: Post, links: Links) -> Self {
+        Self {
+            post,
+            links,
+            alike: Mutex::default(),
+        }
+    }
+
     fn message(&self, told: &Told<'_>, language: Language) -> Option<Message> {
         let mut message = message(told, language)?;
         if let Some(words) = linked(&self.links, told, language) {
             message.text = format!("{}\n{words}", message.text);
         }
         Some(message)
+    }
+}
+
+impl Tell for Notices {
+    fn told(&self, told: &Told<'_>) {
+        let Some(notice) = meant(told) else { return };
+        let admitted = {
+            let mut alike = self.alike.lock().unwrap_or_else(PoisonError::into_inner);
+            alike.admit(notice, told.time)
+        };
+        self.post.tell(|language| match admitted {
+            Admitted::No => None,
+            Admitted::Yes => self.message(told, language),
+            Admitted::Last => self.message(told, language).map(|message| last(message, language)),
+        });
+    }
+
+    fn told_again(&self, told: &Told<'_>) {
+        self.post
+            .tell(|language| Some(again(self.message(told, language)?, language)));
     }
 }
 
@@ -45,19 +81,53 @@ fn linked(links: &Links, told: &Told<'_>, language: Language) -> Option<String> 
     })
 }
 
-impl Tell for Notices {
-    fn told(&self, told: &Told<'_>) {
-        self.post.tell(|language| self.message(told, language));
-    }
+/// Messages of one kind that are told one by one within so long: many at once have a cause in common, and a chat that is
+/// full of them hides the one that matters.
+const MOST_ALIKE: u32 = 10;
+const ALIKE_WITHIN: Duration = Duration::from_secs(600);
 
-    fn told_again(&self, told: &Told<'_>) {
-        self.post
-            .tell(|language| Some(again(self.message(told, language)?, language)));
+/// How many of a kind were told, and since when.
+#[derive(Debug, Default)]
+struct Alike(BTreeMap<Notice, (u32, UnixTime)>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admitted {
+    Yes,
+    /// With the word that more follow untold.
+    Last,
+    No,
+}
+
+impl Alike {
+    fn admit(&mut self, notice: Notice, time: UnixTime) -> Admitted {
+        if notice.is_always_told() {
+            return Admitted::Yes;
+        }
+        let (count, since) = self.0.entry(notice).or_insert((0, time));
+        if since.age_at(time) >= ALIKE_WITHIN {
+            (*count, *since) = (0, time);
+        }
+        *count = count.saturating_add(1);
+        match (*count).cmp(&MOST_ALIKE) {
+            Ordering::Less => Admitted::Yes,
+            Ordering::Equal => Admitted::Last,
+            Ordering::Greater => Admitted::No,
+        }
     }
 }
 
+fn last(mut message: Message, language: Language) -> Message {
+    message.text += match language {
+        Language::English => {
+            "\nmore of this kind are not told one by one for 10 minutes: farmwarden incidents shows them"
+        }
+        Language::Chinese => "\n10 分钟内不再逐条通知同类消息，请用 farmwarden incidents 查看",
+    };
+    message
+}
+
 /// What a step is to people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Notice {
     /// The rung itself is a message.
     Look,
@@ -73,9 +143,15 @@ enum Notice {
     Cured,
     DidNotHelp,
     Escalated,
+    WouldEscalate,
+    /// Its alert has ended, and it is ill still.
+    Unasked,
+    Misnamed,
     Over,
     Storm,
     Approved,
+    Ordered,
+    Withdrawn,
     Paused,
     Resumed,
 }
@@ -102,14 +178,42 @@ fn notice(step: &Step) -> Option<Notice> {
         Step::Closed { why: Why::Well, .. } => Notice::Over,
         Step::Stormed { begins: true, .. } => Notice::Storm,
         Step::Approved { .. } => Notice::Approved,
+        Step::Ordered { .. } => Notice::Ordered,
+        Step::TakenBack { .. } => Notice::Withdrawn,
         Step::Paused(_) => Notice::Paused,
         Step::Resumed { .. } => Notice::Resumed,
+        Step::Received { alerts, .. } | Step::Strange { alerts, .. } if misnamed(alerts).is_some() => Notice::Misnamed,
         Step::Received { .. }
+        | Step::Strange { .. }
+        | Step::Relapsed { .. }
         | Step::Noted { .. }
         | Step::Closed { .. }
         | Step::Stormed { .. }
         | Step::Asked(_)
         | Step::Withdrawn(_) => return None,
+    })
+}
+
+/// The same, where the incident says more than the step.
+fn meant(told: &Told<'_>) -> Option<Notice> {
+    let notice = notice(told.step)?;
+    let Some(incident) = told.incident else {
+        return Some(notice);
+    };
+    Some(match (notice, incident.phase) {
+        // Nothing was done that could have helped, and what follows is told.
+        (
+            Notice::DidNotHelp,
+            Phase::Proving {
+                after: After::Notice | After::Rehearsal,
+                ..
+            },
+        ) => return None,
+        (Notice::Escalated, _) if incident.rehearsed && !incident.acted => Notice::WouldEscalate,
+        // What another farmwarden asked for and asks no more is told over there.
+        (Notice::Held(Guard::TwoKeys), _) if incident.alerts.is_empty() && incident.order.is_none() => return None,
+        (Notice::Held(Guard::TwoKeys), _) if !incident.is_asked_for(told.time) => Notice::Unasked,
+        _ => notice,
     })
 }
 
@@ -138,16 +242,47 @@ const fn held(guard: Guard) -> Option<Notice> {
     }
 }
 
+/// The first alert that asks for a repair in words that are no names, and why they are none.
+fn misnamed(alerts: &[Alert]) -> Option<String> {
+    let mut firing = alerts.iter().filter(|alert| alert.status == Status::Firing);
+    firing.find_map(|alert| {
+        let words = Key::misnamed_by(alert)?;
+        let name = values::clean(alert.label("alertname").unwrap_or("an alert without name"));
+        Some(format!("{name} asks for a repair, but {words}; nothing is done"))
+    })
+}
+
 impl Notice {
+    /// Whoever must answer, and whatever may have been left half done.
+    const fn is_always_told(self) -> bool {
+        !matches!(
+            self,
+            Self::Look
+                | Self::Held(_)
+                | Self::Rehearsed
+                | Self::Begun
+                | Self::Cured
+                | Self::DidNotHelp
+                | Self::WouldEscalate
+                | Self::Unasked
+                | Self::Misnamed
+                | Self::Over
+        )
+    }
+
     const fn severity(self) -> Severity {
         match self {
             Self::Escalated | Self::Storm => Severity::Critical,
             Self::Held(Guard::Window | Guard::Freeze | Guard::Pause)
             | Self::Rehearsed
+            | Self::WouldEscalate
+            | Self::Unasked
             | Self::Begun
             | Self::Cured
             | Self::Over
             | Self::Approved
+            | Self::Ordered
+            | Self::Withdrawn
             | Self::Paused
             | Self::Resumed => Severity::Info,
             Self::Look
@@ -158,6 +293,7 @@ impl Notice {
             | Self::TimedOut
             | Self::Unknown
             | Self::Interrupted
+            | Self::Misnamed
             | Self::DidNotHelp => Severity::Warning,
         }
     }
@@ -178,12 +314,17 @@ impl Notice {
             Self::Cured => ("cured", "已修复"),
             Self::DidNotHelp => ("the repair did not help", "修复无效"),
             Self::Escalated => ("a person must act", "需要人工处理"),
-            Self::Over => ("well again without a repair", "已自行恢复"),
+            Self::WouldEscalate => ("dry run: a person would be called", "演练：本应通知人工"),
+            Self::Unasked => ("nobody asks for a repair any more", "告警已结束，不再修复"),
+            Self::Misnamed => ("an alert asks for a repair by no name", "告警的修复标签无效"),
+            Self::Over => ("well again", "已恢复正常"),
             Self::Storm => (
                 "too much is ill at once: no repairs, look for a common cause",
                 "大面积异常：停止修复，请查找共同原因",
             ),
             Self::Approved => ("a repair was approved", "修复已批准"),
+            Self::Ordered => ("a person asks for a repair", "人工请求修复"),
+            Self::Withdrawn => ("a person asks for a repair no more", "人工请求已撤回"),
             Self::Paused => ("repairs are paused", "修复已暂停"),
             Self::Resumed => ("repairs go on", "修复已恢复运行"),
         };
@@ -215,21 +356,16 @@ const fn held_words(guard: Guard, language: Language) -> &'static str {
 
 /// Nothing where nobody is told.
 fn message(told: &Told<'_>, language: Language) -> Option<Message> {
-    let notice = notice(told.step)?;
-    // What another farmwarden asked for and asks no more is told over there.
-    let is_foreign = told.incident.is_some_and(|incident| incident.alerts.is_empty());
-    if is_foreign && notice == Notice::Held(Guard::TwoKeys) {
-        return None;
-    }
+    let notice = meant(told)?;
     let text = [
-        said(told),
+        said(told, language),
         action(told, language),
         Some(place(told, notice, language)),
         Some(proof(told)),
     ];
     let text: Vec<String> = text.into_iter().flatten().filter(|line| !line.is_empty()).collect();
     Some(Message {
-        title: format!("{}: {}", whom(told), notice.words(language)),
+        title: format!("{}: {}", whom(told, language), notice.words(language)),
         text: text.join("\n"),
         markdown: None,
         severity: notice.severity(),
@@ -253,7 +389,7 @@ pub(super) fn is_told(step: &Step) -> bool {
 }
 
 /// What the title begins with.
-fn whom(told: &Told<'_>) -> String {
+fn whom(told: &Told<'_>, language: Language) -> String {
     if let Some(incident) = told.incident {
         let Key { target, entity, .. } = &incident.key;
         let entity = values::clean(entity);
@@ -265,13 +401,20 @@ fn whom(told: &Told<'_>) -> String {
     }
     match told.step {
         Step::Stormed { group, .. } => group.to_string(),
-        Step::Paused(Pause { scope, .. }) | Step::Resumed { scope, .. } => scope.to_string(),
+        Step::Paused(Pause { scope, .. }) | Step::Resumed { scope, .. } => match language {
+            Language::English => scope.to_string(),
+            Language::Chinese => chinese::scope(scope),
+        },
+        Step::Ordered { target, entity, .. } => format!("{target} {}", values::clean(entity)).trim_end().to_owned(),
         _ => "farmwarden".to_owned(),
     }
 }
 
 /// What was written when it was decided or done; of what was cut off, how far it had come: something may be left stopped.
-fn said(told: &Told<'_>) -> Option<String> {
+fn said(told: &Told<'_>, language: Language) -> Option<String> {
+    if language == Language::Chinese {
+        return chinese::sentence(told);
+    }
     let words = match told.step {
         Step::Decided { words, .. }
         | Step::Rehearsed { words, .. }
@@ -282,20 +425,39 @@ fn said(told: &Told<'_>) -> Option<String> {
         | Step::Failed { words, .. }
         | Step::Escalated { words, .. }
         | Step::Closed { words, .. }
+        | Step::Relapsed { words, .. }
         | Step::Stormed { words, .. } => words.clone(),
-        Step::Approved { by, until, .. } => format!("{by}, {until}"),
+        Step::Approved { by, until, .. } | Step::Ordered { by, until, .. } => format!("{by}, {until}"),
         Step::Paused(Pause { by, reason, until, .. }) => format!("{by}: {reason} ({until})"),
-        Step::Resumed { by, .. } => by.clone(),
-        Step::Interrupted { .. } => return told.incident?.noted.clone(),
-        Step::Received { .. } | Step::Asked(_) | Step::Withdrawn(_) => return None,
+        Step::Resumed { by, .. } | Step::TakenBack { by, .. } => by.clone(),
+        Step::Interrupted { .. } => {
+            let incident = told.incident?;
+            let action = incident
+                .tried
+                .as_ref()
+                .map_or("the action", |plan| plan.action.as_str());
+            let noted = incident
+                .noted
+                .as_ref()
+                .map(|noted| format!("; it had come so far: {noted}"));
+            format!(
+                "farmwarden ended while {action} was under way: it may have been done, or not; it is looked at, and not \
+                 repeated{}",
+                noted.unwrap_or_default()
+            )
+        }
+        Step::Received { alerts, .. } | Step::Strange { alerts, .. } => misnamed(alerts)?,
+        Step::Asked(_) | Step::Withdrawn(_) => return None,
     };
     Some(words)
 }
 
 /// What is done, where the step says it.
 fn action(told: &Told<'_>, language: Language) -> Option<String> {
-    let (Step::Rehearsed { plan, .. } | Step::Started { plan, .. } | Step::Approved { plan, .. }) = told.step else {
-        return None;
+    let plan = match told.step {
+        Step::Rehearsed { plan, .. } | Step::Started { plan, .. } | Step::Approved { plan, .. } => plan,
+        Step::Finished { .. } | Step::Interrupted { .. } => told.incident?.tried.as_ref()?,
+        _ => return None,
     };
     let with: Vec<String> = plan.with.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let with = with.join(" ");
@@ -315,7 +477,13 @@ fn place(told: &Told<'_>, notice: Notice, language: Language) -> String {
             Language::Chinese => format!("记录 {record}"),
         };
     };
-    let (id, policy, rung) = (incident.id, &incident.key.policy, incident.rung + 1);
+    // Beyond the last rung stands the one that was tried last.
+    let rung = if matches!(told.step, Step::Escalated { .. }) {
+        incident.rung
+    } else {
+        incident.rung + 1
+    };
+    let (id, policy) = (incident.id, &incident.key.policy);
     let mut text = match language {
         Language::English => format!("repair {policy}, rung {rung}, incident {id}, record {record}"),
         Language::Chinese => format!("修复策略 {policy}，第 {rung} 级，事件 {id}，记录 {record}"),

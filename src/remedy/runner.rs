@@ -13,14 +13,15 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::decide::{Decision, Why, decide, planned};
-use super::guards::is_storm;
+use super::guards::{Case, is_storm};
 use super::incident::{Incident, Key, Phase};
 use super::ledger::{Ledger, Record};
+use super::relapse::Resting;
 use super::settings::{Policy, Remedies};
 use super::state::State;
 use super::step::{IncidentId, Outcome, Plan, Step};
 use super::turn::{Turn, turn};
-use super::view::{Running, Seen, View};
+use super::view::{Running, Seen, Sight, View};
 use crate::clock::{Clock, UnixTime};
 use crate::collectors::Symptom;
 use crate::values::{self, Name};
@@ -229,6 +230,12 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         drop(acting.wait_for(|count| *count == 0).await);
     }
 
+    /// For each incident of the state what is seen, and what would be decided if that were fresh.
+    pub fn outlooks(&self, state: &State) -> Vec<(Seen, Decision)> {
+        let incidents = state.incidents();
+        incidents.map(|incident| self.foresee(state, incident)).collect()
+    }
+
     /// How an entity looks now.
     pub fn seen(&self, key: &Key, policy: Option<&Policy>, now: UnixTime) -> Seen {
         self.eyes.view(key, policy.map(|policy| policy.symptom.get()), now).seen
@@ -271,10 +278,13 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         &self.ledger
     }
 
-    /// The targets that have incidents.
+    /// The targets that have incidents, or may relapse.
     pub fn targets(&self) -> BTreeSet<Name> {
-        let target = |incident: &Incident| incident.key.target.clone();
-        self.ledger.with(|state| state.incidents().map(target).collect())
+        self.ledger.with(|state| {
+            let open = state.incidents().map(|incident| &incident.key);
+            let resting = state.resting().map(|resting| &resting.key);
+            open.chain(resting).map(|key| key.target.clone()).collect()
+        })
     }
 
     /// Takes every incident of a target as far as it goes now; returns when to come again, or nothing when all is over. It
@@ -282,6 +292,7 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
     pub async fn visit(&self, target: &Name) -> Option<UnixTime> {
         let lock = self.lock_of(target);
         let alone = lock.lock().await;
+        self.relapses(target).await;
         let ids: Vec<IncidentId> = self.ledger.with(|state| {
             let of_target = state.incidents().filter(|incident| incident.key.target == *target);
             of_target.map(|incident| incident.id).collect()
@@ -294,12 +305,68 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
                 again = Some(again.map_or(at, |before: UnixTime| before.min(at)));
             }
         }
+        // Of those that ended just now some may rest.
+        let rests = |state: &State| state.resting().any(|resting| resting.key.target == *target);
+        if again.is_none() && self.ledger.with(rests) {
+            again = Some(self.now().plus(LOOK_AGAIN_AFTER));
+        }
         drop(alone);
         drop(lock);
         if again.is_none() {
             self.forget(target);
         }
         again
+    }
+
+    /// Gives another incident to those of the target who are ill again while their alerts fire.
+    async fn relapses(&self, target: &Name) {
+        let (now, remedies) = (self.now(), self.remedies());
+        let resting: Vec<Resting> = self.ledger.with(|state| {
+            let of_target = state.resting().filter(|resting| resting.key.target == *target);
+            of_target.filter(|resting| !resting.is_old(now)).cloned().collect()
+        });
+        for resting in resting {
+            tokio::task::yield_now().await;
+            let policy = remedies.policy(&resting.key.policy);
+            if let Some(step) = policy.and_then(|policy| self.relapsed(&resting, policy, now))
+                && !self.write(step).await
+            {
+                return;
+            }
+        }
+    }
+
+    fn relapsed(&self, resting: &Resting, policy: &Policy, now: UnixTime) -> Option<Step> {
+        let symptom = policy.symptom.get();
+        if !policy.targets.contains(&resting.key.target) || !resting.alerts.name(symptom.name) {
+            return None;
+        }
+        let Seen { state, since, .. } = self.eyes.view(&resting.key, Some(symptom), now).seen;
+        (state == Sight::Ill).then(|| Step::Relapsed {
+            after: resting.after,
+            words: format!(
+                "{}: {symptom} is seen again since {since}, and its alert has never ended",
+                Case::shown(&resting.key),
+                symptom = policy.symptom
+            ),
+        })
+    }
+
+    /// Whether it is recorded.
+    async fn write(&self, step: Step) -> bool {
+        match self.ledger.record(step).await {
+            Ok(_) => {
+                self.unrecorded.store(false, Ordering::Relaxed);
+                true
+            }
+            Err(error) => {
+                // Once, and not for every incident every time.
+                if !self.unrecorded.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%error, "repairs: nothing is done, because nothing can be recorded: {error}");
+                }
+                false
+            }
+        }
     }
 
     /// When to come again; nothing when the incident is over.
@@ -309,14 +376,9 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
             match self.next(id).await? {
                 Turn::Wait(until) => return Some(until.map_or_else(soon, |until| until.min(soon()))),
                 Turn::Write(step) => {
-                    if let Err(error) = self.ledger.record(step).await {
-                        // Once, and not for every incident every time.
-                        if !self.unrecorded.swap(true, Ordering::Relaxed) {
-                            tracing::error!(%error, "repairs: nothing is done, because nothing can be recorded: {error}");
-                        }
+                    if !self.write(step).await {
                         return Some(soon());
                     }
-                    self.unrecorded.store(false, Ordering::Relaxed);
                 }
                 Turn::Act(..) => match self.begin(id).await {
                     Some((plan, acting)) => {

@@ -5,38 +5,41 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::decide::Why;
+use super::episodes::Episodes;
 use super::history::History;
-use super::incident::{After, Approval, Held, Incident, Key, Phase};
+use super::incident::{Approval, Askers, Ended, Held, Incident, Key, Order, Phase};
+use super::relapse::{Relapses, Resting};
 use super::requests::{Requests, Stage};
-use super::step::{IncidentId, Outcome, Step};
+use super::step::{IncidentId, Step};
 use crate::actions::remote::Request;
-use crate::alerts::{self, Alert, Change, Episode, Fingerprint};
+use crate::alerts::{Alert, Change};
 use crate::clock::UnixTime;
-
-/// An alert that goes on firing after its incident ended asks again after so long: messages of before the end are over by
-/// then. One that begins anew asks at once.
-const ASKS_AGAIN_AFTER: Duration = Duration::from_secs(600);
 
 /// Open incidents. A storm of some thousand alerts; without it invented targets would fill the memory. What comes
 /// beyond is recorded, counted, and opens when there is room and it is repeated.
 const MOST_INCIDENTS: usize = 5000;
 
-/// Alerts that are remembered, and for how long after they were last heard of. Alertmanager repeats every 4 hours
-/// unless configured.
-const MOST_EPISODES: usize = 20_000;
-const REMEMBERED_FOR: Duration = Duration::from_secs(2 * 86_400);
+/// And those of what no configuration allows: somebody wants to see them, and more of them say nothing new.
+const MOST_STRANGE: usize = 1000;
+
+/// For so long it is told that something found no room.
+const CROWDED_FOR: Duration = Duration::from_secs(3600);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct State {
-    episodes: BTreeMap<Fingerprint, (Episode, UnixTime)>,
+    episodes: Episodes,
     incidents: BTreeMap<IncidentId, Incident>,
     open: BTreeMap<Key, IncidentId>,
-    ended: BTreeMap<Key, UnixTime>,
+    relapses: Relapses,
     pub history: History,
+    /// Open incidents of what no configuration allowed when its alerts came.
+    strange: usize,
     /// What other farmwardens asked for.
     pub requests: Requests,
     /// Alerts that found no room.
     pub crowded_out: u64,
+    /// Of what could be repaired: how many in a row, and when the last.
+    crowded: Option<(u64, UnixTime)>,
 }
 
 impl State {
@@ -62,15 +65,20 @@ impl State {
         self.incidents.get(self.open.get(key)?)
     }
 
+    /// Those of whom an incident is over while its alerts fire.
+    pub fn resting(&self) -> impl Iterator<Item = &Resting> {
+        self.relapses.iter()
+    }
+
+    pub fn rests(&self, key: &Key) -> Option<&Resting> {
+        self.relapses.get(key)
+    }
+
     /// Takes in the record with this number and time. What speaks of an incident that is over changes nothing.
     pub fn apply(&mut self, sequence: u64, time: UnixTime, step: &Step) {
         match step {
-            Step::Received { alerts, .. } => {
-                for (nth, alert) in alerts.iter().enumerate() {
-                    let nth = u32::try_from(nth).unwrap_or(u32::MAX);
-                    self.hear(IncidentId { record: sequence, nth }, alert, time);
-                }
-            }
+            Step::Received { alerts, .. } => self.hear_all(sequence, alerts, false, time),
+            Step::Strange { alerts, .. } => self.hear_all(sequence, alerts, true, time),
             Step::Decided {
                 incident,
                 guard,
@@ -90,7 +98,7 @@ impl State {
                 self.history.acted(time, plan, true);
                 self.requests
                     .go_on(*incident, &Stage::Waits, &Stage::Rehearsed(words.clone()));
-                self.with(*incident, |incident| incident.proving(time, After::Rehearsal));
+                self.with(*incident, |incident| incident.rehearses(time, plan));
             }
             Step::Started { incident, plan, .. } => {
                 self.history.acted(time, plan, false);
@@ -108,15 +116,11 @@ impl State {
             } => {
                 let ended = Stage::Ended(*outcome, words.clone());
                 self.requests.go_on(*incident, &Stage::Runs, &ended);
-                match outcome {
-                    Outcome::Refused => self.refused(*incident, time),
-                    Outcome::Unknown => self.ended(*incident, time, After::Unknown),
-                    Outcome::Done | Outcome::Failed | Outcome::TimedOut => self.ended(*incident, time, After::Action),
-                }
+                self.ended(*incident, time, (*outcome).into());
             }
             Step::Interrupted { incident, .. } => {
                 self.requests.go_on(*incident, &Stage::Runs, &Stage::Interrupted);
-                self.ended(*incident, time, After::Interruption);
+                self.ended(*incident, time, Ended::Interrupted);
             }
             Step::Failed { incident, .. } => self.with(*incident, |incident| incident.next_rung(time)),
             Step::Escalated { incident, words } => {
@@ -128,9 +132,29 @@ impl State {
                     incident.held = None;
                 });
             }
+            Step::Relapsed { after, .. } => {
+                let id = IncidentId {
+                    record: sequence,
+                    nth: 0,
+                };
+                self.relapse(id, *after, time);
+            }
             Step::Cured { incident, words, .. } => self.close(*incident, time, Why::Cured, words),
             Step::Closed { incident, why, words } => self.close(*incident, time, *why, words),
             Step::Stormed { policy, group, .. } => self.history.stormed(time, policy, group),
+            Step::Approved { .. }
+            | Step::Ordered { .. }
+            | Step::TakenBack { .. }
+            | Step::Paused(_)
+            | Step::Resumed { .. }
+            | Step::Asked(_)
+            | Step::Withdrawn(_) => self.follow(sequence, time, step),
+        }
+    }
+
+    /// What people and other farmwardens say.
+    fn follow(&mut self, sequence: u64, time: UnixTime, step: &Step) {
+        match step {
             Step::Approved {
                 incident,
                 plan,
@@ -144,6 +168,34 @@ impl State {
                     by: by.clone(),
                     until: *until,
                 });
+            }),
+            Step::Ordered {
+                target,
+                entity,
+                policy,
+                by,
+                until,
+            } => {
+                let key = Key {
+                    target: target.clone(),
+                    entity: entity.clone(),
+                    policy: policy.clone(),
+                };
+                let id = IncidentId {
+                    record: sequence,
+                    nth: 0,
+                };
+                let order = Order {
+                    by: by.clone(),
+                    until: *until,
+                    is_over: false,
+                };
+                self.order(id, key, order, time);
+            }
+            Step::TakenBack { incident, .. } => self.with(*incident, |incident| {
+                if let Some(order) = incident.order.as_mut() {
+                    order.is_over = true;
+                }
             }),
             Step::Paused(pause) => self.history.paused(time, pause),
             Step::Resumed { scope, .. } => self.history.resumed(scope),
@@ -163,31 +215,40 @@ impl State {
                     });
                 }
             }
+            _ => {}
         }
     }
 
-    fn hear(&mut self, id: IncidentId, alert: &Alert, time: UnixTime) {
-        let known = self.episodes.get(&alert.fingerprint).map(|(episode, _)| episode);
-        if known.is_none() && !self.has_room_for_an_episode(time) {
-            self.crowded_out += 1;
-            return;
+    fn hear_all(&mut self, record: u64, alerts: &[Alert], is_strange: bool, time: UnixTime) {
+        for (nth, alert) in (0..).zip(alerts) {
+            self.hear(IncidentId { record, nth }, alert, is_strange, time);
         }
-        let known = self.episodes.get(&alert.fingerprint).map(|(episode, _)| episode);
-        let (episode, change) = alerts::hear(known, alert, time);
-        self.episodes.insert(alert.fingerprint, (episode, time));
-        let Some(key) = Key::asked_by(alert).filter(|_| change != Change::Late) else {
+    }
+
+    fn hear(&mut self, id: IncidentId, alert: &Alert, is_strange: bool, time: UnixTime) {
+        // What asks for nothing is remembered by nobody.
+        let Some(key) = Key::asked_by(alert) else { return };
+        let Some((episode, change)) = self.episodes.hear(alert, is_strange, time) else {
+            self.crowds_out(is_strange, time);
             return;
         };
+        if change == Change::Late {
+            return;
+        }
         let fires = episode.end.is_none();
-        if let Some(id) = self.open.get(&key) {
-            self.with(*id, |incident| incident.attach(alert.fingerprint, fires, time));
-        } else if fires && self.may_open(&key, change, time) {
-            if self.incidents.len() >= MOST_INCIDENTS {
-                self.crowded_out += 1;
-                return;
-            }
-            self.open.insert(key.clone(), id);
-            self.incidents.insert(id, Incident::open(id, key, alert, time));
+        if let Some(id) = self.open.get(&key).copied() {
+            self.hear_again(id, alert, is_strange, fires, time);
+            return;
+        }
+        let rests = self.relapses.hear(&key, alert, fires, time);
+        let begins = matches!(change, Change::Begins | Change::Returns);
+        // What goes on firing after its incident asks again when it is seen ill.
+        if !fires || (rests && !begins) {
+            return;
+        }
+        match self.open(id, key, is_strange, time) {
+            Some(incident) => incident.alerts.take(alert, true),
+            None => self.crowds_out(is_strange, time),
         }
     }
 
@@ -201,19 +262,16 @@ impl State {
             entity: request.entity.clone(),
             policy: request.policy.clone(),
         };
-        let (id, stage) = match self.open.get(&key).and_then(|id| self.incidents.get(id)) {
-            Some(known) if matches!(known.phase, Phase::Escalated { .. }) => (
-                known.id,
+        let known = self.open.get(&key).and_then(|id| self.incidents.get(id));
+        let (id, stage) = match known.map(|known| (known.id, known.phase, known.has_room())) {
+            Some((known, Phase::Escalated { .. }, _)) => (
+                known,
                 Stage::Over("a person was called; nothing more is done".to_owned()),
             ),
-            Some(known) if known.has_room() => (known.id, Stage::Waits),
-            None if self.incidents.len() < MOST_INCIDENTS => {
-                self.open.insert(key.clone(), id);
-                self.incidents.insert(id, Incident::open_for(id, key, request, time));
-                (id, Stage::Waits)
-            }
+            Some((known, _, true)) => (known, Stage::Waits),
+            None if self.open(id, key, false, time).is_some() => (id, Stage::Waits),
             Some(_) | None => {
-                self.crowded_out += 1;
+                self.crowds_out(false, time);
                 (id, Stage::Over("it found no room among what is asked for".to_owned()))
             }
         };
@@ -223,17 +281,68 @@ impl State {
         self.requests.ask(request, id, stage, time);
     }
 
-    fn has_room_for_an_episode(&mut self, time: UnixTime) -> bool {
-        if self.episodes.len() >= MOST_EPISODES {
-            self.episodes
-                .retain(|_, (_, heard)| heard.age_at(time) < REMEMBERED_FOR);
+    fn hear_again(&mut self, id: IncidentId, alert: &Alert, is_strange: bool, fires: bool, time: UnixTime) {
+        let Some(incident) = self.incidents.get_mut(&id) else {
+            return;
+        };
+        incident.attach(alert, fires, time);
+        if incident.is_strange && !is_strange {
+            incident.is_strange = false;
+            self.strange = self.strange.saturating_sub(1);
         }
-        self.episodes.len() < MOST_EPISODES
     }
 
-    fn may_open(&self, key: &Key, change: Change, time: UnixTime) -> bool {
-        let again = |ended: &UnixTime| ended.age_at(time) >= ASKS_AGAIN_AFTER;
-        matches!(change, Change::Begins | Change::Returns) || self.ended.get(key).is_none_or(again)
+    /// Of what no configuration allows it is only counted.
+    fn crowds_out(&mut self, is_strange: bool, time: UnixTime) {
+        self.crowded_out += 1;
+        if is_strange {
+            return;
+        }
+        let before = self.crowded.filter(|(_, last)| last.age_at(time) < CROWDED_FOR);
+        let count = before.map_or(0, |(count, _)| count);
+        self.crowded = Some((count + 1, time));
+    }
+
+    /// Alerts of something that could be repaired and that lately found no room.
+    pub fn crowded_lately(&self, now: UnixTime) -> u64 {
+        let lately = self.crowded.filter(|(_, last)| last.age_at(now) < CROWDED_FOR);
+        lately.map_or(0, |(count, _)| count)
+    }
+
+    /// Another incident, with the alerts that are left of the last one; nothing where there is no room.
+    fn open(&mut self, id: IncidentId, key: Key, is_strange: bool, time: UnixTime) -> Option<&mut Incident> {
+        let (count, most) = if is_strange {
+            (self.strange, MOST_STRANGE)
+        } else {
+            (self.incidents.len().saturating_sub(self.strange), MOST_INCIDENTS)
+        };
+        if count >= most {
+            return None;
+        }
+        self.strange += usize::from(is_strange);
+        let resting = self.relapses.wakes(&key);
+        let alerts = resting.map_or_else(Askers::default, |resting| resting.alerts);
+        self.open.insert(key.clone(), id);
+        let incident = Incident {
+            is_strange,
+            ..Incident::open(id, key, alerts, time)
+        };
+        Some(self.incidents.entry(id).or_insert(incident))
+    }
+
+    /// Nothing where the alert has ended, or began anew, meanwhile.
+    fn relapse(&mut self, id: IncidentId, after: IncidentId, time: UnixTime) {
+        if let Some(key) = self.relapses.key_of(after) {
+            self.open(id, key, false, time);
+        }
+    }
+
+    fn order(&mut self, id: IncidentId, key: Key, order: Order, time: UnixTime) {
+        let known = self.open.get(&key).copied();
+        if known.is_none() {
+            self.open(id, key, false, time);
+        }
+        self.with(known.unwrap_or(id), |incident| incident.order = Some(order));
     }
 
     fn with(&mut self, id: IncidentId, change: impl FnOnce(&mut Incident)) {
@@ -243,20 +352,13 @@ impl State {
     }
 
     /// Only what ran can end.
-    fn ended(&mut self, id: IncidentId, time: UnixTime, after: After) {
-        self.with(id, |incident| {
-            if matches!(incident.phase, Phase::Running { .. }) {
-                incident.proving(time, after);
-            }
-        });
-    }
-
-    fn refused(&mut self, id: IncidentId, time: UnixTime) {
-        let Some(incident) = self.incidents.get_mut(&id) else {
+    fn ended(&mut self, id: IncidentId, time: UnixTime, ended: Ended) {
+        let incident = self.incidents.get_mut(&id);
+        let Some(incident) = incident.filter(|incident| matches!(incident.phase, Phase::Running { .. })) else {
             return;
         };
-        if matches!(incident.phase, Phase::Running { .. }) {
-            incident.refuses(time);
+        incident.ended(time, ended);
+        if ended == Ended::Refused {
             self.history.refused(&incident.key);
         }
     }
@@ -267,14 +369,11 @@ impl State {
             return;
         };
         self.open.remove(&incident.key);
-        self.ended.retain(|_, ended| ended.age_at(time) < ASKS_AGAIN_AFTER);
+        self.strange = self.strange.saturating_sub(usize::from(incident.is_strange));
         if why == Why::Cured {
             self.history.cured(time, &incident.key);
         }
-        // What was only rehearsed may be done in earnest with the next repeat.
-        if why != Why::OnlyRehearsed {
-            self.ended.insert(incident.key, time);
-        }
+        self.relapses.rests(incident, time);
     }
 }
 

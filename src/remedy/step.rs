@@ -25,6 +25,11 @@ pub enum Step {
         from: String,
         alerts: Vec<Alert>,
     },
+    /// The same, of alerts that ask for what no configuration allowed at that time: an unknown policy, or not for that target.
+    Strange {
+        from: String,
+        alerts: Vec<Alert>,
+    },
     /// An action was held back, for another reason than before or for longer.
     Decided {
         incident: IncidentId,
@@ -71,6 +76,11 @@ pub enum Step {
         rung: usize,
         words: String,
     },
+    /// Whose incident was over is ill again, and its alert has never ended: another incident begins.
+    Relapsed {
+        after: IncidentId,
+        words: String,
+    },
     /// It was still there when its time was over; the next rung follows.
     Failed {
         incident: IncidentId,
@@ -105,6 +115,20 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         link: Option<String>,
     },
+    /// A person asks for a repair as an alert would, until then.
+    Ordered {
+        target: Name,
+        /// Empty for the target as a whole.
+        entity: String,
+        policy: Name,
+        by: String,
+        until: UnixTime,
+    },
+    /// A person takes that back.
+    TakenBack {
+        incident: IncidentId,
+        by: String,
+    },
     Paused(Pause),
     Resumed {
         scope: Scope,
@@ -129,7 +153,10 @@ impl Step {
     pub const fn incident(&self) -> Option<IncidentId> {
         match self {
             Self::Received { .. }
+            | Self::Strange { .. }
+            | Self::Relapsed { .. }
             | Self::Stormed { .. }
+            | Self::Ordered { .. }
             | Self::Paused(_)
             | Self::Resumed { .. }
             | Self::Asked(_)
@@ -144,30 +171,44 @@ impl Step {
             | Self::Failed { incident, .. }
             | Self::Escalated { incident, .. }
             | Self::Closed { incident, .. }
+            | Self::TakenBack { incident, .. }
             | Self::Approved { incident, .. } => Some(*incident),
         }
     }
 
     /// The records of a delivery, in its order.
     pub fn received(from: &str, alerts: &[Alert]) -> Vec<Self> {
-        let mut pieces: Vec<Vec<Alert>> = Vec::new();
-        let mut bytes = 0;
-        for alert in alerts {
-            let size = serde_json::to_string(alert).map_or(MOST_BYTES, |text| text.len());
-            bytes += size;
-            if let Some(piece) = pieces.last_mut().filter(|_| bytes <= MOST_BYTES) {
-                piece.push(alert.clone());
-            } else {
-                bytes = size;
-                pieces.push(vec![alert.clone()]);
-            }
-        }
-        let record = |alerts| Self::Received {
-            from: from.to_owned(),
-            alerts,
-        };
-        pieces.into_iter().map(record).collect()
+        Self::heard(from, alerts, |_| false)
     }
+
+    /// The same, where some alerts ask for what is not allowed. Those come last.
+    pub fn heard(from: &str, alerts: &[Alert], is_strange: impl Fn(&Alert) -> bool) -> Vec<Self> {
+        let (strange, known): (Vec<&Alert>, Vec<&Alert>) = alerts.iter().partition(|alert| is_strange(alert));
+        let from = || from.to_owned();
+        let known = in_pieces(known.into_iter()).into_iter();
+        let known = known.map(|alerts| Self::Received { from: from(), alerts });
+        let strange = in_pieces(strange.into_iter()).into_iter();
+        known
+            .chain(strange.map(|alerts| Self::Strange { from: from(), alerts }))
+            .collect()
+    }
+}
+
+/// Few enough for a record each.
+fn in_pieces<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<Vec<Alert>> {
+    let mut pieces: Vec<Vec<Alert>> = Vec::new();
+    let mut bytes = 0;
+    for alert in alerts {
+        let size = serde_json::to_string(alert).map_or(MOST_BYTES, |text| text.len());
+        bytes += size;
+        if let Some(piece) = pieces.last_mut().filter(|_| bytes <= MOST_BYTES) {
+            piece.push(alert.clone());
+        } else {
+            bytes = size;
+            pieces.push(vec![alert.clone()]);
+        }
+    }
+    pieces
 }
 
 /// Which incident: the record that opened it, and which of those that this record opened. It never comes again.

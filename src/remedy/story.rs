@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::decide::Why;
 use super::guards::Case;
-use super::incident::Key;
+use super::incident::{Incident, Key};
 use super::state::State;
 use super::step::{IncidentId, Outcome, Pause, Plan, Step};
 use super::tell::{self, Told};
@@ -51,7 +51,8 @@ impl Of {
             return true;
         }
         match told.step {
-            Step::Received { alerts, .. } => alerts.iter().any(|alert| self.asks(alert)),
+            Step::Received { alerts, .. } | Step::Strange { alerts, .. } => alerts.iter().any(|alert| self.asks(alert)),
+            step @ Step::Ordered { .. } => self.key.is_some() && ordered(step) == self.key,
             Step::Asked(request) => self.key == Some(asked(request)),
             Step::Cured { incident, .. } | Step::Closed { incident, .. } if *incident == id => {
                 self.key = None;
@@ -69,9 +70,12 @@ impl Of {
     /// A record in words; of its alerts only those that ask for the incident.
     pub fn account(&self, told: &Told<'_>) -> Account {
         let (mark, what) = what(told.step);
-        let whom = told.incident.map(|incident| Case::shown(&incident.key));
+        let opened = anew(told);
+        let incident = told.incident.or(opened);
+        let ordered = || Some(Case::shown(&ordered(told.step)?));
+        let whom = incident.map(|incident| Case::shown(&incident.key)).or_else(ordered);
         let words = match told.step {
-            Step::Received { alerts, .. } => self.alerts(alerts, told),
+            Step::Received { alerts, .. } | Step::Strange { alerts, .. } => self.alerts(alerts, told),
             Step::Asked(request) => vec![requested(request, told)],
             Step::Withdrawn(request) => vec![format!("request {}", request.nonce)],
             step => said(step)
@@ -82,7 +86,7 @@ impl Of {
         Account {
             mark,
             what,
-            incident: told.step.incident(),
+            incident: told.step.incident().or(opened.map(|incident| incident.id)),
             whom,
             words,
         }
@@ -100,6 +104,27 @@ impl Of {
         }
         words
     }
+}
+
+/// The incident that a step about one opened.
+fn anew<'a>(told: &Told<'a>) -> Option<&'a Incident> {
+    let of_one = matches!(told.step, Step::Relapsed { .. } | Step::Ordered { .. });
+    told.opened.first().filter(|_| of_one)
+}
+
+/// What a person asks for.
+fn ordered(step: &Step) -> Option<Key> {
+    let Step::Ordered {
+        target, entity, policy, ..
+    } = step
+    else {
+        return None;
+    };
+    Some(Key {
+        target: target.clone(),
+        entity: entity.clone(),
+        policy: policy.clone(),
+    })
 }
 
 /// A delivery may hold thousands; --json has them all.
@@ -147,10 +172,11 @@ struct About<'a> {
 
 impl<'a> Recounted<'a> {
     pub fn new(told: &Told<'a>) -> Self {
+        let opened = anew(told);
         Self {
             sequence: told.head.sequence,
             time: told.time,
-            about: told.incident.map(|incident| About {
+            about: told.incident.or(opened).map(|incident| About {
                 target: incident.key.target.as_str(),
                 entity: &incident.key.entity,
                 policy: incident.key.policy.as_str(),
@@ -166,6 +192,12 @@ fn what(step: &Step) -> (Mark, String) {
             let count = alerts.len();
             let alerts = if count == 1 { "alert" } else { "alerts" };
             (Mark::Plain, format!("{count} {alerts} from {}", values::clean(from)))
+        }
+        Step::Strange { from, alerts } => {
+            let (count, from) = (alerts.len(), values::clean(from));
+            let alerts = if count == 1 { "alert" } else { "alerts" };
+            let words = format!("{count} {alerts} from {from}, for what the configuration does not allow");
+            (Mark::Plain, words)
         }
         Step::Decided { guard, until, .. } => {
             let until = until.map_or_else(String::new, |until| format!(" until {until}"));
@@ -193,6 +225,7 @@ fn what(step: &Step) -> (Mark, String) {
             ),
         ),
         Step::Cured { rung, .. } => (Mark::Good, format!("CURED by rung {}", rung + 1)),
+        Step::Relapsed { after, .. } => (Mark::Bad, format!("ILL AGAIN after incident {after}")),
         Step::Failed { rung, .. } => (Mark::Bad, format!("rung {} did NOT HELP", rung + 1)),
         Step::Escalated { .. } => (Mark::Bad, "A PERSON MUST ACT".to_owned()),
         Step::Closed { why, .. } => (Mark::Plain, format!("over: {}", ended(*why))),
@@ -206,6 +239,8 @@ fn what(step: &Step) -> (Mark, String) {
             Mark::Plain,
             format!("{} approved {} until {until}", values::clean(by), planned(plan)),
         ),
+        Step::Ordered { by, until, .. } => (Mark::Plain, format!("{} asks for it until {until}", values::clean(by))),
+        Step::TakenBack { by, .. } => (Mark::Plain, format!("{} asks for it no more", values::clean(by))),
         Step::Paused(Pause { scope, by, until, .. }) => (
             Mark::Plain,
             format!("{} paused {scope} until {until}", values::clean(by)),
@@ -229,8 +264,9 @@ fn what(step: &Step) -> (Mark, String) {
 const fn ended(why: Why) -> &'static str {
     match why {
         Why::Cured => "cured",
-        Why::Well => "well again without a repair",
+        Why::Well => "well again",
         Why::Forgotten => "neither heard of nor ill for long",
+        Why::OrderEnded => "a person asked for it, and does no more",
         Why::OnlyRehearsed => "it was only rehearsed; the policy acts now",
         Why::LadderEnded => "nothing is left to try",
     }
@@ -254,11 +290,15 @@ fn said(step: &Step) -> Option<&String> {
         | Step::Failed { words, .. }
         | Step::Escalated { words, .. }
         | Step::Closed { words, .. }
+        | Step::Relapsed { words, .. }
         | Step::Stormed { words, .. } => Some(words),
         Step::Paused(Pause { reason, .. }) => Some(reason),
         Step::Received { .. }
+        | Step::Strange { .. }
         | Step::Interrupted { .. }
         | Step::Approved { .. }
+        | Step::Ordered { .. }
+        | Step::TakenBack { .. }
         | Step::Resumed { .. }
         | Step::Asked(_)
         | Step::Withdrawn(_) => None,
@@ -278,7 +318,8 @@ fn heard(nth: usize, alert: &Alert, told: &Told<'_>) -> String {
         Status::Resolved => "resolved",
     };
     let name = values::clean(alert.label("alertname").unwrap_or("an alert without name"));
-    let asks = Key::asked_by(alert).map_or_else(|| "asks for nothing".to_owned(), |key| Case::shown(&key));
+    let nothing = || Key::misnamed_by(alert).unwrap_or_else(|| "asks for nothing".to_owned());
+    let asks = Key::asked_by(alert).map_or_else(nothing, |key| key.to_string());
     let is_its = |id: IncidentId| usize::try_from(id.nth).is_ok_and(|of| of == nth);
     let opened = told.opened.iter().find(|incident| is_its(incident.id));
     let opens = opened.map_or_else(String::new, |incident| format!("; opens incident {}", incident.id));

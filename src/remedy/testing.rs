@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::incident::{Incident, Key, Phase};
+use super::incident::{Askers, Incident, Key, Phase};
 use super::settings::{Mode, Policy, Remedies};
 use super::step::{IncidentId, Plan, Step};
 use super::view::{Fleet, Running, Seen, Sight, View};
@@ -100,7 +100,16 @@ pub(super) const ID: IncidentId = IncidentId { record: 1, nth: 0 };
 
 /// Opened at 0 for `w1` of `prb-1`.
 pub(super) fn incident() -> Incident {
-    Incident::open(ID, key("w1"), &firing("w1", at(0)), at(0))
+    Incident::open(ID, key("w1"), asked_by(&[firing("w1", at(0))]), at(0))
+}
+
+/// Alerts that fire.
+pub(super) fn asked_by(alerts: &[Alert]) -> Askers {
+    let mut askers = Askers::default();
+    for alert in alerts {
+        askers.take(alert, true);
+    }
+    askers
 }
 
 pub(super) fn in_phase(phase: Phase) -> Incident {

@@ -9,7 +9,7 @@
 //!
 //! `POST /chat/NAME` is answered alike: 200 it waits to be sent, 404 there is no such way to people, 503 it found no place.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::{Request, StatusCode};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::api;
@@ -31,11 +32,15 @@ const RECEIVE_WITHIN: Duration = Duration::from_secs(10);
 /// Bodies that are received and read at once, in KiB: eight of the largest. Without it many large ones together would
 /// fill the memory.
 const MOST_KIB: u32 = 64 << 10;
+/// The same reason is logged again after so long.
+const LOG_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// Takes deliveries in.
 pub(super) struct Inbox {
     repairs: Repairs,
     room: Arc<Semaphore>,
+    /// Why a delivery was last refused, and when that was logged.
+    logged: Mutex<Option<(String, Instant)>>,
 }
 
 enum Wrong {
@@ -71,6 +76,7 @@ impl Inbox {
         Self {
             repairs,
             room: Arc::new(Semaphore::new(room)),
+            logged: Mutex::default(),
         }
     }
 
@@ -140,7 +146,20 @@ impl Inbox {
         }
         match self.repairs.hear(delivery).await {
             Ok(()) => Answer::words(StatusCode::OK, format!("{} alerts recorded", delivery.alerts.len())),
-            Err(words) => Answer::words(StatusCode::SERVICE_UNAVAILABLE, words),
+            Err(words) => {
+                self.log_refusal(&words);
+                Answer::words(StatusCode::SERVICE_UNAVAILABLE, words)
+            }
+        }
+    }
+
+    /// Alertmanager asks again and again: once, and then once a minute.
+    fn log_refusal(&self, words: &str) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = |(known, at): &(String, Instant)| known == words && at.elapsed() < LOG_AGAIN_AFTER;
+        if !logged.as_ref().is_some_and(is_known) {
+            tracing::error!("alerts are not taken, and Alertmanager is told to ask again: {words}");
+            *logged = Some((words.to_owned(), Instant::now()));
         }
     }
 

@@ -5,7 +5,7 @@
 //! | `/-/repairs/pause` | `{"scope": "all", "for": "2h", "reason": "..."}`; also `{"group": NAME}`, `{"target": NAME}` |
 //! | `/-/repairs/resume` | `{"scope": ...}` |
 //! | `/-/repairs/approve` | `{"incident": "412.0", "rung": 2}`; the rung, from 1, may be left out |
-//! | `/-/repairs/run` | `{"policy": NAME, "target": NAME, "entity": "..."}`; no entity is the target as a whole |
+//! | `/-/repairs/run` | `{"policy": NAME, "target": NAME, "entity": "..."}`; no entity is the target as a whole, and `"take_back": true` ends it |
 //!
 //! 200 it is recorded, 400 no such order, 404 there is no such thing, 409 not as it is now, 503 it cannot be recorded.
 
@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Answer;
 use crate::clock::UnixTime;
-use crate::remedy::{Declined, IncidentId, Key, Repairs, Scope};
+use crate::remedy::{Declined, IncidentId, Key, Ordered, Repairs, Scope};
 use crate::values::{self, Name};
 
 /// An order is a line; a larger body is somebody else's.
@@ -60,6 +60,8 @@ struct Run {
     target: Name,
     #[serde(default)]
     entity: String,
+    #[serde(default)]
+    take_back: bool,
 }
 
 /// Who gives an order, and when.
@@ -117,16 +119,26 @@ async fn follow(repairs: &Repairs, path: &str, from: &From, body: &[u8]) -> Resu
             ))
         }
         _ => {
-            let Run { policy, target, entity } = read(body)?;
+            let Run {
+                policy,
+                target,
+                entity,
+                take_back,
+            } = read(body)?;
             if entity.len() > LONGEST_ENTITY {
                 let words = format!("no order: an entity has at most {LONGEST_ENTITY} bytes");
                 return Err(Answer::words(StatusCode::BAD_REQUEST, words));
             }
             let key = Key { target, entity, policy };
-            let id = repairs.order(&key, by).await.map_err(|why| declined(&why))?;
+            if take_back {
+                let id = repairs.withdraw(&key, by).await.map_err(|why| declined(&why))?;
+                return Ok(format!("incident {id}: {key} is no longer asked for by {by}"));
+            }
+            let ordered = repairs.order(&key, by).await.map_err(|why| declined(&why))?;
+            let Ordered { id, until, first } = ordered;
+            let first = first.replacen(&format!("{key}: "), "", 1);
             Ok(format!(
-                "incident {id}: {} for {} is asked for by {by}; all guards hold for it: farmwarden incidents says how it goes on",
-                key.policy, key.target
+                "incident {id}: {key} is asked for by {by} until {until}; {first}"
             ))
         }
     }

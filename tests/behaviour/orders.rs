@@ -156,7 +156,10 @@ async fn an_order_that_cannot_be_followed_is_declined_in_words() {
     assert!(farm.journal().is_empty());
     let said = command(&farm, &["run", "restart_node", "node-1", "para"]).await;
     assert!(
-        said.code == Some(0) && said.out.starts_with("incident 1.0: restart_node for node-1"),
+        said.code == Some(0)
+            && said
+                .out
+                .starts_with("incident 1.0: restart_node for para of node-1 is asked for by "),
         "{}",
         said.out
     );

@@ -310,6 +310,27 @@ fn an_illness_that_comes_back() {
 }
 
 #[test]
+fn an_illness_that_comes_back_without_a_word() {
+    let states = search(Case {
+        left: Left {
+            passes: 3,
+            leaps: 1,
+            flips: 2,
+            crashes: 1,
+            ..Left::default()
+        },
+        happens: vec!["cured", "relapsed", "cool_down", "attempts", "second_rung"],
+        ..case("an illness that comes back without a word", ONE, |remedies| {
+            let policy = &mut remedies.policies[0];
+            quick(policy);
+            policy.attempts = serde_json::from_str(r#"{"most": 2, "within": "1h"}"#).unwrap();
+            policy.cool_down = Duration::from_secs(90);
+        })
+    });
+    assert!(states > 1_000, "{states}");
+}
+
+#[test]
 fn a_storm() {
     let states = search(Case {
         left: Left {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use farmwarden::clock::{Clock, Now};
-use farmwarden::remedy::{IncidentId, Ledger, Pause, Runner, Scope, Sight, State, Step, Undone};
+use farmwarden::remedy::{IncidentId, Key, Ledger, Pause, Runner, Scope, Sight, State, Step, Undone};
 use tokio::task::JoinHandle;
 
 use super::case::{LEAP, PASS};
@@ -128,6 +128,12 @@ impl Process {
             Move::Pause | Move::Resume | Move::Approve(_) | Move::Freeze | Move::Break => self.obeys(step).await,
         }
         settle().await;
+        if let (Move::Visit(target), Some((_, visit))) = (step, self.visits.last())
+            && visit.is_finished()
+        {
+            let has_incident = |key: &Key| self.runner.ledger().with(|state| state.open_for(key).is_some());
+            self.around.locked().world.is_visited(*target, has_incident);
+        }
         self.visits.retain(|(_, visit)| !visit.is_finished());
         self.told.retain(|told| !told.is_finished());
         let next = self

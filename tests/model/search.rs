@@ -38,6 +38,7 @@ const HOLDS: [Holds; LAWS.len()] = [
     holds::<11>,
     holds::<12>,
     holds::<13>,
+    holds::<14>,
 ];
 const HAPPENS: [Holds; 12] = [
     happens::<0>,
@@ -99,7 +100,11 @@ impl Model for Search {
         }
         for (target, name) in case.targets().iter().enumerate() {
             let has_incidents = moment.state.incidents().any(|incident| incident.key.target == *name);
-            may(has_incidents && moment.visits() < case.visits, Move::Visit(target));
+            let may_relapse = moment.state.resting().any(|resting| resting.key.target == *name);
+            may(
+                (has_incidents || may_relapse) && moment.visits() < case.visits,
+                Move::Visit(target),
+            );
             let is_unread = world.looked[target].is_none();
             let is_quiet = !is_looking && is_written;
             may(is_unread && is_quiet, Move::Round(target, Sees::AsBefore));

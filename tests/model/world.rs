@@ -26,10 +26,11 @@ pub(crate) const UNRECORDED: &str = "nothing is done that is not on the disk as 
 pub(crate) const BLIND: &str = "what was interrupted is told and looked at before anything follows";
 pub(crate) const UNSEEN: &str = "a cure is told when it was seen after the action";
 pub(crate) const FORGETFUL: &str = "a restart knows what was known";
+pub(crate) const LEFT_ALONE: &str = "what is ill and asked for has an incident once it is visited";
 pub(crate) const TAKEN_BACK: &str = "nothing is begun for a request that was taken back";
 pub(crate) const GUESSED: &str = "nothing follows on an action of which nobody knows what it did";
 
-pub(crate) const LAWS: [&str; 14] = [
+pub(crate) const LAWS: [&str; 15] = [
     TWO_AT_ONCE,
     OVER_BUDGET,
     TOO_MANY,
@@ -42,6 +43,7 @@ pub(crate) const LAWS: [&str; 14] = [
     BLIND,
     UNSEEN,
     FORGETFUL,
+    LEFT_ALONE,
     TAKEN_BACK,
     GUESSED,
 ];
@@ -392,6 +394,16 @@ impl World {
         last.map(|(_, time, _)| *time).unwrap_or_default()
     }
 
+    /// A visit of the target had nothing to write.
+    pub(crate) fn is_visited(&mut self, target: usize, has_incident: impl Fn(&Key) -> bool) {
+        let case = Arc::clone(&self.case);
+        for (entity, (of, _)) in case.entities.iter().enumerate() {
+            let asks = case.alerts_of(entity).any(|alert| self.heard[alert].fires());
+            let is_ill = self.seen[entity].0 == Sight::Ill && *of == case.targets()[target];
+            self.breaks(LEFT_ALONE, asks && is_ill && !has_incident(&case.key(entity)));
+        }
+    }
+
     /// The action is being carried out.
     pub(crate) fn is_run(&mut self, plan: &Plan, running: &[Name]) {
         let key = key_of(plan);
@@ -448,7 +460,7 @@ fn key_of(plan: &Plan) -> Key {
 /// What happened, for those properties that say that it does happen.
 fn sign(step: &Step) -> &'static str {
     match step {
-        Step::Received { .. } => "received",
+        Step::Received { .. } | Step::Strange { .. } => "received",
         Step::Decided { guard, .. } => guard.label(),
         Step::Rehearsed { .. } => "rehearsed",
         Step::Started { .. } => "started",
@@ -468,11 +480,14 @@ fn sign(step: &Step) -> &'static str {
         Step::Noted { .. } => "noted",
         Step::Interrupted { .. } => "interrupted",
         Step::Cured { .. } => "cured",
+        Step::Relapsed { .. } => "relapsed",
         Step::Failed { .. } => "failed",
         Step::Escalated { .. } => "escalated",
         Step::Closed { why, .. } => why.label(),
         Step::Stormed { .. } => "stormed",
         Step::Approved { .. } => "approved",
+        Step::Ordered { .. } => "ordered",
+        Step::TakenBack { .. } => "withdrawn",
         Step::Paused(_) => "paused",
         Step::Resumed { .. } => "resumed",
         Step::Asked(_) => "asked",

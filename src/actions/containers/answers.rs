@@ -197,7 +197,7 @@ fn id(text: String) -> Result<String, Why> {
     if sound {
         Ok(text)
     } else {
-        Err(Why::malformed("an id that is not of hexadecimal digits"))
+        Err(Why::malformed("an id that is not of 12 to 64 hexadecimal digits"))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Every guard holds and lets through; the order; what no input may bring about.
 
 use super::*;
-use crate::remedy::incident::Approval;
+use crate::alerts::Alert;
+use crate::remedy::incident::{Approval, Order};
 use crate::remedy::most::Most;
 use crate::remedy::settings::Remedies;
 use crate::remedy::step::{Pause, Scope};
@@ -99,7 +100,7 @@ fn both_keys_are_needed() {
         "no policy is called restart",
     );
     let mut ended = incident();
-    ended.attach(firing("w1", at(0)).fingerprint, false, at(60));
+    ended.attach(&firing("w1", at(0)), false, at(60));
     let decision = decide(&ended, &remedies(), &none, &view(now()), now());
     holds(decision, Guard::TwoKeys, "its alerts have ended");
 }
@@ -162,16 +163,101 @@ fn what_is_ill_only_since_now_holds_until_it_has_lasted() {
 }
 
 #[test]
+fn whoever_is_well_after_people_were_told_was_not_cured_by_it() {
+    let after = |after| {
+        let incident = in_phase(Phase::Proving { since: at(0), after });
+        let view = View {
+            seen: seen(Sight::Well, at(10)),
+            ..view(now())
+        };
+        match decide(&incident, &remedies(), &History::default(), &view, now()) {
+            Decision::Done(why, words) => (why, words),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (why, words) = after(After::Notice);
+    assert_eq!(why, Why::Well);
+    assert!(
+        words.ends_with("gone for 1m after people were told; nothing else was done"),
+        "{words}"
+    );
+    assert_eq!(after(After::Action).0, Why::Cured);
+}
+
+#[test]
+fn what_was_done_is_named_as_it_was_recorded_and_not_as_the_policy_says_by_now() {
+    let mut incident = in_phase(Phase::Proving {
+        since: at(0),
+        after: After::Action,
+    });
+    let mut done = plan("w1", 0);
+    done.action = "stop-container".parse().unwrap();
+    incident.tried = Some(done);
+    let Proof::Waits(_, words) = proof(&incident, &remedies(), &view(now()), now()) else {
+        panic!()
+    };
+    assert!(words.contains("for stop-container to help"), "{words}");
+}
+
+#[test]
+fn what_only_a_person_asks_for_is_over_when_it_is_well_or_its_time_is() {
+    let ordered = Incident {
+        alerts: asked_by(&[]),
+        order: Some(Order {
+            by: "li".to_owned(),
+            until: at(900),
+            is_over: false,
+        }),
+        ..incident()
+    };
+    let at_time = |state, second| {
+        let view = View {
+            seen: seen(state, at(0)),
+            ..view(at(second))
+        };
+        decide(&ordered, &remedies(), &History::default(), &view, at(second))
+    };
+    acts(&at_time(Sight::Ill, 899));
+    assert!(matches!(at_time(Sight::Ill, 900), Decision::Done(Why::OrderEnded, _)));
+    assert!(matches!(at_time(Sight::Well, 5), Decision::Done(Why::Well, _)));
+}
+
+#[test]
+fn a_ladder_says_whether_anything_was_tried() {
+    let words = |change: fn(&mut Incident)| {
+        let mut incident = Incident { rung: 2, ..incident() };
+        change(&mut incident);
+        let remedies = if incident.rehearsed { dry_run() } else { remedies() };
+        match decide(&incident, &remedies, &History::default(), &view(now()), now()) {
+            Decision::Done(Why::LadderEnded, words) => words,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(words(|incident| incident.acted = true).contains("all 2 rungs were tried and none helped"));
+    assert!(words(|incident| incident.rehearsed = true).contains("dry run: all 2 rungs were only shown"));
+    assert!(words(|_| ()).contains("nothing was changed by any of the 2 rungs"));
+}
+
+#[test]
 fn another_symptom_than_the_one_of_the_policy_holds() {
-    let mut other = incident();
-    other.symptom = Some("head_old".to_owned());
+    let mut wrong = firing("w1", at(0));
+    wrong.labels.insert("symptom".to_owned(), "head_old".to_owned());
+    let mut other = Incident {
+        alerts: asked_by(&[wrong]),
+        ..incident()
+    };
     let decision = decide(&other, &remedies(), &History::default(), &view(now()), now());
     holds(
         decision,
-        Guard::StillIll,
+        Guard::TwoKeys,
         "the alert is about `head_old`, and the policy cures worker_silent_stall",
     );
-    other.symptom = None;
+    // Another rule that is right is not blocked by it.
+    let right = Alert {
+        fingerprint: "00000000000000aa".parse().unwrap(),
+        ..firing("w1", at(0))
+    };
+    other.attach(&right, true, at(0));
     acts(&decide(&other, &remedies(), &History::default(), &view(now()), now()));
 }
 

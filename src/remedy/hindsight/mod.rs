@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::decide::{Guard, Why};
 use super::guards::{DAY, HOUR};
+use super::incident::{After, Phase};
 use super::most::Most;
 use super::settings::{Budgets, Mode, Policy, Remedies};
 use super::step::{IncidentId, Outcome, Plan, Step};
@@ -275,20 +276,24 @@ impl Counted {
                 Outcome::Unknown => self.interrupted += 1,
             },
             Step::Interrupted { .. } => self.interrupted += 1,
-            Step::Failed { .. } => self.did_not_help += 1,
+            Step::Failed { .. } => self.did_not_help += u64::from(was_tried(told)),
             Step::Cured { .. } => self.cured += 1,
-            Step::Escalated { .. } => self.escalated += 1,
+            Step::Escalated { .. } => self.escalated += u64::from(is_called(told)),
             Step::Closed { why, .. } => match why {
                 Why::Cured => self.cured += 1,
                 Why::Well => self.well += 1,
                 Why::Forgotten => self.forgotten += 1,
-                Why::OnlyRehearsed | Why::LadderEnded => {}
+                Why::OnlyRehearsed | Why::OrderEnded | Why::LadderEnded => {}
             },
             Step::Stormed { begins, .. } => self.storms += u64::from(*begins),
             Step::Received { .. }
+            | Step::Strange { .. }
+            | Step::Relapsed { .. }
             | Step::Decided { .. }
             | Step::Noted { .. }
             | Step::Approved { .. }
+            | Step::Ordered { .. }
+            | Step::TakenBack { .. }
             | Step::Paused(_)
             | Step::Resumed { .. }
             | Step::Asked(_)
@@ -368,6 +373,24 @@ impl Counted {
             farm: busiest(std::iter::once(all), allowed.farm),
         }
     }
+}
+
+/// What was only shown or told could not help.
+fn was_tried(told: &Told<'_>) -> bool {
+    let after = told.incident.map(|incident| incident.phase);
+    !matches!(
+        after,
+        Some(Phase::Proving {
+            after: After::Rehearsal | After::Notice,
+            ..
+        })
+    )
+}
+
+/// At the end of a ladder that was only shown nobody is.
+fn is_called(told: &Told<'_>) -> bool {
+    told.incident
+        .is_none_or(|incident| incident.acted || !incident.rehearsed)
 }
 
 fn held_back((guard, (times, lasted)): (&Guard, &(u64, Duration))) -> HeldBack {

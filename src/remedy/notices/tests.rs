@@ -5,11 +5,11 @@ use crate::journal::Head;
 use crate::remedy::incident::Incident;
 use crate::remedy::links::Approvals;
 use crate::remedy::step::{IncidentId, Plan};
-use crate::remedy::testing::{at, firing, key};
+use crate::remedy::testing::{asked_by, at, firing, key};
 
 fn incident() -> Incident {
-    let alert = firing("w1", at(0));
-    Incident::open(IncidentId { record: 4, nth: 1 }, key("w1"), &alert, at(0))
+    let alerts = asked_by(&[firing("w1", at(0))]);
+    Incident::open(IncidentId { record: 4, nth: 1 }, key("w1"), alerts, at(0))
 }
 
 fn plan(notice: bool) -> Plan {
@@ -139,7 +139,10 @@ fn what_was_interrupted_is_told_with_how_far_it_had_come() {
     incident.noted = Some("3 of 7 steps done; stopped: lifecycle".to_owned());
     let step = Step::Interrupted { incident: ID, rung: 0 };
     let text = told_of(&incident, &step, Language::English).unwrap().text;
-    assert!(text.starts_with("3 of 7 steps done; stopped: lifecycle\n"), "{text}");
+    assert!(
+        text.contains("so far: 3 of 7 steps done; stopped: lifecycle\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -194,4 +197,156 @@ fn what_may_have_been_told_before_says_so() {
         title,
         "prb-1 w1: a person must act (before farmwarden started anew; perhaps told already)"
     );
+}
+
+#[test]
+fn what_hundreds_have_at_once_is_told_some_times_and_then_no_more_for_a_while() {
+    let mut alike = Alike::default();
+    let mut admit = |notice, second| alike.admit(notice, at(second));
+    let paused = Notice::Held(Guard::Pause);
+    for nth in 1..MOST_ALIKE {
+        assert_eq!(admit(paused, 1), Admitted::Yes, "{nth}");
+    }
+    assert_eq!(admit(paused, 2), Admitted::Last);
+    assert_eq!(admit(paused, 3), Admitted::No);
+    assert_eq!(admit(Notice::Cured, 3), Admitted::Yes, "another kind");
+    assert_eq!(admit(paused, 601), Admitted::Yes);
+    for _ in 0..100 {
+        assert_eq!(admit(Notice::Escalated, 3), Admitted::Yes);
+    }
+}
+
+#[test]
+fn nobody_is_told_that_a_message_or_a_rehearsal_did_not_help() {
+    let failed = Step::Failed {
+        incident: ID,
+        rung: 0,
+        words: String::new(),
+    };
+    for (after, is_told) in [(After::Notice, false), (After::Rehearsal, false), (After::Action, true)] {
+        let mut incident = incident();
+        incident.phase = Phase::Proving { since: at(1), after };
+        assert_eq!(
+            told_of(&incident, &failed, Language::English).is_some(),
+            is_told,
+            "{after:?}"
+        );
+    }
+}
+
+#[test]
+fn a_rehearsed_ladder_calls_nobody_and_counts_no_rung_that_is_not_there() {
+    let escalated = Step::Escalated {
+        incident: ID,
+        words: String::new(),
+    };
+    let mut ended = incident();
+    ended.rung = 2;
+    ended.rehearsed = true;
+    let message = told_of(&ended, &escalated, Language::English).unwrap();
+    assert_eq!(message.severity, Severity::Info);
+    assert!(
+        message.title.ends_with("dry run: a person would be called"),
+        "{}",
+        message.title
+    );
+    assert!(message.text.contains("rung 2,"), "{}", message.text);
+    ended.acted = true;
+    let message = told_of(&ended, &escalated, Language::English).unwrap();
+    assert_eq!(message.severity, Severity::Critical);
+}
+
+#[test]
+fn an_alert_that_has_ended_is_not_told_as_a_mistake_of_the_configuration() {
+    let held = Step::Decided {
+        incident: ID,
+        guard: Guard::TwoKeys,
+        until: None,
+        words: String::new(),
+        plan: None,
+    };
+    let mut ended = incident();
+    assert_eq!(
+        told_of(&ended, &held, Language::English).unwrap().severity,
+        Severity::Warning
+    );
+    ended.attach(&firing("w1", at(0)), false, at(1));
+    let message = told_of(&ended, &held, Language::English).unwrap();
+    assert_eq!(message.title, "prb-1 w1: nobody asks for a repair any more");
+}
+
+#[test]
+fn names_that_are_none_are_told() {
+    let mut alert = firing("w1", at(0));
+    alert.labels.insert("target".to_owned(), "10.0.0.1:9944".to_owned());
+    let step = Step::Received {
+        from: String::new(),
+        alerts: vec![alert],
+    };
+    let text = english(&step).text;
+    assert!(
+        text.contains("WorkerStalled asks for a repair, but its label `target`"),
+        "{text}"
+    );
+    assert_eq!(
+        told(
+            &crate::remedy::testing::received(firing("w1", at(0))),
+            Language::English
+        ),
+        None
+    );
+}
+
+#[test]
+fn whoever_reads_chinese_gets_chinese() {
+    let words = || "restart for w1 of prb-1: words of the journal".to_owned();
+    let mut incident = incident();
+    incident.tried = Some(plan(false));
+    let mut steps = vec![
+        Step::Rehearsed {
+            incident: ID,
+            plan: plan(false),
+            words: words(),
+        },
+        Step::Cured {
+            incident: ID,
+            rung: 0,
+            words: words(),
+        },
+        Step::Failed {
+            incident: ID,
+            rung: 0,
+            words: words(),
+        },
+        Step::Escalated {
+            incident: ID,
+            words: words(),
+        },
+        Step::Closed {
+            incident: ID,
+            why: Why::Well,
+            words: words(),
+        },
+        Step::Interrupted { incident: ID, rung: 0 },
+    ];
+    let held = |guard| Step::Decided {
+        incident: ID,
+        guard,
+        until: Some(at(60)),
+        words: words(),
+        plan: None,
+    };
+    steps.extend(Guard::ALL.map(held));
+    for step in steps {
+        let Some(message) = told_of(&incident, &step, Language::Chinese) else {
+            continue;
+        };
+        assert!(
+            !message.text.contains("words of the journal"),
+            "{step:?}: {}",
+            message.text
+        );
+        let first = message.text.lines().next().unwrap();
+        assert!(first.chars().any(|c| ('一'..='龥').contains(&c)), "{step:?}: {first}");
+    }
 }

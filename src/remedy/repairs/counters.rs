@@ -80,6 +80,7 @@ pub(super) struct Deliveries {
 pub(super) struct Alerts {
     pub(super) ask: u64,
     pub(super) ask_nothing: u64,
+    pub(super) misnamed: u64,
     pub(super) refused: u64,
     pub(super) not_sent: u64,
 }
@@ -126,7 +127,10 @@ impl Counters {
         let ask = delivery.alerts.iter().filter(|alert| Key::asked_by(alert).is_some());
         let ask = ask.count();
         alerts.ask += many(ask);
-        alerts.ask_nothing += many(delivery.alerts.len().saturating_sub(ask));
+        let misnamed = delivery.alerts.iter().filter(|alert| Key::misnamed_by(alert).is_some());
+        let misnamed = misnamed.count();
+        alerts.misnamed += many(misnamed);
+        alerts.ask_nothing += many(delivery.alerts.len().saturating_sub(ask + misnamed));
         alerts.refused += many(delivery.refused.len());
         alerts.not_sent = alerts.not_sent.saturating_add(delivery.missing);
     }
@@ -152,8 +156,7 @@ impl Counters {
 impl Inner {
     /// The action of the rung that a told step is about.
     fn action(&mut self, told: &Told<'_>) -> Option<&mut OfAction> {
-        let incident = told.incident?;
-        let action = self.ladders.get(&incident.key.policy)?.get(incident.rung)?;
+        let action = &told.incident?.tried.as_ref()?.action;
         Some(self.counts.actions.entry(action.to_string()).or_default())
     }
 }
@@ -194,7 +197,11 @@ impl Tell for Counters {
             Step::Stormed { begins, .. } => counts.storms += u64::from(*begins),
             Step::Noted { .. }
             | Step::Received { .. }
+            | Step::Strange { .. }
+            | Step::Relapsed { .. }
             | Step::Approved { .. }
+            | Step::Ordered { .. }
+            | Step::TakenBack { .. }
             | Step::Paused(_)
             | Step::Resumed { .. }
             | Step::Asked(_)

@@ -7,6 +7,7 @@ use crate::journal::{Journal, JournalError, JournalSettings};
 use crate::remedy::any_hands::AnyHands;
 use crate::remedy::eyes::StoreEyes;
 use crate::remedy::ledger::Ledger;
+use crate::remedy::lines::Lines;
 use crate::remedy::runner::Runner;
 use crate::remedy::state::State;
 use crate::remedy::step::Step;
@@ -57,7 +58,9 @@ impl Inner {
         let read = reading
             .await
             .map_err(|_| "the journal could not be read: a defect of farmwarden, please report it".to_owned())?;
-        let (journal, replayed, state, last, untold) = read.map_err(|error| error.to_string())?;
+        let (journal, replayed, state, last, untold) = read.map_err(|error| {
+            format!("{error} (`farmwarden audit verify` says more; moved aside, it costs what is known of budgets and cool-downs)")
+        })?;
         if let Some(torn) = &replayed.torn {
             tracing::warn!("{torn}");
         }
@@ -68,7 +71,14 @@ impl Inner {
             "repairs: the journal was read: {} records, {incidents} open incidents",
             replayed.records
         );
-        let told: Vec<Arc<dyn Tell>> = vec![Arc::<super::Counters>::clone(&self.counters), Arc::clone(&self.tell)];
+        if replayed.records == 0 {
+            tracing::warn!("repairs: the journal is empty: budgets, attempts and cool-downs begin at nothing");
+        }
+        let told: Vec<Arc<dyn Tell>> = vec![
+            Arc::<super::Counters>::clone(&self.counters),
+            Arc::new(Lines::default()),
+            Arc::clone(&self.tell),
+        ];
         untold.tell(&*self.tell, self.clock.now().wall);
         let ledger = Ledger::telling(journal.clone(), state, last, Arc::new(told));
         let (eyes, hands) = (Arc::clone(&self.eyes), self.hands.clone());

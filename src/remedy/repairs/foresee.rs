@@ -10,7 +10,7 @@ use crate::remedy::decide::{Decision, Guard};
 use crate::remedy::guards::Case;
 use crate::remedy::incident::Key;
 use crate::remedy::state::State;
-use crate::remedy::step::{IncidentId, Step};
+use crate::remedy::step::IncidentId;
 use crate::remedy::view::Sight;
 use crate::values;
 
@@ -60,7 +60,7 @@ impl Repairs {
         let now = self.0.clock.now().wall;
         let before = open.runner.ledger().with(Clone::clone);
         let mut after = before.clone();
-        let steps = Step::received(&delivery.external_url, &delivery.alerts);
+        let steps = self.steps(delivery);
         for (sequence, step) in (open.journal.head().sequence.saturating_add(1)..).zip(&steps) {
             after.apply(sequence, now, step);
         }
@@ -76,6 +76,21 @@ impl Repairs {
     }
 }
 
+/// Why an alert that asks for something has no incident.
+fn opens_none(before: &State, after: &State, alert: &Alert, key: &Key) -> String {
+    if alert.status == Status::Resolved {
+        return "it has ended, and no incident is open".to_owned();
+    }
+    if let Some(resting) = after.rests(key) {
+        let words = "is over while it fires; it has another one as soon as it is seen ill";
+        return format!("its incident {} {words}", resting.after);
+    }
+    if after.crowded_out > before.crowded_out {
+        return "it finds no room: too much is open already; it is taken when it is repeated".to_owned();
+    }
+    "it is a message from before its end, which was told less than 10 minutes ago".to_owned()
+}
+
 fn foreseen(open: &Open, before: &State, after: &State, alert: &Alert) -> Foreseen {
     let bare = Foreseen {
         alert: values::clean(alert.label("alertname").unwrap_or("an alert without name")).into_owned(),
@@ -89,7 +104,13 @@ fn foreseen(open: &Open, before: &State, after: &State, alert: &Alert) -> Forese
         action: None,
         words: "it asks for no repair: that takes the labels `remedy` and `target`".to_owned(),
     };
-    let Some(key) = Key::asked_by(alert) else { return bare };
+    let Some(key) = Key::asked_by(alert) else {
+        let misnamed = Key::misnamed_by(alert).map(|words| format!("it asks for a repair, but {words}"));
+        return Foreseen {
+            words: misnamed.unwrap_or_else(|| bare.words.clone()),
+            ..bare
+        };
+    };
     let asking = Foreseen {
         asks: Some(Case::shown(&key)),
         incident: before.open_for(&key).map(|incident| incident.id),
@@ -97,7 +118,7 @@ fn foreseen(open: &Open, before: &State, after: &State, alert: &Alert) -> Forese
     };
     let Some(incident) = after.open_for(&key) else {
         return Foreseen {
-            words: "it opens no incident: it has ended, or asks again too soon after the last incident".to_owned(),
+            words: opens_none(before, after, alert, &key),
             ..asking
         };
     };

@@ -15,6 +15,8 @@ use super::desk::{Desk, Open};
 use super::{Inner, Repairs, Woken, locked};
 use crate::clock::UnixTime;
 use crate::remedy::freeze;
+use crate::remedy::incident::Phase;
+use crate::remedy::state::State;
 use crate::remedy::step::Step;
 use crate::values::Name;
 
@@ -44,7 +46,10 @@ impl Repairs {
         if let Ok(open) = self.open()
             && tokio::time::timeout(REST_WITHIN, open.runner.rest()).await.is_err()
         {
-            tracing::warn!("stopping while an action runs: it counts as interrupted, and is looked at after the start");
+            let running = open.runner.ledger().with(running);
+            tracing::warn!(
+                "stopping while an action runs: {running}; it counts as interrupted, and is looked at after the start"
+            );
         }
         visits.running.shutdown().await;
     }
@@ -174,6 +179,18 @@ async fn wait_until(at: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
+}
+
+/// `restart-node for incident 7.0 (restart_node for node-1)`; there are no more than may run together.
+fn running(state: &State) -> String {
+    let running = state
+        .incidents()
+        .filter(|incident| matches!(incident.phase, Phase::Running { .. }));
+    let shown = running.filter_map(|incident| {
+        let action = &incident.tried.as_ref()?.action;
+        Some(format!("{action} for incident {} ({})", incident.id, incident.key))
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// Who is visited, and who is when.

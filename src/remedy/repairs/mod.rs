@@ -26,9 +26,10 @@ use super::freeze::Freeze;
 use super::incident::Key;
 use super::links::Links;
 use super::settings::Remedies;
+use super::state::State;
 use super::step::Step;
 use super::tell::Tell;
-use crate::alerts::Delivery;
+use crate::alerts::{Alert, Delivery};
 use crate::clock::Clock;
 use crate::exposition::Rendered;
 use crate::journal::{JournalSection, JournalSettings};
@@ -40,8 +41,8 @@ use counters::Counters;
 pub use counters::Unheard;
 use desk::{Desk, Open};
 pub use foresee::{Foreseen, Foresight};
-pub use orders::Declined;
-pub use overview::{IncidentSeen, JournalSeen, Overview, PauseSeen, PolicySeen};
+pub use orders::{Declined, Ordered};
+pub use overview::{IncidentSeen, JournalSeen, Overview, PauseSeen, PolicySeen, RestingSeen};
 pub use page::FAMILIES;
 pub use remote::NotTaken;
 
@@ -84,6 +85,8 @@ struct Inner {
     store: Arc<Store>,
     woken: Mutex<Woken>,
     wake: Notify,
+    /// One approval at a time.
+    approving: tokio::sync::Mutex<()>,
 }
 
 /// Whom to visit at once.
@@ -117,6 +120,7 @@ impl Repairs {
             store: parts.store,
             woken: Mutex::default(),
             wake: Notify::new(),
+            approving: tokio::sync::Mutex::default(),
             journal,
             clock,
         }))
@@ -135,9 +139,21 @@ impl Repairs {
         self.0.counters.not_heard(why);
     }
 
+    /// The records of a delivery, as the configuration is now.
+    fn steps(&self, delivery: &Delivery) -> Vec<Step> {
+        let remedies = self.remedies();
+        let is_strange = |alert: &Alert| {
+            Key::asked_by(alert).is_some_and(|key| {
+                let policy = remedies.policy(&key.policy);
+                policy.is_none_or(|policy| !policy.targets.contains(&key.target))
+            })
+        };
+        Step::heard(&delivery.external_url, &delivery.alerts, is_strange)
+    }
+
     async fn record_delivery(&self, delivery: &Delivery) -> Result<(), String> {
         let open = self.open()?;
-        let steps = Step::received(&delivery.external_url, &delivery.alerts);
+        let steps = self.steps(delivery);
         let recording = steps.into_iter().map(|step| open.runner.ledger().record(step));
         let recorded = tokio::time::timeout(RECORD_WITHIN, futures_util::future::try_join_all(recording)).await;
         match recorded {
@@ -163,7 +179,8 @@ impl Repairs {
         self.0.counters.know(&remedies);
         *locked(&self.0.remedies) = Arc::clone(&remedies);
         if let Ok(open) = self.open() {
-            open.runner.change_to(remedies);
+            open.runner.change_to(Arc::clone(&remedies));
+            open.runner.ledger().with(|state| log_orphans(state, &remedies));
         }
         self.wake_all();
         (journal.settings() != self.0.journal).then_some("the change of `journal` takes effect at the next start")
@@ -192,6 +209,21 @@ impl Repairs {
 
     fn remedies(&self) -> Arc<Remedies> {
         Arc::clone(&locked(&self.0.remedies))
+    }
+}
+
+/// Incidents that lost their policy wait for somebody to see it.
+fn log_orphans(state: &State, remedies: &Remedies) {
+    let orphans = state
+        .incidents()
+        .filter(|incident| remedies.policy(&incident.key.policy).is_none());
+    let orphans: Vec<String> = orphans.map(|incident| incident.key.to_string()).collect();
+    if let Some(first) = orphans.first() {
+        let count = orphans.len();
+        tracing::warn!(
+            count,
+            "repairs: {count} open incidents have no policy in this configuration, the first is {first}: nothing is done for them"
+        );
     }
 }
 

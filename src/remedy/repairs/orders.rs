@@ -4,13 +4,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use xxhash_rust::xxh64::xxh64;
-
 use super::Repairs;
-use crate::alerts::{Alert, Status};
 use crate::clock::UnixTime;
 use crate::remedy::decide::{Decision, Guard};
-use crate::remedy::incident::Key;
+use crate::remedy::incident::{Key, ORDERED_FOR, Phase};
+use crate::remedy::state::State;
 use crate::remedy::step::{IncidentId, Pause, Plan, Scope, Step};
 use crate::values;
 
@@ -20,6 +18,16 @@ const APPROVED_FOR: Duration = Duration::from_secs(3600);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 86_400);
 /// Of names and reasons; they stand in every message.
 const LONGEST_WORDS: usize = 300;
+
+/// What a person has asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ordered {
+    pub id: IncidentId,
+    /// What is not begun by then is not begun because of it; each rung has as long again.
+    pub until: UnixTime,
+    /// What was decided first, in words.
+    pub first: String,
+}
 
 /// Why an order is not followed, in words for whoever gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,12 +84,15 @@ impl Repairs {
         if !is_paused(&scope) {
             return Err(Declined::Unknown(format!("{scope} is not paused")));
         }
-        self.record(Step::Resumed { scope, by: short(by) }).await
+        self.record(Step::Resumed { scope, by: short(by) }).await?;
+        Ok(())
     }
 
     /// Allows what an incident waits to do, and nothing else. `rung` is the one that whoever approves has seen.
     pub async fn approve(&self, id: IncidentId, rung: Option<usize>, by: &str) -> Result<Plan, Declined> {
         let open = self.open().map_err(Declined::Unrecorded)?;
+        // Of two who approve the same at once the second hears that it is approved.
+        let alone = self.0.approving.lock().await;
         let plan = match open.runner.outlook(id) {
             None => {
                 return Err(Declined::Unknown(format!(
@@ -99,7 +110,10 @@ impl Repairs {
                 return Err(Declined::NotNow(format!("nothing waits for an approval: {words}")));
             }
             Some(Decision::Act(plan)) => {
-                return Err(Declined::NotNow(format!("{} needs no approval", plan.action)));
+                return Err(Declined::NotNow(format!(
+                    "{} waits for no approval: it needs none, or has one",
+                    plan.action
+                )));
             }
         };
         let of_rung = |plan: &Plan| rung.is_none_or(|rung| rung == plan.rung);
@@ -110,11 +124,12 @@ impl Repairs {
         };
         let now = self.0.clock.now().wall;
         self.record(approved(id, plan.clone(), short(by), now, None)).await?;
+        drop(alone);
         Ok(plan)
     }
 
-    /// Asks for a repair as an alert would; all guards hold. Gives the incident.
-    pub async fn order(&self, key: &Key, by: &str) -> Result<IncidentId, Declined> {
+    /// Asks for a repair as an alert would, for a while; all guards hold. Gives the incident and what is decided first.
+    pub async fn order(&self, key: &Key, by: &str) -> Result<Ordered, Declined> {
         let remedies = self.remedies();
         let Some(policy) = remedies.policy(&key.policy) else {
             return Err(Declined::Unknown(format!("no policy is called {}", key.policy)));
@@ -125,49 +140,64 @@ impl Repairs {
                 key.policy, key.target
             )));
         }
-        let alert = self.alert_of(key, policy.symptom.get().name);
-        let step = Step::Received {
-            from: format!("run by {}", short(by)),
-            alerts: vec![alert],
-        };
-        self.record(step).await?;
         let open = self.open().map_err(Declined::Unrecorded)?;
+        let escalated = |state: &State| {
+            let incident = state.open_for(key)?;
+            matches!(incident.phase, Phase::Escalated { .. }).then_some(incident.id)
+        };
+        if let Some(id) = open.runner.ledger().with(escalated) {
+            return Err(Declined::NotNow(format!(
+                "incident {id}: {key}: nothing is left to try, and a person was called; it begins anew when it was well"
+            )));
+        }
+        let until = self.0.clock.now().wall.plus(ORDERED_FOR);
+        let step = Step::Ordered {
+            target: key.target.clone(),
+            entity: key.entity.clone(),
+            policy: key.policy.clone(),
+            by: short(by),
+            until,
+        };
+        let record = self.record(step).await?;
         let id = open
             .runner
             .ledger()
             .with(|state| state.open_for(key).map(|incident| incident.id));
-        id.ok_or_else(|| Declined::NotNow("too many incidents are open; see them first".to_owned()))
+        let Some(id) = id else {
+            return Err(Declined::NotNow(format!(
+                "{key}: it is over already, or too many incidents are open: `farmwarden audit show` has it from record {record} on"
+            )));
+        };
+        let first = open.runner.outlook(id).map(|decision| in_words(&decision));
+        let first = first.unwrap_or_else(|| "it is over already".to_owned());
+        Ok(Ordered { id, until, first })
     }
 
-    /// One that no Alertmanager sent. Each is an alert of its own, so that what was ended a moment ago can be asked for again.
-    fn alert_of(&self, key: &Key, symptom: &str) -> Alert {
+    /// Takes an order back; an alert that asks for the same goes on asking.
+    pub async fn withdraw(&self, key: &Key, by: &str) -> Result<IncidentId, Declined> {
+        let open = self.open().map_err(Declined::Unrecorded)?;
         let now = self.0.clock.now().wall;
-        let labels = [
-            ("alertname", "farmwarden run"),
-            ("remedy", key.policy.as_str()),
-            ("target", key.target.as_str()),
-            ("entity", key.entity.as_str()),
-            ("symptom", symptom),
-        ];
-        let number = xxh64(format!("{key:?} {now:?}").as_bytes(), 0);
-        Alert {
-            status: Status::Firing,
-            fingerprint: number.into(),
-            starts_at: now,
-            ends_at: None,
-            labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            annotations: [].into(),
-            generator_url: String::new(),
-        }
+        let ordered = |state: &State| {
+            let incident = state.open_for(key).filter(|incident| incident.is_ordered(now));
+            incident.map(|incident| incident.id)
+        };
+        let Some(incident) = open.runner.ledger().with(ordered) else {
+            return Err(Declined::Unknown(format!(
+                "{key}: nobody has ordered it, or that is over"
+            )));
+        };
+        let by = short(by);
+        self.record(Step::TakenBack { incident, by }).await?;
+        Ok(incident)
     }
 
-    pub(super) async fn record(&self, step: Step) -> Result<(), Declined> {
+    pub(super) async fn record(&self, step: Step) -> Result<u64, Declined> {
         let open = self.open().map_err(Declined::Unrecorded)?;
         let recording = tokio::time::timeout(super::RECORD_WITHIN, open.runner.ledger().record(step));
         match recording.await {
-            Ok(Ok(_)) => {
+            Ok(Ok(appended)) => {
                 self.wake_all();
-                Ok(())
+                Ok(appended.head.sequence)
             }
             Ok(Err(error)) => Err(Declined::Unrecorded(error.to_string())),
             Err(_) => Err(Declined::Unrecorded("the journal's disk does not answer".to_owned())),
@@ -196,6 +226,15 @@ pub(super) fn approved(incident: IncidentId, plan: Plan, by: String, now: UnixTi
         by,
         until: now.plus(APPROVED_FOR),
         link,
+    }
+}
+
+/// What comes next.
+fn in_words(decision: &Decision) -> String {
+    match decision {
+        Decision::Act(plan) => format!("{} (rung {}) is begun after a fresh look", plan.action, plan.rung + 1),
+        Decision::Hold(hold) => format!("held back by {}: {}", hold.guard.label(), hold.words),
+        Decision::Done(_, words) => words.clone(),
     }
 }
 

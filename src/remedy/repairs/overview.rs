@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::Repairs;
 use super::desk::{Desk, Open};
 use crate::clock::UnixTime;
-use crate::remedy::decide::Guard;
+use crate::remedy::decide::{Decision, Guard};
 use crate::remedy::guards::{DAY, HOUR};
 use crate::remedy::history::{History, Of};
 use crate::remedy::incident::{After, Incident, Phase};
 use crate::remedy::most::Most;
 use crate::remedy::settings::{Mode, Policy, Remedies};
+use crate::remedy::state::State;
 use crate::remedy::step::{IncidentId, Pause, Scope};
 use crate::remedy::view::Sight;
 
@@ -31,7 +32,10 @@ pub struct Overview {
     pub policies: Vec<PolicySeen>,
     /// Those that are not over, oldest first.
     pub incidents: Vec<IncidentSeen>,
-    /// Alerts that found no room among the open incidents.
+    /// Those of whom an incident is over while their alerts fire: they get another one as soon as they are seen ill.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resting: Vec<RestingSeen>,
+    /// Alerts of something that could be repaired and that found no room within the last hour.
     pub crowded_out: u64,
 }
 
@@ -108,13 +112,19 @@ pub struct IncidentSeen {
     /// When its alerts were last heard to fire, and whether they still do.
     pub heard: UnixTime,
     pub fires: bool,
+    /// A person asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered_by: Option<String>,
+    /// How the last action ended, as it said: `done`, `refused`, `failed`, `timed_out` or `interrupted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
     /// `ill`, `well` or `unknown`, since when, and on what evidence.
     pub seen: String,
     pub seen_since: UnixTime,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub evidence: String,
-    /// Which guard holds it, since when, until when at the earliest, and in words. Without a guard `until` is how long it is
-    /// watched at most whether the rung helped.
+    /// Which guard holds it now, since when, until when at the earliest, and in words. Without a guard `until` is how long it
+    /// is watched at most whether the rung helped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,6 +133,20 @@ pub struct IncidentSeen {
     pub until: Option<UnixTime>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub words: String,
+}
+
+/// An incident is over, and its alert fires.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RestingSeen {
+    /// The incident that is over.
+    pub after: IncidentId,
+    pub target: String,
+    /// Left out for the target as a whole.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub entity: String,
+    pub policy: String,
+    /// When that was, or when its alerts were last heard to fire.
+    pub heard: UnixTime,
 }
 
 impl Repairs {
@@ -139,18 +163,20 @@ impl Repairs {
             pauses: Vec::new(),
             policies: Vec::new(),
             incidents: Vec::new(),
+            resting: Vec::new(),
             crowded_out: 0,
         };
         match self.open() {
             Ok(open) => {
                 // A copy: what is seen of each takes longer than others may wait for the state.
-                let incidents: Vec<Incident> = open.runner.ledger().with(|state| {
-                    overview.crowded_out = state.crowded_out;
+                let state = open.runner.ledger().with(|state| {
+                    overview.crowded_out = state.crowded_lately(now);
                     overview.pauses = state.history.pauses(now).map(pause).collect();
                     overview.policies = policies(&remedies, &state.history, now);
-                    state.incidents().cloned().collect()
+                    state.clone()
                 });
-                overview.incidents = self.incidents(&open, incidents, &remedies, now);
+                overview.resting = resting(&state, now);
+                overview.incidents = self.incidents(&open, &state, &remedies);
             }
             Err(_) => overview.policies = policies(&remedies, &History::default(), now),
         }
@@ -193,46 +219,106 @@ impl Repairs {
         }
     }
 
-    fn incidents(
-        &self,
-        open: &Open,
-        incidents: Vec<Incident>,
-        remedies: &Remedies,
-        now: UnixTime,
-    ) -> Vec<IncidentSeen> {
-        let seen = incidents.into_iter().map(|incident| {
+    fn incidents(&self, open: &Open, state: &State, remedies: &Remedies) -> Vec<IncidentSeen> {
+        let now = self.0.clock.now().wall;
+        let outlooks = open.runner.outlooks(state);
+        let seen = state.incidents().zip(outlooks).map(|(incident, (seen, decision))| {
             let policy = remedies.policy(&incident.key.policy);
-            let seen = open.runner.seen(&incident.key, policy, now);
-            let held = incident.held.as_ref();
+            let held = Held::of(incident, decision);
+            let action = match incident.phase {
+                // The configuration may say something else by now.
+                Phase::Running { .. } | Phase::Proving { .. } => {
+                    incident.tried.as_ref().map(|plan| plan.action.to_string())
+                }
+                Phase::Open | Phase::Escalated { .. } => None,
+            };
+            let next = || policy?.rungs.get(incident.rung).map(|rung| rung.action.to_string());
             IncidentSeen {
                 id: incident.id,
                 target: incident.key.target.to_string(),
                 entity: incident.key.entity.clone(),
                 policy: incident.key.policy.to_string(),
                 group: self.0.eyes.group(&incident.key.target).to_string(),
-                phase: phase(&incident).to_owned(),
+                phase: phase(incident).to_owned(),
                 rung: policy.map_or(0, |policy| incident.rung.saturating_add(1).min(policy.rungs.len())),
                 rungs: policy.map_or(0, |policy| policy.rungs.len()),
-                action: policy
-                    .and_then(|policy| policy.rungs.get(incident.rung))
-                    .map(|rung| rung.action.to_string()),
-                rehearsed: incident.rehearsed || is_rehearsal(&incident),
+                action: action.or_else(next),
+                rehearsed: incident.rehearsed || is_rehearsal(incident),
                 opened: incident.opened,
                 heard: incident.heard,
                 fires: incident.is_asked_for(now),
+                ordered_by: incident
+                    .order
+                    .as_ref()
+                    .filter(|_| incident.is_ordered(now))
+                    .map(|order| order.by.clone()),
+                ended: incident.ended.map(|ended| ended.label().to_owned()),
                 seen: sight(seen.state).to_owned(),
                 seen_since: seen.since,
                 evidence: seen.evidence,
-                guard: held.map(|held| held.guard),
-                held_since: held.map(|held| held.since),
-                until: held
-                    .and_then(|held| held.until)
-                    .or_else(|| watched_until(&incident, policy)),
-                words: held.map(|held| held.words.clone()).unwrap_or_default(),
+                guard: held.guard,
+                held_since: held.since,
+                until: held.until.or_else(|| watched_until(incident, policy)),
+                words: held.words,
             }
         });
         seen.collect()
     }
+}
+
+/// What would be decided now, as it is shown.
+struct Held {
+    guard: Option<Guard>,
+    since: Option<UnixTime>,
+    until: Option<UnixTime>,
+    words: String,
+}
+
+impl Held {
+    fn of(incident: &Incident, decision: Decision) -> Self {
+        let bare = |words| Self {
+            guard: None,
+            since: None,
+            until: None,
+            words,
+        };
+        match decision {
+            // The phase tells that.
+            Decision::Hold(hold) if hold.guard == Guard::UnderWay => Self {
+                until: hold.until,
+                ..bare(hold.words)
+            },
+            Decision::Hold(hold) => {
+                let told = incident.held.as_ref().filter(|held| held.guard == hold.guard);
+                Self {
+                    guard: Some(hold.guard),
+                    since: told.map(|held| held.since),
+                    until: hold.until,
+                    words: about(incident, &hold.words),
+                }
+            }
+            Decision::Act(_) => bare(String::new()),
+            Decision::Done(_, words) => bare(about(incident, &words)),
+        }
+    }
+}
+
+/// Whom it is about stands before it.
+fn about(incident: &Incident, words: &str) -> String {
+    let whom = format!("{}: ", incident.key);
+    words.strip_prefix(&whom).unwrap_or(words).to_owned()
+}
+
+fn resting(state: &State, now: UnixTime) -> Vec<RestingSeen> {
+    let resting = state.resting().filter(|resting| !resting.is_old(now));
+    let seen = resting.map(|resting| RestingSeen {
+        after: resting.after,
+        target: resting.key.target.to_string(),
+        entity: resting.key.entity.clone(),
+        policy: resting.key.policy.to_string(),
+        heard: resting.heard,
+    });
+    seen.collect()
 }
 
 fn pause(pause: &Pause) -> PauseSeen {

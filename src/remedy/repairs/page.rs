@@ -163,6 +163,7 @@ fn heard(counts: &Counts, page: &mut Page) {
     for (result, count) in [
         ("asks", alerts.ask),
         ("asks_nothing", alerts.ask_nothing),
+        ("misnamed", alerts.misnamed),
         ("refused", alerts.refused),
         ("not_sent", alerts.not_sent),
     ] {

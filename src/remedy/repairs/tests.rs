@@ -158,7 +158,7 @@ fn held_by(overview: &Overview, guard: Guard) -> bool {
 async fn an_order_is_carried_out_once_and_recorded() {
     let directory = tempfile::tempdir().unwrap();
     let running = Running::start(directory.path(), RESTART).await;
-    let id = running.repairs.order(&key("node-1"), "ada").await.unwrap();
+    let id = running.repairs.order(&key("node-1"), "ada").await.unwrap().id;
     let overview = running
         .until("proving", |overview| {
             overview.incidents.iter().any(|one| one.phase == "proving")
@@ -186,7 +186,7 @@ async fn an_order_is_carried_out_once_and_recorded() {
 async fn what_needs_an_approval_waits_for_it_and_goes_on_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let running = Running::start(directory.path(), APPROVED).await;
-    let id = running.repairs.order(&key("node-1"), "ada").await.unwrap();
+    let id = running.repairs.order(&key("node-1"), "ada").await.unwrap().id;
     running
         .until("the hold", |overview| held_by(overview, Guard::Approval))
         .await;
@@ -201,6 +201,8 @@ async fn what_needs_an_approval_waits_for_it_and_goes_on_at_once() {
     assert!(wrong.to_string().contains("another rung"), "{wrong}");
     let plan = repairs.approve(id, Some(0), "ada").await.unwrap();
     assert_eq!(plan.action.as_str(), "restart-node");
+    let again = repairs.approve(id, Some(0), "li").await.unwrap_err();
+    assert!(!matches!(again, Declined::Unrecorded(_)), "{again}");
     running
         .until("the action", |_| running.acted.0.load(Ordering::Relaxed) == 1)
         .await;
@@ -219,7 +221,7 @@ async fn a_link_approves_once_and_looking_at_it_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let running = Running::start(directory.path(), APPROVED).await;
     let repairs = &running.repairs;
-    let id = repairs.order(&key("node-1"), "ada").await.unwrap();
+    let id = repairs.order(&key("node-1"), "ada").await.unwrap().id;
     running
         .until("the hold", |overview| held_by(overview, Guard::Approval))
         .await;
@@ -320,6 +322,44 @@ async fn a_pause_holds_until_it_is_ended_and_says_why() {
 }
 
 #[tokio::test]
+async fn an_order_says_what_is_decided_first_and_can_be_taken_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), APPROVED).await;
+    let repairs = &running.repairs;
+    let ordered = repairs.order(&key("node-1"), "ada").await.unwrap();
+    assert!(ordered.first.starts_with("held back by "), "{}", ordered.first);
+    let overview = running
+        .until("the order", |overview| !overview.incidents.is_empty())
+        .await;
+    let incident = overview.incidents.first().unwrap();
+    assert_eq!((incident.ordered_by.as_deref(), incident.fires), (Some("ada"), true));
+    assert_eq!(repairs.withdraw(&key("node-1"), "li").await, Ok(ordered.id));
+    running.until("the end", |overview| overview.incidents.is_empty()).await;
+    let nothing = repairs.withdraw(&key("node-1"), "li").await.unwrap_err();
+    assert!(matches!(nothing, Declined::Unknown(_)), "{nothing}");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_holds_is_told_as_it_is_now_and_not_as_it_was_recorded() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), RESTART).await;
+    let (repairs, until) = (&running.repairs, Clock::system().now().wall.plus(minutes(60)));
+    repairs.pause(Scope::All, "li", "first", until).await.unwrap();
+    repairs.order(&key("node-1"), "ada").await.unwrap();
+    running
+        .until("the hold", |overview| held_by(overview, Guard::Pause))
+        .await;
+    let target = Scope::Target("node-1".parse().unwrap());
+    repairs.pause(target, "wang", "second", until).await.unwrap();
+    repairs.resume(Scope::All, "li").await.unwrap();
+    let overview = repairs.overview();
+    let words = overview.incidents.first().unwrap().course();
+    assert!(words.contains("paused by wang") && words.contains("second"), "{words}");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn an_order_for_what_no_policy_allows_is_declined() {
     let directory = tempfile::tempdir().unwrap();
     let running = Running::start(directory.path(), RESTART).await;
@@ -340,7 +380,7 @@ async fn an_order_for_what_no_policy_allows_is_declined() {
 async fn other_policies_hold_from_the_next_decision_on_and_incidents_stay() {
     let directory = tempfile::tempdir().unwrap();
     let running = Running::start(directory.path(), APPROVED).await;
-    let id = running.repairs.order(&key("node-1"), "ada").await.unwrap();
+    let id = running.repairs.order(&key("node-1"), "ada").await.unwrap().id;
     running
         .until("the hold", |overview| held_by(overview, Guard::Approval))
         .await;

@@ -1,6 +1,6 @@
 //! The overview in words, the same for the page and for commands: what holds everything, and how an incident goes on.
 
-use super::overview::{IncidentSeen, Overview, PauseSeen};
+use super::overview::{IncidentSeen, Overview, PauseSeen, RestingSeen};
 use crate::remedy::settings::Mode;
 use crate::values;
 
@@ -32,7 +32,7 @@ impl Overview {
         words.extend(self.pauses.iter().map(PauseSeen::words));
         if self.crowded_out > 0 {
             words.push(format!(
-                "{} alerts found no room among the open incidents",
+                "{} alerts found no room within the last hour, because too much is open; they are taken when they are repeated",
                 self.crowded_out
             ));
         }
@@ -111,15 +111,14 @@ impl IncidentSeen {
         };
         match self.phase.as_str() {
             "running" => format!("{rung}, runs now; then it is watched whether it helps"),
-            "proving" => {
-                let until = self.until.map_or_else(String::new, |until| format!(" until {until}"));
-                format!(
-                    "{rung}, is over{dry}; it is watched{until} whether the symptom goes, and else the next rung follows"
-                )
+            "proving" => self.watched(&rung),
+            "escalated" if self.seen == "well" => {
+                format!("a person was called{dry}; it is over when it stays well, and begins anew when it is ill again")
             }
             "escalated" => format!("nothing is left to try{dry}: a person must act"),
             _ => match self.guard {
-                None => format!("{rung}, is next; the target is being looked at"),
+                None if self.words.is_empty() => format!("{rung}, is next; it begins after a fresh look"),
+                None => values::clean(&self.words).into_owned(),
                 Some(guard) => {
                     let until = self.until.map_or_else(String::new, |until| format!(" until {until}"));
                     format!(
@@ -130,5 +129,39 @@ impl IncidentSeen {
                 }
             },
         }
+    }
+
+    /// Of the rung that is over: how it ended, and what follows unless it helps.
+    fn watched(&self, rung: &str) -> String {
+        let how = match self.ended.as_deref() {
+            _ if self.rehearsed => "is over (dry run: nothing was done)",
+            Some("failed") => "FAILED",
+            Some("timed_out") => "TOOK TOO LONG",
+            Some("unknown") => "may have been done by another farmwarden, or not",
+            Some("interrupted") => "was INTERRUPTED, and what it did is not known",
+            _ => "is over",
+        };
+        let until = self.until.map_or_else(String::new, |until| format!(" until {until}"));
+        let then = if self.rung < self.rungs && self.ended.as_deref() != Some("unknown") {
+            "the next rung follows"
+        } else {
+            "a person is called"
+        };
+        format!("{rung}, {how}; it is watched{until} whether the symptom goes, and else {then}")
+    }
+}
+
+impl RestingSeen {
+    /// That it may relapse.
+    pub fn words(&self) -> String {
+        let whom = if self.entity.is_empty() {
+            self.target.clone()
+        } else {
+            format!("{} of {}", values::clean(&self.entity), self.target)
+        };
+        format!(
+            "{} for {whom}: incident {} is over, its alert still fires; ill again, it has another one at once",
+            self.policy, self.after
+        )
     }
 }

@@ -187,10 +187,90 @@ async fn an_action_is_recorded_done_once_and_proven_by_looking() {
     visit(&runner).await;
     assert_eq!(world.kinds(), ["received", "received", "started", "finished"]);
     world.pass(1);
-    assert_eq!(visit(&runner).await, None);
+    visit(&runner).await;
     assert_eq!(world.kinds().last().unwrap(), "cured");
     assert_eq!(world.actions(), ["soft prb-1 w1"]);
+    let end = received(resolved("w1", at(0), at(60)));
+    runner.ledger().record(end).await.unwrap();
+    assert_eq!(visit(&runner).await, None);
     assert!(runner.targets().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_ill_again_while_its_alert_fires_is_repaired_without_a_word() {
+    let world = Arc::new(World::default());
+    world.cures.store(true, Ordering::Relaxed);
+    let runner = runner(&world, quick(|_| ()));
+    hears(&runner, "w1").await;
+    visit(&runner).await;
+    world.pass(60);
+    assert!(visit(&runner).await.is_some(), "it may relapse");
+    world.pass(60);
+    visit(&runner).await;
+    let cure = ["received", "started", "finished", "cured"];
+    assert_eq!(world.kinds(), cure);
+    world.well.lock().unwrap().clear();
+    visit(&runner).await;
+    let again = ["relapsed", "started", "finished"];
+    assert_eq!(world.kinds(), [&cure[..], &again].concat());
+    assert_eq!(world.actions(), ["soft prb-1 w1", "soft prb-1 w1"]);
+}
+
+#[tokio::test]
+async fn cool_down_and_attempts_count_on_after_a_relapse() {
+    let world = Arc::new(World::default());
+    world.cures.store(true, Ordering::Relaxed);
+    let runner = runner(&world, remedies());
+    hears(&runner, "w1").await;
+    visit(&runner).await;
+    world.pass(60);
+    visit(&runner).await;
+    world.well.lock().unwrap().clear();
+    visit(&runner).await;
+    assert_eq!(world.kinds().last().unwrap(), "decided");
+    let held = runner
+        .ledger()
+        .with(|state| state.open_for(&key("w1")).unwrap().held.clone().unwrap());
+    assert_eq!((held.guard, held.until), (Guard::CoolDown, Some(at(600))));
+    assert_eq!(world.actions().len(), 1);
+}
+
+#[tokio::test]
+async fn what_was_only_rehearsed_is_done_in_earnest_as_soon_as_the_policy_acts() {
+    let world = Arc::new(World::default());
+    let runner = runner(&world, quick(|policy| policy.mode = Mode::DryRun));
+    hears(&runner, "w1").await;
+    visit(&runner).await;
+    runner.change_to(Arc::new(quick(|_| ())));
+    world.pass(15);
+    visit(&runner).await;
+    world.pass(15);
+    visit(&runner).await;
+    assert_eq!(
+        world.kinds(),
+        ["received", "rehearsed", "closed", "relapsed", "started", "finished"]
+    );
+}
+
+#[tokio::test]
+async fn whoever_was_mended_by_a_person_may_be_ill_again() {
+    let world = Arc::new(World::default());
+    let runner = runner(&world, quick(|policy| policy.rungs.truncate(1)));
+    hears(&runner, "w1").await;
+    visit(&runner).await;
+    world.pass(300);
+    visit(&runner).await;
+    assert_eq!(world.kinds().last().unwrap(), "escalated");
+    world.well.lock().unwrap().insert("w1".to_owned(), world.now());
+    world.pass(59);
+    visit(&runner).await;
+    assert_eq!(world.kinds().last().unwrap(), "escalated");
+    world.pass(1);
+    visit(&runner).await;
+    assert_eq!(world.kinds().last().unwrap(), "closed");
+    world.well.lock().unwrap().clear();
+    visit(&runner).await;
+    assert_eq!(world.actions().len(), 2);
 }
 
 #[tokio::test]
@@ -489,7 +569,7 @@ async fn a_cure_is_believed_only_after_a_look() {
     visit(&runner).await;
     assert_eq!(world.looks.load(Ordering::Relaxed), 0, "it is not proven yet");
     world.pass(30);
-    assert_eq!(visit(&runner).await, None);
+    visit(&runner).await;
     assert_eq!(world.looks.load(Ordering::Relaxed), 1);
     assert_eq!(world.kinds().last().unwrap(), "cured");
 }

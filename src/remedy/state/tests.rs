@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::remedy::decide::Guard;
 use crate::remedy::history::Of;
+use crate::remedy::incident::After;
 use crate::remedy::settings::Mode;
 use crate::remedy::step::{Outcome, Pause, Scope};
 use crate::remedy::testing::*;
@@ -41,6 +42,13 @@ fn failed() -> Step {
     }
 }
 
+fn relapsed() -> Step {
+    Step::Relapsed {
+        after: ID,
+        words: String::new(),
+    }
+}
+
 fn closed(why: Why) -> Step {
     Step::Closed {
         incident: ID,
@@ -70,8 +78,7 @@ fn two_alerts_about_the_same_are_one_incident() {
         received(resolved("w1", at(0), at(2))),
     ]);
     let incident = state.open_for(&key("w1")).unwrap();
-    assert_eq!(incident.alerts.len(), 2);
-    assert!(incident.fires());
+    assert!(incident.fires(), "the other one still does");
 }
 
 #[test]
@@ -116,13 +123,17 @@ fn an_interruption_is_looked_at_and_not_repeated() {
 }
 
 #[test]
-fn what_was_just_over_is_not_opened_by_a_late_repeat() {
+fn what_goes_on_firing_after_its_incident_asks_again_only_when_it_is_seen_ill() {
     let alert = || received(firing("w1", at(0)));
     let mut state = after(&[alert(), closed(Why::Cured), alert()]);
-    assert_eq!(state.incidents().count(), 0);
-    // It goes on firing long after the cure: it is ill again.
-    state.apply(4, at(1).plus(ASKS_AGAIN_AFTER), &alert());
-    assert_eq!(state.incidents().count(), 1);
+    assert_eq!((state.incidents().count(), state.resting().count()), (0, 1));
+    state.apply(4, at(9), &relapsed());
+    let incident = state.open_for(&key("w1")).unwrap();
+    assert_eq!(
+        (incident.id.record, incident.opened, incident.fires()),
+        (4, at(9), true)
+    );
+    assert_eq!(state.resting().count(), 0);
     let anew = after(&[
         alert(),
         closed(Why::Cured),
@@ -133,10 +144,31 @@ fn what_was_just_over_is_not_opened_by_a_late_repeat() {
 }
 
 #[test]
-fn what_was_only_rehearsed_is_opened_by_the_next_repeat() {
-    let alert = || received(firing("w1", at(0)));
-    let state = after(&[alert(), closed(Why::OnlyRehearsed), alert()]);
-    assert_eq!(state.incidents().count(), 1);
+fn what_ends_after_its_incident_does_not_relapse() {
+    let (begin, end) = (received(firing("w1", at(0))), received(resolved("w1", at(0), at(2))));
+    let state = after(&[begin, closed(Why::Cured), end, relapsed()]);
+    assert_eq!((state.incidents().count(), state.resting().count()), (0, 0));
+}
+
+#[test]
+fn an_incident_that_was_opened_anew_is_not_opened_twice() {
+    let alert = |starts| received(firing("w1", at(starts)));
+    let end = received(resolved("w1", at(0), at(2)));
+    let state = after(&[alert(0), closed(Why::Cured), end, alert(3), relapsed()]);
+    assert_eq!(
+        state.incidents().map(|incident| incident.id.record).collect::<Vec<_>>(),
+        [4]
+    );
+}
+
+#[test]
+fn what_is_silent_for_longer_than_alerts_repeat_rests_no_more() {
+    let mut state = after(&[received(firing("w1", at(0))), closed(Why::Cured)]);
+    let resting = |state: &State, now| state.resting().filter(|resting| !resting.is_old(now)).count();
+    assert_eq!(resting(&state, at(4 * 3600)), 1);
+    state.apply(3, at(4 * 3600), &received(firing("w1", at(0))));
+    assert_eq!(resting(&state, at(8 * 3600)), 1);
+    assert_eq!(resting(&state, at(9 * 3600)), 0);
 }
 
 #[test]
@@ -176,6 +208,142 @@ fn invented_alerts_fill_no_memory() {
     state.apply(1, at(0), &step);
     assert_eq!(state.incidents().count(), MOST_INCIDENTS);
     assert_eq!(state.crowded_out, 10);
+}
+
+/// So many alerts, each of another worker.
+fn many(count: usize, change: impl Fn(&mut Alert)) -> Vec<Alert> {
+    let alerts = (0..count).map(|n| {
+        let mut alert = firing("w1", at(0));
+        alert.fingerprint = format!("{n:016x}").parse().unwrap();
+        alert.labels.insert("entity".to_owned(), format!("w{n}"));
+        change(&mut alert);
+        alert
+    });
+    alerts.collect()
+}
+
+#[test]
+fn alerts_that_ask_for_nothing_take_no_room_from_those_that_do() {
+    let mut state = State::default();
+    let nothing = |alert: &mut Alert| drop(alert.labels.remove("remedy"));
+    let from = String::new;
+    state.apply(
+        1,
+        at(0),
+        &Step::Received {
+            from: from(),
+            alerts: many(25_000, nothing),
+        },
+    );
+    state.apply(2, at(1), &received(firing("w1", at(0))));
+    assert!(state.open_for(&key("w1")).is_some());
+    assert_eq!(state.crowded_out, 0);
+}
+
+#[test]
+fn what_no_configuration_allows_takes_no_room_from_what_can_be_repaired() {
+    let mut state = State::default();
+    let elsewhere = |alert: &mut Alert| drop(alert.labels.insert("target".to_owned(), "nowhere".to_owned()));
+    let from = String::new;
+    state.apply(
+        1,
+        at(0),
+        &Step::Strange {
+            from: from(),
+            alerts: many(6000, elsewhere),
+        },
+    );
+    assert_eq!(state.incidents().count(), MOST_STRANGE);
+    assert_eq!(state.crowded_lately(at(0)), 0, "nobody is kept from a repair");
+    let alerts = many(MOST_INCIDENTS, |_| ());
+    state.apply(2, at(1), &Step::Received { from: from(), alerts });
+    assert_eq!(state.incidents().count(), MOST_STRANGE + MOST_INCIDENTS);
+    assert_eq!(state.crowded_lately(at(1)), 0);
+}
+
+#[test]
+fn what_is_allowed_by_now_leaves_the_room_of_the_strange() {
+    let alerts = || vec![firing("w1", at(0))];
+    let strange = Step::Strange {
+        from: String::new(),
+        alerts: alerts(),
+    };
+    let mut state = after(&[strange]);
+    assert!(state.incident(ID).unwrap().is_strange);
+    state.apply(2, at(1), &received(firing("w1", at(0))));
+    assert!(!state.incident(ID).unwrap().is_strange);
+    assert_eq!(state.strange, 0);
+}
+
+#[test]
+fn that_something_found_no_room_is_told_for_an_hour() {
+    let mut state = State::default();
+    let alerts = many(MOST_INCIDENTS + 10, |_| ());
+    state.apply(
+        1,
+        at(0),
+        &Step::Received {
+            from: String::new(),
+            alerts,
+        },
+    );
+    assert_eq!(
+        (state.crowded_lately(at(3599)), state.crowded_lately(at(3600))),
+        (10, 0)
+    );
+}
+
+fn ordered(until: u64) -> Step {
+    let Key { target, entity, policy } = key("w1");
+    Step::Ordered {
+        target,
+        entity,
+        policy,
+        by: "li".to_owned(),
+        until: at(until),
+    }
+}
+
+#[test]
+fn an_order_asks_for_a_while_and_again_for_the_next_rung() {
+    let state = after(&[ordered(900)]);
+    let asks = |state: &State, now| state.incident(ID).unwrap().is_asked_for(at(now));
+    assert!(asks(&state, 899) && !asks(&state, 900));
+    let climbed = after(&[ordered(900), started(0), finished(), failed()]);
+    assert!(asks(&climbed, 902) && !asks(&climbed, 903));
+    let withdrawn = Step::TakenBack {
+        incident: ID,
+        by: "li".to_owned(),
+    };
+    assert!(!asks(&after(&[ordered(900), withdrawn]), 5));
+}
+
+#[test]
+fn an_order_joins_the_incident_of_an_alert_and_leaves_nothing_behind() {
+    let state = after(&[received(firing("w1", at(0))), ordered(900)]);
+    assert_eq!(state.incidents().count(), 1);
+    assert!(state.incident(ID).unwrap().is_ordered(at(5)));
+    let over = after(&[ordered(900), closed(Why::Well)]);
+    assert_eq!((over.incidents().count(), over.resting().count()), (0, 0));
+}
+
+#[test]
+fn what_a_notice_was_followed_by_is_not_its_doing() {
+    let told = Step::Started {
+        incident: ID,
+        plan: crate::remedy::Plan {
+            notice: true,
+            ..plan("w1", 0)
+        },
+        words: String::new(),
+    };
+    let state = after(&[received(firing("w1", at(0))), told, finished()]);
+    let incident = state.incident(ID).unwrap();
+    let proving = Phase::Proving {
+        since: at(2),
+        after: After::Notice,
+    };
+    assert_eq!((incident.phase, incident.acted), (proving, false));
 }
 
 #[test]
@@ -223,7 +391,7 @@ fn steps() -> impl Strategy<Value = Step> {
             plan: plan(entity, 0),
             words
         }),
-        (incident.clone(), entity, words).prop_map(|(incident, entity, words)| Step::Rehearsed {
+        (incident.clone(), entity.clone(), words).prop_map(|(incident, entity, words)| Step::Rehearsed {
             incident,
             plan: plan(entity, 1),
             words
@@ -252,9 +420,19 @@ fn steps() -> impl Strategy<Value = Step> {
             rung: 0,
             words
         }),
+        (incident.clone(), words).prop_map(|(after, words)| Step::Relapsed { after, words }),
         (incident.clone(), words).prop_map(|(incident, words)| Step::Escalated { incident, words }),
         (incident.clone(), words, prop::sample::select(&Why::ALL[..]))
             .prop_map(|(incident, words, why)| Step::Closed { incident, why, words }),
+        (entity.clone(), second.clone()).prop_map(|(entity, second)| Step::Strange {
+            from: String::new(),
+            alerts: vec![firing(entity, at(second))],
+        }),
+        second.clone().prop_map(ordered),
+        incident.clone().prop_map(|incident| Step::TakenBack {
+            incident,
+            by: String::new()
+        }),
         words.prop_map(|words| Step::Stormed {
             policy: "restart".parse().unwrap(),
             group: "default".parse().unwrap(),

@@ -114,6 +114,7 @@ fn sight_that_is_lost_again_and_again_does_not_put_the_next_rung_off_for_ever() 
 fn a_ladder_without_a_further_rung_ends_with_a_person() {
     let mut over = incident();
     over.rung = 2;
+    over.acted = true;
     let decision = decide(&over, &remedies(), &History::default(), &view(now()), now());
     let Decision::Done(Why::LadderEnded, words) = decision else {
         panic!("{decision:?}")
@@ -130,7 +131,7 @@ fn a_ladder_without_a_further_rung_ends_with_a_person() {
 #[test]
 fn what_is_resolved_and_well_is_over() {
     let mut ended = incident();
-    ended.attach(firing("w1", at(0)).fingerprint, false, at(60));
+    ended.attach(&firing("w1", at(0)), false, at(60));
     let well = at_view(|view| view.seen = seen(Sight::Well, at(100)));
     let none = History::default();
     assert!(matches!(
@@ -163,7 +164,7 @@ fn what_is_neither_heard_of_nor_ill_is_forgotten() {
 #[test]
 fn what_was_rehearsed_begins_anew_when_the_policy_acts() {
     let mut rehearsed = incident();
-    rehearsed.proving(at(60), After::Rehearsal);
+    rehearsed.rehearses(at(60), &plan("w1", 0));
     rehearsed.next_rung(at(100));
     let decision = decide(&rehearsed, &remedies(), &History::default(), &view(now()), now());
     assert!(matches!(decision, Decision::Done(Why::OnlyRehearsed, _)));

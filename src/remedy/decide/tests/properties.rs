@@ -18,7 +18,12 @@ fn time() -> impl Strategy<Value = UnixTime> {
 }
 
 fn phase() -> impl Strategy<Value = Phase> {
-    let after = prop_oneof![Just(After::Action), Just(After::Interruption), Just(After::Rehearsal)];
+    let after = prop_oneof![
+        Just(After::Action),
+        Just(After::Interruption),
+        Just(After::Rehearsal),
+        Just(After::Notice)
+    ];
     prop_oneof![
         6 => Just(Phase::Open),
         1 => time().prop_map(|since| Phase::Running { since }),
@@ -33,11 +38,12 @@ prop_compose! {
         rehearsed: bool, symptom in option::weighted(0.1, ".{0,8}"), entity in prop_oneof![9 => Just("w1".to_owned()), 1 => any::<String>()],
         approved in option::of(time()),
     ) -> Incident {
-        let mut incident = Incident::open(ID, key(&entity), &firing(&entity, opened), opened);
-        incident.attach(firing(&entity, opened).fingerprint, fires, heard);
-        if symptom.is_some() {
-            incident.symptom = symptom;
+        let mut alert = firing(&entity, opened);
+        if let Some(symptom) = symptom {
+            alert.labels.insert("symptom".to_owned(), symptom);
         }
+        let mut incident = Incident::open(ID, key(&entity), asked_by(&[alert.clone()]), opened);
+        incident.attach(&alert, fires, heard);
         let approval = approved.map(|until| Approval { plan: plan("w1", rung.min(1)), by: "li".to_owned(), until });
         Incident { rung, phase, rehearsed, approval, ..incident }
     }
