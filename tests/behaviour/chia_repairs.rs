@@ -92,7 +92,7 @@ async fn a_silent_harvester_whose_mounts_nobody_watches_is_left_alone() {
     chia.point(5);
     warden.page_with(&ill("harvester_silent")).await;
     hands_in(&warden, "http://am-1:9093", &alert("harvester_silent")).await;
-    let ended = "farmwarden_remediation_actions_total{action=\"restart-chia-service\",outcome=\"failed\"} 1\n";
+    let ended = "farmwarden_remediation_actions_total{action=\"restart-chia-service\",outcome=\"refused\"} 1\n";
     warden.page_with(ended).await;
     assert_eq!(chia.daemon.calls().of("is_running"), 0);
     let told = finished(&farm);
