@@ -89,10 +89,15 @@ async fn a_silent_harvester_whose_mounts_nobody_watches_is_left_alone() {
         "{action: restart-chia-service, with: {service: chia_harvester}, within: 10m, timeout: 10m, gone_for: 1s}";
     let (chia, _directory, warden) = begun(&farm, "harvester_silent", rung).await;
     chia.one_harvester(&json!({"at": 0, "silent": true})).unwrap();
-    chia.point(5);
-    warden.page_with(&ill("harvester_silent")).await;
+    // Signage points that came before anybody listened do not count.
+    warden
+        .page_where("it is silent", |page| {
+            chia.point(1);
+            page.contains(&ill("harvester_silent"))
+        })
+        .await;
     hands_in(&warden, "http://am-1:9093", &alert("harvester_silent")).await;
-    let ended = "farmwarden_remediation_actions_total{action=\"restart-chia-service\",outcome=\"failed\"} 1\n";
+    let ended = "farmwarden_remediation_actions_total{action=\"restart-chia-service\",outcome=\"refused\"} 1\n";
     warden.page_with(ended).await;
     assert_eq!(chia.daemon.calls().of("is_running"), 0);
     let told = finished(&farm);

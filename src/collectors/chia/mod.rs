@@ -35,6 +35,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use known::Known;
+pub use node::Peers;
 pub use reading::{Reading, Round};
 pub use snapshot::{Here as HereView, Snapshot};
 pub use symptoms::{
@@ -160,7 +161,7 @@ impl Collector for Chia {
         match round.reading {
             Reading::Node(both) => snapshot.absorb_node(both.0, both.1, &self.target, now),
             Reading::Farmer(reading) => snapshot.absorb_farmer(*reading, &self.target, now),
-            Reading::Wallet(state) => snapshot.absorb_wallet(state, now),
+            Reading::Wallet(state) => snapshot.absorb_wallet(*state, now),
             Reading::Events(tally) => snapshot.absorb_events(*tally, now),
             Reading::Details(details) => snapshot.absorb_details(*details),
             Reading::Plots(looked) => {

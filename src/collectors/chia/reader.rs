@@ -158,12 +158,12 @@ impl Reader {
         } else {
             None
         };
-        Ok(told.with(Reading::Wallet(WalletState {
+        Ok(told.with(Reading::Wallet(Box::new(WalletState {
             synced,
             height,
             peers,
             balance,
-        })))
+        }))))
     }
 
     pub(super) async fn events(&self) -> Result<Reading, Fault> {

@@ -39,7 +39,7 @@ impl Round {
 pub enum Reading {
     Node(Box<(NodeState, Option<Peers>)>),
     Farmer(Box<FarmerReading>),
-    Wallet(WalletState),
+    Wallet(Box<WalletState>),
     Events(Box<Tally>),
     Details(Box<Details>),
     Plots(Vec<(NodeId, Looked)>),

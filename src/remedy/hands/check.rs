@@ -112,7 +112,7 @@ impl Checked<'_> {
                 self.time(order, None, rung, place);
             }
             Order::Remount => {
-                self.remount(rung, place);
+                self.remount(rung);
                 self.time(order, None, rung, place);
             }
             Order::Remote(_) => {

@@ -40,9 +40,9 @@ impl Blocks {
             (None, None) => Size::Unknown,
         };
         *self.by_size.entry(size).or_default() += 1;
-        if block.transaction_block {
+        if block.has_transactions {
             self.transactions += 1;
-            (self.cost, self.fees) = (block.block_cost.0, block.block_fees.0);
+            (self.cost, self.fees) = (block.cost.0, block.fees.0);
         }
         self.pre_validation = block.pre_validation_time.0;
         self.validation = block.validation_time.0;

@@ -61,7 +61,8 @@ pub(super) struct Broadcast {
 
 #[derive(Deserialize)]
 pub(super) struct Block {
-    pub(super) transaction_block: bool,
+    #[serde(rename = "transaction_block")]
+    pub(super) has_transactions: bool,
     #[serde(default)]
     pub(super) height: Figure,
     /// The last block that it has in common with what was the chain before.
@@ -75,10 +76,10 @@ pub(super) struct Block {
     /// Of such a plot.
     #[serde(default)]
     pub(super) strength: Figure,
-    #[serde(default)]
-    pub(super) block_cost: Figure,
-    #[serde(default)]
-    pub(super) block_fees: Figure,
+    #[serde(default, rename = "block_cost")]
+    pub(super) cost: Figure,
+    #[serde(default, rename = "block_fees")]
+    pub(super) fees: Figure,
     #[serde(default)]
     pub(super) pre_validation_time: Lenient<f64>,
     #[serde(default)]

@@ -52,16 +52,16 @@ impl Service {
         let place = door.place().to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let changes = Arc::<Mutex<Changes>>::default();
-        let (told, changed) = (Arc::clone(&asked), Arc::clone(&changes));
+        let (told, now) = (Arc::clone(&asked), Arc::clone(&changes));
         let task = tokio::spawn(async move {
             loop {
                 let mut stream = door.next().await;
                 while let Some(text) = request(&mut stream).await {
                     let route = text.split([' ', '/']).nth(2).unwrap_or_default().to_owned();
                     let (status, body) = {
-                        let changed = changed.lock().unwrap();
-                        let answer = changed.answers.get(route.as_str()).or(answers.get(route.as_str()));
-                        match (answer, &changed.failing) {
+                        let now = now.lock().unwrap();
+                        let answer = now.answers.get(route.as_str()).or(answers.get(route.as_str()));
+                        match (answer, &now.failing) {
                             (_, Some(word)) if text.contains(word) => ("500 Internal Server Error", Vec::new()),
                             (Some(body), _) => ("200 OK", body.clone()),
                             (None, _) => ("404 Not Found", b"404: Not Found".to_vec()),

@@ -2,7 +2,7 @@
 
 use super::Order;
 use crate::actions::chia::Service;
-use crate::collectors::chia::Target;
+use crate::collectors::chia::{Pick, Target};
 use crate::remedy::hands::check::Checked;
 use crate::remedy::settings::Rung;
 use crate::values::Duration;
@@ -67,9 +67,7 @@ fn unfit(order: &Order, target: &Target) -> Option<String> {
         Order::Restart(_) if !target.has_daemon_here() => Some(format!(
             "the daemon of `{name}` is on another machine; the farmwarden there restarts its services"
         )),
-        Order::Restart(Service::Harvester)
-            if target.root.is_none() && !target.harvesters.iter().any(|pick| pick.is_here()) =>
-        {
+        Order::Restart(Service::Harvester) if target.root.is_none() && !target.harvesters.iter().any(Pick::is_here) => {
             Some(format!(
                 "`{name}` names no harvester of this machine: give it its `rpc`, or the `root`"
             ))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clock::Now;
 use crate::collectors::Finding;
-use crate::collectors::chia;
+use crate::collectors::chia::{self, Peers};
 use crate::collectors::mounts;
 use crate::values;
 
@@ -110,7 +110,7 @@ pub(super) fn farmer(snapshot: &chia::Snapshot) -> Result<(), String> {
         return Err("its node is not synchronised, and no restart of the farmer cures that".to_owned());
     }
     let peers = snapshot.farmer.as_ref().and_then(|farmer| farmer.peers.as_ref());
-    match peers.map(|peers| peers.full_nodes()) {
+    match peers.map(Peers::full_nodes) {
         Some(0) => Ok(()),
         Some(_) => Err("it is connected with its node".to_owned()),
         None => Err("it is not known whether it is connected with its node".to_owned()),

@@ -36,8 +36,8 @@ impl Hands {
             .map_err(left_alone)?;
         let before = self.last_scan(target, &plan.entity);
         let daemon = Daemon::new(&self.upstream, &identity(target)?, daemon);
-        let noted = notes.note(format!("restart {service}: begins")).await;
-        noted.map_err(left_alone)?;
+        let begins = notes.note(format!("restart {service}: begins")).await;
+        begins.map_err(left_alone)?;
         let outcome = daemon.restart(service).await;
         let ended = outcome.as_ref().map_or_else(ToString::to_string, |_| "done".to_owned());
         notes.note(format!("restart {service}: {ended}")).await?;
@@ -50,15 +50,13 @@ impl Hands {
             return Ok(words);
         }
         let within = plan.within.get().saturating_sub(Daemon::LONGEST).max(FINDS_PLOTS);
-        match tokio::time::timeout(within, self.has_scanned(target, &plan.entity, before)).await {
-            Ok(plots) => Ok(format!("{words}; it has found {plots} plots")),
-            Err(_) => {
-                let within = values::Duration::from(within);
-                Err(Undone::Failed(format!(
-                    "{words}, and has not looked through its directories within {within}"
-                )))
-            }
+        let scanned = self.has_scanned(target, &plan.entity, before);
+        if let Ok(plots) = tokio::time::timeout(within, scanned).await {
+            return Ok(format!("{words}; it has found {plots} plots"));
         }
+        let within = values::Duration::from(within);
+        let words = format!("{words}, and has not looked through its directories within {within}");
+        Err(Undone::Failed(words))
     }
 
     /// Why not, after a fresh look.

@@ -7,7 +7,7 @@ use crate::remedy::hands::check::Checked;
 use crate::remedy::settings::Rung;
 
 impl Checked<'_> {
-    pub(in crate::remedy::hands) fn remount(&mut self, rung: &Rung, place: &str) {
+    pub(in crate::remedy::hands) fn remount(&mut self, rung: &Rung) {
         let cured = [&MOUNT_STUCK, &MOUNT_MISSING, &MOUNT_ERROR];
         if !cured.contains(&self.policy.symptom.get()) {
             let names = cured.map(|symptom| symptom.name).join(", ");
@@ -26,17 +26,6 @@ impl Checked<'_> {
                 self.say(format!("targets[{index}]"), words);
             }
         }
-        if !self
-            .settings
-            .units
-            .allowed
-            .iter()
-            .any(|unit| unit.as_str().ends_with(".mount"))
-        {
-            let words = "list the unit of each mount in `units.allowed`, as `systemd-escape -p --suffix=mount PATH` tells it, like \
-                         mnt-plots-d01.mount";
-            self.say(format!("{place}.action"), words);
-        }
         self.rarely(rung);
     }
 
@@ -51,7 +40,8 @@ impl Checked<'_> {
         }
         let name = &target.name;
         Some(format!(
-            "`units.allowed` has the unit of none of the mounts that are `expected` on `{name}`"
+            "`units.allowed` has the unit of none of the mounts that are `expected` on `{name}`; `systemd-escape -p --suffix=mount PATH` \
+             tells its name, like mnt-plots-d01.mount"
         ))
     }
 }

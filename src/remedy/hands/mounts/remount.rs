@@ -204,7 +204,7 @@ pub(super) fn unit_of(mount: &Path) -> Result<UnitName, String> {
             if byte.is_ascii_alphanumeric() || byte == b':' || byte == b'_' || (byte == b'.' && !first) {
                 name.push(char::from(byte));
             } else {
-                name.push_str(&format!("\\x{byte:02x}"));
+                name.extend(format!("\\x{byte:02x}").chars());
             }
         }
     }

@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
+use serde_json::json;
+
 use super::super::tests::{Book, hands, plan, refused, settings_of};
 use super::law::{self, Ill};
 use crate::collectors::mounts::bench::picture_of;
 use crate::collectors::mounts::{Failed, Files, MountView, Server, Target, Trouble};
 use crate::remedy::runner::Hands as _;
-use serde_json::json;
 
 /// A share that hangs, and whose server is there.
 fn dead() -> MountView {
@@ -23,8 +26,8 @@ fn dead() -> MountView {
     }
 }
 
-fn errno(number: i32) -> Option<Result<(), Trouble>> {
-    Some(Err(Trouble::Probe(Failed::Errno(number))))
+const fn errno(number: i32) -> Result<(), Trouble> {
+    Err(Trouble::Probe(Failed::Errno(number)))
 }
 
 fn judged(view: MountView) -> Result<Ill, String> {
@@ -38,7 +41,7 @@ fn a_share_that_hangs_or_is_stale_is_mounted_anew_and_one_that_is_missing_mounte
     for number in [116, 112, 107] {
         let stale = MountView {
             stuck: Some(false),
-            health: errno(number),
+            health: Some(errno(number)),
             ..dead()
         };
         assert_eq!(judged(stale), Ok(Ill::Dead), "{number}");
@@ -100,7 +103,7 @@ fn what_a_new_mount_does_not_cure_is_left_alone() {
         (
             MountView {
                 stuck: Some(false),
-                health: errno(5),
+                health: Some(errno(5)),
                 ..dead()
             },
             "nothing is wrong with it",
@@ -108,7 +111,7 @@ fn what_a_new_mount_does_not_cure_is_left_alone() {
         (
             MountView {
                 stuck: Some(false),
-                health: errno(13),
+                health: Some(errno(13)),
                 ..dead()
             },
             "nothing is wrong with it",
@@ -142,7 +145,7 @@ fn it_is_verified_that_it_is_there_and_answers() {
             ..good.clone()
         },
         MountView {
-            health: errno(112),
+            health: Some(errno(112)),
             ..good.clone()
         },
         MountView { health: None, ..good },
@@ -166,7 +169,7 @@ async fn what_is_not_listed_is_left_alone_before_anything_is_done() {
         "machines": [{"name": "host-1", "expected": [{"mount": "/mnt/a"}, {"mount": "/mnt/b"}]}],
         "units": {"allowed": ["mnt-b.mount"]},
     });
-    let hands = hands(&settings_of(&sections), &Default::default());
+    let hands = hands(&settings_of(&sections), &Arc::default());
     for (target, entity, words) in [
         ("host-2", "/mnt/a", "no mounts are watched there"),
         ("host-1", "/mnt/c", "`expected`"),

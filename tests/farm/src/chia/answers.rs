@@ -107,7 +107,7 @@ pub(super) fn bare_numbers(text: &str) -> String {
 fn value(world: &World, role: Role, route: &str) -> Option<Value> {
     let settings = &world.settings;
     Some(match (role, route) {
-        (_, "healthz") => json!({}),
+        (_, "healthz") | (Role::Harvester, "refresh_plots") => json!({}),
         (_, "get_version") => json!({"version": settings.version}),
         (_, "get_network_info") => {
             json!({"network_name": settings.network, "network_prefix": "xch", "genesis_challenge": "cc".repeat(32)})
@@ -128,7 +128,6 @@ fn value(world: &World, role: Role, route: &str) -> Option<Value> {
                 "gpu_index": 0, "enforce_gpu_index": false, "disable_cpu_affinity": false,
                 "parallel_decompressor_count": 0, "decompressor_thread_count": 0})
         }
-        (Role::Harvester, "refresh_plots") => json!({}),
         (Role::Wallet, "get_sync_status") => {
             json!({"synced": settings.synced, "syncing": false, "genesis_initialized": true})
         }
