@@ -30,11 +30,10 @@ impl Scopes {
     /// Nothing for routes that need none.
     pub(super) const fn of(&self, scope: Scope) -> Option<&Credentials> {
         match scope {
-            Scope::Open => None,
+            Scope::Open | Scope::Remote => None,
             Scope::Scrape => Some(&self.scrape),
             Scope::Alerts => Some(&self.alerts),
             Scope::Control => Some(&self.control),
-            Scope::Remote => None,
         }
     }
 

@@ -1,4 +1,5 @@
-//! `farmwarden decide`: what would be done about a payload of Alertmanager, asked of the running farmwarden.
+//! `farmwarden decide`: what would be done about a payload of Alertmanager, asked of the running farmwarden; or what would have
+//! been done with the past (`replay.rs`).
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use hyper::StatusCode;
 
 use super::running::{self, At};
 use super::terminal::{self, Text, Tone};
-use super::{EXIT_USAGE, complain, runtime};
+use super::{EXIT_USAGE, complain, replay, runtime};
 use crate::alerts::{self, LARGEST_BODY};
 use crate::remedy::{Foreseen, Foresight};
 use crate::values;
@@ -19,29 +20,39 @@ pub(super) const EXAMPLES: &str = "Examples:
       what happens next.
   farmwarden decide - < payload.json
       From standard input.
+  farmwarden decide --replay --prometheus http://127.0.0.1:9090 --last 7d \
+      --config.file /etc/farmwarden.yml
+      What the policies of this file would have done in the last 7 days with what
+      Prometheus kept of symptoms and alerts; no farmwarden has to run.
 
 The payload is that of Alertmanager's webhook, version 4. Nothing is recorded and
 nothing is done. It is asked of the farmwarden that runs on this machine, because
 only that one knows what is seen and what was done before.
-Exit code: 0 it answered, 1 nobody did, 2 wrong arguments or no such payload.";
+Exit code: 0 it answered, 1 nobody did, 2 wrong arguments or configuration, or
+no such payload.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// A file with the payload; `-` is standard input.
-    #[arg(value_name = "PAYLOAD")]
-    payload: PathBuf,
+    #[arg(value_name = "PAYLOAD", required_unless_present = "replay")]
+    payload: Option<PathBuf>,
     /// As JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    past: replay::Args,
     #[command(flatten)]
     at: At,
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
+    let Some(payload) = args.payload.as_ref().filter(|_| !args.past.replay) else {
+        return replay::run(&args.past, args.json);
+    };
     // What is wrong with it is better told before anybody is asked.
-    let read = read(&args.payload).and_then(|body| match alerts::parse(&body) {
+    let read = read(payload).and_then(|body| match alerts::parse(&body) {
         Ok(_) => Ok(body),
-        Err(error) => Err(format!("{}: {error}", args.payload.display())),
+        Err(error) => Err(format!("{}: {error}", payload.display())),
     });
     let body = match read {
         Ok(body) => body,

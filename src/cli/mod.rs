@@ -16,6 +16,7 @@ mod metrics;
 mod near;
 mod orders;
 pub mod probe_mount;
+mod replay;
 mod report;
 mod running;
 mod serve;

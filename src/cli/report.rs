@@ -107,7 +107,7 @@ fn write(hindsight: &Hindsight, is_configured: bool, text: &mut Text) {
     }
 }
 
-fn of_policy(policy: &Retrospect, text: &mut Text) {
+pub(super) fn of_policy(policy: &Retrospect, text: &mut Text) {
     let mode = match policy.mode {
         None => "not in the configuration",
         Some(_) if !policy.enabled => "switched off",
@@ -194,6 +194,6 @@ fn share(AtMost { hour, day, allowed }: AtMost) -> String {
     format!("{hour} of {} an hour and {day} of {} a day", allowed.hour, allowed.day)
 }
 
-fn row(title: &str, words: &str, text: &mut Text) {
+pub(super) fn row(title: &str, words: &str, text: &mut Text) {
     text.plain(&format!("  {title:<12}")).wrapped(COLUMN, words);
 }

@@ -96,7 +96,7 @@ pub(super) fn remotes<T>(
     let paths = paths.map(|(number, remote)| (read.path_of("remotes", number), remote));
     let sound = paths.filter(|(path, _)| !read.is_wrong(path));
     sound
-        .flat_map(|(path, remote)| wrong_key(document, &path, &remote.key_file))
+        .filter_map(|(path, remote)| wrong_key(document, &path, &remote.key_file))
         .collect()
 }
 

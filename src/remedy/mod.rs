@@ -20,6 +20,7 @@ mod most;
 mod notices;
 mod repairs;
 mod requests;
+mod rerun;
 mod runner;
 pub mod settings;
 mod share;
@@ -51,6 +52,7 @@ pub use repairs::{
     PolicySeen, Repairs, Unheard,
 };
 pub use requests::{Asked, LASTS_AT_MOST, Requests, Stage};
+pub use rerun::{Glimpse, Illness, Moment, OfPolicy, Replayed, Rerun};
 pub use runner::{About, Eyes, Hands, Notes, Runner, Undone};
 pub use settings::{Policy, Remedies};
 pub use share::Share;

@@ -23,6 +23,7 @@ mod page;
 mod prometheus;
 mod reload;
 mod repairs;
+mod replay;
 mod secrets;
 mod service;
 mod status_page;

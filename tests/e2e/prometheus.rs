@@ -54,7 +54,28 @@ impl Prometheus {
 
     /// With a configuration of its own, everything every second, and files that it names.
     pub(crate) fn with(config: &Value, files: &[(&str, Value)]) -> Self {
+        Self::in_directory(directory(), config, files)
+    }
+
+    /// That scrapes nothing, and has this in its store: text in OpenMetrics with a time for every sample.
+    pub(crate) fn of_the_past(text: &str) -> Self {
         let directory = directory();
+        let (samples, data) = (directory.path().join("samples"), directory.path().join("data"));
+        std::fs::write(&samples, text).unwrap();
+        let mut command = Command::new(debian("usr/bin/promtool"));
+        command.args(["tsdb", "create-blocks-from", "openmetrics"]);
+        let output = command.arg(samples).arg(data).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let mut prometheus = Self::in_directory(directory, &json!({}), &[]);
+        wait_for("Prometheus is ready", LONG, || {
+            prometheus.process.running()?;
+            let answer = http::get(&prometheus.address, "/-/ready", &[])?;
+            same(&answer.status, &200)
+        });
+        prometheus
+    }
+
+    fn in_directory(directory: tempfile::TempDir, config: &Value, files: &[(&str, Value)]) -> Self {
         let path = directory.path().join("prometheus.yml");
         let mut whole = config.clone();
         whole["global"] = json!({"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"});

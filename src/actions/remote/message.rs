@@ -170,6 +170,8 @@ pub enum Course {
     /// The action came to its end, or did not, as it says.
     Done,
     Failed,
+    /// It found itself a reason not to touch anything.
+    Refused,
     /// It was begun, and what it did is not known.
     Unknown,
     /// A dry run: it would have been done.

@@ -228,6 +228,7 @@ impl Asking<'_> {
             Course::Waits | Course::Held | Course::Runs => return None,
             Course::Done => Came::Done(format!("{name} did it{there}: {words}")),
             Course::Failed => Came::Failed(format!("{name} tried it and failed{there}: {words}")),
+            Course::Refused => Came::NotDone(format!("{name} does not touch it{there}: {words}")),
             Course::Over => Came::NotDone(format!("{name} is done with it{there}: {words}")),
             Course::Rehearsed => Came::NotDone(format!("{name} only rehearses{there}: {words}")),
             Course::Declined => Came::NotDone(format!("{name} declines: {words}")),

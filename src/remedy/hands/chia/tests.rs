@@ -367,7 +367,7 @@ async fn with_a_mount_that_hangs_the_daemon_is_told_nothing() {
     let hands = hands(&settings_of(&sections), &store);
     let (with, book) = ([("service", "chia_harvester")], Book::default());
     let plan = plan("restart-chia-service", "chia-1", "nas-1", &with);
-    let told = hands.run(&plan, &book).await.unwrap_err();
+    let told = refused(hands.run(&plan, &book).await.unwrap_err());
     assert!(
         told.starts_with("chia_harvester was left alone: its plot mount /mnt/a hangs"),
         "{told}"

@@ -144,6 +144,10 @@ async fn what_was_not_done_is_said_so_and_is_known() {
             "over",
             "nothing was done: rack-2 is done with it (incident 7.0 there): so it is",
         ),
+        (
+            "refused",
+            "nothing was done: rack-2 does not touch it (incident 7.0 there): so it is",
+        ),
         ("declined", "nothing was done: rack-2 declines: so it is"),
         ("withdrawn", "nothing was done: so it is"),
     ] {
