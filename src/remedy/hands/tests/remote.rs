@@ -44,7 +44,7 @@ struct Came {
 
 impl Came {
     fn failed(self) -> String {
-        self.said.unwrap_err().to_string()
+        self.said.unwrap_err()
     }
 }
 
