@@ -235,10 +235,13 @@ impl Farm {
     /// How a request stands that somebody makes by hand.
     async fn asks(&self, request: &Request) -> Answer {
         let remote = self.remote("key", request.caller.as_str(), Place::Socket(self.path("remote.sock")));
-        match remote.ask(request).await.unwrap() {
-            Said::Told(answer) => answer,
-            Said::Refused { words, .. } => panic!("{words}"),
-        }
+        let said = remote.ask(request).await.unwrap();
+        let told = match &said {
+            Said::Told(answer) => Some(answer.clone()),
+            Said::Refused { .. } => None,
+        };
+        assert!(told.is_some(), "{said:?}");
+        told.unwrap()
     }
 }
 
@@ -269,7 +272,7 @@ async fn one_asks_the_other_over_a_socket_and_both_write_down_who_and_why() {
     engine.may_end.add_permits(1);
     let callee = farm.start("start_node", &farm.callee()).await;
     let socket = format!("socket: '{}'", farm.path("remote.sock").display());
-    let caller = farm.start("repair_node", &farm.caller(&socket)).await;
+    let control = farm.start("repair_node", &farm.caller(&socket)).await;
     farm.runs().await;
     let finished = farm.until_step("repair_node", "finished").await;
     let words = finished["words"].as_str().unwrap();
@@ -294,7 +297,7 @@ async fn one_asks_the_other_over_a_socket_and_both_write_down_who_and_why() {
     for who in ["repair_node", "start_node"] {
         assert!(!farm.told(who).contains("kkkk"), "a key is in the journal of {who}");
     }
-    caller.stop().await;
+    control.stop().await;
     callee.stop().await;
 }
 
@@ -368,7 +371,7 @@ async fn over_tls_a_link_that_is_cut_in_the_middle_of_the_action_costs_no_second
         link.port,
         farm.path("farm.crt").display()
     );
-    let caller = farm.start("repair_node", &farm.caller(&place)).await;
+    let control = farm.start("repair_node", &farm.caller(&place)).await;
     farm.runs().await;
     farm.until("the action runs", async || engine.starts() == 1).await;
     link.cut(true);
@@ -383,7 +386,7 @@ async fn over_tls_a_link_that_is_cut_in_the_middle_of_the_action_costs_no_second
     let finished = farm.until_step("repair_node", "finished").await;
     assert_eq!(finished["outcome"], "done", "{finished}");
     assert_eq!((engine.starts(), farm.steps("start_node", "asked").len()), (1, 1));
-    caller.stop().await;
+    control.stop().await;
     callee.stop().await;
 }
 
@@ -459,6 +462,9 @@ async fn what_holds_it_there_is_told_and_what_was_taken_back_is_never_begun() {
     callee.stop().await;
 }
 
+/// What is wrong with a request.
+type Change = fn(&mut Request);
+
 #[tokio::test]
 async fn a_request_is_declined_in_words_and_nothing_of_it_is_recorded() {
     let farm = Farm::new().await;
@@ -467,7 +473,7 @@ async fn a_request_is_declined_in_words_and_nothing_of_it_is_recorded() {
     let callee = farm.callee().replace("engines:", &format!("{other}engines:"));
     let callee = callee.replace("policies: [start_node]}", "policies: [start_node, other]}");
     let callee = farm.start("start_node", &callee).await;
-    let wrong: [(fn(&mut Request), &str); 5] = [
+    let wrong: [(Change, &str); 5] = [
         (
             |asked| asked.policy = "dance".parse().unwrap(),
             "may not ask for dance here, only for start_node, other",

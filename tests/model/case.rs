@@ -53,6 +53,10 @@ impl Message {
     }
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a thing that nature may do, or not"
+)]
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,

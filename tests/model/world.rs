@@ -116,8 +116,9 @@ impl Heard {
 }
 
 /// What another farmwarden asks for, as far as it is on the disk.
+#[expect(clippy::struct_excessive_bools, reason = "they are facts of their own")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Asked {
+pub(crate) struct Wish {
     is_asked: bool,
     is_taken_back: bool,
     /// It had its action.
@@ -139,7 +140,7 @@ pub(crate) struct World {
     /// By alert.
     pub(crate) heard: Vec<Heard>,
     /// By number.
-    pub(crate) requests: Vec<Asked>,
+    pub(crate) requests: Vec<Wish>,
     /// Incidents of which nobody knows what their action did.
     lost: BTreeSet<IncidentId>,
     pub(crate) paused: bool,
@@ -171,7 +172,7 @@ impl World {
             seen: vec![(Sight::Ill, 0); case.entities.len()],
             looked: vec![Some(0); case.targets().len()],
             heard: vec![Heard::default(); case.alerts()],
-            requests: vec![Asked::default(); case.requests.len()],
+            requests: vec![Wish::default(); case.requests.len()],
             lost: BTreeSet::new(),
             paused: false,
             frozen: false,
@@ -275,7 +276,7 @@ impl World {
         }
     }
 
-    fn request(&mut self, id: &RequestId) -> &mut Asked {
+    fn request(&mut self, id: &RequestId) -> &mut Wish {
         let case = Arc::clone(&self.case);
         let mut numbers = 0..case.requests.len();
         let number = numbers.find(|number| case.request(*number).id() == *id);
