@@ -488,7 +488,7 @@ fn sign(step: &Step) -> &'static str {
         Step::Stormed { .. } => "stormed",
         Step::Approved { .. } => "approved",
         Step::Ordered { .. } => "ordered",
-        Step::TakenBack { .. } => "withdrawn",
+        Step::TakenBack { .. } => "taken_back",
         Step::Paused(_) => "paused",
         Step::Resumed { .. } => "resumed",
         Step::Asked(_) => "asked",
