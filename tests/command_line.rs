@@ -232,7 +232,7 @@ fn the_journal_is_told_in_words_without_a_running_farmwarden() {
     let expected = "record 1\n  1 alert from http://am:9093\n    firing NodeStuck: restart_node for para of node-1; opens incident 1.0\n\
         record 2  incident 1.0\n  held back by warm_up\n    restart_node for para of node-1\n    it only watches\n\
         record 3  incident 1.0\n  dry run: would do restart-node (rung 1)\n    restart_node for para of node-1\n    no block for 4m\n\
-        record 4  incident 1.0\n  over: well again without a repair\n    restart_node for para of node-1\n    its alerts have ended";
+        record 4  incident 1.0\n  over: well again\n    restart_node for para of node-1\n    its alerts have ended";
     assert_eq!(without_times(&out), expected);
     let (code, out, _) = said(&[&["audit", "show", "--json"], &at[..]].concat());
     let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
