@@ -68,7 +68,10 @@ impl Target {
             );
             return Some(("harvesters", words));
         }
-        let untold = self.harvesters.iter().filter(|pick| pick.is_here() && !pick.is_told());
+        let untold = self
+            .harvesters
+            .iter()
+            .filter(|pick| pick.is_here() && !pick.is_told(None));
         if let [first, second, ..] = untold.collect::<Vec<_>>().as_slice() {
             let words = format!(
                 "nothing tells `{}` and `{}` apart: both are on this machine; give each its `node_id`",

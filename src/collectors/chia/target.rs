@@ -170,9 +170,9 @@ impl Pick {
         }
     }
 
-    /// It says which one is meant, so one that is not there is missing.
-    pub(super) const fn is_told(&self) -> bool {
-        self.node_id.is_some() || self.host.is_some()
+    /// It says which one is meant, so one that is not there is missing. `own` as above.
+    pub(super) fn is_told(&self, own: Option<NodeId>) -> bool {
+        self.node_id.is_some() || self.host.is_some() || (self.is_here() && own.is_some())
     }
 
     /// Its plots lie on this machine.

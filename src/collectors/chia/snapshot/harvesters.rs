@@ -77,14 +77,19 @@ impl Snapshot {
             }
         }
         self.tell_apart();
-        let seen = |pick: &&Pick| {
-            self.harvesters
-                .iter()
-                .any(|(id, known)| pick.means(id, &known.host, own))
-        };
-        let told = target.harvesters.iter().filter(|pick| pick.is_told());
-        let unseen = told.filter(|pick| !seen(pick));
-        self.unseen = unseen.map(|pick| pick.name.as_str().to_owned()).collect();
+        self.unseen = self.never_seen(target);
+    }
+
+    /// Harvesters of the configuration that nobody who was ever seen is, or may be.
+    fn never_seen(&self, target: &Target) -> Vec<String> {
+        let picks = &target.harvesters;
+        let is = |pick: &Pick, (id, known): (&NodeId, &Known)| pick.means(id, &known.host, self.own);
+        let seen = |pick: &Pick| self.harvesters.iter().any(|one| is(pick, one));
+        // One of this machine whose id is not known may be anybody without a name: it may dial over the network as well.
+        let all_named = self.harvesters.iter().all(|one| picks.iter().any(|pick| is(pick, one)));
+        let told = |pick: &Pick| pick.is_told(self.own) || (pick.is_here() && all_named);
+        let unseen = picks.iter().filter(|pick| told(pick) && !seen(pick));
+        unseen.map(|pick| pick.name.as_str().to_owned()).collect()
     }
 
     /// Two harvesters on a host that is named once: each needs a label of its own, and keeps it.

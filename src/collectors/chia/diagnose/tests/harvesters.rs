@@ -1,5 +1,5 @@
 use super::super::super::farmer::{Harvester, Scan};
-use super::super::super::testing::{Farm, harvester};
+use super::super::super::testing::{Farm, harvester, id};
 
 /// A minute of a farm in which harvester 1 looks through its directories and harvester 2 hangs in there.
 pub(super) fn minute(farm: &mut Farm, hanging: &Harvester) {
@@ -56,6 +56,36 @@ fn a_configured_harvester_that_never_came_is_down() {
         farm.found(),
         ["harvester_down [nas-1] configured, but not seen on the farmer for 3m"]
     );
+}
+
+#[test]
+fn a_harvester_of_this_machine_that_never_came_is_down() {
+    let keys = r#", "farmer": "127.0.0.1:8559", "harvesters": [{"name": "here", "rpc": "127.0.0.1:8560"},
+        {"name": "nas-1", "host": "10.0.0.1"}]"#;
+    let words = "harvester_down [here] configured, but not seen on the farmer for 3m";
+    // Its id is that of `root`, or it is not known: then one without a name may be it.
+    for (own, there, expected) in [
+        (Some(id(9)), 1, Some(words)),
+        (Some(id(9)), 2, Some(words)),
+        (Some(id(9)), 9, None),
+        (None, 1, Some(words)),
+        (None, 2, None),
+    ] {
+        let mut farm = Farm::new(keys);
+        farm.own = own;
+        for _ in 0..=6 {
+            let now = farm.now();
+            farm.farmer(vec![harvester(1, 100, now), harvester(there, 100, now)])
+                .after(30);
+        }
+        let found = farm.found();
+        let down: Vec<&str> = found
+            .iter()
+            .filter(|found| found.starts_with("harvester_down"))
+            .map(|found| found.trim_end_matches("30s"))
+            .collect();
+        assert_eq!(down, Vec::from_iter(expected), "{own:?} {there}");
+    }
 }
 
 #[test]
