@@ -45,7 +45,7 @@ pub(super) const WINDOW: Duration = Duration::from_secs(600);
 /// A harvester that has answered everything for so long is well again.
 pub(super) const STILL: Duration = Duration::from_secs(200);
 /// A proof that takes longer is in vain.
-const ANSWER_WITHIN: Duration = Duration::from_secs(28);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(28);
 /// A window of signage points at their usual pace is 64; a burst may bring more.
 const MOST_RECENT: usize = 256;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration as Std;
 
-use super::super::events::{Lookups, STILL, Tally, Teller, WINDOW};
+use super::super::events::{ANSWER_WITHIN, Lookups, STILL, Tally, Teller, WINDOW};
 use super::super::known::Known;
 use super::super::snapshot::Snapshot;
 use super::super::symptoms::{
@@ -123,13 +123,41 @@ fn own_silence(tally: &Tally, snapshot: &Snapshot, limits: &Thresholds, now: Now
     let points = u32::try_from(limits.silent_points.saturating_add(1)).unwrap_or(u32::MAX);
     let limit = POINT_EVERY.saturating_mul(points);
     let silent_for = now.monotonic.duration_since(heard);
-    all.judge(&HARVESTER_SILENT, &snapshot.own_label, Some(silent_for > limit), || {
-        format!(
-            "no answer to a signage point for {} (limit {}); its link to the farmer may be gone, too",
-            whole(silent_for),
-            whole(limit)
-        )
+    let at_all = silent_for > limit;
+    let (lately, of) = own_unanswered(tally, WINDOW, now);
+    let (still, _) = own_unanswered(tally, STILL, now);
+    let allowed = limits.silent_points.max(of * PACE_MAY_DIFFER / 100);
+    let ill = at_all || (lately > allowed && still > 0);
+    all.judge(&HARVESTER_SILENT, &snapshot.own_label, Some(ill), || {
+        if at_all {
+            format!(
+                "no answer to a signage point for {} (limit {}); its link to the farmer may be gone, too",
+                whole(silent_for),
+                whole(limit)
+            )
+        } else {
+            format!("{lately} of about {of} signage points of ten minutes unanswered (limit {allowed})")
+        }
     });
+}
+
+/// By how many percent signage points may come more slowly than in the mean, before a harvester that answers each of them
+/// seems to leave some unanswered.
+const PACE_MAY_DIFFER: u64 = 20;
+
+/// Of the signage points that there will have been within a time, how many the harvester that alone tells of itself left
+/// unanswered, and all; those to which an answer may still come are in neither.
+fn own_unanswered(tally: &Tally, window: Std, now: Now) -> (u64, u64) {
+    let (Some(own), Some(connected)) = (&tally.own, tally.connected) else {
+        return (0, 0);
+    };
+    let window = now.monotonic.duration_since(connected).min(window);
+    let points = window.saturating_sub(ANSWER_WITHIN).as_millis() / POINT_EVERY.as_millis();
+    let points = u64::try_from(points).unwrap_or(u64::MAX);
+    (
+        points.saturating_sub(own.answered_lately(window, now.monotonic)),
+        points,
+    )
 }
 
 fn lookups(name: &str, heard: &Lookups, limits: &Thresholds, now: Now, all: &mut Diagnosis) {

@@ -182,6 +182,46 @@ fn a_harvester_alone_is_silent_when_it_has_not_answered_for_as_long() {
     assert_eq!(farm.found().len(), 1);
 }
 
+/// A harvester that nobody else speaks of, a signage point after the other. `answers` tells which of them it answers.
+fn alone(every: u64, points: u64, answers: impl Fn(u64) -> bool) -> Farm {
+    let mut farm = Farm::new(r#", "daemon": "h:1", "harvesters": [{"name": "nas-1", "rpc": "127.0.0.1:8560"}]"#);
+    alone_on(&mut farm, every, points, answers);
+    farm
+}
+
+fn alone_on(farm: &mut Farm, every: u64, points: u64, answers: impl Fn(u64) -> bool) {
+    for point in 0..points {
+        farm.after(every);
+        if answers(point) {
+            farm.hear_recorded("chia_harvester", "farming_info");
+        }
+        farm.events();
+    }
+}
+
+#[test]
+fn a_harvester_alone_that_answers_only_what_its_frozen_mount_has_no_part_in_is_silent() {
+    // One disk of 18 TB: of half of the points none of its plots is eligible, and those are answered.
+    let mut farm = alone(9, 68, |point| point % 2 == 0);
+    assert_eq!(
+        farm.found(),
+        ["harvester_silent [nas-1] 28 of about 61 signage points of ten minutes unanswered (limit 12)"]
+    );
+    // The mount is there again.
+    alone_on(&mut farm, 9, 23, |_| true);
+    assert!(farm.found().is_empty(), "{:?}", farm.found());
+}
+
+#[test]
+fn a_harvester_alone_that_answers_all_is_not_silent_when_points_come_slowly_or_the_connection_is_young() {
+    for points in 1..70 {
+        for every in [9, 10, 11] {
+            let farm = alone(every, points, |_| true);
+            assert!(farm.found().is_empty(), "{points} {every}: {:?}", farm.found());
+        }
+    }
+}
+
 #[test]
 fn a_harvester_alone_that_has_been_silent_from_the_start_is_told() {
     let mut farm = Farm::new(r#", "daemon": "h:1", "harvesters": [{"name": "nas-1", "rpc": "127.0.0.1:8560"}]"#);
