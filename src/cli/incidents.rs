@@ -83,6 +83,7 @@ fn block(incident: &IncidentSeen, text: &mut Text) {
     let asked = match &incident.ordered_by {
         Some(by) => format!("asked for by {}", values::clean(by)),
         None if incident.fires => "its alert fires".to_owned(),
+        None if incident.requested => "another farmwarden asks for it".to_owned(),
         None => "its alerts have ended".to_owned(),
     };
     row(

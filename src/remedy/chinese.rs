@@ -2,7 +2,8 @@
 //! evidence and answers of upstreams are quoted.
 
 use super::decide::Guard;
-use super::incident::Incident;
+use super::incident::{Incident, Phase};
+use super::notices::is_unknown;
 use super::step::{Outcome, Pause, Scope, Step};
 use super::tell::Told;
 use crate::values;
@@ -36,6 +37,9 @@ pub(super) fn sentence(told: &Told<'_>) -> Option<String> {
             noted.map_or_else(|| how.clone(), |words| format!("{how}\n{words}"))
         }
         Step::Cured { .. } => format!("执行 {action} 后症状已消失"),
+        Step::Failed { .. } if told.incident?.phase == Phase::Open => {
+            format!("{action} 一再被拒绝，未做任何更改，不再重试这一级")
+        }
         Step::Failed { .. } => format!("执行 {action} 后症状仍在，或无法确认是否消失"),
         Step::Escalated { .. } => ladder(told.incident?).to_owned(),
         Step::Closed { .. } => "症状已消失".to_owned(),
@@ -70,7 +74,9 @@ fn quoted(title: &str, words: &str) -> Option<String> {
 }
 
 const fn ladder(incident: &Incident) -> &'static str {
-    if incident.acted {
+    if is_unknown(incident) {
+        "另一台 farmwarden 是否执行过未知，不再继续，请在两边查看"
+    } else if incident.acted {
         "所有级别均已尝试，均无效，请人工处理"
     } else if incident.rehearsed {
         "演练：所有级别均未真正执行，正式运行时此刻会通知人工"

@@ -91,6 +91,14 @@ impl Guard {
         Self::DryRun,
     ];
 
+    /// Its words hold no figure that moves by itself, so other words are another cause.
+    pub const fn says_its_cause(self) -> bool {
+        matches!(
+            self,
+            Self::Enabled | Self::KnownTarget | Self::TwoKeys | Self::Freeze | Self::Pause | Self::Approval
+        )
+    }
+
     /// The label value `guard`.
     pub const fn label(self) -> &'static str {
         match self {

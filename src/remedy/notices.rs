@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::chinese;
 use super::decide::{Guard, Why};
-use super::incident::{After, Key, Phase};
+use super::incident::{After, Incident, Key, Phase};
 use super::links::Links;
 use super::step::{Outcome, Pause, Step};
 use super::tell::{Tell, Told};
@@ -142,6 +142,7 @@ enum Notice {
     Interrupted,
     Cured,
     DidNotHelp,
+    GivenUp,
     Escalated,
     WouldEscalate,
     /// Its alert has ended, and it is ill still.
@@ -209,6 +210,7 @@ fn meant(told: &Told<'_>) -> Option<Notice> {
                 ..
             },
         ) => return None,
+        (Notice::DidNotHelp, Phase::Open) => Notice::GivenUp,
         (Notice::Escalated, _) if incident.rehearsed && !incident.acted => Notice::WouldEscalate,
         // What another farmwarden asked for and asks no more is told over there.
         (Notice::Held(Guard::TwoKeys), _) if incident.alerts.is_empty() && incident.order.is_none() => return None,
@@ -263,6 +265,7 @@ impl Notice {
                 | Self::Begun
                 | Self::Cured
                 | Self::DidNotHelp
+                | Self::GivenUp
                 | Self::WouldEscalate
                 | Self::Unasked
                 | Self::Misnamed
@@ -294,6 +297,7 @@ impl Notice {
             | Self::Unknown
             | Self::Interrupted
             | Self::Misnamed
+            | Self::GivenUp
             | Self::DidNotHelp => Severity::Warning,
         }
     }
@@ -313,6 +317,10 @@ impl Notice {
             Self::Interrupted => ("a repair was interrupted", "修复被中断"),
             Self::Cured => ("cured", "已修复"),
             Self::DidNotHelp => ("the repair did not help", "修复无效"),
+            Self::GivenUp => (
+                "the repair was refused again and again; the next one follows",
+                "修复一再被拒绝，改用下一级",
+            ),
             Self::Escalated => ("a person must act", "需要人工处理"),
             Self::WouldEscalate => ("dry run: a person would be called", "演练：本应通知人工"),
             Self::Unasked => ("nobody asks for a repair any more", "告警已结束，不再修复"),
@@ -455,7 +463,10 @@ fn said(told: &Told<'_>, language: Language) -> Option<String> {
 /// What is done, where the step says it.
 fn action(told: &Told<'_>, language: Language) -> Option<String> {
     let plan = match told.step {
-        Step::Rehearsed { plan, .. } | Step::Started { plan, .. } | Step::Approved { plan, .. } => plan,
+        Step::Rehearsed { plan, .. }
+        | Step::Started { plan, .. }
+        | Step::Approved { plan, .. }
+        | Step::Decided { plan: Some(plan), .. } => plan,
         Step::Finished { .. } | Step::Interrupted { .. } => told.incident?.tried.as_ref()?,
         _ => return None,
     };
@@ -468,6 +479,17 @@ fn action(told: &Told<'_>, language: Language) -> Option<String> {
     })
 }
 
+/// Whether nobody knows what the last action did.
+pub(super) const fn is_unknown(incident: &Incident) -> bool {
+    matches!(
+        incident.phase,
+        Phase::Proving {
+            after: After::Unknown,
+            ..
+        }
+    )
+}
+
 /// Where the whole story is, and what can be done about it.
 fn place(told: &Told<'_>, notice: Notice, language: Language) -> String {
     let record = told.head.sequence;
@@ -478,11 +500,8 @@ fn place(told: &Told<'_>, notice: Notice, language: Language) -> String {
         };
     };
     // Beyond the last rung stands the one that was tried last.
-    let rung = if matches!(told.step, Step::Escalated { .. }) {
-        incident.rung
-    } else {
-        incident.rung + 1
-    };
+    let is_beyond = matches!(told.step, Step::Escalated { .. }) && !is_unknown(incident);
+    let rung = if is_beyond { incident.rung } else { incident.rung + 1 };
     let (id, policy) = (incident.id, &incident.key.policy);
     let mut text = match language {
         Language::English => format!("repair {policy}, rung {rung}, incident {id}, record {record}"),

@@ -226,7 +226,7 @@ fn what(step: &Step) -> (Mark, String) {
         ),
         Step::Cured { rung, .. } => (Mark::Good, format!("CURED by rung {}", rung + 1)),
         Step::Relapsed { after, .. } => (Mark::Bad, format!("ILL AGAIN after incident {after}")),
-        Step::Failed { rung, .. } => (Mark::Bad, format!("rung {} did NOT HELP", rung + 1)),
+        Step::Failed { rung, .. } => (Mark::Bad, format!("rung {} is GIVEN UP", rung + 1)),
         Step::Escalated { .. } => (Mark::Bad, "A PERSON MUST ACT".to_owned()),
         Step::Closed { why, .. } => (Mark::Plain, format!("over: {}", ended(*why))),
         Step::Stormed {

@@ -4,7 +4,8 @@
 use super::decide::{Decision, Guard, Hold, Proof, Why, decide, proof};
 use super::guards::{Case, is_storm};
 use super::history::History;
-use super::incident::{After, Incident, Phase};
+use super::incident::{Held, Incident, Phase};
+use super::notices::is_unknown;
 use super::settings::{Policy, Remedies};
 use super::step::{Plan, Step};
 use super::view::View;
@@ -28,14 +29,7 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
     }
     let policy = remedies.policy(&incident.key.policy);
     if let Proof::Failed(words) = proof(incident, remedies, view, now) {
-        let is_unknown = matches!(
-            incident.phase,
-            Phase::Proving {
-                after: After::Unknown,
-                ..
-            }
-        );
-        if is_unknown {
+        if is_unknown(incident) {
             // It may be under way over there: what follows would come on top of it.
             return Turn::Write(Step::Escalated {
                 incident: id,
@@ -123,7 +117,9 @@ fn held(
         }
         _ => {}
     }
-    let before = incident.held.as_ref().filter(|held| held.guard == guard);
+    // People hear of another cause under the same guard as well.
+    let is_same = |told: &&Held| told.guard == guard && (!guard.says_its_cause() || told.words == words);
+    let before = incident.held.as_ref().filter(is_same);
     match before {
         Some(told) if told.until.is_none_or(|until| now < until) => Turn::Wait(until),
         _ => Turn::Write(Step::Decided {

@@ -65,6 +65,19 @@ pub struct Broken {
     pub started_again: Vec<String>,
     /// What is still stopped, in the order in which it should be started.
     pub left_stopped: Vec<String>,
+    /// No call that changes something can have arrived.
+    pub is_untouched: bool,
+}
+
+impl Broken {
+    /// Whether anything may be other than before.
+    pub const fn effect(&self) -> Effect {
+        if self.is_untouched {
+            Effect::Nothing
+        } else {
+            Effect::Unknown
+        }
+    }
 }
 
 /// Takes a procedure from where it stands to its end. `progress` is the last that was recorded, or a new one.
@@ -77,8 +90,13 @@ pub async fn run(procedure: &Procedure, progress: &mut Progress, hands: &impl Ha
             } else {
                 Vec::new()
             };
+            let is_untouched = failed.failed.effect == Effect::Nothing
+                && progress.stopped.is_empty()
+                && started_again.is_empty()
+                && !progress.node_touched;
             return Err(Broken {
                 index,
+                is_untouched,
                 step: step.to_string(),
                 steps: procedure.steps.len(),
                 failed: failed.failed,

@@ -12,7 +12,7 @@ use super::law;
 use super::settings::{Settings, Stack, Thing};
 use super::things::Was;
 use super::tools::Tools;
-use super::{Hands, left_alone};
+use super::{Hands, left_alone, undone};
 use crate::actions::Failed;
 use crate::actions::handle::{Handle, Look};
 use crate::actions::stack::{self, Cluster, Event, Note, Part, Procedure, Progress};
@@ -54,7 +54,7 @@ impl Hands {
         let mut progress = Progress::default();
         let began = Instant::now();
         let outcome = stack::run(&procedure, &mut progress, &doing).await;
-        outcome.map_err(|broken| format!("stack {}: {broken}", stack.name))?;
+        outcome.map_err(|broken| undone(broken.effect(), format!("stack {}: {broken}", stack.name)))?;
         let took = values::Duration::from_secs(began.elapsed().as_secs());
         let mut words = format!(
             "restarted the stack {} in {} steps and {took}, because {evidence}",

@@ -380,10 +380,14 @@ fn was_tried(told: &Told<'_>) -> bool {
     let after = told.incident.map(|incident| incident.phase);
     !matches!(
         after,
-        Some(Phase::Proving {
-            after: After::Rehearsal | After::Notice,
-            ..
-        })
+        // Open is what was given up after refusals.
+        Some(
+            Phase::Open
+                | Phase::Proving {
+                    after: After::Rehearsal | After::Notice,
+                    ..
+                }
+        )
     )
 }
 

@@ -350,3 +350,55 @@ fn whoever_reads_chinese_gets_chinese() {
         assert!(first.chars().any(|c| ('一'..='龥').contains(&c)), "{step:?}: {first}");
     }
 }
+
+#[test]
+fn a_rung_that_refused_until_it_was_given_up_is_not_told_as_one_that_did_not_help() {
+    let given_up = Step::Failed {
+        incident: ID,
+        rung: 0,
+        words: "restart-worker has refused 3 times, and nothing was done".to_owned(),
+    };
+    let mut incident = incident();
+    incident.tried = Some(plan(false));
+    let message = told_of(&incident, &given_up, Language::English).unwrap();
+    assert!(message.title.contains("refused again and again"), "{}", message.title);
+    let chinese = told_of(&incident, &given_up, Language::Chinese).unwrap();
+    assert!(
+        chinese.text.starts_with("restart-worker 一再被拒绝"),
+        "{}",
+        chinese.text
+    );
+}
+
+#[test]
+fn where_nobody_knows_what_was_done_the_rung_is_named_and_no_other_is_said_to_be_tried() {
+    let escalated = Step::Escalated {
+        incident: ID,
+        words: "it may be under way over there".to_owned(),
+    };
+    let mut incident = incident();
+    let after = After::Unknown;
+    (incident.acted, incident.phase) = (true, Phase::Proving { since: at(1), after });
+    let message = told_of(&incident, &escalated, Language::English).unwrap();
+    assert!(message.text.contains("rung 1,"), "{}", message.text);
+    let chinese = told_of(&incident, &escalated, Language::Chinese).unwrap();
+    assert!(chinese.text.contains("是否执行过未知"), "{}", chinese.text);
+}
+
+#[test]
+fn an_approval_names_the_action_in_every_language() {
+    let waits = Step::Decided {
+        incident: ID,
+        guard: Guard::Approval,
+        until: None,
+        words: "waits".to_owned(),
+        plan: Some(plan(false)),
+    };
+    for (language, action) in [
+        (Language::English, "action: restart-worker pace=1s"),
+        (Language::Chinese, "操作：restart-worker pace=1s"),
+    ] {
+        let message = told(&waits, language).unwrap();
+        assert!(message.text.contains(action), "{}", message.text);
+    }
+}

@@ -33,7 +33,7 @@ impl Repairs {
 
     /// Allows it, once: whoever comes second is told so.
     pub async fn approve_by_link(&self, link: &str, from: &str) -> Result<Plan, Declined> {
-        let only = self.0.by_link.lock().await;
+        let only = self.0.approving.lock().await;
         let (claim, offer) = self.claimed(link)?;
         let by = short(&format!("the link in a message, opened by {from}"));
         let now = self.0.clock.now().wall;

@@ -79,13 +79,11 @@ struct Inner {
     counters: Arc<Counters>,
     tell: Arc<dyn Tell>,
     links: Links,
-    /// One approval by a link at a time, so that each is used once.
-    by_link: tokio::sync::Mutex<()>,
     desk: Mutex<Desk>,
     store: Arc<Store>,
     woken: Mutex<Woken>,
     wake: Notify,
-    /// One approval at a time.
+    /// One approval at a time, by whatever way, so that a link is used once and the second hears that it is approved.
     approving: tokio::sync::Mutex<()>,
 }
 
@@ -115,7 +113,6 @@ impl Repairs {
             callers: Mutex::default(),
             tell: parts.tell,
             links: parts.links,
-            by_link: tokio::sync::Mutex::new(()),
             desk: Mutex::new(desk),
             store: parts.store,
             woken: Mutex::default(),

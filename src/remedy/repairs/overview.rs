@@ -112,10 +112,13 @@ pub struct IncidentSeen {
     /// When its alerts were last heard to fire, and whether they still do.
     pub heard: UnixTime,
     pub fires: bool,
+    /// Another farmwarden asks for it.
+    #[serde(default)]
+    pub requested: bool,
     /// A person asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ordered_by: Option<String>,
-    /// How the last action ended, as it said: `done`, `refused`, `failed`, `timed_out` or `interrupted`.
+    /// How the last action ended, as it said: `done`, `refused`, `failed`, `timed_out`, `unknown` or `interrupted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
     /// `ill`, `well` or `unknown`, since when, and on what evidence.
@@ -246,7 +249,8 @@ impl Repairs {
                 rehearsed: incident.rehearsed || is_rehearsal(incident),
                 opened: incident.opened,
                 heard: incident.heard,
-                fires: incident.is_asked_for(now),
+                fires: incident.fires(),
+                requested: incident.is_requested(now),
                 ordered_by: incident
                     .order
                     .as_ref()

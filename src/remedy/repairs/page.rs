@@ -29,7 +29,7 @@ static DURATION: Desc<1> = Desc::histogram(
 );
 static FAILED: Desc<0> = Desc::counter(
     "farmwarden_remediation_rungs_failed_total",
-    "Rungs after which the symptom was still there when their time was over.",
+    "Rungs that were given up: the symptom was still there when their time was over, or they refused every time.",
     &[],
 );
 static CLOSED: Desc<1> = Desc::counter(

@@ -13,6 +13,7 @@ use crate::remedy::decide::Guard;
 use crate::remedy::runner::Hands;
 use crate::remedy::step::{Plan, Scope};
 use crate::remedy::testing::minutes;
+use crate::remedy::state::State;
 use crate::remedy::{Approvals, LINK_PATH, Notes, Undone};
 use crate::store::Slot;
 
@@ -332,7 +333,7 @@ async fn an_order_says_what_is_decided_first_and_can_be_taken_back() {
         .until("the order", |overview| !overview.incidents.is_empty())
         .await;
     let incident = overview.incidents.first().unwrap();
-    assert_eq!((incident.ordered_by.as_deref(), incident.fires), (Some("ada"), true));
+    assert_eq!((incident.ordered_by.as_deref(), incident.fires), (Some("ada"), false));
     assert_eq!(repairs.withdraw(&key("node-1"), "li").await, Ok(ordered.id));
     running.until("the end", |overview| overview.incidents.is_empty()).await;
     let nothing = repairs.withdraw(&key("node-1"), "li").await.unwrap_err();
@@ -356,6 +357,14 @@ async fn what_holds_is_told_as_it_is_now_and_not_as_it_was_recorded() {
     let overview = repairs.overview();
     let words = overview.incidents.first().unwrap().course();
     assert!(words.contains("paused by wang") && words.contains("second"), "{words}");
+    // Another cause under the same guard is recorded and told as well.
+    let recorded = |state: &State| {
+        let mut held = state.incidents().filter_map(|incident| incident.held.as_ref());
+        held.any(|held| held.words.contains("second"))
+    };
+    running
+        .until("the record", |_| repairs.open().unwrap().runner.ledger().with(recorded))
+        .await;
     running.stop().await;
 }
 

@@ -206,3 +206,20 @@ async fn a_step_that_cannot_be_noted_is_not_done() {
     );
     assert_eq!(engine.did(), ["stop lifecycle"]);
 }
+
+#[tokio::test]
+async fn with_an_engine_that_does_not_answer_nothing_was_done() {
+    let engine = Engine::with(&CONTAINERS);
+    let settings = cluster(&engine);
+    drop(engine);
+    let store = Arc::default();
+    let (mut node, _prb) = (node(&store), prb(&store, Status::Error));
+    stuck(&mut node);
+    let plan = plan("restart-stack", "node-1", "para", &[]);
+    let ended = hands(&settings, &store).run(&plan, &Book::default()).await;
+    let words = refused(ended.unwrap_err());
+    assert!(
+        words.starts_with("stack cluster: ") && words.contains("stop lifecycle"),
+        "{words}"
+    );
+}
