@@ -221,7 +221,7 @@ impl Snapshot {
         let known = self.harvesters.get(id)?;
         let setups = self.details.iter().flat_map(|details| &details.setups);
         let mut of = setups.filter(|setup| match &setup.pick {
-            Some(pick) => pick.name.as_str() == known.label,
+            Some(pick) => pick.name.as_str() == known.name,
             None => self.own == Some(*id),
         });
         of.find_map(|setup| setup.refresh)

@@ -87,20 +87,32 @@ impl Snapshot {
         let here = setups.filter(|setup| setup.here && !setup.directories.is_empty());
         here.map(|setup| {
             let named = setup.pick.as_ref().map(|pick| pick.name.as_str());
-            let own = |(id, known): &(&NodeId, &Known)| match named {
-                Some(name) => known.label == name,
-                None => self.own == Some(**id),
+            let found = match named {
+                Some(name) => self.last_of_name(name),
+                None => self.own.as_ref().and_then(|own| self.harvesters.get_key_value(own)),
             };
-            let found = self.harvesters.iter().find(own);
             Here {
-                label: named
-                    .or(found.map(|(_, known)| known.label.as_str()))
+                // Told apart from others of its name, it has more than that name for a label.
+                label: found
+                    .map(|(_, known)| known.label.as_str())
+                    .or(named)
                     .unwrap_or(&self.own_label),
                 id: found.map(|(id, _)| *id),
                 directories: &setup.directories,
             }
         })
         .collect()
+    }
+
+    /// Of the harvesters that a name was for, the one that was there last; of several that were, the one in `root` if any.
+    fn last_of_name(&self, name: &str) -> Option<(&NodeId, &Known)> {
+        let named = || self.harvesters.iter().filter(|(_, known)| known.name == name);
+        let last = named().map(|(_, known)| known.last_seen).max()?;
+        let there: Vec<_> = named().filter(|(_, known)| known.last_seen == last).collect();
+        match there.as_slice() {
+            [only] => Some(*only),
+            several => several.iter().find(|(id, _)| self.own == Some(**id)).copied(),
+        }
     }
 }
 
