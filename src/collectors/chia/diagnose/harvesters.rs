@@ -78,7 +78,7 @@ pub(super) fn harvester(known: &Known, refresh: Option<Std>, limits: &Thresholds
     }
 }
 
-/// A refresh comes every two minutes, unless the harvester is told otherwise.
+/// A refresh comes every two minutes, unless the harvester is told otherwise; for as long as nothing tells how it is.
 const USUAL_REFRESH: Std = Std::from_secs(120);
 
 fn scan(known: &Known, refresh: Option<Std>, limits: &Thresholds, now: Now, all: &mut Diagnosis) {

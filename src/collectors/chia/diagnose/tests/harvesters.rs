@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::super::super::farmer::{Harvester, Scan};
 use super::super::super::testing::{Farm, harvester, id};
 
@@ -27,6 +29,69 @@ fn a_long_look_that_goes_on_is_not_stale() {
             "{processed}"
         );
     }
+}
+
+/// After how many minutes without an end of a look harvester 1 is stale, and harvester 2, up to an hour.
+fn stale_after(farm: &mut Farm) -> [Option<u64>; 2] {
+    let (ended, mut stale) = (farm.now(), [None; 2]);
+    for minutes in 1..=60 {
+        farm.after(60)
+            .farmer(vec![harvester(1, 100, ended), harvester(2, 100, ended)]);
+        for found in farm.found() {
+            let which = usize::from(found.starts_with("harvester_scan_stale [02020202]"));
+            if found.starts_with("harvester_scan_stale") {
+                stale[which].get_or_insert(minutes);
+            }
+        }
+    }
+    stale
+}
+
+/// The farmer tells of harvesters 1 and 2, each of which looks through its directories so often, in minutes.
+fn looks(farm: &mut Farm, every: [u64; 2], minutes: u64) {
+    let mut ended = [farm.now(); 2];
+    for minute in 0..=minutes {
+        let now = farm.now();
+        for (ended, every) in ended.iter_mut().zip(every) {
+            if minute % every == 0 {
+                *ended = now;
+            }
+        }
+        let [first, second] = ended;
+        farm.farmer(vec![harvester(1, 100, first), harvester(2, 100, second)]);
+        if minute < minutes {
+            farm.after(60);
+        }
+    }
+}
+
+#[test]
+fn a_scan_is_stale_after_three_intervals_as_they_are_told_or_seen() {
+    let keys = r#", "farmer": "h:1", "harvesters": [{"name": "nas-1", "host": "10.0.0.1", "rpc": "10.0.0.1:8560"}]"#;
+    let told = |farm: &mut Farm, minutes: u64| {
+        farm.here(&["/mnt/a"]);
+        let details = farm.snapshot.details.as_mut().unwrap();
+        details.setups[0].refresh = Some(Duration::from_secs(minutes * 60));
+    };
+    // Of the second nothing is known but that the first has a long interval.
+    let mut farm = Farm::new(keys);
+    told(&mut farm, 15);
+    looks(&mut farm, [1, 1], 0);
+    assert_eq!(stale_after(&mut farm), [Some(45), Some(45)]);
+    // What was seen of it is better than that, and what is told is better than what was seen.
+    let mut farm = Farm::new(keys);
+    told(&mut farm, 15);
+    looks(&mut farm, [2, 2], 8);
+    assert_eq!(stale_after(&mut farm), [Some(45), Some(10)]);
+    // Nobody tells anything, and a look that somebody asked for comes between.
+    let mut farm = Farm::unheard();
+    looks(&mut farm, [15, 2], 30);
+    farm.after(60);
+    looks(&mut farm, [15, 2], 0);
+    assert_eq!(stale_after(&mut farm), [Some(45), Some(10)]);
+    let mut farm = Farm::unheard();
+    looks(&mut farm, [1, 1], 0);
+    assert_eq!(stale_after(&mut farm), [Some(10), Some(10)]);
 }
 
 #[test]
