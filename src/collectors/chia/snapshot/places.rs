@@ -66,6 +66,25 @@ impl Snapshot {
         most
     }
 
+    /// Directories of a harvester of another machine that have fewer plots than lately: how many, and the most.
+    pub(in super::super) fn thinned(&self, id: &NodeId) -> Vec<(&Path, u64, u64)> {
+        let Some(plots) = self.plots.get(id) else {
+            return Vec::new();
+        };
+        if self.here().iter().any(|here| here.id == Some(*id)) {
+            return Vec::new();
+        }
+        let mut most: BTreeMap<&Path, u64> = BTreeMap::new();
+        let before = self.before.get(id).into_iter().flatten();
+        for (path, count) in before.flat_map(|(_, plots)| &plots.directories) {
+            let highest = most.entry(path).or_insert(0);
+            *highest = (*count).max(*highest);
+        }
+        let there = |path: &Path| plots.directories.get(path).copied().unwrap_or_default();
+        let all = most.into_iter().map(|(path, most)| (path, there(path), most));
+        all.filter(|(_, there, most)| there < most).collect()
+    }
+
     /// Plots on the disk of the system are meant to be there.
     pub const fn plots_on_root_disk(&self) -> bool {
         self.plots_on_root_disk

@@ -1,7 +1,8 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::super::farmer::{Harvester, Scan};
-use super::super::super::testing::{Farm, harvester, id};
+use super::super::super::testing::{Farm, harvester, id, plots_in};
 
 /// A minute of a farm in which harvester 1 looks through its directories and harvester 2 hangs in there.
 pub(super) fn minute(farm: &mut Farm, hanging: &Harvester) {
@@ -171,6 +172,31 @@ fn plots_that_vanish_are_lost_and_a_single_one_is_not() {
     }
     let words = "plots_lost [01010101] 97 plots, 3 fewer than within the last hour, for 5m (limit 5m)";
     assert_eq!(farm.found(), [words]);
+}
+
+#[test]
+fn lost_plots_of_another_machine_are_told_with_the_directories_where_they_lay() {
+    let mut farm = Farm::new(r#", "farmer": "h:1", "harvesters": [{"name": "nas-1", "host": "10.0.0.1"}]"#);
+    let lie = |plots: [u64; 3]| {
+        let paths = ["/mnt/d01", "/mnt/d02", "/mnt/d03"].map(PathBuf::from);
+        let lie = paths.into_iter().zip(plots).filter(|(_, plots)| *plots > 0);
+        plots_in(&lie.collect())
+    };
+    farm.farmer(vec![harvester(1, 100, farm.now())])
+        .plots(id(1), lie([50, 40, 10]));
+    for _ in 0..=6 {
+        farm.after(60);
+        let now = farm.now();
+        farm.farmer(vec![harvester(1, 58, now)]);
+    }
+    let words = "plots_lost [nas-1] 58 plots, 42 fewer than within the last hour, for 6m (limit 5m)";
+    assert_eq!(farm.found(), [words]);
+    // After the next look at them one by one.
+    farm.plots(id(1), lie([48, 0, 10]));
+    assert_eq!(
+        farm.found(),
+        [format!("{words}; /mnt/d02 has 0 of 40; /mnt/d01 has 48 of 50")]
+    );
 }
 
 #[test]
