@@ -217,3 +217,31 @@ impl<S: TransportSenderT, R: TransportReceiverT> Talk<S, R> {
         Err(Why::malformed("it says much, and does not answer"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lists that a reviewer reads: what is added does not compile until it has its place here.
+    #[test]
+    fn nothing_else_can_be_ordered_and_no_other_service_named() {
+        let orders = std::iter::successors(Some(Order::IsRunning), |order| match order {
+            Order::IsRunning => Some(Order::Stop),
+            Order::Stop => Some(Order::Start),
+            Order::Start => None,
+        });
+        let orders: Vec<_> = orders.map(Order::command).collect();
+        assert_eq!(orders, ["is_running", "stop_service", "start_service"]);
+        let services = std::iter::successors(Some(Service::Harvester), |service| match service {
+            Service::Harvester => Some(Service::Farmer),
+            Service::Farmer => Some(Service::FullNode),
+            Service::FullNode => None,
+        });
+        let services: Vec<_> = services.collect();
+        assert_eq!(services, Service::ALL);
+        assert_eq!(
+            Service::ALL.map(Service::name),
+            ["chia_harvester", "chia_farmer", "chia_full_node"]
+        );
+    }
+}

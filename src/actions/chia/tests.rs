@@ -149,10 +149,3 @@ async fn a_daemon_that_hangs_up_in_the_middle_leaves_it_open_what_became_of_the_
     let failed = outcome.unwrap_err();
     assert_eq!((failed.effect, asked.len()), (Effect::Unknown, 2), "{failed}");
 }
-
-/// The list that a reviewer reads.
-#[test]
-fn no_other_service_can_be_named() {
-    let names = Service::ALL.map(Service::name);
-    assert_eq!(names, ["chia_harvester", "chia_farmer", "chia_full_node"]);
-}

@@ -27,7 +27,7 @@ pub(super) fn diagnose(snapshot: &Snapshot, limits: &Thresholds, hears: bool, no
     node(snapshot, limits, now, &mut all);
     all.belongs_to(NODE);
     for (id, known) in &snapshot.harvesters {
-        harvester(known, snapshot.refresh_of(id), limits, now, &mut all);
+        harvester((id, known), snapshot, limits, now, &mut all);
     }
     unseen(snapshot, limits, now, &mut all);
     if let Some(farmer) = &snapshot.farmer {

@@ -1,11 +1,17 @@
 //! One harvester: its counts now, and what is remembered of it between rounds.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::farmer::Harvester;
 use super::memory::{Hour, Since, Stamp, Stands};
 use super::target::Target;
 use crate::clock::{Now, UnixTime};
+
+/// As many tell the usual time between two looks; of more, older settings would be told for longer.
+const MOST_BETWEEN: usize = 5;
 
 /// A harvester with what is remembered of it.
 #[derive(Clone, Debug)]
@@ -31,6 +37,8 @@ pub struct Known {
     pub(super) points_then: Option<u64>,
     pub(super) last_scan: Stands<Option<UnixTime>>,
     pub(super) progress: Stands<Option<u64>>,
+    /// Between the last ends of its looks through its directories.
+    pub(super) between_scans: VecDeque<Duration>,
     pub(super) plots: Hour<u64>,
     pub(super) lost: Since,
     pub(super) invalid: Since,
@@ -62,6 +70,7 @@ impl Known {
             points_then: None,
             last_scan: Stands::default(),
             progress: Stands::default(),
+            between_scans: VecDeque::new(),
             plots: Hour::default(),
             lost: Since::default(),
             invalid: Since::default(),
@@ -82,6 +91,14 @@ impl Known {
         self.connected = Some(true);
         self.missing.see(false, at);
         self.host.clone_from(&harvester.host);
+        if let (Some(before), Some(after)) = (self.last_scan.value().flatten(), harvester.last_scan)
+            && after > before
+        {
+            if self.between_scans.len() >= MOST_BETWEEN {
+                self.between_scans.pop_front();
+            }
+            self.between_scans.push_back(before.age_at(after));
+        }
         self.last_scan.see(harvester.last_scan, at);
         self.progress.see(harvester.scan.map(|scan| scan.processed), at);
         for (since, count) in [
@@ -103,6 +120,13 @@ impl Known {
             }
         }
         self.now = Some(harvester);
+    }
+
+    /// The usual time between two ends of its looks: neither one that hung nor one that somebody asked for alters it.
+    pub(super) fn scans_every(&self) -> Option<Duration> {
+        let mut between: Vec<Duration> = self.between_scans.iter().copied().collect();
+        between.sort_unstable();
+        between.get(between.len().checked_sub(1)? / 2).copied()
     }
 
     /// Within the last hour.

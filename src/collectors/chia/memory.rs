@@ -42,6 +42,13 @@ impl<T: PartialEq> Stands<T> {
         self.0 = None;
     }
 
+    pub(super) fn value(&self) -> Option<T>
+    where
+        T: Copy,
+    {
+        self.0.as_ref().map(|(value, _)| *value)
+    }
+
     pub(super) fn lasts(&self, now: Instant) -> Option<Duration> {
         self.0.as_ref().map(|(_, since)| now.duration_since(*since))
     }

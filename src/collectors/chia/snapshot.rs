@@ -216,15 +216,19 @@ impl Snapshot {
         }
     }
 
-    /// How often a harvester looks through its directories, where its settings are known.
+    /// How often a harvester looks through its directories: by its settings, else by what it did, else as rarely as any that
+    /// tells its settings.
     pub(super) fn refresh_of(&self, id: &NodeId) -> Option<Duration> {
         let known = self.harvesters.get(id)?;
-        let setups = self.details.iter().flat_map(|details| &details.setups);
-        let mut of = setups.filter(|setup| match &setup.pick {
-            Some(pick) => pick.name.as_str() == known.label,
+        let setups = || self.details.iter().flat_map(|details| &details.setups);
+        let mut of = setups().filter(|setup| match &setup.pick {
+            Some(pick) => pick.name.as_str() == known.name,
             None => self.own == Some(*id),
         });
+        let longest = || setups().filter_map(|setup| setup.refresh).max();
         of.find_map(|setup| setup.refresh)
+            .or_else(|| known.scans_every())
+            .or_else(longest)
     }
 
     /// For how long the look through its directories that a harvester has under way has not got on; `None` without one.

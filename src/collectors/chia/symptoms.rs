@@ -14,7 +14,7 @@ pub struct Thresholds {
     pub silent_points: u64,
     /// How long a harvester may be disconnected. Default 3m: it dials again every 3s.
     pub harvester_down_after: Duration,
-    /// How long a harvester may not finish a look through its directories; at least three of its intervals. Default 10m.
+    /// How long a harvester may not finish a look through its directories; at least three of its intervals, as it or its last looks tell them. Default 10m.
     pub scan_stale_after: Duration,
     /// Plots below the most of the last hour that are a loss; one may vanish for good reasons. Default 2.
     pub lost_plots: u64,
@@ -161,7 +161,7 @@ pub(super) static HARVESTER_RPC_DOWN: Symptom = Symptom {
 pub static SCAN_STALE: Symptom = Symptom {
     name: "harvester_scan_stale",
     meaning: "A harvester has not finished a look through its directories for `scan_stale_after` (10m, and at least three \
-              of its intervals) and none is making progress: its scan hangs, mostly in a dead mount.",
+              of its intervals, by its RPC, `config.yaml`, or its last looks) and none is making progress: its scan hangs, mostly in a dead mount.",
     advice: "Find the mount that hangs on its machine and mount it anew. Restart the harvester only with all mounts well.",
     thresholds: &["chia.thresholds.scan_stale_after"],
     takes_time: true,

@@ -104,6 +104,35 @@ fn a_mount_that_hangs_is_named_where_the_harvester_is_silent() {
 }
 
 #[test]
+fn a_harvester_that_was_told_apart_keeps_its_mounts() {
+    let mut farm = farm(r#", "plots_on_root_disk": true"#);
+    farm.after(60).farmer(Vec::new());
+    // `chia init -c` gave it another id, and many of its plots are gone.
+    let now = farm.after(60).now();
+    let mut anew = harvester(2, 50, now);
+    "10.0.0.1".clone_into(&mut anew.host);
+    farm.farmer(vec![anew]);
+    let here = farm.snapshot.here();
+    assert_eq!((here[0].label, here[0].id), ("nas-1#02020202", Some(id(2))));
+    let at = [(PathBuf::from("/mnt/a/plots"), 50)];
+    farm.plots(id(2), plots_in(&BTreeMap::from(at)));
+    for _ in 0..11 {
+        farm.after(9).point();
+    }
+    farm.events();
+    let ill = [(&mounts::MOUNT_STUCK, "/mnt/a")];
+    let (found, page) = judged(&farm, vec![machine("host-1", &POINTS, &ill)], &[]);
+    let words = "harvester_silent [nas-1#02020202] 11 signage points unanswered (limit 10); mount_stuck of host-1: /mnt/a, \
+                 where 50 of its plots lie";
+    assert!(found.contains(&words.to_owned()), "{found:?}");
+    let labels = r#"{target="chia-1",harvester="nas-1#02020202",host="host-1",mount="/mnt/a"}"#;
+    assert!(
+        page.contains(&format!("chia_harvester_mount_plots{labels} 50")),
+        "{page}"
+    );
+}
+
+#[test]
 fn a_directory_on_the_disk_of_the_system_is_a_symptom_unless_it_is_meant() {
     let (found, page) = judged(&farm(""), vec![machine("host-1", &POINTS, &[])], &[]);
     let words = "plot_directory_without_mount [/mnt/not-there/plots] /mnt/not-there/plots: nothing is mounted there, it \

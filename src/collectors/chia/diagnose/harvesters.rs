@@ -11,6 +11,7 @@ use super::super::symptoms::{
 use super::{lasts, whole};
 use crate::clock::Now;
 use crate::collectors::Diagnosis;
+use crate::upstream::chia::NodeId;
 use crate::values::Duration;
 
 /// Harvesters that are asked themselves.
@@ -25,7 +26,13 @@ pub(super) fn setups(snapshot: &Snapshot, all: &mut Diagnosis) {
     }
 }
 
-pub(super) fn harvester(known: &Known, refresh: Option<Std>, limits: &Thresholds, now: Now, all: &mut Diagnosis) {
+pub(super) fn harvester(
+    (id, known): (&NodeId, &Known),
+    snapshot: &Snapshot,
+    limits: &Thresholds,
+    now: Now,
+    all: &mut Diagnosis,
+) {
     let name = known.label.as_str();
     let gone = lasts(&known.missing, limits.harvester_down_after, now);
     all.judge(&HARVESTER_DOWN, name, known.connected.map(|_| gone.is_some()), || {
@@ -37,7 +44,7 @@ pub(super) fn harvester(known: &Known, refresh: Option<Std>, limits: &Thresholds
         )
     });
     let Some(harvester) = &known.now else { return };
-    scan(known, refresh, limits, now, all);
+    scan(known, snapshot.refresh_of(id), limits, now, all);
     let lost = lasts(&known.lost, limits.lost_after, now);
     all.judge(&PLOTS_LOST, name, harvester.plots.map(|_| lost.is_some()), || {
         let (plots, most) = (
@@ -45,10 +52,11 @@ pub(super) fn harvester(known: &Known, refresh: Option<Std>, limits: &Thresholds
             known.most_plots().unwrap_or_default(),
         );
         format!(
-            "{plots} plots, {} fewer than within the last hour, for {} (limit {})",
+            "{plots} plots, {} fewer than within the last hour, for {} (limit {}){}",
             most.saturating_sub(plots),
             whole(lost.unwrap_or_default()),
-            limits.lost_after
+            limits.lost_after,
+            thinned(id, snapshot)
         )
     });
     for (symptom, since, count, what) in [
@@ -78,7 +86,23 @@ pub(super) fn harvester(known: &Known, refresh: Option<Std>, limits: &Thresholds
     }
 }
 
-/// A refresh comes every two minutes, unless the harvester is told otherwise.
+/// Evidence is read by people: of more directories the worst are told.
+const MOST_WORDS: usize = 5;
+
+/// Where plots are gone on another machine, whose mounts are not seen from here; of this one's the relation tells.
+fn thinned(id: &NodeId, snapshot: &Snapshot) -> String {
+    let mut thinned = snapshot.thinned(id);
+    thinned.sort_by_key(|(_, there, most)| there.abs_diff(*most));
+    let worst = thinned.iter().rev().take(MOST_WORDS);
+    let mut words = vec![String::new()];
+    words.extend(worst.map(|(path, there, most)| format!("{} has {there} of {most}", path.display())));
+    if let Some(more) = thinned.len().checked_sub(MOST_WORDS).filter(|more| *more > 0) {
+        words.push(format!("and {more} more"));
+    }
+    words.join("; ")
+}
+
+/// A refresh comes every two minutes, unless the harvester is told otherwise; for as long as nothing tells how it is.
 const USUAL_REFRESH: Std = Std::from_secs(120);
 
 fn scan(known: &Known, refresh: Option<Std>, limits: &Thresholds, now: Now, all: &mut Diagnosis) {

@@ -66,6 +66,25 @@ impl Snapshot {
         most
     }
 
+    /// Directories of a harvester of another machine that have fewer plots than lately: how many, and the most.
+    pub(in super::super) fn thinned(&self, id: &NodeId) -> Vec<(&Path, u64, u64)> {
+        let Some(plots) = self.plots.get(id) else {
+            return Vec::new();
+        };
+        if self.here().iter().any(|here| here.id == Some(*id)) {
+            return Vec::new();
+        }
+        let mut most: BTreeMap<&Path, u64> = BTreeMap::new();
+        let before = self.before.get(id).into_iter().flatten();
+        for (path, count) in before.flat_map(|(_, plots)| &plots.directories) {
+            let highest = most.entry(path).or_insert(0);
+            *highest = (*count).max(*highest);
+        }
+        let there = |path: &Path| plots.directories.get(path).copied().unwrap_or_default();
+        let all = most.into_iter().map(|(path, most)| (path, there(path), most));
+        all.filter(|(_, there, most)| there < most).collect()
+    }
+
     /// Plots on the disk of the system are meant to be there.
     pub const fn plots_on_root_disk(&self) -> bool {
         self.plots_on_root_disk
@@ -87,20 +106,32 @@ impl Snapshot {
         let here = setups.filter(|setup| setup.here && !setup.directories.is_empty());
         here.map(|setup| {
             let named = setup.pick.as_ref().map(|pick| pick.name.as_str());
-            let own = |(id, known): &(&NodeId, &Known)| match named {
-                Some(name) => known.label == name,
-                None => self.own == Some(**id),
+            let found = match named {
+                Some(name) => self.last_of_name(name),
+                None => self.own.as_ref().and_then(|own| self.harvesters.get_key_value(own)),
             };
-            let found = self.harvesters.iter().find(own);
             Here {
-                label: named
-                    .or(found.map(|(_, known)| known.label.as_str()))
+                // Told apart from others of its name, it has more than that name for a label.
+                label: found
+                    .map(|(_, known)| known.label.as_str())
+                    .or(named)
                     .unwrap_or(&self.own_label),
                 id: found.map(|(id, _)| *id),
                 directories: &setup.directories,
             }
         })
         .collect()
+    }
+
+    /// Of the harvesters that a name was for, the one that was there last; of several that were, the one in `root` if any.
+    fn last_of_name(&self, name: &str) -> Option<(&NodeId, &Known)> {
+        let named = || self.harvesters.iter().filter(|(_, known)| known.name == name);
+        let last = named().map(|(_, known)| known.last_seen).max()?;
+        let there: Vec<_> = named().filter(|(_, known)| known.last_seen == last).collect();
+        match there.as_slice() {
+            [only] => Some(*only),
+            several => several.iter().find(|(id, _)| self.own == Some(**id)).copied(),
+        }
     }
 }
 

@@ -14,11 +14,13 @@ pub(super) fn chosen<'a>(target: &'a Target, name: Option<&Name>, entity: &str) 
         let words = || format!("`{}` has no harvester `{name}` with an `rpc`", target.name);
         return told.find(|pick| pick.name == *name).ok_or_else(words);
     }
-    let mut ill = told.clone().filter(|pick| pick.name.as_str() == entity);
+    // One that was told apart from others of its name has its id behind it.
+    let named = entity.split_once('#').map_or(entity, |(name, _)| name);
+    let mut ill = told.clone().filter(|pick| pick.name.as_str() == named);
     if let Some(pick) = ill.next() {
         return Ok(pick);
     }
-    let is_one = target.harvesters.iter().any(|pick| pick.name.as_str() == entity);
+    let is_one = target.harvesters.iter().any(|pick| pick.name.as_str() == named);
     match (told.next(), told.next()) {
         // What is ill is no harvester that has a name: a directory, or the farm.
         (Some(only), None) if !is_one => Ok(only),

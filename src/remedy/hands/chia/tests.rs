@@ -229,6 +229,7 @@ fn entry(place: &str) -> serde_json::Value {
 async fn the_harvester_that_is_ill_or_named_is_told_to_look_for_its_plots() {
     for (entity, with) in [
         ("nas-1", vec![]),
+        ("nas-1#02020202", vec![]),
         ("/mnt/plots/d01", vec![]),
         ("nas-2", vec![("harvester", "nas-1")]),
     ] {

@@ -1,5 +1,8 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
 use super::super::super::farmer::{Harvester, Scan};
-use super::super::super::testing::{Farm, harvester, id};
+use super::super::super::testing::{Farm, harvester, id, plots_in};
 
 /// A minute of a farm in which harvester 1 looks through its directories and harvester 2 hangs in there.
 pub(super) fn minute(farm: &mut Farm, hanging: &Harvester) {
@@ -27,6 +30,69 @@ fn a_long_look_that_goes_on_is_not_stale() {
             "{processed}"
         );
     }
+}
+
+/// After how many minutes without an end of a look harvester 1 is stale, and harvester 2, up to an hour.
+fn stale_after(farm: &mut Farm) -> [Option<u64>; 2] {
+    let (ended, mut stale) = (farm.now(), [None; 2]);
+    for minutes in 1..=60 {
+        farm.after(60)
+            .farmer(vec![harvester(1, 100, ended), harvester(2, 100, ended)]);
+        for found in farm.found() {
+            let which = usize::from(found.starts_with("harvester_scan_stale [02020202]"));
+            if found.starts_with("harvester_scan_stale") {
+                stale[which].get_or_insert(minutes);
+            }
+        }
+    }
+    stale
+}
+
+/// The farmer tells of harvesters 1 and 2, each of which looks through its directories so often, in minutes.
+fn looks(farm: &mut Farm, every: [u64; 2], minutes: u64) {
+    let mut ended = [farm.now(); 2];
+    for minute in 0..=minutes {
+        let now = farm.now();
+        for (ended, every) in ended.iter_mut().zip(every) {
+            if minute % every == 0 {
+                *ended = now;
+            }
+        }
+        let [first, second] = ended;
+        farm.farmer(vec![harvester(1, 100, first), harvester(2, 100, second)]);
+        if minute < minutes {
+            farm.after(60);
+        }
+    }
+}
+
+#[test]
+fn a_scan_is_stale_after_three_intervals_as_they_are_told_or_seen() {
+    let keys = r#", "farmer": "h:1", "harvesters": [{"name": "nas-1", "host": "10.0.0.1", "rpc": "10.0.0.1:8560"}]"#;
+    let told = |farm: &mut Farm, minutes: u64| {
+        farm.here(&["/mnt/a"]);
+        let details = farm.snapshot.details.as_mut().unwrap();
+        details.setups[0].refresh = Some(Duration::from_secs(minutes * 60));
+    };
+    // Of the second nothing is known but that the first has a long interval.
+    let mut farm = Farm::new(keys);
+    told(&mut farm, 15);
+    looks(&mut farm, [1, 1], 0);
+    assert_eq!(stale_after(&mut farm), [Some(45), Some(45)]);
+    // What was seen of it is better than that, and what is told is better than what was seen.
+    let mut farm = Farm::new(keys);
+    told(&mut farm, 15);
+    looks(&mut farm, [2, 2], 8);
+    assert_eq!(stale_after(&mut farm), [Some(45), Some(10)]);
+    // Nobody tells anything, and a look that somebody asked for comes between.
+    let mut farm = Farm::unheard();
+    looks(&mut farm, [15, 2], 30);
+    farm.after(60);
+    looks(&mut farm, [15, 2], 0);
+    assert_eq!(stale_after(&mut farm), [Some(45), Some(10)]);
+    let mut farm = Farm::unheard();
+    looks(&mut farm, [1, 1], 0);
+    assert_eq!(stale_after(&mut farm), [Some(10), Some(10)]);
 }
 
 #[test]
@@ -106,6 +172,31 @@ fn plots_that_vanish_are_lost_and_a_single_one_is_not() {
     }
     let words = "plots_lost [01010101] 97 plots, 3 fewer than within the last hour, for 5m (limit 5m)";
     assert_eq!(farm.found(), [words]);
+}
+
+#[test]
+fn lost_plots_of_another_machine_are_told_with_the_directories_where_they_lay() {
+    let mut farm = Farm::new(r#", "farmer": "h:1", "harvesters": [{"name": "nas-1", "host": "10.0.0.1"}]"#);
+    let lie = |plots: [u64; 3]| {
+        let paths = ["/mnt/d01", "/mnt/d02", "/mnt/d03"].map(PathBuf::from);
+        let lie = paths.into_iter().zip(plots).filter(|(_, plots)| *plots > 0);
+        plots_in(&lie.collect())
+    };
+    farm.farmer(vec![harvester(1, 100, farm.now())])
+        .plots(id(1), lie([50, 40, 10]));
+    for _ in 0..=6 {
+        farm.after(60);
+        let now = farm.now();
+        farm.farmer(vec![harvester(1, 58, now)]);
+    }
+    let words = "plots_lost [nas-1] 58 plots, 42 fewer than within the last hour, for 6m (limit 5m)";
+    assert_eq!(farm.found(), [words]);
+    // After the next look at them one by one.
+    farm.plots(id(1), lie([48, 0, 10]));
+    assert_eq!(
+        farm.found(),
+        [format!("{words}; /mnt/d02 has 0 of 40; /mnt/d01 has 48 of 50")]
+    );
 }
 
 #[test]
