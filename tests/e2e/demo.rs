@@ -117,7 +117,7 @@ fn each_incident_of_the_demo_is_seen_decided_and_done_or_held() {
             "/nas: mount_stuck",
             "told; nothing was changed",
             "starts the share's server again",
-            "the symptom is gone",
+            "its alerts have ended, and nothing is ill",
         ],
     );
     check_order(

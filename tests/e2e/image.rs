@@ -264,7 +264,12 @@ fn the_composition_is_read_and_its_own_images_run_in_the_demo() {
     );
     assert_eq!(read.matches("read_only: true").count(), 5, "{read}");
 
-    run(compose(&docker, place.path()).args(["up", "--detach", "simfarm", "farmwarden"]));
+    // Some parts of a farm are asked every five minutes only.
+    run(compose(&docker, place.path()).args(["up", "--detach", "simfarm"]));
+    wait_for("the farm listens", LONG, || {
+        std::net::TcpStream::connect("127.0.0.1:14300").map_err(|e| e.to_string())
+    });
+    run(compose(&docker, place.path()).args(["up", "--detach", "farmwarden"]));
     let address = "127.0.0.1:19977";
     wait_for("every target is well", LONG, || {
         let report = http::get_json(address, "/api/v1/targets")?;

@@ -11,9 +11,9 @@ use crate::collectors::{Diagnosis, Link, Part, TargetView};
 use crate::exposition::{Format, Page, write_families};
 use crate::remedy::decide::Guard;
 use crate::remedy::runner::Hands;
+use crate::remedy::state::State;
 use crate::remedy::step::{Plan, Scope};
 use crate::remedy::testing::minutes;
-use crate::remedy::state::State;
 use crate::remedy::{Approvals, LINK_PATH, Notes, Undone};
 use crate::store::Slot;
 

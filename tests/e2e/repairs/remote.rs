@@ -237,8 +237,11 @@ fn a_link_that_is_cut_in_the_middle_of_a_repair_costs_no_second_one() {
     );
 
     break_node(&farm);
-    wait_for("the order is taken", LONG, || {
-        tell(place, "control", &["run", "repair_node", "node-1", "para"])
+    // An order for what is well yet ends at once.
+    wait_for("what was ordered is begun", LONG, || {
+        tell(place, "control", &["run", "repair_node", "node-1", "para"])?;
+        let begun = of_kind(&journal(&place.join("control")), "started").len();
+        if begun == 0 { Err("not yet".to_owned()) } else { Ok(()) }
     });
     wait_for_words(
         "the node is waited for",

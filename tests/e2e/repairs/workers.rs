@@ -95,8 +95,8 @@ fn four_hundred_workers_that_fail_alike_are_one_message_and_no_restart() {
     let alike = "farmwarden_symptom{symptom=\"workers_correlated\"} == 1";
     let asked = [(IN_ERROR, "restart_worker"), (alike, "look_at_workers")];
     let (farm, stage) = hundreds_in_error(&json!({}), &asked);
-    // It is not worker_error of each, but one thing that all have in common.
-    let (title, text) = held_by(&stage, &farm, "still_ill");
+    // It is not worker_error of each, but one thing that all have in common, behind which nobody can tell how each one is.
+    let (title, text) = held_by(&stage, &farm, "fresh_view");
     assert_eq!(title, "prb-1 lifecycle: look at it");
     assert!(text.contains("400 of 400 workers: worker\\_error"), "{text}");
     let journal = stage.journal();
