@@ -179,6 +179,8 @@ fn every_symptom_has_one_alert_of_its_name() {
             .collect();
         let names: Vec<&str> = its.iter().map(|alert| alert.name.as_str()).collect();
         assert_eq!(names, [camel_case(symptom.name)], "{}", symptom.name);
+        let for_boards = its.iter().all(|alert| alert.label("severity") == Some("info"));
+        assert_eq!(for_boards, symptom.hint, "{}: told, or a hint", symptom.name);
     }
 }
 
