@@ -2,9 +2,9 @@
 //! people read of it.
 
 mod remote;
+mod solo;
 mod stack;
 pub(crate) mod stage;
-mod unit;
 mod venus;
 mod workers;
 
