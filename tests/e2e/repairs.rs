@@ -1,6 +1,8 @@
 //! From an alert to a cure, all real but the farm: Prometheus and Alertmanager, farmwarden, containers and units, and what
 //! people read of it.
 
+mod approval;
+mod command;
 mod remote;
 mod solo;
 mod stack;
