@@ -47,6 +47,7 @@ pub static NODE_STUCK: Symptom = Symptom {
              PRB shows height -1 until its data provider is restarted after it.",
     thresholds: &["phala.thresholds.stuck_after"],
     takes_time: true,
+    hint: false,
 };
 pub static HEAD_OLD: Symptom = Symptom {
     name: "node_head_old",
@@ -57,6 +58,7 @@ pub static HEAD_OLD: Symptom = Symptom {
              one.",
     thresholds: &["phala.thresholds.head_age"],
     takes_time: false,
+    hint: false,
 };
 static BEHIND: Symptom = Symptom {
     name: "node_behind",
@@ -65,6 +67,7 @@ static BEHIND: Symptom = Symptom {
              ground all the time has too slow a disk or too few peers.",
     thresholds: &["phala.thresholds.behind_blocks"],
     takes_time: false,
+    hint: false,
 };
 static FEW_PEERS: Symptom = Symptom {
     name: "node_few_peers",
@@ -73,6 +76,7 @@ static FEW_PEERS: Symptom = Symptom {
              machine reach the internet? After a start it takes some minutes to find peers.",
     thresholds: &["phala.thresholds.min_peers"],
     takes_time: false,
+    hint: false,
 };
 pub static FINALITY_LAG: Symptom = Symptom {
     name: "node_finality_lag",
@@ -85,6 +89,7 @@ pub static FINALITY_LAG: Symptom = Symptom {
         "phala.thresholds.relay_finality_lag_blocks",
     ],
     takes_time: false,
+    hint: false,
 };
 
 pub(super) const SYMPTOMS: &[&Symptom] = &[&NODE_STUCK, &HEAD_OLD, &BEHIND, &FEW_PEERS, &FINALITY_LAG];
