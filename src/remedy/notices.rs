@@ -16,7 +16,7 @@ use super::step::{Outcome, Pause, Step};
 use super::tell::{Tell, Told};
 use crate::alerts::{Alert, Status};
 use crate::clock::UnixTime;
-use crate::notify::{Language, Message, Post, Severity};
+use crate::notify::{Language, Message, Post, Severity, escaped, link};
 use crate::values;
 
 /// Hands the messages to the ways of people, with links that approve where people have an address for them.
@@ -36,11 +36,7 @@ impl Notices {
     }
 
     fn message(&self, told: &Told<'_>, language: Language) -> Option<Message> {
-        let mut message = message(told, language)?;
-        if let Some(words) = linked(&self.links, told, language) {
-            message.text = format!("{}\n{words}", message.text);
-        }
-        Some(message)
+        Some(with_link(message(told, language)?, &self.links, told, language))
     }
 }
 
@@ -65,20 +61,26 @@ impl Tell for Notices {
 }
 
 /// How what waits for a person is approved from a chat.
-fn linked(links: &Links, told: &Told<'_>, language: Language) -> Option<String> {
+fn with_link(mut message: Message, links: &Links, told: &Told<'_>, language: Language) -> Message {
     let Step::Decided {
         incident,
         plan: Some(plan),
         ..
     } = told.step
     else {
-        return None;
+        return message;
     };
-    let (link, until) = links.link(*incident, plan, told.time)?;
-    Some(match language {
-        Language::English => format!("or open (until {until}): {link}"),
-        Language::Chinese => format!("或打开链接（{until} 前有效）：{link}"),
-    })
+    let Some((url, until)) = links.link(*incident, plan, told.time) else {
+        return message;
+    };
+    let (words, name) = match language {
+        Language::English => (format!("or open (until {until}): "), "this link"),
+        Language::Chinese => (format!("或打开链接（{until} 前有效）："), "此链接"),
+    };
+    let words = format!("{}\n{words}", message.text);
+    message.markdown = Some(format!("{}{}", escaped(&words), link(name, &url)));
+    message.text = format!("{words}{url}");
+    message
 }
 
 /// Messages of one kind that are told one by one within so long: many at once have a cause in common, and a chat that is
