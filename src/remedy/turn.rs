@@ -1,5 +1,5 @@
-//! The next move of an incident: what is written, begun or waited for. Pure; whoever carries it out holds the lock of the
-//! target, so an action that is said to run was begun before farmwarden last started.
+//! The next move of an incident: what is written, begun or waited for. Pure; nobody asks it about an incident whose action he
+//! knows to run, so one that is said to run was interrupted.
 
 use super::decide::{Decision, Guard, Hold, Proof, Why, decide, proof};
 use super::guards::{Case, is_storm};
@@ -10,6 +10,9 @@ use super::settings::{Policy, Remedies};
 use super::step::{Plan, Step};
 use super::view::View;
 use crate::clock::UnixTime;
+
+/// Moves of one incident in one visit; more are for the next one. No incident has so many without an action between.
+pub(super) const MOST_TURNS: usize = 8;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
