@@ -6,7 +6,6 @@
 mod any_hands;
 mod callers;
 mod check;
-mod chinese;
 mod decide;
 mod episodes;
 mod eyes;
@@ -36,7 +35,6 @@ mod tell;
 #[cfg(test)]
 mod testing;
 mod turn;
-mod untold;
 mod view;
 mod window;
 

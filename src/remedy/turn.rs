@@ -5,7 +5,6 @@ use super::decide::{Decision, Guard, Hold, Proof, Why, decide, proof};
 use super::guards::{Case, is_storm};
 use super::history::History;
 use super::incident::{Held, Incident, Phase};
-use super::notices::is_unknown;
 use super::settings::{Policy, Remedies};
 use super::step::{Plan, Step};
 use super::view::View;
@@ -32,7 +31,7 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
     }
     let policy = remedies.policy(&incident.key.policy);
     if let Proof::Failed(words) = proof(incident, remedies, view, now) {
-        if is_unknown(incident) {
+        if incident.is_unknown() {
             // It may be under way over there: what follows would come on top of it.
             return Turn::Write(Step::Escalated {
                 incident: id,
