@@ -306,6 +306,17 @@ impl Incident {
         self.asked.values().any(|until| now < *until)
     }
 
+    /// Whether nobody knows what the last action did.
+    pub(super) const fn is_unknown(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Proving {
+                after: After::Unknown,
+                ..
+            }
+        )
+    }
+
     /// Only what was seen after this counts: it was opened, or something was done or given up.
     pub fn changed(&self) -> UnixTime {
         match self.phase {

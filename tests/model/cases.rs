@@ -168,6 +168,29 @@ fn two_workers_of_one_target() {
 }
 
 #[test]
+fn others_beside_an_action() {
+    let states = search(Case {
+        opens: vec![0],
+        left: Left {
+            passes: 2,
+            deliveries: 1,
+            flips: 1,
+            ..Left::default()
+        },
+        happens: vec!["started", "told_beside", "over_beside", "concurrency"],
+        ..case(
+            "others beside an action",
+            &[("prb-1", "w1"), ("prb-1", "w2")],
+            |remedies| {
+                quick(&mut remedies.policies[0]);
+                remedies.policies[0].rungs[0].action = "notify".parse().unwrap();
+            },
+        )
+    });
+    assert!(states > 1_000, "{states}");
+}
+
+#[test]
 fn two_targets_of_one_farm() {
     let states = search(Case {
         visits: 2,

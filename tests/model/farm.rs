@@ -6,7 +6,7 @@ use std::time::Duration;
 use farmwarden::clock::UnixTime;
 use farmwarden::collectors::Symptom;
 use farmwarden::journal::{AppendError, Appended, Hash as LineHash, Head};
-use farmwarden::remedy::{Eyes, Fleet, Hands, Key, Notes, Plan, Record, Running, Seen, Sight, Step, Undone, View};
+use farmwarden::remedy::{Eyes, Fleet, Hands, Key, Notes, Plan, Record, Seen, Sight, Step, Undone, View};
 use farmwarden::values::Name;
 use tokio::sync::oneshot;
 
@@ -131,7 +131,7 @@ impl Eyes for Around {
                 all: Some(u64::try_from(world.seen.len()).unwrap()),
                 stormed: None,
             },
-            running: Running::default(),
+            running: Vec::new(),
             frozen: world.frozen.then(|| "hands off".to_owned()),
         }
     }
@@ -156,6 +156,10 @@ impl Hands for Around {
         let (told, ended) = oneshot::channel();
         let busy = {
             let mut outside = self.locked();
+            if plan.notice {
+                outside.world.is_run(plan, &[]);
+                return Ok(String::new());
+            }
             let Outside {
                 world, running, runs, ..
             } = &mut *outside;

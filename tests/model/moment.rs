@@ -89,6 +89,8 @@ pub(crate) struct Moment {
     pub(crate) world: World,
     pub(crate) state: State,
     pub(crate) flights: Vec<Flight>,
+    /// Targets with actions that were begun.
+    pub(crate) acts: Vec<usize>,
     pub(crate) looks: Vec<(usize, u64)>,
     pub(crate) disk: Vec<String>,
     pub(crate) runs: Vec<Plan>,
@@ -101,7 +103,7 @@ impl Hash for Moment {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.world.hash(hasher);
         self.state.hash(hasher);
-        (&self.flights, &self.looks, &self.disk, &self.runs).hash(hasher);
+        (&self.flights, &self.acts, &self.looks, &self.disk, &self.runs).hash(hasher);
     }
 }
 
@@ -126,6 +128,7 @@ impl Moment {
             world: rest.world.clone(),
             state: rest.state.clone(),
             flights: Vec::new(),
+            acts: Vec::new(),
             looks: Vec::new(),
             disk: Vec::new(),
             runs: Vec::new(),

@@ -13,7 +13,7 @@ use super::moment::{Ends, Flight, Moment, Move, Rest, Sees};
 use super::world::{FORGETFUL, World, at};
 
 /// More than any chain of tasks that wake one another is long.
-const HOPS: usize = 12;
+const HOPS: usize = 16;
 
 async fn settle() {
     for _ in 0..HOPS {
@@ -34,10 +34,15 @@ pub(crate) fn play(rest: &Arc<Rest>, moves: Vec<Move>) -> Moment {
     })
 }
 
+/// An action that goes on, and its target.
+type Act = (usize, JoinHandle<()>);
+
 struct Process {
     around: Around,
     runner: Arc<Runner<Around, Around, Around>>,
     visits: Vec<(Flight, JoinHandle<()>)>,
+    /// Begun by visits that are over.
+    acts: Arc<Mutex<Vec<Act>>>,
     /// What was told from outside and is being recorded.
     told: Vec<JoinHandle<()>>,
 }
@@ -72,6 +77,7 @@ impl Process {
             around,
             runner,
             visits: Vec::new(),
+            acts: Arc::default(),
             told: Vec::new(),
         }
     }
@@ -136,6 +142,7 @@ impl Process {
         }
         self.visits.retain(|(_, visit)| !visit.is_finished());
         self.told.retain(|told| !told.is_finished());
+        self.acts.lock().unwrap().retain(|(_, act)| !act.is_finished());
         let next = self
             .runner
             .ledger()
@@ -166,8 +173,12 @@ impl Process {
             calls: self.around.locked().calls[target],
             ids,
         };
+        let acts = Arc::clone(&self.acts);
         let visit = tokio::spawn(async move {
-            runner.visit(&name).await;
+            if let Some(begun) = runner.visit(&name).await.begun {
+                let act = tokio::spawn(async move { runner.act(begun).await });
+                acts.lock().unwrap().push((target, act));
+            }
         });
         self.visits.push((flight, visit));
     }
@@ -288,8 +299,9 @@ impl Process {
         for (_, visit) in self.visits.drain(..) {
             visit.abort();
         }
-        for told in self.told.drain(..) {
-            told.abort();
+        let acts = std::mem::take(&mut *self.acts.lock().unwrap());
+        for task in self.told.drain(..).chain(acts.into_iter().map(|(_, act)| act)) {
+            task.abort();
         }
         settle().await;
         let state = {
@@ -337,7 +349,8 @@ impl Process {
                 ..flight.clone()
             });
         }
-        let is_at_rest = flights.is_empty() && outside.disk.is_empty();
+        let acts: Vec<usize> = self.acts.lock().unwrap().iter().map(|(target, _)| *target).collect();
+        let is_at_rest = flights.is_empty() && acts.is_empty() && outside.disk.is_empty();
         let world = outside.world.clone();
         let (rest, since) = if is_at_rest {
             (
@@ -354,6 +367,7 @@ impl Process {
             world,
             state,
             flights,
+            acts,
             looks: outside
                 .looks
                 .iter()

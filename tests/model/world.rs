@@ -79,6 +79,14 @@ struct Begun {
     /// Finished or interrupted, as the record has it.
     is_over: bool,
     was_run: bool,
+    /// It changes nothing.
+    is_notice: bool,
+}
+
+impl Begun {
+    fn runs(&self) -> bool {
+        !self.is_over && !self.is_notice
+    }
 }
 
 /// What an alert is known to be, from the messages alone.
@@ -261,6 +269,9 @@ impl World {
                 incident, plan, until, ..
             } => self.approved.push((*incident, plan.rung, *until)),
             Step::Cured { incident, .. } | Step::Closed { incident, .. } => {
+                if self.begun.iter().any(Begun::runs) {
+                    self.signs.insert("over_beside");
+                }
                 for begun in self.begun.iter_mut().filter(|begun| begun.incident == Some(*incident)) {
                     begun.incident = None;
                 }
@@ -321,7 +332,10 @@ impl World {
         let is_approved = !needs_approval || self.approved.iter().any(allows);
         self.breaks(FORBIDDEN, self.paused || self.frozen || self.cause || !is_approved);
         let on_target = |begun: &&Begun| begun.key.target == key.target;
-        self.breaks(BLIND, self.begun.iter().filter(on_target).any(|begun| !begun.is_over));
+        self.breaks(
+            BLIND,
+            !plan.notice && self.begun.iter().filter(on_target).any(Begun::runs),
+        );
     }
 
     /// What counts is what is on the disk: two that did not know of one another are there one after the other.
@@ -341,13 +355,16 @@ impl World {
                 .iter()
                 .any(|begun| begun.incident == Some(incident) && begun.rung >= plan.rung),
         );
-        let running = self.begun.iter().filter(|begun| !begun.is_over).count();
+        if plan.notice && self.begun.iter().any(Begun::runs) {
+            self.signs.insert("told_beside");
+        }
+        let running = self.begun.iter().filter(|begun| begun.runs()).count();
         let most = case.remedies.at_once;
         self.breaks(
             TOO_MANY,
-            running >= usize::try_from(most.group.get().min(most.farm.get())).unwrap(),
+            !plan.notice && running >= usize::try_from(most.group.get().min(most.farm.get())).unwrap(),
         );
-        let recent = |begun: &&Begun| begun.second + HOUR > self.second;
+        let recent = |begun: &&Begun| begun.second + HOUR > self.second && !begun.is_notice;
         let budgets = case.policy().budgets;
         let spent = self.begun.iter().filter(recent).count();
         let on_this = self.begun.iter().filter(recent).filter(on_target).count();
@@ -355,7 +372,7 @@ impl World {
         let is_spent = |count: usize, most: std::num::NonZeroU32| count >= usize::try_from(most.get()).unwrap();
         self.breaks(
             OVER_BUDGET,
-            is_spent(spent, all) || is_spent(on_this, budgets.target.hour),
+            !plan.notice && (is_spent(spent, all) || is_spent(on_this, budgets.target.hour)),
         );
         self.begun.push(Begun {
             second: self.second,
@@ -364,6 +381,7 @@ impl World {
             rung: plan.rung,
             is_over: false,
             was_run: false,
+            is_notice: plan.notice,
         });
     }
 
