@@ -1,19 +1,19 @@
 //! The farm on one screen: am I earning, what is broken, what did the robot do, what is it costing me per hour.
 
-use super::costs::{self, MINERS_OFF};
+use super::costs::{self, miners_off, plots_farmed, plots_most};
 use super::{CHIA, MINERS, NODES, OVERVIEW, PRB, REPAIRS, SELF};
 use crate::board::Board;
 use crate::cells::{label, to, value};
 use crate::palette::Tone::{Bad, Busy, Good, Wait, Warn};
 use crate::panel::{Panel, series, stat, table, timeline};
-use crate::query::within_range;
-use crate::states::{UP, WELL};
+use crate::query::{answers, known_last, silent, within_range};
+use crate::states::{ANSWERS, WELL};
 use crate::text::{Text, same, t};
 use crate::variable::targets;
 
 pub(super) const NO_PHALA: Text = t(
-    "No workers are watched (collectors.prb), or none was seen for an hour yet",
-    "没有监控矿机（collectors.prb），或监控还不足一小时",
+    "No workers are watched (collectors.prb), or no PRB answers",
+    "没有监控矿机（collectors.prb），或没有 PRB 应答",
 );
 pub(super) const NO_CHIA: Text = t(
     "No Chia farmer is watched (collectors.chia), or it does not answer",
@@ -28,8 +28,8 @@ const NOT_SCRAPED: Text = t(
     "Prometheus 中没有 farmwarden 的数据：是否已抓取？",
 );
 const NO_JOURNAL: Text = t(
-    "No journal is configured (journal.directory), so nothing is repaired",
-    "没有配置日志（journal.directory），因此不会修复",
+    "No journal is configured (journal.directory), so nothing is repaired; or farmwarden is not scraped",
+    "没有配置日志（journal.directory），因此不会修复；或未抓取 farmwarden",
 );
 
 pub(super) fn board() -> Board {
@@ -72,14 +72,17 @@ fn earning() -> [Panel; 5] {
         stat(
             t("Workers that are well", "正常的矿机"),
             t(
-                "Share of workers with no broken link before them, from the relay chain to the worker itself. Below 95 %: open the PRB fleet, worst workers first.",
-                "从中继链到矿机自身没有断开环节的矿机比例。低于 95 %：打开 PRB 看板，最差的排在最前。",
+                "Share of workers with no broken link before them, from the relay chain to the worker itself. Workers of a PRB that does not answer are not counted as well. Below 95 %: open the PRB fleet, worst workers first.",
+                "从中继链到矿机自身没有断开环节的矿机比例。没有应答的 PRB 的矿机不算正常。低于 95 %：打开 PRB 看板，最差的排在最前。",
             ),
             NO_PHALA,
         )
         .named(
             t("well", "正常"),
-            r#"sum(phala_prb_workers_by_broken_link{@t,link="none"}) / sum(phala_prb_workers_by_broken_link{@t})"#,
+            format!(
+                r#"sum(phala_prb_workers_by_broken_link{{@t,link="none"}}) / (sum({}) > 0)"#,
+                known_last("target", "sum by (target) (phala_prb_workers_by_broken_link{@t})")
+            ),
         )
         .unit("percentunit")
         .bounds([(None, Bad), (Some(0.8), Warn), (Some(0.95), Good)])
@@ -88,14 +91,17 @@ fn earning() -> [Panel; 5] {
         stat(
             t("Plots farmed", "耕种中的绘图"),
             t(
-                "Plots of all connected harvesters (farmer: get_harvesters_summary). Fewer than an hour ago: a disk or share is gone; open the Chia farm.",
-                "所有已连接收割机的绘图数（farmer：get_harvesters_summary）。比一小时前少：磁盘或共享丢失；打开 Chia 看板。",
+                "Plots of harvesters that are connected and answer, as a share of the most within a day. Below 98 %: a disk, a share or a harvester is gone or hangs, or plots were taken away; open the Chia farm.",
+                "已连接且有应答的收割机的绘图，占一天内最多时的比例。低于 98 %：磁盘、共享或收割机丢失或卡死，或绘图被移走；打开 Chia 看板。",
             ),
             NO_CHIA,
         )
-        .named(t("plots", "绘图"), "sum(chia_harvester_plots{@t})")
-        .unit("none")
-        .bounds([(None, Bad), (Some(1.0), Good)])
+        .named(
+            t("farmed", "耕种中"),
+            format!("sum({}) / (sum({}) > 0)", plots_farmed(), plots_most()),
+        )
+        .unit("percentunit")
+        .bounds([(None, Bad), (Some(0.9), Warn), (Some(0.98), Good)])
         .link(to(t("Chia farm", "Chia 农场"), CHIA, &[]))
         .size(5, 4),
         stat(
@@ -113,12 +119,12 @@ fn earning() -> [Panel; 5] {
         stat(
             t("Miners that do not mine", "未出块的矿工"),
             t(
-                "Miners that shall mine and are in no miner service's set (StatesForMining): every block that they could win is lost. Open the miners.",
-                "应当挖矿却不在任何矿工服务中的矿工（StatesForMining）：可能赢得的区块全部损失。打开矿工看板。",
+                "Miners that shall mine and are in no miner service's set (StatesForMining), or of whose service nothing is heard: every block that they could win is lost. Open the miners.",
+                "应当挖矿却不在任何矿工服务中的矿工（StatesForMining），或其服务没有应答：可能赢得的区块全部损失。打开矿工看板。",
             ),
             NO_VENUS,
         )
-        .named(t("miners", "矿工"), MINERS_OFF)
+        .named(t("miners", "矿工"), miners_off("{@t}"))
         .unit("none")
         .none_is_good(1.0, Bad)
         .link(to(t("Miners", "矿工"), MINERS, &[]))
@@ -131,22 +137,32 @@ fn broken() -> [Panel; 5] {
         stat(
             t("Findings", "异常数"),
             t(
-                "What is ill by farmwarden's own judgement, over all targets (farmwarden_symptom). The table beside it says what and where.",
-                "farmwarden 自行判断的异常总数（farmwarden_symptom）。旁边的表格说明是什么、在哪里。",
+                "What is ill by farmwarden's own judgement, over all targets (farmwarden_symptom); the table beside it says what and where. And targets of which nothing can be told: they do not answer, or their farmwarden is silent.",
+                "farmwarden 自行判断的异常总数（farmwarden_symptom），旁边的表格说明是什么、在哪里。以及无法判断的目标：没有应答，或其 farmwarden 失联。",
             ),
             NOT_SCRAPED,
         )
         .named(t("ill", "异常"), "sum(farmwarden_symptom{@t})")
+        .named(
+            t("cannot be told", "无法判断"),
+            format!(
+                "count({all} unless on (target) farmwarden_symptom{{@t}}) or 0 * count({all})",
+                all = answers("target", "{@t}")
+            ),
+        )
         .unit("none")
         .none_is_good(1.0, Bad)
-        .size(4, 4),
+        .size(4, 8),
         table(
             t("What is ill, the longest first", "异常列表，最久的在前"),
             t(
                 "Each finding with how long it was seen within the shown range. The name of the symptom in `farmwarden explain` says what it means and what to do; a click on the target opens its board.",
                 "每个异常以及它在所示时间内持续了多久。`farmwarden explain 症状名` 说明含义和处理办法；点击目标打开对应看板。",
             ),
-            t("Nothing is ill now", "目前没有异常"),
+            t(
+                "Nothing is ill of what can be told: see the figures beside",
+                "可判断的目标没有异常：参见旁边的数字",
+            ),
         )
         .ask("", with_board("sum by (target, symptom, entity) (farmwarden_symptom{@t} == 1)"))
         .ask(
@@ -155,44 +171,35 @@ fn broken() -> [Panel; 5] {
                 and (sum by (target, symptom, entity) (farmwarden_symptom{@t} == 1))",
         )
         .column(label("target", t("Target", "目标")).link(own_board()))
+        .column(label("board", t("Kind", "类型")))
         .column(label("symptom", t("Symptom", "症状")))
         .column(label("entity", t("Seen on", "对象")))
         .column(value(1, t("Ill for", "持续")).unit("s").bounds([(None, Wait), (Some(300.0), Warn), (Some(3600.0), Bad)]))
+        .column(instance())
         .highest_first(1)
         .unit("string")
         .size(20, 8),
         stat(
             t("Parts that do not answer", "未应答的部分"),
             t(
-                "Parts of targets whose last round failed (farmwarden_target_up is 0). The table below says which; farmwarden doctor TARGET says at which step.",
-                "最近一轮失败的目标部分（farmwarden_target_up 为 0）。下方表格指出是哪些；farmwarden doctor 目标名 说明卡在哪一步。",
+                "Parts of targets whose last round failed (farmwarden_target_up is 0), and those whose farmwarden Prometheus cannot reach. The table beside it says which; farmwarden doctor TARGET says at which step.",
+                "最近一轮失败的目标部分（farmwarden_target_up 为 0），以及 Prometheus 无法抓取其 farmwarden 的部分。旁边的表格指出是哪些；farmwarden doctor 目标名 说明卡在哪一步。",
             ),
             NOT_SCRAPED,
         )
         .named(t("down", "失联"), "sum(farmwarden_target_up{@t} == bool 0)")
+        .named(
+            t("farmwarden is silent", "farmwarden 失联"),
+            format!(
+                "count({}) or 0 * count(farmwarden_target_up{{@t}})",
+                silent("farmwarden_target_up{@t}")
+            ),
+        )
         .unit("none")
         .none_is_good(1.0, Bad)
         .link(to(t("farmwarden itself", "farmwarden 自身"), SELF, &[]))
-        .size(4, 4),
-        table(
-            t("Targets, the worst first", "目标列表，最差的在前"),
-            t(
-                "Every target with what is ill on it and how old its newest data is (three intervals without success and its figures vanish). A click opens its board.",
-                "每个目标的异常数和最新数据的年龄（连续三个周期失败后数据消失）。点击打开对应看板。",
-            ),
-            NOT_SCRAPED,
-        )
-        .ask("", "sum by (target) (farmwarden_symptom{@t})")
-        .ask("", board_of("min by (collector, target) (farmwarden_target_up{@t})"))
-        .ask("", "time() - min by (target) (farmwarden_target_last_success_timestamp_seconds{@t})")
-        .column(label("target", t("Target", "目标")).link(own_board()))
-        .column(label("collector", t("Kind", "类型")))
-        .column(value(0, t("Findings", "异常数")).unit("none").none_is_good(1.0, Bad))
-        .column(value(1, t("Answers", "应答")).states(UP))
-        .column(value(2, t("Oldest part", "最旧的部分")).unit("s").bounds([(None, Good), (Some(120.0), Wait), (Some(900.0), Bad)]))
-        .highest_first(0)
-        .unit("string")
-        .size(20, 8),
+        .size(4, 8),
+        targets_table(),
         timeline(
             t("Well or ill, target by target", "各目标的健康状况"),
             t(
@@ -207,6 +214,45 @@ fn broken() -> [Panel; 5] {
     ]
 }
 
+/// Those that do not answer on top, then those that are not judged, then by findings.
+fn targets_table() -> Panel {
+    let last = "farmwarden_target_last_success_timestamp_seconds{@t}";
+    let answers = answers("target", "{@t}");
+    table(
+        t("Targets, the worst first", "目标列表，最差的在前"),
+        t(
+            "Every target with what is ill on it and how old its data is (three intervals without success and its figures vanish). On top those that do not answer, and for a day those whose farmwarden is silent: nothing is known of them. A click opens its board.",
+            "每个目标的异常数和数据的年龄（连续三个周期失败后数据消失）。没有应答的在最前；其 farmwarden 失联的目标保留一天：状态未知。点击打开对应看板。",
+        ),
+        NOT_SCRAPED,
+    )
+    .ask("", "sum by (target) (farmwarden_symptom{@t})")
+    .ask("", board_of(&crate::query::answers("target, collector", "{@t}")))
+    .ask("", format!("time() - min by (target) ({last} or {})", silent(last)))
+    .ask(
+        "",
+        format!("1e9 * ({answers} != bool 1) + (sum by (target) (farmwarden_symptom{{@t}}) or 1e6 + 0 * {answers})"),
+    )
+    .column(label("target", t("Target", "目标")).link(own_board()))
+    .column(label("board", t("Kind", "类型")))
+    .column(value(0, t("Findings", "异常数")).unit("none").none_is_good(1.0, Bad))
+    .column(value(1, t("Answers", "应答")).states(ANSWERS))
+    .column(
+        value(2, t("Oldest part", "最旧的部分"))
+            .unit("s")
+            .bounds([(None, Good), (Some(120.0), Wait), (Some(900.0), Bad)]),
+    )
+    .column(instance())
+    .highest_first(3)
+    .unit("string")
+    .size(20, 8)
+}
+
+/// Which farmwarden a row is of; links of the row need it.
+pub(super) fn instance() -> crate::cells::Column {
+    label("instance", t("Instance", "实例"))
+}
+
 /// Adds the label `board` by the kind of a target, for links.
 fn board_of(expr: &str) -> String {
     format!(
@@ -216,7 +262,7 @@ fn board_of(expr: &str) -> String {
 
 /// The same for what has no label `collector`.
 fn with_board(expr: &str) -> String {
-    let kinds = board_of("max by (collector, target) (farmwarden_target_up{@t} >= bool 0)");
+    let kinds = board_of("max by (target, collector) (farmwarden_target_up{@t} >= bool 0)");
     format!(
         "({expr} * on (target) group_left (board) max by (target, board) ({kinds})) or ({expr} unless on (target) farmwarden_target_up{{@t}})"
     )
@@ -227,7 +273,7 @@ fn own_board() -> crate::cells::Link {
     to(
         t("Its board", "对应看板"),
         "farmwarden-${__data.fields.board}",
-        &[("target", "target")],
+        &[("instance", "instance"), ("target", "target")],
     )
 }
 

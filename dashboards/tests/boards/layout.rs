@@ -104,6 +104,14 @@ fn tables_show_columns_that_are_asked_for_and_the_worst_first() {
                     .any(|property| property["id"] == "noValue");
                 assert!(own, "{at}: an empty cell says what is about the table: {column}");
             }
+            // What a link hands over must still be there when all but the columns is gone.
+            visit(&panel["fieldConfig"]["overrides"], &mut |_, value| {
+                let url = value.as_str().filter(|url| url.starts_with("/d/")).unwrap_or_default();
+                for handed in url.split("${__data.fields.").skip(1) {
+                    let field = handed.split('}').next().unwrap();
+                    assert!(names.contains(&json!(field)), "{at}: {url}: {field} is no column");
+                }
+            });
             if let Some(field) = option("/sort/0/field") {
                 assert!(values.contains(field.as_str().unwrap()), "{at}: {field}");
             }
@@ -129,14 +137,12 @@ fn links_lead_to_boards_and_hand_over_variables_that_these_have() {
                 Some(beginning) => KINDS.iter().map(|kind| format!("{beginning}{kind}")).collect(),
                 None => vec![uid.to_owned()],
             };
-            for kept in [
-                "${__url_time_range}",
-                "${datasource:queryparam}",
-                "${job:queryparam}",
-                "${instance:queryparam}",
-            ] {
+            for kept in ["${__url_time_range}", "${datasource:queryparam}", "${job:queryparam}"] {
                 assert!(query.contains(kept), "{url}");
             }
+            let whose = ["${instance:queryparam}", "var-instance=${__data.fields.instance}"];
+            let told = whose.iter().filter(|instance| query.contains(*instance)).count();
+            assert_eq!(told, 1, "{url}");
             for uid in uids {
                 let there = find(&uid).unwrap_or_else(|| panic!("{}{path}: there is no board {uid}", board["uid"]));
                 for handed in query.split("&var-").skip(1) {
