@@ -5,8 +5,8 @@ use super::{NODES, REPAIRS};
 use crate::cells::{label, to, value};
 use crate::palette::Tone::{Bad, Good};
 use crate::panel::{Panel, series, table, timeline};
-use crate::query::coded;
-use crate::states::{ASKED, PROVIDER, TRANSACTION, UP, YES_OR_NO, codes};
+use crate::query::{answers, coded};
+use crate::states::{ANSWERS, ASKED, PROVIDER, TRANSACTION, UP, YES_OR_NO, codes};
 use crate::text::{same, t};
 
 /// Peers and data providers.
@@ -44,6 +44,7 @@ pub(super) fn providers() -> [Panel; 3] {
 
 /// What goes from the workers to the chain, and what is known of both beside PRB.
 pub(super) fn transactions() -> [Panel; 6] {
+    let prbs = answers("target", r#"{@t,collector="prb"}"#);
     [
         series(
             t("Trade queue", "交易队列"),
@@ -106,7 +107,7 @@ pub(super) fn transactions() -> [Panel; 6] {
         .stacked()
         .size(8, 8),
         table(
-            t("Which PRBs these are", "PRB 版本"),
+            t("Which PRBs these are, those that do not answer first", "PRB 版本，未应答的在前"),
             t(
                 "v2 and v0 by their monitors, v3 by its worker manager with the revision that it was built from; and whether the network's heartbeats are paused, when nobody loses V.",
                 "v2、v0 由 monitor 识别，v3 由 worker manager 及构建版本识别；以及全网心跳是否暂停（暂停时无人损失 V）。",
@@ -115,10 +116,14 @@ pub(super) fn transactions() -> [Panel; 6] {
         )
         .ask("", "max by (target, prb, git_revision) (phala_prb_info{@t})")
         .ask("", "max by (target) (phala_chain_heartbeat_paused{@t})")
+        .ask("", &prbs)
+        .ask("", format!("{prbs} != bool 1"))
         .column(label("target", same("PRB")))
+        .column(value(2, t("Answers", "应答")).states(ANSWERS))
         .column(label("prb", t("Version", "版本")))
         .column(label("git_revision", t("Revision", "构建版本")))
         .column(value(1, t("Heartbeats paused", "心跳暂停")).states(YES_OR_NO))
+        .highest_first(3)
         .unit("string")
         .size(8, 8),
         series(

@@ -1,12 +1,13 @@
 //! A fleet of workers: what state they are in, what breaks them first, which are the worst.
 
+use super::overview::instance;
 use super::{PRB, WORKER, feed};
 use crate::board::Board;
 use crate::cells::{label, to, value};
 use crate::palette::Tone::{Bad, Good, Wait, Warn};
 use crate::panel::{Panel, series, stat, table};
-use crate::query::coded;
-use crate::states::{LINK, SESSION, WORKER as WORKER_STATES, YES_OR_NO, codes};
+use crate::query::{answers, coded, lost};
+use crate::states::{LINK, SESSION, WORKER as WORKER_STATES, YES_OR_NO, codes, links};
 use crate::text::{Text, same, t};
 use crate::variable::{several, targets};
 
@@ -15,8 +16,8 @@ pub(super) const NONE: Text = t(
     "没有监控 PRB（collectors.prb），或所选 PRB 均无应答",
 );
 const SUMMARY: Text = t(
-    "Single workers are shown with detail: full, and of detail: summary the worst 20 only",
-    "detail: full 才显示每台矿机；detail: summary 只显示最差的 20 台",
+    "No chosen PRB answers, or it has no single workers to show: all with detail: full, the worst 20 with detail: summary",
+    "所选 PRB 均无应答，或没有可显示的单台矿机：detail: full 显示全部，detail: summary 只显示最差的 20 台",
 );
 pub(super) const NO_CHAIN: Text = t(
     "Asked of the chain only where `node` is configured",
@@ -51,16 +52,26 @@ pub(super) fn board() -> Board {
     .row(t("Transactions, pRuntimes and the network", "交易、pRuntime 与网络"), feed::transactions())
 }
 
-fn now() -> [Panel; 6] {
+fn now() -> [Panel; 7] {
     [
         stat(
+            t("PRBs that answer", "应答的 PRB"),
+            t("Parts of PRBs that answered in the last round, of all that should (farmwarden_target_up). What a silent one had is in none of the figures beside. Below 100 %: farmwarden doctor TARGET.", "上一轮应答的 PRB 各部分占全部的比例（farmwarden_target_up）。没有应答的不在旁边的数字中。低于 100 %：farmwarden doctor 目标名。"),
+            NONE,
+        )
+        .named(t("answer", "应答"), format!("avg({} == bool 1)", answers("target, part", r#"{@t,collector="prb"}"#)))
+        .unit("percentunit")
+        .bounds([(None, Bad), (Some(0.5), Warn), (Some(1.0), Good)])
+        .size(3, 4),
+        stat(
             t("Workers that compute", "计算中的矿机"),
-            t("Sessions that the chain (or PRB, see the label source) has as computing: only these earn. Compare with the enabled ones.", "链上（或 PRB，见标签 source）显示为计算中的会话：只有它们有收益。与已启用的数量比较。"),
+            t("Sessions that the chain (or PRB, see the label source) has as computing: only these earn. Compare with the enabled ones. Of a PRB with detail: summary its worst 20 are counted only.", "链上（或 PRB，见标签 source）显示为计算中的会话：只有它们有收益。与已启用的数量比较。detail: summary 的 PRB 只计最差的 20 台。"),
             SUMMARY,
         )
         .named(t("computing", "计算中"), r#"sum(phala_worker_session_state{@t,lifecycle=~"$lifecycle",state="idle"})"#)
         .unit("none")
-        .bounds([(None, Bad), (Some(1.0), Good)]),
+        .bounds([(None, Bad), (Some(1.0), Good)])
+        .size(3, 4),
         stat(
             t("Enabled workers", "已启用的矿机"),
             t("Enabled in the lifecycle's database (ListWorker). More than are loaded: restart the lifecycle at a quiet moment.", "生命周期数据库中已启用的矿机（ListWorker）。多于已加载的：在空闲时重启生命周期。"),
@@ -68,7 +79,8 @@ fn now() -> [Panel; 6] {
         )
         .named(t("enabled", "已启用"), r#"sum(phala_prb_workers_enabled{@t,lifecycle=~"$lifecycle"})"#)
         .unit("none")
-        .bounds([(None, Good)]),
+        .bounds([(None, Good)])
+        .size(3, 4),
         stat(
             t("In error or kicked", "出错或被踢出"),
             t("Workers that PRB has in error or kicked: they do not leave that by themselves (but for lost connections of v3). Restart them in PRB, or let a policy do it.", "PRB 中出错或被踢出的矿机：不会自行恢复（v3 的断连除外）。在 PRB 中重启，或由策略处理。"),
@@ -76,7 +88,8 @@ fn now() -> [Panel; 6] {
         )
         .named(t("workers", "矿机"), r#"sum(phala_prb_workers{@t,lifecycle=~"$lifecycle",state=~"error|kicked"})"#)
         .unit("none")
-        .none_is_good(1.0, Bad),
+        .none_is_good(1.0, Bad)
+        .size(3, 4),
         stat(
             t("Behind a broken link", "受上游故障影响"),
             t("Workers that suffer from something before them (relay chain to lifecycle), not of their own: repair that, leave the workers alone.", "因上游（中继链到生命周期）而受影响的矿机：修复上游，不要动矿机。"),
@@ -141,7 +154,7 @@ fn workers() -> [Panel; 4] {
         .stacked(),
         table(
             t("Workers, the worst first", "矿机，最差的在前"),
-            t("Every worker with what PRB, the chain and farmwarden know of it. A click opens the worker. First those with a broken link, which stands in the second column.", "每台矿机的 PRB、链上和 farmwarden 信息。点击打开矿机看板。有断开环节的排在最前，见第二列。"),
+            t("Every worker with what PRB, the chain and farmwarden know of it. A click opens the worker. First those that nobody hears of (for a day, since their PRB does not answer), then those with a broken link, which stands in the second column.", "每台矿机的 PRB、链上和 farmwarden 信息。点击打开矿机看板。最前是没有消息的矿机（其 PRB 没有应答，保留一天），然后是有断开环节的，见第二列。"),
             SUMMARY,
         )
         .ask("", broken)
@@ -180,6 +193,7 @@ fn workers() -> [Panel; 4] {
         .column(label("endpoint", t("Address", "地址")))
         .column(label("account", t("Account", "账户")))
         .column(label("public_key", t("Public key", "公钥")))
+        .column(instance())
         .highest_first(0)
         .unit("string")
         .size(24, 12),
@@ -195,20 +209,31 @@ fn workers() -> [Panel; 4] {
     ]
 }
 
-/// The code of the first broken link of every worker, 0 for those that are well.
+/// The code of the first broken link of every worker, 0 for those that are well, that of unknown where nothing is heard.
 fn broken_link() -> String {
-    let ill = LINK.iter().skip(1).map(|link| {
+    let ill = links().map(|(link, code)| {
         format!(
-            r#"max by (target, lifecycle, pool, worker) (phala_worker_broken_link_info{{@t,lifecycle=~"$lifecycle",link="{}"}}) * {}"#,
-            link.name, link.code
+            r#"max by (target, lifecycle, pool, worker) (phala_worker_broken_link_info{{@t,lifecycle=~"$lifecycle",link="{link}"}}) * {code}"#
         )
     });
-    let all = r#"0 * max by (target, lifecycle, pool, worker) (phala_worker_info{@t,lifecycle=~"$lifecycle"})"#;
-    ill.chain([all.to_owned()]).collect::<Vec<_>>().join(" or ")
+    let all = r#"max by (target, lifecycle, pool, worker) (phala_worker_info{@t,lifecycle=~"$lifecycle"})"#;
+    // In a summary a worker that is well again is shown no more: its lifecycle still is.
+    let gone = lost(
+        "target, lifecycle",
+        all,
+        r#"phala_prb_workers{@t,lifecycle=~"$lifecycle"}"#,
+    );
+    let rest = [format!("0 * {all}"), format!("6 + 0 * {gone}")];
+    ill.chain(rest).collect::<Vec<_>>().join(" or ")
 }
 
 fn own_worker() -> crate::cells::Link {
-    let hands_over = [("target", "target"), ("lifecycle", "lifecycle"), ("worker", "worker")];
+    let hands_over = [
+        ("instance", "instance"),
+        ("target", "target"),
+        ("lifecycle", "lifecycle"),
+        ("worker", "worker"),
+    ];
     to(t("This worker", "这台矿机"), WORKER, &hands_over)
 }
 

@@ -6,20 +6,20 @@ use crate::cells::{label, to};
 use crate::palette::Tone::{Bad, Busy, Good, Wait, Warn};
 use crate::panel::{Panel, series, stat, table, timeline};
 use crate::query::coded;
-use crate::states::{LINK, SESSION, UP, WORKER as STATES, YES_IS_BAD, YES_IS_GOOD, codes};
+use crate::states::{LINK, SESSION, UP, WORKER as STATES, YES_IS_BAD, YES_IS_GOOD, codes, links};
 use crate::text::{Text, same, t};
 use crate::variable::{one, several, targets};
 
 const NONE: Text = t(
-    "Not known of this worker: is it loaded, and is its PRB shown in full (detail: full)?",
-    "没有这台矿机的数据：是否已加载，PRB 是否为 detail: full？",
+    "Not known of this worker: does its PRB answer, is it loaded, and is its PRB shown in full (detail: full)?",
+    "没有这台矿机的数据：PRB 是否应答、矿机是否已加载、PRB 是否为 detail: full？",
 );
 const NO_RUNTIME: Text = t(
     "pRuntimes are asked where `pruntimes` is configured, within its networks",
     "仅在配置了 `pruntimes` 且地址在其网络内时查询 pRuntime",
 );
 /// What every query here is about.
-const OF_IT: &str = r#"@t,lifecycle=~"$lifecycle",worker=~"$worker""#;
+const OF_IT: &str = r#"@t,lifecycle=~"$lifecycle",worker="$worker""#;
 
 fn of_it(metric: &str) -> String {
     format!("{metric}{{{OF_IT}}}")
@@ -64,12 +64,8 @@ pub(super) fn board() -> Board {
 }
 
 fn now() -> [Panel; 7] {
-    let link = LINK.iter().skip(1).map(|link| {
-        format!(
-            "max(phala_worker_broken_link_info{{{OF_IT},link=\"{}\"}}) * {}",
-            link.name, link.code
-        )
-    });
+    let link =
+        links().map(|(link, code)| format!("max(phala_worker_broken_link_info{{{OF_IT},link=\"{link}\"}}) * {code}"));
     let well = format!("0 * {}", max("phala_worker_info"));
     let link = link.chain([well]).collect::<Vec<_>>().join(" or ");
     [
