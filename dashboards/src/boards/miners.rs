@@ -1,6 +1,8 @@
 //! Miners of a Venus service: who mines, who should, and what the chain has against them.
 
 use super::MINERS;
+use super::costs::{miners_expected, miners_off};
+use super::overview::instance;
 use crate::board::Board;
 use crate::cells::{label, value};
 use crate::palette::Tone::{Bad, Good, Wait, Warn};
@@ -22,6 +24,15 @@ const NOT_KEPT: Text = t(
     "Only miner services from 1.13 on that record it tell of wins and blocks",
     "仅 1.13 及以上且开启记录的矿工服务提供获胜与区块",
 );
+
+/// The chosen miners.
+const CHOSEN: &str = r#"{@t,miner=~"$miner"}"#;
+
+/// 1 for those that a service mines for, 0 for those that it does not, or that no service that answers knows.
+fn mines() -> String {
+    let expected = by_miner("max", "venus_miner_expected");
+    format!("({} or 0 * {expected})", by_miner("max", "venus_miner_mining"))
+}
 
 fn by_miner(aggregate: &str, metric: &str) -> String {
     format!(r#"{aggregate} by (target, miner) ({metric}{{@t,miner=~"$miner"}})"#)
@@ -54,17 +65,10 @@ fn now() -> [Panel; 6] {
     [
         stat(
             t("Miners that do not mine", "未出块的矿工"),
-            t("Shall mine and are in no miner service's set: every block that they could win is lost. The table says closed, open but not built, or not listed.", "应挖矿却不在任何矿工服务中：可能赢得的区块全部损失。下表说明是关闭、未构建还是未列出。"),
+            t("Shall mine and are in no miner service's set, or nothing is heard of their service: every block that they could win is lost. The table says closed, open but not built, or not listed.", "应挖矿却不在任何矿工服务中，或其服务没有应答：可能赢得的区块全部损失。下表说明是关闭、未构建还是未列出。"),
             NONE,
         )
-        .named(
-            t("miners", "矿工"),
-            format!(
-                r#"sum({} == 1) - sum({} and on (target, miner) (venus_miner_expected{{@t,miner=~"$miner"}} == 1))"#,
-                by_miner("max", "venus_miner_expected"),
-                by_miner("max", "venus_miner_mining")
-            ),
-        )
+        .named(t("miners", "矿工"), miners_off(CHOSEN))
         .unit("none")
         .none_is_good(1.0, Bad),
         stat(
@@ -112,15 +116,16 @@ fn now() -> [Panel; 6] {
 }
 
 fn miners() -> [Panel; 2] {
+    let expected = miners_expected(CHOSEN);
     [
         table(
             t("Miners, those that do not mine first", "矿工，未出块的在前"),
-            t("Shall 1 and Mines 0: Open 0, address start; Open 1, its prover could not be built; Open empty, its user is disabled or not bound in auth. Provers 0: the sector manager does not dial the gateway.", "应挖为是而未挖：未开启则 address start；已开启则证明程序未能构建；开启为空则其用户在 auth 中被禁用或未绑定。证明程序为 0：扇区管理器未连接网关。"),
+            t("Mines empty: nothing is heard of its service. Shall 1 and Mines 0: Open 0, address start; Open 1, its prover could not be built; Open empty, its user is disabled or not bound in auth. Provers 0: the sector manager does not dial the gateway.", "挖矿中为空：其服务没有应答。应挖为是而未挖：未开启则 address start；已开启则证明程序未能构建；开启为空则其用户在 auth 中被禁用或未绑定。证明程序为 0：扇区管理器未连接网关。"),
             NONE,
         )
-        .ask("", format!("{} - on (target, miner) {}", by_miner("max", "venus_miner_expected"), by_miner("max", "venus_miner_mining")))
-        .ask("", by_miner("max", "venus_miner_expected"))
-        .ask("", by_miner("max", "venus_miner_mining"))
+        .ask("", format!("{expected} - on (target, miner) ({} or 0 * {expected}) or {} - 1", mines(), mines()))
+        .ask("", &expected)
+        .ask("", mines())
         .ask("", by_miner("max", "venus_miner_open_for_mining"))
         .ask("", by_miner("sum", "venus_miner_errors"))
         .ask("", by_miner("max", "venus_miner_has_min_power"))
@@ -144,6 +149,7 @@ fn miners() -> [Panel; 2] {
         .column(value(10, t("Window", "窗口")).unit("none"))
         .column(value(11, t("It closes in", "窗口关闭剩余")).unit("s").bounds([(None, Wait), (Some(600.0), Good)]))
         .column(label("target", t("Service", "服务")))
+        .column(instance())
         .highest_first(0)
         .unit("string"),
         timeline(
@@ -151,7 +157,7 @@ fn miners() -> [Panel; 2] {
             t("Red while no miner service mines for it. All at once: the node is not synchronised, or the service is down.", "没有矿工服务为其挖矿时为红色。同时变红：节点未同步或服务停止。"),
             NONE,
         )
-        .ask("{{miner}}", by_miner("max", "venus_miner_mining"))
+        .ask("{{miner}}", mines())
         .states(UP),
     ]
 }
