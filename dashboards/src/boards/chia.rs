@@ -1,11 +1,13 @@
 //! A Chia farm: does it follow the chain, do all harvesters answer, what does the pool accept.
 
+use super::overview::instance;
 use super::{CHIA, HARVESTER, MOUNTS};
 use crate::board::Board;
 use crate::cells::{label, to, value};
 use crate::palette::Tone::{Bad, Good, Wait, Warn};
 use crate::panel::{Panel, heatmap, series, stat, table, timeline};
-use crate::states::{PARTIAL, UP, WELL, YES_IS_GOOD};
+use crate::query::lost;
+use crate::states::{ANSWERS, PARTIAL, WELL, YES_IS_GOOD};
 use crate::text::{Text, t};
 use crate::variable::targets;
 
@@ -60,10 +62,10 @@ fn now() -> [Panel; 8] {
         .size(3, 4),
         stat(
             t("Harvesters connected", "已连接的收割机"),
-            t("Of all that were seen once or are configured. Below 100 %: is its machine on? Before a restart look at its plot mounts.", "占曾出现或已配置的收割机。低于 100 %：机器是否开机？重启前先检查绘图挂载。"),
+            t("Of all that were seen once or are configured; none of a farm that does not answer. Below 100 %: is its machine on? Before a restart look at its plot mounts.", "占曾出现或已配置的收割机；没有应答的农场不计为已连接。低于 100 %：机器是否开机？重启前先检查绘图挂载。"),
             NO_FARMER,
         )
-        .named(t("connected", "已连接"), "avg(chia_harvester_connected{@t})")
+        .named(t("connected", "已连接"), format!("sum(chia_harvester_connected{{@t}}) / count({})", connected()))
         .unit("percentunit")
         .bounds([(None, Bad), (Some(1.0), Good)])
         .size(3, 4),
@@ -125,24 +127,36 @@ fn now() -> [Panel; 8] {
     ]
 }
 
+/// By harvester: 0, 1, and 2 where nothing is heard of its farm.
+fn connected() -> String {
+    let now = "max by (target, harvester) (chia_harvester_connected{@t})";
+    format!("({now} or 2 + 0 * {})", lost("target", now, now))
+}
+
+/// Nothing where nothing was looked up.
 fn share_above_8(aggregate: &str) -> String {
     format!(
         r#"1 - {aggregate} (rate(chia_harvester_lookup_seconds_bucket{{@t,le="8.0"}}[$__rate_interval]))
-            / {aggregate} (rate(chia_harvester_lookup_seconds_count{{@t}}[$__rate_interval]))"#
+            / ({aggregate} (rate(chia_harvester_lookup_seconds_count{{@t}}[$__rate_interval])) > 0)"#
     )
 }
 
 fn harvesters() -> [Panel; 4] {
     let by = |aggregate: &str, metric: &str| format!("{aggregate} by (target, harvester) ({metric}{{@t}})");
-    let handed = [("target", "target"), ("harvester", "harvester")];
+    let handed = [
+        ("instance", "instance"),
+        ("target", "target"),
+        ("harvester", "harvester"),
+    ];
+    let unanswered = by("max", "chia_harvester_unanswered_signage_points");
     [
         table(
             t("Harvesters, the most silent first", "收割机，最沉默的在前"),
-            t("Unanswered signage points first, since a dead mount shows there while plots stay counted. A click opens the harvester. Never restart one while a mount of its hangs.", "未应答的信号点排在最前：挂载卡死会先在这里显现，而绘图数不变。点击打开收割机。挂载卡死时绝不要重启它。"),
+            t("Those that are not connected on top, and for a day those of a farm that does not answer. Then by unanswered signage points, since a dead mount shows there while plots stay counted. A click opens the harvester. Never restart one while a mount of its hangs.", "未连接的在最前，没有应答的农场的收割机保留一天。其次按未应答的信号点：挂载卡死会先在这里显现，而绘图数不变。点击打开收割机。挂载卡死时绝不要重启它。"),
             NO_FARMER,
         )
-        .ask("", by("max", "chia_harvester_unanswered_signage_points"))
-        .ask("", by("max", "chia_harvester_connected"))
+        .ask("", &unanswered)
+        .ask("", connected())
         .ask("", by("sum", "chia_harvester_plots"))
         .ask("", by("sum", "chia_harvester_effective_plot_bytes"))
         .ask("", share_above_8("sum by (target, harvester)"))
@@ -151,9 +165,10 @@ fn harvesters() -> [Panel; 4] {
         .ask("", by("sum", "chia_harvester_duplicate_plots"))
         .ask("", "time() - max by (target, harvester) (chia_harvester_last_sync_timestamp_seconds{@t})")
         .ask("", "max by (target, harvester, host) (chia_harvester_info{@t})")
+        .ask("", format!("1e9 * ({} != bool 1) + ({unanswered} or 0 * {}) or {unanswered}", connected(), connected()))
         .column(label("harvester", t("Harvester", "收割机")).link(to(t("This harvester", "这台收割机"), HARVESTER, &handed)))
         .column(value(0, t("Unanswered points", "未应答信号点")).unit("none").bounds([(None, Good), (Some(3.0), Wait), (Some(10.0), Bad)]))
-        .column(value(1, t("Connected", "已连接")).states(UP))
+        .column(value(1, t("Connected", "已连接")).states(ANSWERS))
         .column(value(2, t("Plots", "绘图")).unit("none"))
         .column(value(3, t("Worth", "有效空间")).unit("bytes"))
         .column(value(4, t("Above 8 s", "超过 8 秒")).unit("percentunit").bounds([(None, Good), (Some(0.01), Wait), (Some(0.05), Bad)]))
@@ -163,7 +178,8 @@ fn harvesters() -> [Panel; 4] {
         .column(value(8, t("Last look", "上次扫描")).unit("s").bounds([(None, Good), (Some(600.0), Warn)]))
         .column(label("host", t("Host", "主机")))
         .column(label("target", t("Farm", "农场")))
-        .highest_first(0)
+        .column(instance())
+        .highest_first(10)
         .unit("string"),
         heatmap(
             t("Lookup times of all harvesters", "所有收割机的查询时间"),
@@ -177,7 +193,7 @@ fn harvesters() -> [Panel; 4] {
             t("A step down is a disk or share that has gone and says nothing else (plots_lost). It is back within seconds after the mount is.", "下降一级表示磁盘或共享悄悄消失（plots_lost）。挂载恢复后数秒内回来。"),
             NO_FARMER,
         )
-        .ask("{{harvester}}", by("sum", "chia_harvester_plots"))
+        .ask("{{target}} {{harvester}}", by("sum", "chia_harvester_plots"))
         .unit("none")
         .link(to(t("Mounts", "挂载"), MOUNTS, &[])),
         timeline(
@@ -243,9 +259,9 @@ fn node() -> [Panel; 8] {
             t("64 are expected. The farmer's below the node's: their link. Missed by the farmer's own count (since 2.0): an overloaded machine or network.", "预期 64 个。农夫少于节点：两者连接问题。农夫自报错过（2.0 起）：机器或网络过载。"),
             NO_EVENTS,
         )
-        .named(t("node", "节点"), "600 * sum(rate(chia_full_node_signage_points_total{@t}[$__rate_interval]))")
-        .named(t("farmer", "农夫"), "600 * sum(rate(chia_farmer_signage_points_total{@t}[$__rate_interval]))")
-        .named(t("missed", "错过"), "600 * sum(rate(chia_farmer_missed_signage_points_total{@t}[$__rate_interval]))")
+        .named(t("{{target}} node", "{{target}} 节点"), "600 * sum by (target) (rate(chia_full_node_signage_points_total{@t}[$__rate_interval]))")
+        .named(t("{{target}} farmer", "{{target}} 农夫"), "600 * sum by (target) (rate(chia_farmer_signage_points_total{@t}[$__rate_interval]))")
+        .named(t("{{target}} missed", "{{target}} 错过"), "600 * sum by (target) (rate(chia_farmer_missed_signage_points_total{@t}[$__rate_interval]))")
         .unit("none")
         .at_least_zero()
         .size(8, 8),
@@ -254,8 +270,8 @@ fn node() -> [Panel; 8] {
             t("32 blocks in ten minutes. The wallet stands: farming goes on without it, restored ones take hours.", "十分钟 32 块。钱包停住：不影响耕种，恢复需数小时。"),
             NO_NODE,
         )
-        .named(t("node", "节点"), "max by (target) (chia_full_node_peak_height{@t})")
-        .named(t("wallet", "钱包"), "max by (target) (chia_wallet_height{@t})")
+        .named(t("{{target}} node", "{{target}} 节点"), "max by (target) (chia_full_node_peak_height{@t})")
+        .named(t("{{target}} wallet", "{{target}} 钱包"), "max by (target) (chia_wallet_height{@t})")
         .unit("none")
         .size(8, 8),
         series(
@@ -286,7 +302,7 @@ fn node() -> [Panel; 8] {
         )
         .ask(
             "{{target}}",
-            "max by (target) (chia_full_node_mempool_cost{@t}) / max by (target) (chia_full_node_mempool_max_cost{@t})",
+            "max by (target) (chia_full_node_mempool_cost{@t}) / (max by (target) (chia_full_node_mempool_max_cost{@t}) > 0)",
         )
         .unit("percentunit")
         .at_least_zero()

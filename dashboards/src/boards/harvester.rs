@@ -1,5 +1,6 @@
 //! One harvester: does it answer in time, what does it farm, which mounts hold it.
 
+use super::overview::instance;
 use super::{CHIA, HARVESTER, MOUNTS};
 use crate::board::Board;
 use crate::cells::{label, to, value};
@@ -23,7 +24,7 @@ const NO_MOUNTS: Text = t(
 );
 
 fn of_it(aggregate: &str, metric: &str) -> String {
-    format!(r#"{aggregate}({metric}{{@t,harvester=~"$harvester"}})"#)
+    format!(r#"{aggregate}({metric}{{@t,harvester="$harvester"}})"#)
 }
 
 pub(super) fn board() -> Board {
@@ -86,7 +87,7 @@ fn now() -> [Panel; 6] {
         )
         .named(
             t("95 of 100", "95 分位"),
-            r#"histogram_quantile(0.95, sum by (le) (rate(chia_harvester_lookup_seconds_bucket{@t,harvester=~"$harvester"}[$__rate_interval])))"#,
+            r#"histogram_quantile(0.95, sum by (le) (rate(chia_harvester_lookup_seconds_bucket{@t,harvester="$harvester"}[$__rate_interval]))) >= 0"#,
         )
         .unit("s")
         .bounds([(None, Good), (Some(5.0), Wait), (Some(8.0), Warn), (Some(20.0), Bad)]),
@@ -124,7 +125,7 @@ fn answers() -> [Panel; 4] {
             t("From a signage point to the end of its lookups, queueing included. Two bands: some disks sleep. A climbing band: a share over a slow network, or copies to the disks.", "从信号点到查询结束，含排队。两条色带：部分磁盘休眠。上升色带：慢网络共享或正在写入磁盘。"),
             NO_EVENTS,
         )
-        .ask("{{le}}", r#"sum by (le) (increase(chia_harvester_lookup_seconds_bucket{@t,harvester=~"$harvester"}[$__rate_interval]))"#)
+        .ask("{{le}}", r#"sum by (le) (increase(chia_harvester_lookup_seconds_bucket{@t,harvester="$harvester"}[$__rate_interval]))"#)
         .unit("s"),
         series(
             t("Unanswered points over time", "未应答信号点变化"),
@@ -140,8 +141,8 @@ fn answers() -> [Panel; 4] {
             t("About one plot in 256 (512 before 2024) passes the filter of each point. Proofs include partials.", "每个信号点约 1/256（2024 年前 1/512）绘图通过过滤。证明含 partial。"),
             NO_EVENTS,
         )
-        .named(t("eligible", "合格"), r#"3600 * sum(rate(chia_harvester_eligible_plots_total{@t,harvester=~"$harvester"}[$__rate_interval]))"#)
-        .named(t("proofs", "证明"), r#"3600 * sum(rate(chia_harvester_proofs_total{@t,harvester=~"$harvester"}[$__rate_interval]))"#)
+        .named(t("eligible", "合格"), r#"3600 * sum(rate(chia_harvester_eligible_plots_total{@t,harvester="$harvester"}[$__rate_interval]))"#)
+        .named(t("proofs", "证明"), r#"3600 * sum(rate(chia_harvester_proofs_total{@t,harvester="$harvester"}[$__rate_interval]))"#)
         .unit("none")
         .at_least_zero(),
         timeline(
@@ -149,13 +150,18 @@ fn answers() -> [Panel; 4] {
             t("Each symptom while it is seen on this harvester; a row at `well` for the farm otherwise.", "在此收割机上出现的症状；否则为农场的正常行。"),
             NONE,
         )
-        .ask("{{symptom}}", r#"max by (symptom) (farmwarden_symptom{@t,symptom=~"harvester_.*|plots_.*|lookup_.*",entity=~"$harvester|"})"#)
+        .ask("{{symptom}}", r#"max by (symptom) (farmwarden_symptom{@t,symptom=~"harvester_.*|plots_.*|lookup_.*",entity="$harvester"}
+            or farmwarden_symptom{@t,symptom=~"harvester_.*|plots_.*|lookup_.*",entity=""})"#)
         .states(WELL)
         .size(12, 8),
     ]
 }
 
 fn farms() -> [Panel; 4] {
+    let directories =
+        r#"sum by (job, instance, host, mount) (chia_harvester_mount_directories{@t,harvester="$harvester"})"#;
+    let hangs = r#"max by (job, instance, host, mount) (label_replace(mount_stuck{@}, "host", "$1", "target", "(.*)"))
+        and on (job, instance, host, mount) chia_harvester_mount_directories{@t,harvester="$harvester"}"#;
     [
         series(
             t("Plots and their worth", "绘图数量"),
@@ -170,8 +176,8 @@ fn farms() -> [Panel; 4] {
             t("By size, owner and compression (get_harvester_plots_valid). Looked at by itself up to 20,000 plots.", "按大小、归属与压缩级别（get_harvester_plots_valid）。2 万绘图以内自动读取。"),
             t("More plots than are looked at one by one (plot_detail), or not read yet", "绘图过多未逐个读取（plot_detail），或尚未读取"),
         )
-        .ask("", r#"sum by (harvester, k, type, compression) (chia_harvester_plots_by_kind{@t,harvester=~"$harvester"})"#)
-        .ask("", r#"sum by (harvester, k, type, compression) (chia_harvester_plots_by_kind_bytes{@t,harvester=~"$harvester"})"#)
+        .ask("", r#"sum by (harvester, k, type, compression) (chia_harvester_plots_by_kind{@t,harvester="$harvester"})"#)
+        .ask("", r#"sum by (harvester, k, type, compression) (chia_harvester_plots_by_kind_bytes{@t,harvester="$harvester"})"#)
         .column(label("k", t("Size k", "大小 k")))
         .column(label("type", t("Owner", "归属")))
         .column(label("compression", t("Compression", "压缩")))
@@ -182,19 +188,20 @@ fn farms() -> [Panel; 4] {
         .size(8, 8),
         table(
             t("Mounts that hold its plots, those that hang first", "承载绘图的挂载，卡死的在前"),
-            t("Plot directories of the harvester joined with the mounts of the same machine. A click opens the mount.", "收割机目录与同一机器挂载的对应关系。点击打开挂载。"),
+            t("Plot directories of the harvester joined with the mounts of the same machine. Hangs empty: it cannot be told. A click opens the mount.", "收割机目录与同一机器挂载的对应关系。卡死为空：无法判断。点击打开挂载。"),
             NO_MOUNTS,
         )
-        .ask("", r#"max by (host, mount) (label_replace(mount_stuck{@}, "host", "$1", "target", "(.*)"))
-            and on (host, mount) chia_harvester_mount_directories{@t,harvester=~"$harvester"}"#)
-        .ask("", r#"sum by (host, mount) (chia_harvester_mount_directories{@t,harvester=~"$harvester"})"#)
-        .ask("", r#"sum by (host, mount) (chia_harvester_mount_plots{@t,harvester=~"$harvester"})"#)
-        .column(label("mount", t("Mount", "挂载")).link(to(t("This mount", "此挂载"), MOUNTS, &[("target", "host"), ("mount", "mount")])))
+        .ask("", hangs)
+        .ask("", directories)
+        .ask("", r#"sum by (job, instance, host, mount) (chia_harvester_mount_plots{@t,harvester="$harvester"})"#)
+        .ask("", format!("{hangs} or 0.5 + 0 * {directories}"))
+        .column(label("mount", t("Mount", "挂载")).link(to(t("This mount", "此挂载"), MOUNTS, &[("instance", "instance"), ("target", "host"), ("mount", "mount")])))
         .column(value(0, t("Hangs", "卡死")).states(crate::states::YES_IS_BAD))
         .column(value(1, t("Directories", "目录")).unit("none"))
         .column(value(2, t("Plots", "绘图")).unit("none"))
         .column(label("host", t("Host", "主机")))
-        .highest_first(0)
+        .column(instance())
+        .highest_first(3)
         .unit("string")
         .size(8, 8),
         series(
