@@ -1,11 +1,12 @@
 //! Mounts and plot disks: which are away, hang or fail, and where there is room.
 
 use super::MOUNTS;
+use super::overview::instance;
 use crate::board::Board;
 use crate::cells::{label, value};
 use crate::palette::Tone::{Bad, Good, Wait, Warn};
 use crate::panel::{Panel, series, stat, table, timeline};
-use crate::query::within_range;
+use crate::query::{lost, within_range};
 use crate::states::{MOUNT, UP};
 use crate::text::{Text, t};
 use crate::variable::{several, targets};
@@ -42,10 +43,23 @@ fn worst() -> String {
             2,
             format!("{} == bool 0 > 0", by_mount("max", "mount_server_reachable")),
         ),
+        of(
+            6,
+            format!(
+                "{} unless on (target, mount) mount_error{{@t}}",
+                by_mount("max", "mount_present")
+            ),
+        ),
         of(1, format!("{} == 1", by_mount("max", "mount_read_only"))),
         of(0, by_mount("max", "mount_present")),
     ]
     .join(" or ")
+}
+
+/// The same, with mounts of machines of which nothing is heard.
+fn worst_as_far_as_known() -> String {
+    let there = by_mount("max", "mount_present");
+    format!("{} or 6 + 0 * {}", worst(), lost("target", &there, &there))
 }
 
 pub(super) fn board() -> Board {
@@ -107,10 +121,13 @@ fn now() -> [Panel; 6] {
         count(
             t("Not probed", "未探测"),
             t(
-                "Every child process hangs in dead mounts: repair these, or raise max_children.",
-                "所有子进程都卡在失效挂载中：修复它们或提高 max_children。",
+                "Mounts of which nothing is known: no probe of them has ended (every child process may hang in dead mounts: repair these, or raise max_children), or nothing is heard of their machine.",
+                "状态未知的挂载：探测尚无结果（子进程可能都卡在失效挂载中：修复它们或提高 max_children），或其机器没有消息。",
             ),
-            "sum(mount_unprobed{@t})",
+            &format!(
+                "count({state} == 6) or 0 * count({state})",
+                state = format_args!("({})", worst_as_far_as_known())
+            ),
         ),
         stat(
             t("Free slots for plots", "可容纳绘图"),
@@ -145,11 +162,11 @@ fn mounts() -> [Panel; 3] {
     [
         table(
             t("Mounts, the worst first", "挂载，最差的在前"),
-            t("The worst that holds of each mount, its room, and how long probes take. Figures of a mount that hangs vanish after three intervals: they are never zero.", "每个挂载最严重的状态、空间和探测用时。卡死挂载的数字三个周期后消失，绝不显示为零。"),
+            t("The worst that holds of each mount, its room, and how long probes take. On top those of which nothing is known, for a day also those of a machine that is not heard of. Figures of a mount that hangs vanish after three intervals: they are never zero.", "每个挂载最严重的状态、空间和探测用时。最前是状态未知的，机器没有消息的保留一天。卡死挂载的数字三个周期后消失，绝不显示为零。"),
             NONE,
         )
-        .ask("", worst())
-        .ask("", format!("1 - {} / {}", by_mount("max", "mount_avail_bytes"), by_mount("max", "mount_size_bytes")))
+        .ask("", worst_as_far_as_known())
+        .ask("", format!("1 - {} / ({} > 0)", by_mount("max", "mount_avail_bytes"), by_mount("max", "mount_size_bytes")))
         .ask("", by_mount("max", "mount_avail_bytes"))
         .ask("", by_mount("max", "mount_size_bytes"))
         .ask("", by_mount("max", "mount_free_slots"))
@@ -177,11 +194,12 @@ fn mounts() -> [Panel; 3] {
         .column(label("fstype", t("Type", "类型")))
         .column(label("source", t("Source", "来源")))
         .column(label("target", t("Host", "主机")))
+        .column(instance())
         .highest_first(0)
         .unit("string"),
         timeline(
             t("State of every mount", "各挂载状态"),
-            t("The worst that held at the time. Many at once: their server, switch or cable. A gap: it was not watched, or its machine was away.", "当时最严重的状态。同时多个：服务器、交换机或线缆。空白：未监控或机器离线。"),
+            t("The worst that held at the time. Many at once: their server, switch or cable. Unknown: no probe has ended. A gap: it was not watched, or its machine was away.", "当时最严重的状态。同时多个：服务器、交换机或线缆。未知：探测没有结果。空白：未监控或机器离线。"),
             NONE,
         )
         .ask("{{target}} {{mount}}", worst())
@@ -205,7 +223,7 @@ fn room() -> [Panel; 6] {
             t("What an ordinary user can still write; ext4 keeps 5 % for root.", "普通用户还能写入的空间；ext4 为 root 保留 5 %。"),
             NONE,
         )
-        .ask("{{mount}}", by_mount("max", "mount_avail_bytes"))
+        .ask("{{target}} {{mount}}", by_mount("max", "mount_avail_bytes"))
         .unit("bytes")
         .at_least_zero()
         .size(8, 8),
@@ -214,7 +232,7 @@ fn room() -> [Panel; 6] {
             t("Drawn: 2, below which a mount that is being filled is almost full. Point the plotter to another one.", "虚线：2，低于此值正在写入的挂载即将写满。把绘图机指向其他挂载。"),
             NO_PLOTS,
         )
-        .ask("{{mount}} {{plot}}", r#"max by (target, mount, plot) (mount_free_slots{@t,mount=~"$mount"})"#)
+        .ask("{{target}} {{mount}} {{plot}}", r#"max by (target, mount, plot) (mount_free_slots{@t,mount=~"$mount"})"#)
         .unit("none")
         .at_least_zero()
         .bounds([(None, Bad), (Some(2.0), Good)])
@@ -224,7 +242,7 @@ fn room() -> [Panel; 6] {
             t("Files that end in .plot or .plot2. More than the harvester farms: some are skipped, see the harvester.", "以 .plot 或 .plot2 结尾的文件。多于收割机耕种的数量：有文件被跳过，见收割机。"),
             NO_PLOTS,
         )
-        .ask("{{mount}}", by_mount("max", "mount_plot_files"))
+        .ask("{{target}} {{mount}}", by_mount("max", "mount_plot_files"))
         .unit("none")
         .size(8, 8),
         series(
@@ -232,7 +250,7 @@ fn room() -> [Panel; 6] {
             t("Mean growth over up to six hours; negative while space is freed.", "最长六小时的平均增长；释放空间时为负。"),
             YOUNG,
         )
-        .ask("{{mount}}", by_mount("max", "mount_write_bytes_per_second"))
+        .ask("{{target}} {{mount}}", by_mount("max", "mount_write_bytes_per_second"))
         .unit("Bps")
         .size(8, 8),
         series(
@@ -240,7 +258,7 @@ fn room() -> [Panel; 6] {
             t("If it goes on growing like that. Drawn: one day.", "按当前速度继续写入。虚线：一天。"),
             YOUNG,
         )
-        .ask("{{mount}}", format!("{} - time()", by_mount("max", "mount_full_timestamp_seconds")))
+        .ask("{{target}} {{mount}}", format!("{} - time()", by_mount("max", "mount_full_timestamp_seconds")))
         .unit("s")
         .at_least_zero()
         .bounds([(None, Bad), (Some(86_400.0), Good)])
@@ -250,7 +268,7 @@ fn room() -> [Panel; 6] {
             t("How long a look at the mount took. It climbs before a share hangs. Drawn: 5 s, from where on it counts as stuck.", "一次探测的用时。共享卡死前会上升。虚线：5 秒，视为卡死。"),
             NONE,
         )
-        .ask("{{mount}}", by_mount("max", "mount_probe_duration_seconds"))
+        .ask("{{target}} {{mount}}", by_mount("max", "mount_probe_duration_seconds"))
         .unit("s")
         .at_least_zero()
         .bounds([(None, Good), (Some(5.0), Warn)])
@@ -273,7 +291,7 @@ fn plotters() -> [Panel; 3] {
             none,
         )
         .ask(
-            "{{directory}}",
+            "{{target}} {{directory}}",
             "max by (target, directory) (mount_temporary_plots{@t})",
         )
         .unit("none")
@@ -288,7 +306,7 @@ fn plotters() -> [Panel; 3] {
             none,
         )
         .ask(
-            "{{directory}}",
+            "{{target}} {{directory}}",
             "max by (target, directory) (mount_temporary_written_bytes{@t})",
         )
         .unit("bytes")
@@ -303,7 +321,7 @@ fn plotters() -> [Panel; 3] {
             none,
         )
         .ask(
-            "{{directory}}",
+            "{{target}} {{directory}}",
             "max by (target, directory) (mount_temporary_avail_bytes{@t})",
         )
         .unit("bytes")
