@@ -57,6 +57,11 @@ pub(crate) fn within_range(aggregate: &str, counter: &str) -> String {
     )
 }
 
+/// How much a counter rose within the last hour. A rate of minutes would make dozens an hour of a single rare event.
+pub(crate) fn last_hour(aggregate: &str, counter: &str) -> String {
+    within_range(aggregate, counter).replace("[$__range:", "[1h:")
+}
+
 /// One number of what is one gauge for each state: the code of the state that is 1.
 pub(crate) fn coded(by: &str, gauge: &str, codes: impl IntoIterator<Item = (&'static str, u32)>) -> String {
     let terms = codes.into_iter().map(|(state, code)| {

@@ -4,9 +4,9 @@ use super::overview::instance;
 use super::{CHIA, HARVESTER, MOUNTS};
 use crate::board::Board;
 use crate::cells::{label, to, value};
-use crate::palette::Tone::{Bad, Good, Wait, Warn};
+use crate::palette::Tone::{Bad, Busy, Good, Wait, Warn};
 use crate::panel::{Panel, heatmap, series, stat, table, timeline};
-use crate::query::lost;
+use crate::query::{answers, last_hour, lost};
 use crate::states::{ANSWERS, PARTIAL, WELL, YES_IS_GOOD};
 use crate::text::{Text, t};
 use crate::variable::targets;
@@ -71,12 +71,12 @@ fn now() -> [Panel; 8] {
         .size(3, 4),
         stat(
             t("Plots", "绘图"),
-            t("Farmed by all connected harvesters.", "所有已连接收割机耕种的绘图。"),
+            t("Of all connected harvesters. Whether that is all that there was: see the overview and the harvesters below.", "所有已连接收割机的绘图。是否齐全：见总览和下方的收割机。"),
             NO_FARMER,
         )
         .named(t("plots", "绘图"), "sum(chia_harvester_plots{@t})")
         .unit("none")
-        .bounds([(None, Bad), (Some(1.0), Good)])
+        .bounds([(None, Bad), (Some(1.0), Busy)])
         .size(3, 4),
         stat(
             t("What they are worth", "有效空间"),
@@ -85,7 +85,7 @@ fn now() -> [Panel; 8] {
         )
         .named(t("space", "空间"), "sum(chia_harvester_effective_plot_bytes{@t})")
         .unit("bytes")
-        .bounds([(None, Bad), (Some(1.0), Good)])
+        .bounds([(None, Bad), (Some(1.0), Busy)])
         .size(3, 4),
         stat(
             t("Expected time to win", "预计获胜时间"),
@@ -116,13 +116,13 @@ fn now() -> [Panel; 8] {
         .bounds([(None, Good), (Some(0.01), Wait), (Some(0.05), Bad)])
         .size(3, 4),
         stat(
-            t("Last win", "上次获胜"),
-            t("When the wallet last saw one; luck, mostly. More than five times the expected time: see no_win_for_long.", "钱包上次看到获胜的时间；多半靠运气。超过预计时间五倍：见 no_win_for_long。"),
-            t("No wallet is configured, it is older than 2.0, or nothing was won yet", "没有配置钱包、版本早于 2.0，或尚未获胜"),
+            t("Parts that answer", "应答的部分"),
+            t("Node, farmer, wallet and events that answered in the last round, of all that should (farmwarden_target_up). What a silent one had is in none of the figures beside. Below 100 %: farmwarden doctor TARGET.", "上一轮应答的节点、农夫、钱包和事件占全部的比例（farmwarden_target_up）。没有应答的不在旁边的数字中。低于 100 %：farmwarden doctor 目标名。"),
+            t("No Chia farm is watched (collectors.chia)", "没有监控 Chia 农场（collectors.chia）"),
         )
-        .named(t("win", "获胜"), "1000 * max(chia_wallet_last_farmed_timestamp_seconds{@t})")
-        .unit("dateTimeFromNow")
-        .bounds([(None, Good)])
+        .named(t("answer", "应答"), format!("avg({} == bool 1)", answers("target, part", r#"{@t,collector="chia"}"#)))
+        .unit("percentunit")
+        .bounds([(None, Bad), (Some(0.5), Warn), (Some(1.0), Good)])
         .size(3, 4),
     ]
 }
@@ -212,11 +212,11 @@ fn harvesters() -> [Panel; 4] {
 fn pools() -> [Panel; 4] {
     [
         series(
-            t("Partials per hour", "每小时 partial"),
+            t("Partials of an hour", "一小时内的 partial"),
             t("By what became of them (since 2.0). Stale ones come too late: lookup times, clock. Invalid ones: a damaged plot, bad memory.", "按结果（2.0 起）。过期：查询时间或时钟问题。无效：绘图损坏或内存故障。"),
             NO_POOL,
         )
-        .ask("{{result}}", "3600 * sum by (result) (rate(chia_pool_partials_total{@t}[$__rate_interval]))")
+        .ask("{{result}}", last_hour("sum by (result)", "chia_pool_partials_total{@t}"))
         .at_least_zero()
         .series(PARTIAL)
         .size(6, 8),
@@ -252,7 +252,7 @@ fn pools() -> [Panel; 4] {
     ]
 }
 
-fn node() -> [Panel; 8] {
+fn node() -> [Panel; 9] {
     [
         series(
             t("Signage points per 10 minutes", "每 10 分钟信号点"),
@@ -342,6 +342,15 @@ fn node() -> [Panel; 8] {
         .ask("{{target}} {{file}}", "min by (target, file) (chia_tls_certificate_not_after_timestamp_seconds{@t}) - time()")
         .unit("s")
         .bounds([(None, Bad), (Some(5_184_000.0), Good)])
+        .size(8, 8),
+        stat(
+            t("Last win", "上次获胜"),
+            t("When the wallet last saw one; luck, mostly. More than five times the expected time: see no_win_for_long.", "钱包上次看到获胜的时间；多半靠运气。超过预计时间五倍：见 no_win_for_long。"),
+            t("No wallet is configured, it is older than 2.0, or nothing was won yet", "没有配置钱包、版本早于 2.0，或尚未获胜"),
+        )
+        .named(t("win", "获胜"), "1000 * max(chia_wallet_last_farmed_timestamp_seconds{@t})")
+        .unit("dateTimeFromNow")
+        .bounds([(None, Good)])
         .size(8, 8),
     ]
 }

@@ -4,7 +4,7 @@ use super::{CHIA, MINERS, PRB};
 use crate::cells::to;
 use crate::palette::Tone::Bad;
 use crate::panel::{Panel, stat};
-use crate::query::{known_last, lost};
+use crate::query::{known_last, lost, watched};
 use crate::text::{Text, same, t};
 use crate::variable::{Variable, typed};
 
@@ -39,15 +39,16 @@ pub(super) fn plots_farmed() -> String {
 pub(super) fn plots_most() -> String {
     let now = "sum by (target) (chia_harvester_plots{@t})";
     format!(
-        "(max_over_time(({now})[1d:5m]) and on (target) {})",
-        crate::query::watched()
+        "((max_over_time(({now})[1d:5m]) or {now}) and on (target) {})",
+        watched()
     )
 }
 
 /// What is not farmed of what was there within a day, at the pace at which a plot won while all was known.
 fn xch_lost() -> String {
-    let pace = "avg_over_time((1 / (max by (target) (chia_farm_expected_time_to_win_seconds{@t})
-        * sum by (target) (chia_harvester_plots{@t}) > 0))[1d:5m])";
+    let pace = "1 / (max by (target) (chia_farm_expected_time_to_win_seconds{@t})
+        * sum by (target) (chia_harvester_plots{@t}) > 0)";
+    let pace = format!("(avg_over_time(({pace})[1d:5m]) or {pace})");
     let (most, farmed) = (plots_most(), plots_farmed());
     format!("sum(3600 * $xch_per_win * {pace} * clamp_min({most} - ({farmed} or 0 * {most}), 0))")
 }

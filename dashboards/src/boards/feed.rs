@@ -33,7 +33,7 @@ pub(super) fn providers() -> [Panel; 3] {
             t("Finalized by its node less what workers can be given. Rising: its disk or node; restarting workers does not help. Drawn: 10.", "节点最终块减去可供矿机的块。上升：磁盘或节点问题；重启矿机无用。虚线：10。"),
             t("PRB v3 and workers without a PRB have no data provider", "PRB v3 和无 PRB 的矿机没有数据提供者"),
         )
-        .ask("{{peer}} {{chain}}", r#"max by (target, peer, chain) (phala_prb_data_provider_block_height{@t,stage="target"})
+        .ask("{{target}} {{peer}} {{chain}}", r#"max by (target, peer, chain) (phala_prb_data_provider_block_height{@t,stage="target"})
             - max by (target, peer, chain) (phala_prb_data_provider_block_height{@t,stage="processed"})"#)
         .unit("none")
         .bounds([(None, Good), (Some(10.0), Bad)])
@@ -79,7 +79,7 @@ pub(super) fn transactions() -> [Panel; 6] {
             ),
         )
         .ask(
-            "{{queue}}",
+            "{{target}} {{queue}}",
             "time() - max by (target, queue) (phala_prb_trade_queue_next_job_waiting_since_timestamp_seconds{@t})",
         )
         .unit("s")

@@ -4,8 +4,9 @@ use super::overview::instance;
 use super::{CHIA, HARVESTER, MOUNTS};
 use crate::board::Board;
 use crate::cells::{label, to, value};
-use crate::palette::Tone::{Bad, Good, Wait, Warn};
+use crate::palette::Tone::{Bad, Busy, Good, Wait, Warn};
 use crate::panel::{Panel, heatmap, series, stat, table, timeline};
+use crate::query::last_hour;
 use crate::states::{UP, WELL};
 use crate::text::{Text, t};
 use crate::variable::{one, targets};
@@ -71,7 +72,7 @@ fn now() -> [Panel; 6] {
         )
         .named(t("plots", "绘图"), of_it("sum", "chia_harvester_plots"))
         .unit("none")
-        .bounds([(None, Bad), (Some(1.0), Good)]),
+        .bounds([(None, Bad), (Some(1.0), Busy)]),
         stat(
             t("Unanswered signage points", "未应答的信号点"),
             t("Since it last answered one. More than 10: it does not farm, mostly because a mount hangs. Repair the mount; never restart it while one hangs.", "自上次应答以来。超过 10：没有耕种，多半是挂载卡死。先修挂载；卡死时绝不要重启。"),
@@ -137,12 +138,12 @@ fn answers() -> [Panel; 4] {
         .at_least_zero()
         .bounds([(None, Good), (Some(10.0), Bad)]),
         series(
-            t("Eligible plots and proofs per hour", "每小时合格绘图与证明"),
+            t("Eligible plots and proofs of an hour", "一小时内的合格绘图与证明"),
             t("About one plot in 256 (512 before 2024) passes the filter of each point. Proofs include partials.", "每个信号点约 1/256（2024 年前 1/512）绘图通过过滤。证明含 partial。"),
             NO_EVENTS,
         )
-        .named(t("eligible", "合格"), r#"3600 * sum(rate(chia_harvester_eligible_plots_total{@t,harvester="$harvester"}[$__rate_interval]))"#)
-        .named(t("proofs", "证明"), r#"3600 * sum(rate(chia_harvester_proofs_total{@t,harvester="$harvester"}[$__rate_interval]))"#)
+        .named(t("eligible", "合格"), last_hour("sum", r#"chia_harvester_eligible_plots_total{@t,harvester="$harvester"}"#))
+        .named(t("proofs", "证明"), last_hour("sum", r#"chia_harvester_proofs_total{@t,harvester="$harvester"}"#))
         .unit("none")
         .at_least_zero(),
         timeline(

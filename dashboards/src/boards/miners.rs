@@ -5,9 +5,9 @@ use super::costs::{miners_expected, miners_off};
 use super::overview::instance;
 use crate::board::Board;
 use crate::cells::{label, value};
-use crate::palette::Tone::{Bad, Good, Wait, Warn};
+use crate::palette::Tone::{Bad, Busy, Good, Wait, Warn};
 use crate::panel::{Panel, series, stat, table, timeline};
-use crate::query::within_range;
+use crate::query::{last_hour, within_range};
 use crate::states::{UP, WELL, YES_IS_GOOD, YES_OR_NO};
 use crate::text::{Text, t};
 use crate::variable::{several, targets};
@@ -94,7 +94,7 @@ fn now() -> [Panel; 6] {
         )
         .named(t("power", "算力"), r#"sum(venus_miner_power_bytes{@t,miner=~"$miner",kind="quality_adjusted"})"#)
         .unit("bytes")
-        .bounds([(None, Bad), (Some(1.0), Good)]),
+        .bounds([(None, Bad), (Some(1.0), Busy)]),
         stat(
             t("Errors of miner services", "矿工服务的错误"),
             t("Of the last minute from 1.8 on, before that since the start. Timeout: prover or node too slow. No connection: look at the gateway.", "1.8 起为最近一分钟，之前为启动以来。超时：证明程序或节点慢。无连接：检查网关。"),
@@ -157,7 +157,7 @@ fn miners() -> [Panel; 2] {
             t("Red while no miner service mines for it. All at once: the node is not synchronised, or the service is down.", "没有矿工服务为其挖矿时为红色。同时变红：节点未同步或服务停止。"),
             NONE,
         )
-        .ask("{{miner}}", mines())
+        .ask("{{target}} {{miner}}", mines())
         .states(UP),
     ]
 }
@@ -173,7 +173,7 @@ fn history() -> [Panel; 6] {
             NO_NODE,
         )
         .ask(
-            "{{miner}}",
+            "{{target}} {{miner}}",
             r#"max by (target, miner) (venus_miner_power_bytes{@t,miner=~"$miner",kind="quality_adjusted"})"#,
         )
         .unit("bytes")
@@ -185,7 +185,7 @@ fn history() -> [Panel; 6] {
             NO_NODE,
         )
         .ask(
-            "{{miner}} {{state}}",
+            "{{target}} {{miner}} {{state}}",
             r#"max by (target, miner, state) (venus_miner_sectors{@t,miner=~"$miner"})"#,
         )
         .unit("none")
@@ -199,11 +199,14 @@ fn history() -> [Panel; 6] {
             ),
             NO_NODE,
         )
-        .ask("{{miner}}", by_miner("max", "venus_miner_available_balance_fil"))
+        .ask(
+            "{{target}} {{miner}}",
+            by_miner("max", "venus_miner_available_balance_fil"),
+        )
         .bounds([(None, Bad), (Some(0.0), Good)])
         .size(8, 8),
         series(
-            t("Rounds won per hour", "每小时获胜轮次"),
+            t("Rounds won in an hour", "一小时内获胜轮次"),
             t(
                 "Since farmwarden watches, where a miner service records them.",
                 "自 farmwarden 监控以来（需矿工服务开启记录）。",
@@ -211,13 +214,16 @@ fn history() -> [Panel; 6] {
             NOT_KEPT,
         )
         .ask(
-            "{{miner}}",
-            r#"3600 * sum by (miner) (rate(venus_miner_won_rounds_total{@t,miner=~"$miner"}[$__rate_interval]))"#,
+            "{{target}} {{miner}}",
+            last_hour(
+                "sum by (target, miner)",
+                r#"venus_miner_won_rounds_total{@t,miner=~"$miner"}"#,
+            ),
         )
         .at_least_zero()
         .size(8, 8),
         series(
-            t("Blocks per hour by what became of them", "每小时区块及结果"),
+            t("Blocks of an hour by what became of them", "一小时内的区块及结果"),
             t(
                 "success can still be orphaned; anything else is a loss: prover, node or clock.",
                 "success 仍可能成为孤块；其他都是损失：证明程序、节点或时钟。",
@@ -226,7 +232,7 @@ fn history() -> [Panel; 6] {
         )
         .ask(
             "{{result}}",
-            r#"3600 * sum by (result) (rate(venus_miner_blocks_total{@t,miner=~"$miner"}[$__rate_interval]))"#,
+            last_hour("sum by (result)", r#"venus_miner_blocks_total{@t,miner=~"$miner"}"#),
         )
         .at_least_zero()
         .size(8, 8),
@@ -239,8 +245,8 @@ fn history() -> [Panel; 6] {
             NONE,
         )
         .ask(
-            "{{symptom}}",
-            r#"max by (symptom) (farmwarden_symptom{@t,symptom=~"venus_(miner|prover).*"})"#,
+            "{{target}} {{symptom}}",
+            r#"max by (target, symptom) (farmwarden_symptom{@t,symptom=~"venus_(miner|prover).*"})"#,
         )
         .states(WELL)
         .size(8, 8),

@@ -1,19 +1,23 @@
 //! The farm on one screen: am I earning, what is broken, what did the robot do, what is it costing me per hour.
 
+use super::broken::{self, ILL};
 use super::costs::{self, miners_off, plots_farmed, plots_most};
-use super::{CHIA, MINERS, NODES, OVERVIEW, PRB, REPAIRS, SELF};
+use super::{CHIA, MINERS, NODES, OVERVIEW, PRB, REPAIRS};
 use crate::board::Board;
-use crate::cells::{label, to, value};
+use crate::cells::{label, to};
 use crate::palette::Tone::{Bad, Busy, Good, Wait, Warn};
-use crate::panel::{Panel, series, stat, table, timeline};
-use crate::query::{answers, known_last, silent, within_range};
-use crate::states::{ANSWERS, WELL};
+use crate::panel::{Panel, series, stat};
+use crate::query::{known_last, within_range};
 use crate::text::{Text, same, t};
 use crate::variable::targets;
 
 pub(super) const NO_PHALA: Text = t(
     "No workers are watched (collectors.prb), or no PRB answers",
     "没有监控矿机（collectors.prb），或没有 PRB 应答",
+);
+const NO_REWARDS: Text = t(
+    "Not known: no PRB answers, or none has all workers on the page (detail: full) with their sessions",
+    "未知：没有 PRB 应答，或都没有输出全部矿机（detail: full）及其会话",
 );
 pub(super) const NO_CHIA: Text = t(
     "No Chia farmer is watched (collectors.chia), or it does not answer",
@@ -23,7 +27,7 @@ const NO_VENUS: Text = t(
     "No Venus miner service is watched (collectors.venus), or it does not answer",
     "没有监控 Venus 矿工服务（collectors.venus），或它没有应答",
 );
-const NOT_SCRAPED: Text = t(
+pub(super) const NOT_SCRAPED: Text = t(
     "Prometheus has nothing of farmwarden: is it scraped?",
     "Prometheus 中没有 farmwarden 的数据：是否已抓取？",
 );
@@ -46,7 +50,7 @@ pub(super) fn board() -> Board {
         .into_iter()
         .fold(board.choose(targets(".+")), Board::choose)
         .row(t("Am I earning?", "有收益吗？"), earning())
-        .row(t("What is broken?", "哪里坏了？"), broken())
+        .row(t("What is broken?", "哪里坏了？"), broken::panels())
         .row(t("What did the robot do?", "机器人做了什么？"), robot())
         .row(
             t("What is it costing me per hour?", "每小时损失多少？"),
@@ -60,12 +64,17 @@ fn earning() -> [Panel; 5] {
         stat(
             t("PHA earned per hour", "每小时收益 PHA"),
             t(
-                "Rewards of all sessions in the last hour (phala_worker_reward_pha, from the chain or PRB). Zero although workers compute: see that V is settled. Fleets in detail: summary show the worst workers only.",
-                "最近一小时所有会话的奖励（phala_worker_reward_pha，来自链上或 PRB）。矿机在计算却为零：检查 V 是否结算。detail: summary 只含最差的矿机。",
+                "Rewards of all sessions in the last hour (phala_worker_reward_pha, from the chain or PRB). Zero although workers compute: see that V is settled. Only of lifecycles whose workers are all known (detail: full).",
+                "最近一小时所有会话的奖励（phala_worker_reward_pha，来自链上或 PRB）。矿机在计算却为零：检查 V 是否结算。只计全部矿机已知的生命周期（detail: full）。",
             ),
-            NO_PHALA,
+            NO_REWARDS,
         )
-        .named(same("PHA"), "sum(clamp_min(delta(phala_worker_reward_pha{@t}[1h]), 0))")
+        .named(
+            same("PHA"),
+            "sum(clamp_min(delta(phala_worker_reward_pha{@t}[1h]), 0)
+                and on (target, lifecycle) (count by (target, lifecycle) (phala_worker_info{@t})
+                >= 0.9 * sum by (target, lifecycle) (phala_prb_workers{@t})))",
+        )
         .bounds([(None, Wait), (Some(0.000_001), Good)])
         .decimals(2)
         .size(5, 4),
@@ -132,149 +141,9 @@ fn earning() -> [Panel; 5] {
     ]
 }
 
-fn broken() -> [Panel; 5] {
-    [
-        stat(
-            t("Findings", "异常数"),
-            t(
-                "What is ill by farmwarden's own judgement, over all targets (farmwarden_symptom); the table beside it says what and where. And targets of which nothing can be told: they do not answer, or their farmwarden is silent.",
-                "farmwarden 自行判断的异常总数（farmwarden_symptom），旁边的表格说明是什么、在哪里。以及无法判断的目标：没有应答，或其 farmwarden 失联。",
-            ),
-            NOT_SCRAPED,
-        )
-        .named(t("ill", "异常"), "sum(farmwarden_symptom{@t})")
-        .named(
-            t("cannot be told", "无法判断"),
-            format!(
-                "count({all} unless on (target) farmwarden_symptom{{@t}}) or 0 * count({all})",
-                all = answers("target", "{@t}")
-            ),
-        )
-        .unit("none")
-        .none_is_good(1.0, Bad)
-        .size(4, 8),
-        table(
-            t("What is ill, the longest first", "异常列表，最久的在前"),
-            t(
-                "Each finding with how long it was seen within the shown range. The name of the symptom in `farmwarden explain` says what it means and what to do; a click on the target opens its board.",
-                "每个异常以及它在所示时间内持续了多久。`farmwarden explain 症状名` 说明含义和处理办法；点击目标打开对应看板。",
-            ),
-            t(
-                "Nothing is ill of what can be told: see the figures beside",
-                "可判断的目标没有异常：参见旁边的数字",
-            ),
-        )
-        .ask("", with_board("sum by (target, symptom, entity) (farmwarden_symptom{@t} == 1)"))
-        .ask(
-            "",
-            "60 * sum by (target, symptom, entity) (count_over_time((farmwarden_symptom{@t} == 1)[$__range:1m]))
-                and (sum by (target, symptom, entity) (farmwarden_symptom{@t} == 1))",
-        )
-        .column(label("target", t("Target", "目标")).link(own_board()))
-        .column(label("board", t("Kind", "类型")))
-        .column(label("symptom", t("Symptom", "症状")))
-        .column(label("entity", t("Seen on", "对象")))
-        .column(value(1, t("Ill for", "持续")).unit("s").bounds([(None, Wait), (Some(300.0), Warn), (Some(3600.0), Bad)]))
-        .column(instance())
-        .highest_first(1)
-        .unit("string")
-        .size(20, 8),
-        stat(
-            t("Parts that do not answer", "未应答的部分"),
-            t(
-                "Parts of targets whose last round failed (farmwarden_target_up is 0), and those whose farmwarden Prometheus cannot reach. The table beside it says which; farmwarden doctor TARGET says at which step.",
-                "最近一轮失败的目标部分（farmwarden_target_up 为 0），以及 Prometheus 无法抓取其 farmwarden 的部分。旁边的表格指出是哪些；farmwarden doctor 目标名 说明卡在哪一步。",
-            ),
-            NOT_SCRAPED,
-        )
-        .named(t("down", "失联"), "sum(farmwarden_target_up{@t} == bool 0)")
-        .named(
-            t("farmwarden is silent", "farmwarden 失联"),
-            format!(
-                "count({}) or 0 * count(farmwarden_target_up{{@t}})",
-                silent("farmwarden_target_up{@t}")
-            ),
-        )
-        .unit("none")
-        .none_is_good(1.0, Bad)
-        .link(to(t("farmwarden itself", "farmwarden 自身"), SELF, &[]))
-        .size(4, 8),
-        targets_table(),
-        timeline(
-            t("Well or ill, target by target", "各目标的健康状况"),
-            t(
-                "Red while anything is ill on a target (farmwarden_symptom). A gap: it could not be told.",
-                "目标上有任何异常时为红色（farmwarden_symptom）。空白：无法判断。",
-            ),
-            NOT_SCRAPED,
-        )
-        .ask("{{target}}", "max by (target) (farmwarden_symptom{@t})")
-        .states(WELL)
-        .size(24, 8),
-    ]
-}
-
-/// Those that do not answer on top, then those that are not judged, then by findings.
-fn targets_table() -> Panel {
-    let last = "farmwarden_target_last_success_timestamp_seconds{@t}";
-    let answers = answers("target", "{@t}");
-    table(
-        t("Targets, the worst first", "目标列表，最差的在前"),
-        t(
-            "Every target with what is ill on it and how old its data is (three intervals without success and its figures vanish). On top those that do not answer, and for a day those whose farmwarden is silent: nothing is known of them. A click opens its board.",
-            "每个目标的异常数和数据的年龄（连续三个周期失败后数据消失）。没有应答的在最前；其 farmwarden 失联的目标保留一天：状态未知。点击打开对应看板。",
-        ),
-        NOT_SCRAPED,
-    )
-    .ask("", "sum by (target) (farmwarden_symptom{@t})")
-    .ask("", board_of(&crate::query::answers("target, collector", "{@t}")))
-    .ask("", format!("time() - min by (target) ({last} or {})", silent(last)))
-    .ask(
-        "",
-        format!("1e9 * ({answers} != bool 1) + (sum by (target) (farmwarden_symptom{{@t}}) or 1e6 + 0 * {answers})"),
-    )
-    .column(label("target", t("Target", "目标")).link(own_board()))
-    .column(label("board", t("Kind", "类型")))
-    .column(value(0, t("Findings", "异常数")).unit("none").none_is_good(1.0, Bad))
-    .column(value(1, t("Answers", "应答")).states(ANSWERS))
-    .column(
-        value(2, t("Oldest part", "最旧的部分"))
-            .unit("s")
-            .bounds([(None, Good), (Some(120.0), Wait), (Some(900.0), Bad)]),
-    )
-    .column(instance())
-    .highest_first(3)
-    .unit("string")
-    .size(20, 8)
-}
-
 /// Which farmwarden a row is of; links of the row need it.
 pub(super) fn instance() -> crate::cells::Column {
     label("instance", t("Instance", "实例"))
-}
-
-/// Adds the label `board` by the kind of a target, for links.
-fn board_of(expr: &str) -> String {
-    format!(
-        r#"label_replace(label_replace({expr}, "board", "$1", "collector", "(.*)"), "board", "nodes", "collector", "phala")"#
-    )
-}
-
-/// The same for what has no label `collector`.
-fn with_board(expr: &str) -> String {
-    let kinds = board_of("max by (target, collector) (farmwarden_target_up{@t} >= bool 0)");
-    format!(
-        "({expr} * on (target) group_left (board) max by (target, board) ({kinds})) or ({expr} unless on (target) farmwarden_target_up{{@t}})"
-    )
-}
-
-/// Resolves to a board of the row's own kind: `board` is one of nodes, prb, venus, chia, mounts.
-fn own_board() -> crate::cells::Link {
-    to(
-        t("Its board", "对应看板"),
-        "farmwarden-${__data.fields.board}",
-        &[("instance", "instance"), ("target", "target")],
-    )
 }
 
 fn robot() -> [Panel; 5] {
@@ -342,7 +211,7 @@ fn robot() -> [Panel; 5] {
         .link(to_repairs())
         .size(5, 4),
         stat(
-            t("Held by people", "被人暂停"),
+            t("Held by people", "人工暂停"),
             t(
                 "Pauses that hold now, and the freeze file: while it is not 0, nothing (or not everything) is repaired. farmwarden resume ends a pause.",
                 "当前有效的暂停和冻结文件：不为 0 时不（全部）修复。farmwarden resume 结束暂停。",
@@ -369,7 +238,7 @@ fn history() -> [Panel; 2] {
             ),
             NOT_SCRAPED,
         )
-        .ask("{{target}}", "sum by (target) (farmwarden_symptom{@t})")
+        .ask("{{target}}", format!("sum by (target) ({ILL})"))
         .unit("none")
         .at_least_zero()
         .bounds([(None, Good), (Some(1.0), Bad)])

@@ -4,7 +4,7 @@ use super::overview::instance;
 use super::{PRB, WORKER, feed};
 use crate::board::Board;
 use crate::cells::{label, to, value};
-use crate::palette::Tone::{Bad, Good, Wait, Warn};
+use crate::palette::Tone::{Bad, Busy, Good, Wait, Warn};
 use crate::panel::{Panel, series, stat, table};
 use crate::query::{answers, coded, lost};
 use crate::states::{LINK, SESSION, WORKER as WORKER_STATES, YES_OR_NO, codes, links};
@@ -70,7 +70,7 @@ fn now() -> [Panel; 7] {
         )
         .named(t("computing", "计算中"), r#"sum(phala_worker_session_state{@t,lifecycle=~"$lifecycle",state="idle"})"#)
         .unit("none")
-        .bounds([(None, Bad), (Some(1.0), Good)])
+        .bounds([(None, Bad), (Some(1.0), Busy)])
         .size(3, 4),
         stat(
             t("Enabled workers", "已启用的矿机"),

@@ -191,6 +191,29 @@ fn links_of_alerts_lead_to_boards_and_hand_over_variables_that_these_have() {
     assert!(links >= 80, "only {links} links were seen");
 }
 
+/// What is for boards only makes nobody ill: it is not among what the overview counts and lists.
+#[test]
+fn hints_are_not_counted_as_findings() {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../alerts/rules");
+    let mut hints = BTreeSet::new();
+    for file in std::fs::read_dir(rules).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for alert in text.split("- alert: ").filter(|alert| alert.contains("severity: info")) {
+            let symptoms = alert
+                .split("symptom=\"")
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next());
+            hints.extend(symptoms.map(str::to_owned));
+        }
+    }
+    assert!(hints.len() >= 5, "{hints:?}");
+    let overview = &boards(Language::En)[0];
+    let findings = panels(overview).into_iter().find(|panel| panel["title"] == "Findings");
+    let query = findings.unwrap()["targets"][0]["expr"].as_str().unwrap();
+    let left_out = query.split("symptom!~\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(left_out.split('|').map(str::to_owned).collect::<BTreeSet<_>>(), hints);
+}
+
 /// Which colour stands for which word. Yes and no are good or bad by what is asked.
 #[test]
 fn the_same_state_has_the_same_colour_everywhere() {
