@@ -1,6 +1,7 @@
 //! Every query of every dashboard, asked of a real Prometheus that scrapes the real binary with a whole simulated farm
 //! behind it: none is refused, and each has something to show.
 
+mod outage;
 mod whole_farm;
 
 use std::collections::BTreeMap;
