@@ -82,7 +82,7 @@ pub(crate) const LINK: &[State] = &[
     state("para", 2, t("parachain", "平行链"), Bad),
     state("data_provider", 3, t("data provider", "数据提供者"), Bad),
     state("lifecycle", 4, t("lifecycle", "生命周期"), Bad),
-    state("worker", 5, t("the worker itself", "矿机自身"), Warn),
+    state("worker", 5, t("the worker itself", "worker 自身"), Warn),
     state("unknown", 6, t("unknown", "未知"), Unknown),
 ];
 

@@ -102,7 +102,7 @@ pub(super) fn variables() -> [Variable; 5] {
         price(t("Price of FIL", "FIL 单价"), "price_fil"),
         typed(
             "xch_per_win",
-            t("XCH per win", "每次获胜的 XCH"),
+            t("XCH per win", "每次爆块的 XCH"),
             t(
                 "Reward of a block: 1 from March 2024 on, half of it from March 2027 on; solo all of it, in a pool its share.",
                 "区块奖励：2024 年 3 月起为 1，2027 年 3 月起减半；单独耕种得全部，矿池得其份额。",
@@ -124,28 +124,28 @@ pub(super) fn variables() -> [Variable; 5] {
 pub(super) fn panels() -> [Panel; 4] {
     let how = t(
         "Workers behind a broken link, and all of a PRB that does not answer (they may still earn), x what a worker earned per hour within a day while it was well. A worker that earns less than the average is counted as an average one.",
-        "断链之后的矿机数，加上没有应答的 PRB 的全部矿机（它们可能仍有收益），× 一天内正常时每台每小时的平均收益。收益低于平均的矿机也按平均计算。",
+        "断链之后的 worker 数，加上没有应答的 PRB 的全部 worker（它们可能仍有收益），× 一天内正常时每台每小时的平均收益。收益低于平均的 worker 也按平均计算。",
     );
     let nothing_earned = t(
         "No workers are watched (collectors.prb), or none earned anything within a day",
-        "没有监控矿机（collectors.prb），或一天内没有任何收益",
+        "没有监控 worker（collectors.prb），或一天内没有任何收益",
     );
     let no_pace = t(
         "No Chia farm is watched (collectors.chia), or node and farmer have not answered within a day",
-        "没有监控 Chia 农场（collectors.chia），或节点与农夫一天内没有应答",
+        "没有监控 Chia 农场（collectors.chia），或节点与 farmer 一天内没有应答",
     );
     [
         stat(t("PHA not earned per hour", "每小时损失 PHA"), how, nothing_earned)
             .named(same("PHA"), pha_lost())
             .decimals(3)
             .none_is_good(0.000_001, Bad)
-            .link(to(t("PRB fleet", "PRB 矿机群"), PRB, &[]))
+            .link(to(t("PRB fleet", "PRB worker 群"), PRB, &[]))
             .size(6, 4),
         stat(
             t("XCH not farmed per hour", "每小时损失 XCH"),
             t(
                 "Plots that were there within a day and are not farmed now: gone, on a harvester that leaves signage points unanswered, or on a farm that does not answer. At the pace of that day: XCH per win (above) / expected time to win. Plots that were taken away on purpose count for a day.",
-                "一天内有过而现在没有耕种的绘图：丢失、所在收割机不应答信号点，或农场没有应答。按当天的速度计算：每次获胜的 XCH（上方）/ 预计获胜时间。有意移走的绘图也计入一天。",
+                "一天内有过而现在没有耕种的 plot：丢失、所在 harvester 不应答信号点，或农场没有应答。按当天的速度计算：每次爆块的 XCH（上方）/ 预计爆块时间。有意移走的 plot 也计入一天。",
             ),
             no_pace,
         )

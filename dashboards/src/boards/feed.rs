@@ -23,15 +23,15 @@ pub(super) fn providers() -> [Panel; 3] {
         timeline(
             t("Data providers", "数据提供者"),
             t("What each says of itself; one that has just started says that it is up to date although it knows nothing.", "各自报告的状态；刚启动的会说已追上，尽管它还一无所知。"),
-            t("PRB v3 and workers without a PRB have no data provider", "PRB v3 和无 PRB 的矿机没有数据提供者"),
+            t("PRB v3 and workers without a PRB have no data provider", "PRB v3 和无 PRB 的 worker 没有数据提供者"),
         )
         .ask("{{target}} {{peer}}", coded("target, peer", "phala_prb_data_provider_state{@t}", codes(PROVIDER)))
         .states(PROVIDER)
         .size(12, 7),
         series(
             t("Blocks that a data provider still has to process", "数据提供者待处理的块"),
-            t("Finalized by its node less what workers can be given. Rising: its disk or node; restarting workers does not help. Drawn: 10.", "节点最终块减去可供矿机的块。上升：磁盘或节点问题；重启矿机无用。虚线：10。"),
-            t("PRB v3 and workers without a PRB have no data provider", "PRB v3 和无 PRB 的矿机没有数据提供者"),
+            t("Finalized by its node less what workers can be given. Rising: its disk or node; restarting workers does not help. Drawn: 10.", "节点最终块减去可供 worker 的块。上升：磁盘或节点问题；重启 worker 无用。虚线：10。"),
+            t("PRB v3 and workers without a PRB have no data provider", "PRB v3 和无 PRB 的 worker 没有数据提供者"),
         )
         .ask("{{target}} {{peer}} {{chain}}", r#"max by (target, peer, chain) (phala_prb_data_provider_block_height{@t,stage="target"})
             - max by (target, peer, chain) (phala_prb_data_provider_block_height{@t,stage="processed"})"#)
@@ -127,8 +127,8 @@ pub(super) fn transactions() -> [Panel; 6] {
         .unit("string")
         .size(8, 8),
         series(
-            t("Workers of the whole network", "全网矿机"),
-            t("Workers that compute or are unresponsive, of everybody (OnlineWorkers). It falls with yours: the chain or the gatekeepers, wait.", "全网计算中或无响应的矿机（OnlineWorkers）。与您的同时下降：链或守门人问题，等待。"),
+            t("Workers of the whole network", "全网 worker"),
+            t("Workers that compute or are unresponsive, of everybody (OnlineWorkers). It falls with yours: the chain or the gatekeepers, wait.", "全网计算中或无响应的 worker（OnlineWorkers）。与您的同时下降：链或守门人问题，等待。"),
             NO_CHAIN,
         )
         .named(t("network", "全网"), "max(phala_chain_online_workers{@t})")

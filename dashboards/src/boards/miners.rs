@@ -22,7 +22,7 @@ const NO_NODE: Text = t(
 );
 const NOT_KEPT: Text = t(
     "Only miner services from 1.13 on that record it tell of wins and blocks",
-    "仅 1.13 及以上且开启记录的矿工服务提供获胜与区块",
+    "仅 1.13 及以上且开启记录的矿工服务提供爆块与区块",
 );
 
 /// The chosen miners.
@@ -104,8 +104,8 @@ fn now() -> [Panel; 6] {
         .unit("none")
         .none_is_good(1.0, Warn),
         stat(
-            t("Rounds won", "获胜轮次"),
-            t("Within the shown range, where a miner service records them.", "所示时间内的获胜轮次（需矿工服务开启记录）。"),
+            t("Rounds won", "爆块轮次"),
+            t("Within the shown range, where a miner service records them.", "所示时间内的爆块轮次（需矿工服务开启记录）。"),
             NOT_KEPT,
         )
         .named(t("rounds", "轮次"), within_range("sum", r#"venus_miner_won_rounds_total{@t,miner=~"$miner"}"#))
@@ -206,7 +206,7 @@ fn history() -> [Panel; 6] {
         .bounds([(None, Bad), (Some(0.0), Good)])
         .size(8, 8),
         series(
-            t("Rounds won in an hour", "一小时内获胜轮次"),
+            t("Rounds won in an hour", "一小时内爆块轮次"),
             t(
                 "Since farmwarden watches, where a miner service records them.",
                 "自 farmwarden 监控以来（需矿工服务开启记录）。",

@@ -17,7 +17,7 @@ const NONE: Text = t(
 );
 const NO_PLOTS: Text = t(
     "No chosen mount is a plot mount (plots), or its files cannot be counted",
-    "所选挂载不是绘图挂载（plots），或文件无法统计",
+    "所选挂载不是 plot 挂载（plots），或文件无法统计",
 );
 const YOUNG: Text = t(
     "Known after ten minutes of watching, and of the date while it is being filled",
@@ -66,7 +66,7 @@ pub(super) fn board() -> Board {
     let mount = several(
         "mount",
         t("Mount", "挂载"),
-        t("Mount points; of plotters choose all.", "挂载点；绘图机请选全部。"),
+        t("Mount points; of plotters choose all.", "挂载点；plotter 请选全部。"),
         "label_values(mount_present{@t}, mount)",
     );
     Board::new(
@@ -74,7 +74,7 @@ pub(super) fn board() -> Board {
         t("Mounts", "挂载"),
         t(
             "Disks and shares of a machine: away, hung, failing, full; plots on them and plotters that fill them.",
-            "机器的磁盘与共享：缺失、卡死、出错、写满；其上的绘图与正在写入的绘图机。",
+            "机器的磁盘与共享：缺失、卡死、出错、写满；其上的 plot 与正在写入的 plotter。",
         ),
         &["mounts"],
     )
@@ -82,8 +82,8 @@ pub(super) fn board() -> Board {
     .choose(mount)
     .row(t("Now", "当前"), now())
     .row(t("Mounts", "挂载"), mounts())
-    .row(t("Room and plots", "空间与绘图"), room())
-    .row(t("Plotters", "绘图机"), plotters())
+    .row(t("Room and plots", "空间与 plot"), room())
+    .row(t("Plotters", "plotter 进度"), plotters())
 }
 
 fn now() -> [Panel; 6] {
@@ -98,7 +98,7 @@ fn now() -> [Panel; 6] {
             t("Missing", "缺失"),
             t(
                 "Expected mounts that are not there: what is written now fills the disk below. Stop plotters, mount, look below it.",
-                "应有而不存在的挂载：现在写入会填满下层磁盘。停止绘图，挂载，再检查下层。",
+                "应有而不存在的挂载：现在写入会填满下层磁盘。停止 plotter，挂载，再检查下层。",
             ),
             r#"sum(mount_present{@t,mount=~"$mount"} == bool 0)"#,
         ),
@@ -106,7 +106,7 @@ fn now() -> [Panel; 6] {
             t("Stuck", "卡死"),
             t(
                 "A probe has not returned: whoever touches it hangs. Is the server up? umount -f, umount -l, mount. Not the harvester first.",
-                "探测没有返回：访问者都会卡住。服务器是否在线？umount -f、umount -l、mount。不要先重启收割机。",
+                "探测没有返回：访问者都会卡住。服务器是否在线？umount -f、umount -l、mount。不要先重启 harvester。",
             ),
             r#"sum(mount_stuck{@t,mount=~"$mount"})"#,
         ),
@@ -130,10 +130,10 @@ fn now() -> [Panel; 6] {
             ),
         ),
         stat(
-            t("Free slots for plots", "可容纳绘图"),
+            t("Free slots for plots", "可容纳 plot"),
             t(
                 "Plots that still fit on all chosen mounts, by their first size, after reserve and unfinished ones.",
-                "所选挂载按首个尺寸还能容纳的绘图数，已扣除预留和未完成部分。",
+                "所选挂载按首个尺寸还能容纳的 plot 数，已扣除预留和未完成部分。",
             ),
             NO_PLOTS,
         )
@@ -141,15 +141,15 @@ fn now() -> [Panel; 6] {
         .unit("none")
         .bounds([(None, Bad), (Some(2.0), Wait), (Some(20.0), Good)]),
         stat(
-            t("Plots finished", "完成的绘图"),
+            t("Plots finished", "完成的 plot"),
             t(
                 "Plot files that appeared within the shown range.",
-                "所示时间内出现的绘图文件。",
+                "所示时间内出现的 plot 文件。",
             ),
             NO_PLOTS,
         )
         .named(
-            t("plots", "绘图"),
+            t("plots", "plot 数"),
             within_range("sum", r#"mount_plots_finished_total{@t,mount=~"$mount"}"#),
         )
         .unit("none")
@@ -185,7 +185,7 @@ fn mounts() -> [Panel; 3] {
         .column(value(2, t("Free", "可用")).unit("bytes"))
         .column(value(3, t("Size", "大小")).unit("bytes"))
         .column(value(4, t("Slots", "可容纳")).unit("none"))
-        .column(value(5, t("Plots", "绘图")).unit("none"))
+        .column(value(5, t("Plots", "plot 数")).unit("none"))
         .column(value(6, t("Unfinished", "未完成")).unit("none"))
         .column(value(7, t("Probe took", "探测用时")).unit("s").bounds([(None, Good), (Some(1.0), Wait), (Some(5.0), Bad)]))
         .column(value(8, t("Fills by", "写入速度")).unit("Bps"))
@@ -228,8 +228,8 @@ fn room() -> [Panel; 6] {
         .at_least_zero()
         .size(8, 8),
         series(
-            t("Free slots by mount", "各挂载可容纳绘图"),
-            t("Drawn: 2, below which a mount that is being filled is almost full. Point the plotter to another one.", "虚线：2，低于此值正在写入的挂载即将写满。把绘图机指向其他挂载。"),
+            t("Free slots by mount", "各挂载可容纳 plot"),
+            t("Drawn: 2, below which a mount that is being filled is almost full. Point the plotter to another one.", "虚线：2，低于此值正在写入的挂载即将写满。把 plotter 指向其他挂载。"),
             NO_PLOTS,
         )
         .ask("{{target}} {{mount}} {{plot}}", r#"max by (target, mount, plot) (mount_free_slots{@t,mount=~"$mount"})"#)
@@ -238,8 +238,8 @@ fn room() -> [Panel; 6] {
         .bounds([(None, Bad), (Some(2.0), Good)])
         .size(8, 8),
         series(
-            t("Plot files", "绘图文件"),
-            t("Files that end in .plot or .plot2. More than the harvester farms: some are skipped, see the harvester.", "以 .plot 或 .plot2 结尾的文件。多于收割机耕种的数量：有文件被跳过，见收割机。"),
+            t("Plot files", "plot 文件"),
+            t("Files that end in .plot or .plot2. More than the harvester farms: some are skipped, see the harvester.", "以 .plot 或 .plot2 结尾的文件。多于 harvester 耕种的数量：有文件被跳过，见 harvester。"),
             NO_PLOTS,
         )
         .ask("{{target}} {{mount}}", by_mount("max", "mount_plot_files"))
@@ -283,10 +283,10 @@ fn plotters() -> [Panel; 3] {
     );
     [
         series(
-            t("Plots in progress", "进行中的绘图"),
+            t("Plots in progress", "进行中的 plot"),
             t(
                 "By temporary directory: different names among the .tmp files. Zero: no plotter works there.",
-                "按临时目录统计的 .tmp 文件名。零：没有绘图机在工作。",
+                "按临时目录统计的 .tmp 文件名。零：没有 plotter 在工作。",
             ),
             none,
         )
@@ -301,7 +301,7 @@ fn plotters() -> [Panel; 3] {
             t("Written to temporary directories", "临时目录已写入"),
             t(
                 "It changes while a plotter works; a straight line with plots in progress: it hangs.",
-                "绘图机工作时会变化；有进行中的绘图却是平线：卡住。",
+                "plotter 工作时会变化；有进行中的 plot 却是平线：卡住。",
             ),
             none,
         )
@@ -316,7 +316,7 @@ fn plotters() -> [Panel; 3] {
             t("Room in temporary directories", "临时目录可用空间"),
             t(
                 "A k32 plot takes some 300 GB while it is made.",
-                "制作一个 k32 绘图约需 300 GB。",
+                "制作一个 k32 plot 约需 300 GB。",
             ),
             none,
         )

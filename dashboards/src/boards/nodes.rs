@@ -80,7 +80,7 @@ fn now() -> [Panel; 6] {
         .bounds([(None, Bad), (Some(0.5), Warn), (Some(1.0), Good)]),
         stat(
             t("Oldest head", "最旧的链头"),
-            t("Age of the oldest best block by the chain's own clock: the one figure that a node without peers cannot gloss over. Of a node that does not answer the newest block that it told of. From 2 minutes on workers miss heartbeats: see node_head_old.", "按链自身时钟计算的最旧最佳块年龄：没有对等点的节点也无法掩饰。没有应答的节点按它最后报告的块计算。超过 2 分钟矿机会错过心跳：见 node_head_old。"),
+            t("Age of the oldest best block by the chain's own clock: the one figure that a node without peers cannot gloss over. Of a node that does not answer the newest block that it told of. From 2 minutes on workers miss heartbeats: see node_head_old.", "按链自身时钟计算的最旧最佳块年龄：没有对等点的节点也无法掩饰。没有应答的节点按它最后报告的块计算。超过 2 分钟 worker 会错过心跳：见 node_head_old。"),
             NONE,
         )
         .named(t("age", "年龄"), format!("max({})", head_age_as_far_as_known()))

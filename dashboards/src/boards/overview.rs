@@ -13,11 +13,11 @@ use crate::variable::targets;
 
 pub(super) const NO_PHALA: Text = t(
     "No workers are watched (collectors.prb), or no PRB answers",
-    "没有监控矿机（collectors.prb），或没有 PRB 应答",
+    "没有监控 worker（collectors.prb），或没有 PRB 应答",
 );
 const NO_REWARDS: Text = t(
     "Not known: no PRB answers, or none has all workers on the page (detail: full) with their sessions",
-    "未知：没有 PRB 应答，或都没有输出全部矿机（detail: full）及其会话",
+    "未知：没有 PRB 应答，或都没有输出全部 worker（detail: full）及其会话",
 );
 pub(super) const NO_CHIA: Text = t(
     "No Chia farmer is watched (collectors.chia), or it does not answer",
@@ -33,7 +33,7 @@ pub(super) const NOT_SCRAPED: Text = t(
 );
 const NO_JOURNAL: Text = t(
     "No journal is configured (journal.directory), so nothing is repaired; or farmwarden is not scraped",
-    "没有配置日志（journal.directory），因此不会修复；或未抓取 farmwarden",
+    "没有配置审计日志（journal.directory），因此不会修复；或未抓取 farmwarden",
 );
 
 pub(super) fn board() -> Board {
@@ -65,7 +65,7 @@ fn earning() -> [Panel; 5] {
             t("PHA earned per hour", "每小时收益 PHA"),
             t(
                 "Rewards of all sessions in the last hour (phala_worker_reward_pha, from the chain or PRB). Zero although workers compute: see that V is settled. Only of lifecycles whose workers are all known (detail: full).",
-                "最近一小时所有会话的奖励（phala_worker_reward_pha，来自链上或 PRB）。矿机在计算却为零：检查 V 是否结算。只计全部矿机已知的生命周期（detail: full）。",
+                "最近一小时所有会话的奖励（phala_worker_reward_pha，来自链上或 PRB）。worker 在计算却为零：检查 V 是否结算。只计全部 worker 已知的生命周期（detail: full）。",
             ),
             NO_REWARDS,
         )
@@ -79,10 +79,10 @@ fn earning() -> [Panel; 5] {
         .decimals(2)
         .size(5, 4),
         stat(
-            t("Workers that are well", "正常的矿机"),
+            t("Workers that are well", "正常的 worker"),
             t(
                 "Share of workers with no broken link before them, from the relay chain to the worker itself. Workers of a PRB that does not answer are not counted as well. Below 95 %: open the PRB fleet, worst workers first.",
-                "从中继链到矿机自身没有断开环节的矿机比例。没有应答的 PRB 的矿机不算正常。低于 95 %：打开 PRB 看板，最差的排在最前。",
+                "从中继链到 worker 自身没有断开环节的 worker 比例。没有应答的 PRB 的 worker 不算正常。低于 95 %：打开 PRB 看板，最差的排在最前。",
             ),
             NO_PHALA,
         )
@@ -95,13 +95,13 @@ fn earning() -> [Panel; 5] {
         )
         .unit("percentunit")
         .bounds([(None, Bad), (Some(0.8), Warn), (Some(0.95), Good)])
-        .link(to(t("PRB fleet", "PRB 矿机群"), PRB, &[]))
+        .link(to(t("PRB fleet", "PRB worker 群"), PRB, &[]))
         .size(5, 4),
         stat(
-            t("Plots farmed", "耕种中的绘图"),
+            t("Plots farmed", "耕种中的 plot"),
             t(
                 "Plots of harvesters that are connected and answer, as a share of the most within a day. Below 98 %: a disk, a share or a harvester is gone or hangs, or plots were taken away; open the Chia farm.",
-                "已连接且有应答的收割机的绘图，占一天内最多时的比例。低于 98 %：磁盘、共享或收割机丢失或卡死，或绘图被移走；打开 Chia 看板。",
+                "已连接且有应答的 harvester 的 plot，占一天内最多时的比例。低于 98 %：磁盘、共享或 harvester 丢失或卡死，或 plot 被移走；打开 Chia 看板。",
             ),
             NO_CHIA,
         )
@@ -114,10 +114,10 @@ fn earning() -> [Panel; 5] {
         .link(to(t("Chia farm", "Chia 农场"), CHIA, &[]))
         .size(5, 4),
         stat(
-            t("Expected time to win", "预计获胜时间"),
+            t("Expected time to win", "预计爆块时间"),
             t(
                 "Mean time between wins of the best farm: 18.75 s x network space / own space. It is luck: one farm in three waits longer.",
-                "最大农场两次获胜的平均间隔：18.75 秒 × 全网空间 / 自有空间。这是运气：三分之一的情况会更久。",
+                "最大农场两次爆块的平均间隔：18.75 秒 × 全网空间 / 自有空间。这是运气：三分之一的情况会更久。",
             ),
             NO_CHIA,
         )
@@ -234,7 +234,7 @@ fn history() -> [Panel; 2] {
             t("Findings by target", "各目标的异常数"),
             t(
                 "Where it began, and what followed: the first to rise is mostly the cause. Nodes first, then providers, then workers.",
-                "从哪里开始、随后是什么：最先上升的多半是原因。先看节点，再看数据提供者，再看矿机。",
+                "从哪里开始、随后是什么：最先上升的多半是原因。先看节点，再看数据提供者，再看 worker。",
             ),
             NOT_SCRAPED,
         )

@@ -11,7 +11,7 @@ use crate::text::{Text, t};
 
 const NONE: Text = t(
     "No journal is configured (journal.directory), so nothing is repaired; or farmwarden is not scraped",
-    "没有配置日志（journal.directory），因此不会修复；或未抓取 farmwarden",
+    "没有配置审计日志（journal.directory），因此不会修复；或未抓取 farmwarden",
 );
 const NO_POLICY: Text = t(
     "No policy is configured (remedies.policies), so nothing is repaired; or farmwarden is not scraped",
@@ -105,11 +105,11 @@ fn now() -> [Panel; 8] {
             .none_is_good(1.0, Warn),
         ),
         stat(
-            t("Journal takes records", "日志可写"),
+            t("Journal takes records", "审计日志可写"),
             t("No: alerts are answered 503 and nothing is repaired. Is its disk full or away?", "否：告警返回 503，不会修复。磁盘是否已满或离线？"),
             NONE,
         )
-        .named(t("journal", "日志"), "min(farmwarden_journal_up{@})")
+        .named(t("journal", "审计日志"), "min(farmwarden_journal_up{@})")
         .unit("none")
         .states(UP)
         .size(3, 4),
@@ -240,7 +240,7 @@ fn record() -> [Panel; 5] {
         .at_least_zero()
         .size(12, 6),
         series(
-            t("Size of the journal", "日志大小"),
+            t("Size of the journal", "审计日志大小"),
             t("Of all its files.", "全部文件。"),
             NONE,
         )

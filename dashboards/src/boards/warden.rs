@@ -162,7 +162,7 @@ fn costs() -> [Panel; 4] {
             t("Memory", "内存"),
             t(
                 "Held in RAM. It follows the number of workers, plots and messages.",
-                "占用的内存。随矿机、绘图和消息数量变化。",
+                "占用的内存。随 worker、plot 和消息数量变化。",
             ),
             NONE,
         )
@@ -223,7 +223,7 @@ fn door() -> [Panel; 3] {
     [
         series(
             t("Requests a minute", "每分钟请求"),
-            t("By route and code. 401: a wrong token or password; 503 of /alerts: the journal.", "按路径与状态码。401：令牌或密码错误；/alerts 的 503：日志问题。"),
+            t("By route and code. 401: a wrong token or password; 503 of /alerts: the journal.", "按路径与状态码。401：令牌或密码错误；/alerts 的 503：审计日志问题。"),
             NONE,
         )
         .ask("{{route}} {{code}}", "60 * sum by (route, code) (rate(farmwarden_http_requests_total{@}[$__rate_interval]))")

@@ -12,7 +12,7 @@ use crate::variable::{one, several, targets};
 
 const NONE: Text = t(
     "Not known of this worker: does its PRB answer, is it loaded, and is its PRB shown in full (detail: full)?",
-    "没有这台矿机的数据：PRB 是否应答、矿机是否已加载、PRB 是否为 detail: full？",
+    "没有这台 worker 的数据：PRB 是否应答、worker 是否已加载、PRB 是否为 detail: full？",
 );
 const NO_RUNTIME: Text = t(
     "pRuntimes are asked where `pruntimes` is configured, within its networks",
@@ -35,22 +35,22 @@ pub(super) fn board() -> Board {
         t("Lifecycle", "生命周期"),
         t(
             "Lifecycles; choose one where several have a worker of the same name.",
-            "生命周期；多个生命周期有同名矿机时请选择一个。",
+            "生命周期；多个生命周期有同名 worker 时请选择一个。",
         ),
         "label_values(phala_worker_info{@t}, lifecycle)",
     );
     let worker = one(
         "worker",
-        t("Worker", "矿机"),
-        t("The worker, by its name in PRB.", "PRB 中的矿机名称。"),
+        same("Worker"),
+        t("The worker, by its name in PRB.", "PRB 中的 worker 名称。"),
         r#"label_values(phala_worker_info{@t,lifecycle=~"$lifecycle"}, worker)"#,
     );
     Board::new(
         WORKER,
-        t("Worker", "矿机"),
+        same("Worker"),
         t(
             "One worker of a PRB, or one without: state, cause, heights, what it earns, its pRuntime.",
-            "一台矿机（有无 PRB 均可）：状态、原因、高度、收益、pRuntime。",
+            "一台 worker（有无 PRB 均可）：状态、原因、高度、收益、pRuntime。",
         ),
         &["phala"],
     )
@@ -87,7 +87,7 @@ fn now() -> [Panel; 7] {
         .states(SESSION),
         stat(
             t("First broken link", "首个断开的环节"),
-            t("Where on the way from relay chain to worker it breaks first. Only `the worker itself` is cured by restarting the worker.", "从中继链到矿机首先断开之处。只有“矿机自身”可通过重启矿机修复。"),
+            t("Where on the way from relay chain to worker it breaks first. Only `the worker itself` is cured by restarting the worker.", "从中继链到 worker 首先断开之处。只有“worker 自身”可通过重启 worker 修复。"),
             NONE,
         )
         .named(t("link", "环节"), link)
@@ -111,7 +111,7 @@ fn now() -> [Panel; 7] {
         .bounds([(None, Wait), (Some(0.000_001), Good)]),
         stat(
             t("pRuntime answers", "pRuntime 应答"),
-            t("Whether the worker's own program answered the last request. Down: does its container run? After a kick it ends with exit code 0.", "矿机程序是否应答了上次请求。失联：容器是否在运行？被踢后以退出码 0 结束。"),
+            t("Whether the worker's own program answered the last request. Down: does its container run? After a kick it ends with exit code 0.", "worker 程序是否应答了上次请求。失联：容器是否在运行？被踢后以退出码 0 结束。"),
             NO_RUNTIME,
         )
         .named(same("pRuntime"), max("phala_pruntime_up"))
@@ -127,8 +127,8 @@ fn now() -> [Panel; 7] {
             of_it("phala_worker_info")
         ))
         .ask("", format!("max by (target, lifecycle, pool, worker, kind) ({})", of_it("phala_worker_last_message_info")))
-        .column(label("worker", t("Worker", "矿机")))
-        .column(label("target", same("PRB")).link(to(t("PRB fleet", "PRB 矿机群"), PRB, &[("target", "target"), ("lifecycle", "lifecycle")])))
+        .column(label("worker", same("Worker")))
+        .column(label("target", same("PRB")).link(to(t("PRB fleet", "PRB worker 群"), PRB, &[("target", "target"), ("lifecycle", "lifecycle")])))
         .column(label("lifecycle", t("Lifecycle", "生命周期")))
         .column(label("pool", t("Pool", "矿池")))
         .column(label("kind", t("Last message", "最后消息")))
@@ -147,7 +147,7 @@ fn history() -> [Panel; 5] {
     [
         timeline(
             t("State in PRB and on the chain", "PRB 与链上状态"),
-            t("The state of the worker as PRB has it. A gap: its lifecycle did not answer, or it was not loaded.", "PRB 中的矿机状态。空白：生命周期无应答或未加载。"),
+            t("The state of the worker as PRB has it. A gap: its lifecycle did not answer, or it was not loaded.", "PRB 中的 worker 状态。空白：生命周期无应答或未加载。"),
             NONE,
         )
         .named(t("in PRB", "PRB 中"), coded("worker", &of_it("phala_worker_state"), codes(STATES)))
@@ -172,7 +172,7 @@ fn history() -> [Panel; 5] {
         .bounds([(None, Good), (Some(10.0), Bad)]),
         series(
             t("Parachain height: given and executed", "平行链高度：已给与已执行"),
-            t("What PRB has given to the worker, and what its pRuntime has executed. Apart and staying apart: pRuntime hangs.", "PRB 已给矿机的高度与 pRuntime 已执行的高度。持续分离：pRuntime 卡住。"),
+            t("What PRB has given to the worker, and what its pRuntime has executed. Apart and staying apart: pRuntime hangs.", "PRB 已给 worker 的高度与 pRuntime 已执行的高度。持续分离：pRuntime 卡住。"),
             NONE,
         )
         .named(t("given by PRB", "PRB 已给"), max("phala_worker_para_block_height"))
@@ -182,7 +182,7 @@ fn history() -> [Panel; 5] {
             t("Relay chain headers: given and taken", "中继链区块头：已给与已取"),
             t(
                 "What PRB has given to the worker, and what its pRuntime has. Apart: the parachain waits for them.",
-                "PRB 已给矿机的与 pRuntime 已有的。分离：平行链在等待它们。",
+                "PRB 已给 worker 的与 pRuntime 已有的。分离：平行链在等待它们。",
             ),
             NONE,
         )
@@ -282,7 +282,7 @@ fn runtime() -> [Panel; 7] {
         .size(8, 4),
         series(
             t("Messages that are not on the chain yet", "尚未上链的消息"),
-            t("Some come and go. Only ever more for 15 minutes: fees of the owner, or the trade queue; the worker itself needs nothing. Drawn: 10.", "少量往来正常。15 分钟内只增不减：所有者手续费或交易队列；矿机无需处理。虚线：10。"),
+            t("Some come and go. Only ever more for 15 minutes: fees of the owner, or the trade queue; the worker itself needs nothing. Drawn: 10.", "少量往来正常。15 分钟内只增不减：所有者手续费或交易队列；worker 无需处理。虚线：10。"),
             NO_RUNTIME,
         )
         .named(t("messages", "消息"), max("phala_pruntime_pending_messages"))
