@@ -106,7 +106,7 @@ impl PartSeen {
 
 impl Target {
     pub fn is_well(&self) -> bool {
-        self.findings.is_empty() && self.parts.iter().all(PartSeen::is_well)
+        self.findings.iter().all(|finding| finding.symptom.hint) && self.parts.iter().all(PartSeen::is_well)
     }
 }
 

@@ -108,6 +108,9 @@ fn definition(symptom: &Symptom, configured: Option<&Sections>, text: &mut Text)
     if symptom.takes_time {
         paragraph("shows", "over time; one look (farmwarden doctor) cannot tell it", text);
     }
+    if symptom.hint {
+        paragraph("breaks", "nothing: it is worth a look, and holds no repair back", text);
+    }
     if !symptom.thresholds.is_empty() {
         text.plain("  begins at").line_end();
     }

@@ -18,6 +18,9 @@ pub struct Symptom {
     pub thresholds: &'static [&'static str],
     /// It shows over time: one look cannot tell.
     pub takes_time: bool,
+    /// Worth a look, and nothing is broken: whoever has only such is well, and it is the cause of nothing. Its alert is
+    /// for boards.
+    pub hint: bool,
 }
 
 #[cfg(test)]
@@ -30,6 +33,7 @@ impl Symptom {
             advice: "Repair it.",
             thresholds: &[],
             takes_time: false,
+            hint: false,
         }
     }
 }

@@ -13,6 +13,7 @@ pub static CHAIN_HALTED: Symptom = Symptom {
     advice: "Restart nothing: wait, and read what the network's own channels say.",
     thresholds: &["phala.thresholds.stuck_after"],
     takes_time: true,
+    hint: false,
 };
 
 /// One node's view of one chain.

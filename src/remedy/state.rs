@@ -84,7 +84,7 @@ impl State {
                 guard,
                 until,
                 words,
-                ..
+                plan,
             } => self.with(*incident, |incident| {
                 let before = incident.held.as_ref().filter(|held| held.guard == *guard);
                 incident.held = Some(Held {
@@ -92,6 +92,7 @@ impl State {
                     since: before.map_or(time, |held| held.since),
                     until: *until,
                     words: words.clone(),
+                    plan: plan.clone(),
                 });
             }),
             Step::Rehearsed { incident, plan, words } => {
@@ -107,7 +108,12 @@ impl State {
                 }
                 self.with(*incident, |incident| incident.running(time, plan));
             }
-            Step::Noted { incident, words, .. } => self.with(*incident, |incident| incident.noted(words)),
+            Step::Noted {
+                incident,
+                words,
+                request,
+                ..
+            } => self.with(*incident, |incident| incident.noted(words, *request)),
             Step::Finished {
                 incident,
                 outcome,

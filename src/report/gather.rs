@@ -89,7 +89,7 @@ impl Seen<'_> {
 
     fn member(&self, now: Now) -> Member {
         let known = |part: &str| self.parts.iter().any(|status| status.part.name == part);
-        let whole = |finding: &Finding| finding.part.is_none_or(|part| !known(part));
+        let whole = |finding: &Finding| !finding.symptom.hint && finding.part.is_none_or(|part| !known(part));
         Member {
             target: self.slot.name.clone(),
             depends_on: self.depends_on().to_vec(),
@@ -115,7 +115,7 @@ impl Seen<'_> {
                 let ill = self
                     .findings
                     .iter()
-                    .any(|finding| finding.part == Some(status.part.name));
+                    .any(|finding| !finding.symptom.hint && finding.part == Some(status.part.name));
                 if ill { Health::Ill } else { Health::Well }
             }
         }
@@ -140,6 +140,7 @@ impl Seen<'_> {
             farm: self.farm().to_string(),
             symptom: finding.symptom.name.to_owned(),
             entity: (!finding.entity.is_empty()).then(|| finding.entity.clone()),
+            hint: finding.symptom.hint,
             evidence: finding.evidence.clone(),
             meaning: finding.symptom.meaning.to_owned(),
             advice: finding.symptom.advice.to_owned(),

@@ -120,6 +120,8 @@ pub struct Symptom {
     /// A chain, a mount, a worker; absent for the target as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity: Option<String>,
+    /// Worth a look, and nothing is broken.
+    pub hint: bool,
     /// Figures and thresholds; may quote an upstream.
     pub evidence: String,
     /// The definition, with the ground of its default threshold.

@@ -12,6 +12,10 @@ use crate::store::{PartStatus, Slot, Store};
 use crate::upstream::Why;
 
 static STUCK: collectors::Symptom = collectors::Symptom::bare("stuck");
+static WORTH_A_LOOK: collectors::Symptom = collectors::Symptom {
+    hint: true,
+    ..collectors::Symptom::bare("worth_a_look")
+};
 
 const EVERY: Duration = Duration::from_secs(15);
 
@@ -62,8 +66,8 @@ fn add(
     let slot = Arc::new(Slot::new(name.parse().unwrap(), "phala", parts));
     store.replace([store.slots(), vec![Arc::clone(&slot)]].concat(), Vec::new());
     let found = |entity: &&'static str| Finding {
-        part: (!entity.starts_with('/')).then_some(*entity),
-        symptom: &STUCK,
+        part: (!entity.starts_with('/')).then_some(entity.trim_start_matches('?')),
+        symptom: if entity.starts_with('?') { &WORTH_A_LOOK } else { &STUCK },
         entity: (*entity).to_owned(),
         evidence: "no block for 6m".to_owned(),
     };
@@ -126,6 +130,31 @@ fn a_part_is_waiting_well_ill_stale_or_down() {
     assert_eq!(
         states(45),
         [(Waiting, Waiting), (Stale, Stale), (Stale, Stale), (Stale, Stale), down]
+    );
+}
+
+#[test]
+fn a_hint_makes_nobody_ill_and_is_the_cause_of_nothing() {
+    let now = start();
+    let store = Store::default();
+    let happened = |status: &mut PartStatus| well(status, now);
+    add(
+        &store,
+        "node-1",
+        &[part("relay", &[]), part("para", &["relay"])],
+        happened,
+        &["?relay", "?/whole", "para"],
+    );
+    let report = Report::of(&store, now);
+    let states: Vec<Health> = report.targets[0].parts.iter().map(|part| part.state).collect();
+    assert_eq!(states, [Health::Well, Health::Ill]);
+    let farm = &report.farms[0];
+    assert_eq!(farm.first_broken, ["node-1/para"]);
+    let hints: Vec<bool> = report.symptoms.iter().map(|symptom| symptom.hint).collect();
+    assert_eq!(
+        hints.iter().filter(|hint| **hint).count(),
+        2,
+        "they are told all the same"
     );
 }
 

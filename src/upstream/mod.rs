@@ -5,6 +5,7 @@
 
 mod advice;
 mod bee_queue;
+mod body;
 mod certificate;
 pub mod chia;
 mod dial;
@@ -63,7 +64,7 @@ impl Upstream {
             http: http::client(&resolver, &tls, http::Connections::Kept)?,
             resolver,
             tls,
-            large: Arc::new(Semaphore::new(http::LARGE_AT_ONCE)),
+            large: Arc::new(Semaphore::new(body::LARGE_AT_ONCE)),
         })
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::support::{Farmwarden, LONG, Process, directory, handed_over, wait_for};
+use super::support::{Browser, Farmwarden, LONG, Process, directory, handed_over, wait_for};
 
 /// It waits by itself for what it tells, and takes a minute and a half where nobody else works.
 const PLAYED_WITHIN: Duration = Duration::from_secs(600);
@@ -46,6 +46,29 @@ fn check_nothing_is_left(place: &Path, said: &str) {
     assert!(TcpStream::connect(address).is_err(), "{address}");
 }
 
+/// The picture of the README: the status page at the moment when all of these words were told in this order.
+#[track_caller]
+fn illustrate(demo: &mut Process, told: &[&str]) {
+    let page = wait_for("the moment of the picture", PLAYED_WITHIN, || {
+        demo.running()?;
+        let log = demo.log();
+        let said = plain(&log);
+        let rest = told
+            .iter()
+            .try_fold(said.as_str(), |rest, word| Some(rest.split_once(word)?.1));
+        let page = said.split_once("http://").and_then(|(_, rest)| rest.split_once(' '));
+        match (rest, page) {
+            (Some(_), Some((address, _))) => Ok(format!("http://{address}")),
+            _ => Err(log),
+        }
+    });
+    let mut browser = Browser::start();
+    browser.look_like(1100, "light");
+    browser.open(&page);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    browser.illustrate("status");
+}
+
 /// Lines as one, without times: they are wrapped at the width of a terminal.
 fn plain(said: &str) -> String {
     said.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -67,6 +90,10 @@ fn check_order(said: &str, words: &[&str]) {
 fn each_incident_of_the_demo_is_seen_decided_and_done_or_held() {
     let place = directory();
     let mut demo = demo(place.path(), &["--share"]);
+    illustrate(
+        &mut demo,
+        &["decided node-1 para: ", "restart phala-node at farm-1: done"],
+    );
     let said = plain(&ended(&mut demo, PLAYED_WITHIN));
     let acts: Vec<&str> = said.split(" INCIDENT ").skip(1).collect();
     let [node, workers, all_workers, share, sender] = acts[..] else {

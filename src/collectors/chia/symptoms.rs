@@ -138,6 +138,7 @@ pub static HARVESTER_DOWN: Symptom = Symptom {
              connect; after `chia init -c` elsewhere its certificate may be of another authority.",
     thresholds: &["chia.thresholds.harvester_down_after"],
     takes_time: true,
+    hint: false,
 };
 pub static HARVESTER_SILENT: Symptom = Symptom {
     name: "harvester_silent",
@@ -148,6 +149,7 @@ pub static HARVESTER_SILENT: Symptom = Symptom {
              refresh plots. Restart the harvester last, and never while a mount hangs: it would load no plots at all.",
     thresholds: &["chia.thresholds.silent_points"],
     takes_time: true,
+    hint: false,
 };
 pub(super) static HARVESTER_RPC_DOWN: Symptom = Symptom {
     name: "harvester_rpc_down",
@@ -157,6 +159,7 @@ pub(super) static HARVESTER_RPC_DOWN: Symptom = Symptom {
              process that is frozen: look at its plot mounts before it is restarted.",
     thresholds: &[],
     takes_time: false,
+    hint: true,
 };
 pub static SCAN_STALE: Symptom = Symptom {
     name: "harvester_scan_stale",
@@ -165,11 +168,12 @@ pub static SCAN_STALE: Symptom = Symptom {
     advice: "Find the mount that hangs on its machine and mount it anew. Restart the harvester only with all mounts well.",
     thresholds: &["chia.thresholds.scan_stale_after"],
     takes_time: true,
+    hint: false,
 };
 pub static PLOTS_LOST: Symptom = Symptom {
     name: "plots_lost",
     meaning: "For `lost_after` (5m) a harvester has had at least `lost_plots` (2) and `lost_percent` (1) fewer plots than \
-              in the last hour: a disk or share has gone, and says nothing else.",
+              in the hour before: a disk or share has gone, and says nothing else. It lasts until they are back, a day at most.",
     advice: "Is every plot mount of its machine there, and does it answer? When it is again, refresh plots (chia plots \
              check is not needed): they are back within seconds.",
     thresholds: &[
@@ -178,6 +182,7 @@ pub static PLOTS_LOST: Symptom = Symptom {
         "chia.thresholds.lost_after",
     ],
     takes_time: true,
+    hint: false,
 };
 pub(super) static PLOTS_INVALID: Symptom = Symptom {
     name: "plots_invalid",
@@ -185,6 +190,7 @@ pub(super) static PLOTS_INVALID: Symptom = Symptom {
     advice: "Its log names them. A copy that broke off, a bad disk, or a format that this release does not know.",
     thresholds: &["chia.thresholds.bad_plots_after"],
     takes_time: true,
+    hint: false,
 };
 pub(super) static PLOTS_KEYS_MISSING: Symptom = Symptom {
     name: "plots_keys_missing",
@@ -192,6 +198,7 @@ pub(super) static PLOTS_KEYS_MISSING: Symptom = Symptom {
     advice: "Were they made for another key, or is a key missing on the farmer (chia keys show)? They win nothing here.",
     thresholds: &["chia.thresholds.bad_plots_after"],
     takes_time: true,
+    hint: false,
 };
 pub(super) static PLOTS_DUPLICATE: Symptom = Symptom {
     name: "plots_duplicate",
@@ -199,6 +206,7 @@ pub(super) static PLOTS_DUPLICATE: Symptom = Symptom {
     advice: "Its log names them. Delete one copy of each, by hand.",
     thresholds: &["chia.thresholds.bad_plots_after"],
     takes_time: true,
+    hint: true,
 };
 pub(super) static LOOKUP_SLOW: Symptom = Symptom {
     name: "lookup_slow",
@@ -208,6 +216,7 @@ pub(super) static LOOKUP_SLOW: Symptom = Symptom {
              plots may be too much for the processor.",
     thresholds: &["chia.thresholds.lookup_slow"],
     takes_time: true,
+    hint: false,
 };
 pub(super) static LOOKUP_TOO_SLOW: Symptom = Symptom {
     name: "lookup_too_slow",
@@ -220,6 +229,7 @@ pub(super) static LOOKUP_TOO_SLOW: Symptom = Symptom {
         "chia.thresholds.lookup_too_slow_percent",
     ],
     takes_time: true,
+    hint: false,
 };
 pub(super) static POINTS_MISSED: Symptom = Symptom {
     name: "signage_points_missed",
@@ -228,6 +238,7 @@ pub(super) static POINTS_MISSED: Symptom = Symptom {
     advice: "Is the node's machine overloaded, its disk slow, or the network between node and farmer? Are its peers few?",
     thresholds: &["chia.thresholds.missed_points", "chia.thresholds.missed_percent"],
     takes_time: true,
+    hint: false,
 };
 pub(super) static NO_POINTS: Symptom = Symptom {
     name: "signage_points_none",
@@ -237,6 +248,7 @@ pub(super) static NO_POINTS: Symptom = Symptom {
              link is gone, restart the farmer once.",
     thresholds: &["chia.thresholds.no_points_after"],
     takes_time: true,
+    hint: false,
 };
 pub(super) static NODE_NOT_SYNCED: Symptom = Symptom {
     name: "chia_node_not_synced",
@@ -245,6 +257,7 @@ pub(super) static NODE_NOT_SYNCED: Symptom = Symptom {
     advice: "Does its height rise? Then wait. Else: peers, the machine's clock, a full or slow disk.",
     thresholds: &["chia.thresholds.not_synced_after"],
     takes_time: true,
+    hint: false,
 };
 pub static NODE_STALLED: Symptom = Symptom {
     name: "chia_node_stalled",
@@ -253,6 +266,7 @@ pub static NODE_STALLED: Symptom = Symptom {
     advice: "Compare with another node or a chain explorer. A restart of a node takes long: decide it in person.",
     thresholds: &["chia.thresholds.stalled_after"],
     takes_time: true,
+    hint: false,
 };
 pub(super) static FEW_PEERS: Symptom = Symptom {
     name: "chia_node_few_peers",
@@ -261,6 +275,7 @@ pub(super) static FEW_PEERS: Symptom = Symptom {
     advice: "Is the internet there, and may the node dial out on 8444? A firewall that drops long connections?",
     thresholds: &["chia.thresholds.min_peers", "chia.thresholds.few_peers_after"],
     takes_time: true,
+    hint: false,
 };
 pub(super) static NO_PARTIALS: Symptom = Symptom {
     name: "pool_no_partials",
@@ -270,6 +285,7 @@ pub(super) static NO_PARTIALS: Symptom = Symptom {
              come first.",
     thresholds: &["chia.thresholds.no_partials_after"],
     takes_time: true,
+    hint: false,
 };
 pub(super) static REJECTS: Symptom = Symptom {
     name: "pool_rejects",
@@ -277,6 +293,7 @@ pub(super) static REJECTS: Symptom = Symptom {
     advice: "Stale ones come too late: see lookup times and the clock. Invalid ones: a damaged plot, or bad memory.",
     thresholds: &["chia.thresholds.rejects_percent"],
     takes_time: true,
+    hint: false,
 };
 pub(super) static POOL_ERRORS: Symptom = Symptom {
     name: "pool_errors",
@@ -284,6 +301,7 @@ pub(super) static POOL_ERRORS: Symptom = Symptom {
     advice: "The farmer's log has the pool's words. Is it down, or does it not know this farmer any more?",
     thresholds: &["chia.thresholds.pool_errors_after"],
     takes_time: true,
+    hint: false,
 };
 pub(super) static WALLET_NOT_SYNCED: Symptom = Symptom {
     name: "wallet_not_synced",
@@ -291,6 +309,7 @@ pub(super) static WALLET_NOT_SYNCED: Symptom = Symptom {
     advice: "Is the node synchronised? A wallet that was just restored takes hours.",
     thresholds: &["chia.thresholds.wallet_not_synced_after"],
     takes_time: true,
+    hint: true,
 };
 pub(super) static NO_WIN: Symptom = Symptom {
     name: "no_win_for_long",
@@ -299,6 +318,7 @@ pub(super) static NO_WIN: Symptom = Symptom {
     advice: "Luck, mostly. Do all harvesters answer in time, are partials accepted, is the wallet that of the farm?",
     thresholds: &["chia.thresholds.no_win_times"],
     takes_time: false,
+    hint: true,
 };
 pub(super) static CERTIFICATE_ENDS: Symptom = Symptom {
     name: "chia_certificate_ends",
@@ -307,6 +327,7 @@ pub(super) static CERTIFICATE_ENDS: Symptom = Symptom {
     advice: "Plan it: a new authority (chia init) means new certificates on every machine at once (chia init -c).",
     thresholds: &["chia.thresholds.certificate_ends_within"],
     takes_time: false,
+    hint: false,
 };
 pub(super) static EVENTS_LOST: Symptom = Symptom {
     name: "chia_events_lost",
@@ -315,6 +336,7 @@ pub(super) static EVENTS_LOST: Symptom = Symptom {
     advice: "Nothing, if the daemon is well: the connection is made anew by itself. Else: is it running, is the port right?",
     thresholds: &["chia.thresholds.events_lost_after"],
     takes_time: true,
+    hint: false,
 };
 /// Judged by a relation, which sees the mounts.
 pub static DIRECTORY_UNMOUNTED: Symptom = Symptom {
@@ -325,6 +347,7 @@ pub static DIRECTORY_UNMOUNTED: Symptom = Symptom {
     advice: "Mount what belongs there, and stop plotters before. If plots are meant to lie there: plots_on_root_disk.",
     thresholds: &["chia.plots_on_root_disk"],
     takes_time: false,
+    hint: false,
 };
 
 pub(super) const SYMPTOMS: &[&Symptom] = &[

@@ -36,6 +36,7 @@ pub static MOUNT_MISSING: Symptom = Symptom {
              the mount, not gone: look for them below it.",
     thresholds: &["mounts.expected"],
     takes_time: false,
+    hint: false,
 };
 pub static MOUNT_STUCK: Symptom = Symptom {
     name: "mount_stuck",
@@ -45,6 +46,7 @@ pub static MOUNT_STUCK: Symptom = Symptom {
              would hang on start and lose all plots.",
     thresholds: &["mounts.thresholds.stuck_after"],
     takes_time: true,
+    hint: false,
 };
 pub static MOUNT_ERROR: Symptom = Symptom {
     name: "mount_error",
@@ -54,6 +56,7 @@ pub static MOUNT_ERROR: Symptom = Symptom {
              expect to replace it. EACCES, ENOKEY: credentials.",
     thresholds: &[],
     takes_time: false,
+    hint: false,
 };
 pub static MOUNT_READ_ONLY: Symptom = Symptom {
     name: "mount_read_only",
@@ -63,14 +66,16 @@ pub static MOUNT_READ_ONLY: Symptom = Symptom {
              be so, say read_only: true in its entry under expected.",
     thresholds: &["mounts.expected"],
     takes_time: false,
+    hint: false,
 };
 pub static MOUNT_DISCONNECTED: Symptom = Symptom {
     name: "mount_disconnected",
-    meaning: "The CIFS client says that it has lost the share, or the share's server accepts no TCP connection within \
-              2 s: minutes before the share itself gives an error.",
+    meaning: "The share's server accepts no TCP connection within 2 s, or the CIFS client says that it has lost the share \
+              and its server is not known to accept any: minutes before the share itself gives an error.",
     advice: "Look at the server, its cable, its switch. Nothing on this machine helps.",
     thresholds: &[],
     takes_time: false,
+    hint: false,
 };
 pub static MOUNT_ALMOST_FULL: Symptom = Symptom {
     name: "mount_almost_full",
@@ -84,6 +89,7 @@ pub static MOUNT_ALMOST_FULL: Symptom = Symptom {
         "mounts.reserve",
     ],
     takes_time: true,
+    hint: false,
 };
 pub static MOUNT_UNPROBED: Symptom = Symptom {
     name: "mount_unprobed",
@@ -92,6 +98,7 @@ pub static MOUNT_UNPROBED: Symptom = Symptom {
     advice: "Repair the mounts that hang (mount_stuck); or raise max_children.",
     thresholds: &["mounts.max_children"],
     takes_time: false,
+    hint: false,
 };
 
 pub(super) const SYMPTOMS: &[&Symptom] = &[

@@ -127,6 +127,7 @@ pub static PEER_DOWN: Symptom = Symptom {
              its list is empty for some 20 s then. A lifecycle in configuration mode does not answer about workers.",
     thresholds: &[],
     takes_time: false,
+    hint: false,
 };
 pub static PROVIDER_LAG: Symptom = Symptom {
     name: "data_provider_lag",
@@ -139,6 +140,7 @@ pub static PROVIDER_LAG: Symptom = Symptom {
         "prb.thresholds.provider_relay_lag_blocks",
     ],
     takes_time: false,
+    hint: false,
 };
 pub static TARGET_STALE: Symptom = Symptom {
     name: "data_provider_target_stale",
@@ -152,6 +154,7 @@ pub static TARGET_STALE: Symptom = Symptom {
         "prb.thresholds.provider_target_stale_blocks",
     ],
     takes_time: true,
+    hint: false,
 };
 pub static WITHOUT_BLOCKS: Symptom = Symptom {
     name: "workers_without_blocks",
@@ -165,6 +168,7 @@ pub static WITHOUT_BLOCKS: Symptom = Symptom {
         "prb.thresholds.provider_target_stale_blocks",
     ],
     takes_time: true,
+    hint: false,
 };
 pub static WORKER_LAGGING: Symptom = Symptom {
     name: "worker_lagging",
@@ -174,6 +178,7 @@ pub static WORKER_LAGGING: Symptom = Symptom {
              follows.",
     thresholds: &["prb.thresholds.worker_lag_blocks"],
     takes_time: false,
+    hint: true,
 };
 pub static WORKER_STALLED: Symptom = Symptom {
     name: "worker_silent_stall",
@@ -184,6 +189,7 @@ pub static WORKER_STALLED: Symptom = Symptom {
              refused a block?",
     thresholds: &["prb.thresholds.stalled_after", "prb.thresholds.stalled_blocks"],
     takes_time: true,
+    hint: false,
 };
 pub(super) static WORKER_ERROR: Symptom = Symptom {
     name: "worker_error",
@@ -194,6 +200,7 @@ pub(super) static WORKER_ERROR: Symptom = Symptom {
              pool: a restart is useless, correct the pool.",
     thresholds: &[],
     takes_time: false,
+    hint: false,
 };
 pub(super) static WORKER_KICKED: Symptom = Symptom {
     name: "worker_kicked_left",
@@ -202,6 +209,7 @@ pub(super) static WORKER_KICKED: Symptom = Symptom {
              with the container policy on-failure nothing starts it again.",
     thresholds: &[],
     takes_time: false,
+    hint: false,
 };
 pub static WORKER_STUCK_SYNCING: Symptom = Symptom {
     name: "worker_stuck_syncing",
@@ -211,6 +219,7 @@ pub static WORKER_STUCK_SYNCING: Symptom = Symptom {
              data provider. Does pRuntime answer?",
     thresholds: &["prb.thresholds.stuck_syncing_after"],
     takes_time: true,
+    hint: false,
 };
 pub static WORKER_UNRESPONSIVE: Symptom = Symptom {
     name: "worker_unresponsive",
@@ -221,6 +230,7 @@ pub static WORKER_UNRESPONSIVE: Symptom = Symptom {
              next challenge that it answers, which may take hours after the cause is gone.",
     thresholds: &[],
     takes_time: false,
+    hint: false,
 };
 pub(super) static WORKER_MISSING: Symptom = Symptom {
     name: "worker_missing_from_runner",
@@ -230,8 +240,9 @@ pub(super) static WORKER_MISSING: Symptom = Symptom {
              at all: correct it first.",
     thresholds: &[],
     takes_time: false,
+    hint: false,
 };
-pub(super) static QUEUE_STUCK: Symptom = Symptom {
+pub static QUEUE_STUCK: Symptom = Symptom {
     name: "trade_queue_stuck",
     meaning: "The same transaction has been the next one of a trade queue for `queue_stuck_after` (10m): the trader sends \
               nothing, so workers do not get registered, started or paid, and heartbeats may be missed.",
@@ -239,6 +250,7 @@ pub(super) static QUEUE_STUCK: Symptom = Symptom {
              lifecycle, trade and redis-q together: the queue's content must not outlive the lifecycle.",
     thresholds: &["prb.thresholds.queue_stuck_after"],
     takes_time: true,
+    hint: false,
 };
 pub static WORKERS_CORRELATED: Symptom = Symptom {
     name: "workers_correlated",
@@ -249,6 +261,7 @@ pub static WORKERS_CORRELATED: Symptom = Symptom {
              and at the chain's own channels when they stand at one height.",
     thresholds: &["prb.thresholds.correlated_workers", "prb.thresholds.correlated_percent"],
     takes_time: false,
+    hint: false,
 };
 
 pub(super) static WORKER_WRONG_POOL: Symptom = Symptom {
@@ -258,6 +271,7 @@ pub(super) static WORKER_WRONG_POOL: Symptom = Symptom {
              useless.",
     thresholds: &[],
     takes_time: false,
+    hint: false,
 };
 pub(super) static WORKER_NOT_COMPUTING: Symptom = Symptom {
     name: "worker_not_computing",
@@ -267,6 +281,7 @@ pub(super) static WORKER_NOT_COMPUTING: Symptom = Symptom {
              the owner PHA for fees, is the trade queue emptied? Restart the worker in PRB only after that.",
     thresholds: &["prb.thresholds.not_computing_after"],
     takes_time: true,
+    hint: false,
 };
 pub static WORKER_SETTLED_LONG_AGO: Symptom = Symptom {
     name: "worker_settled_long_ago",
@@ -277,6 +292,7 @@ pub static WORKER_SETTLED_LONG_AGO: Symptom = Symptom {
              gatekeepers are at fault: wait. If yours always sees it, the network has grown: raise the threshold.",
     thresholds: &["prb.thresholds.settled_long_ago_after"],
     takes_time: false,
+    hint: false,
 };
 pub(super) static OPERATOR_GAS_LOW: Symptom = Symptom {
     name: "operator_gas_low",
@@ -286,6 +302,7 @@ pub(super) static OPERATOR_GAS_LOW: Symptom = Symptom {
              watch it yourself, and set the threshold to 0.",
     thresholds: &["prb.thresholds.operator_gas_below_pha"],
     takes_time: false,
+    hint: false,
 };
 
 pub(super) const SYMPTOMS: &[&Symptom] = &[

@@ -81,19 +81,21 @@ impl Thresholds {
 }
 
 macro_rules! symptoms {
-    ($($name:ident $label:literal $($time:ident)?: $meaning:literal, $advice:literal, [$($threshold:literal),*];)*) => {
+    ($($name:ident $label:literal $($kind:ident)?: $meaning:literal, $advice:literal, [$($threshold:literal),*];)*) => {
         $(pub static $name: Symptom = Symptom {
             name: $label,
             meaning: $meaning,
             advice: $advice,
             thresholds: &[$(concat!("venus.thresholds.", $threshold)),*],
-            takes_time: symptoms!(@ $($time)?),
+            takes_time: symptoms!(@ over_time $($kind)?),
+            hint: symptoms!(@ hint $($kind)?),
         };)*
 
         pub(super) const SYMPTOMS: &[&Symptom] = &[$(&$name),*];
     };
-    (@ over_time) => { true };
-    (@) => { false };
+    (@ over_time over_time) => { true };
+    (@ hint hint) => { true };
+    (@ $($other:ident)+) => { false };
 }
 
 symptoms! {
@@ -117,7 +119,7 @@ symptoms! {
          start; prefer one that auth issued (`sophon-auth token gen`). Files are read again when a token is refused. \
          venus-miner up to 1.9 takes only the token of its own folder.",
         [];
-    TOKEN_TOO_WEAK "venus_token_too_weak":
+    TOKEN_TOO_WEAK "venus_token_too_weak" hint:
         "A process (component/instance) answers, but the token may not ask everything: what it hides is absent here, \
          not zero.",
         "Issue a token with the permission that the evidence names. docs/venus.md says what is lost without it.",
@@ -142,7 +144,7 @@ symptoms! {
         "A node has fewer than `min_peers` (10) peers, or none that takes messages or blocks from it.",
         "Is its p2p port open (`swarm.address`), does the machine reach the internet? After a start it takes minutes.",
         ["min_peers"];
-    BASE_FEE_HIGH "venus_base_fee_high":
+    BASE_FEE_HIGH "venus_base_fee_high" hint:
         "The base fee of the network is beyond `base_fee` (3 nanoFIL): messages wait for their ceilings.",
         "Nothing is broken. Leave batches for later; see that proofs for windows have fee caps above it.",
         ["base_fee"];

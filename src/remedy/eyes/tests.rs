@@ -14,6 +14,7 @@ use crate::upstream::{Fault, Why};
 static STUCK: Symptom = Symptom::bare("stuck");
 static SLOW: Symptom = Symptom {
     takes_time: true,
+    hint: false,
     ..Symptom::bare("slow")
 };
 

@@ -3,8 +3,12 @@
 use super::super::state::State;
 use super::super::tell;
 use super::super::testing::{at, dry_run, firing, plan, received, remedies};
+use super::counted::peak;
 use super::*;
 use crate::journal::Head;
+use crate::remedy::decide::Why;
+use crate::remedy::guards::{DAY, HOUR};
+use crate::remedy::step::Outcome;
 
 fn looked_back(from: u64, steps: &[(u64, Step)], until: u64, remedies: &Remedies) -> Hindsight {
     let mut state = State::default();

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::{About, Eyes, Hands, Notes, Runner, Undone};
+use crate::actions::remote::Nonce;
 use crate::remedy::ledger::{Ledger, Record};
 use crate::remedy::step::{IncidentId, Outcome, Plan, Step};
 use crate::values;
@@ -66,6 +67,8 @@ impl Drop for Busy {
 pub struct Begun {
     pub(super) id: IncidentId,
     pub(super) plan: Plan,
+    /// What it asked another farmwarden for before we last ended, to be taken back; nothing is begun.
+    pub(super) request: Option<Nonce>,
     pub(super) busy: Busy,
 }
 
@@ -78,14 +81,25 @@ struct Noting<'a, R> {
     out_of_sight: AtomicBool,
 }
 
-impl<R: Record> Notes for Noting<'_, R> {
-    fn note(&self, words: String) -> BoxFuture<'_, Result<(), String>> {
+impl<R: Record> Noting<'_, R> {
+    fn record(&self, words: &str, request: Option<Nonce>) -> BoxFuture<'_, Result<(), String>> {
         let step = Step::Noted {
             incident: self.incident,
             rung: self.rung,
-            words: shortened(&words),
+            words: shortened(words),
+            request,
         };
         async move { self.ledger.record(step).await.map(drop).map_err(|e| e.to_string()) }.boxed()
+    }
+}
+
+impl<R: Record> Notes for Noting<'_, R> {
+    fn note(&self, words: String) -> BoxFuture<'_, Result<(), String>> {
+        self.record(&words, None)
+    }
+
+    fn asks(&self, words: String, request: Nonce) -> BoxFuture<'_, Result<(), String>> {
+        self.record(&words, Some(request))
     }
 
     fn about(&self) -> Option<About> {
@@ -108,7 +122,12 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
     /// Carries out what a visit has begun, and records what it came to; then its target is to be visited again. It may be
     /// dropped at any time: then it counts as interrupted.
     pub async fn act(&self, begun: Begun) {
-        let Begun { id, plan, busy } = begun;
+        let Begun {
+            id,
+            plan,
+            request,
+            busy,
+        } = begun;
         let policy = self.remedies();
         let notes = Noting {
             ledger: &self.ledger,
@@ -117,7 +136,13 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
             symptom: policy.policy(&plan.policy).map(|policy| policy.symptom.get().name),
             out_of_sight: AtomicBool::new(false),
         };
-        let (outcome, words) = match tokio::time::timeout(plan.within.get(), self.hands.run(&plan, &notes)).await {
+        let acting = async {
+            match request {
+                None => self.hands.run(&plan, &notes).await,
+                Some(request) => self.hands.take_back(&plan, request, &notes).await,
+            }
+        };
+        let (outcome, words) = match tokio::time::timeout(plan.within.get(), acting).await {
             Ok(Ok(words)) => (Outcome::Done, words),
             Ok(Err(Undone::Refused(words))) => (Outcome::Refused, words),
             Ok(Err(Undone::Failed(words))) => (Outcome::Failed, words),

@@ -204,6 +204,10 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         for _ in 0..MOST_TURNS {
             match self.next(id).await? {
                 Turn::Wait(until) => return Some(until.map_or_else(soon, |until| until.min(soon()))),
+                Turn::Write(Step::Interrupted { .. }) if self.has_asked(id) => {
+                    *begun = self.resume(id).await;
+                    return Some(soon());
+                }
                 Turn::Write(step) => {
                     if !self.write(step).await {
                         return Some(soon());
@@ -257,7 +261,37 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
             tracing::error!(%action, %target, %error, "{action} on {target} is not begun, because it cannot be recorded: {error}");
             return None;
         }
-        Some(Begun { id, plan, busy })
+        Some(Begun {
+            id,
+            plan,
+            request: None,
+            busy,
+        })
+    }
+
+    /// Whether its action has asked another farmwarden, which may have gone on while we were away.
+    fn has_asked(&self, id: IncidentId) -> bool {
+        self.ledger
+            .with(|state| state.incident(id).is_some_and(|incident| incident.request.is_some()))
+    }
+
+    /// What is recorded as begun and has lost its caller, to be brought to an end that is known.
+    async fn resume(&self, id: IncidentId) -> Option<Begun> {
+        let only = self.beginning.lock().await;
+        let busy = self.acting.begins(id);
+        drop(only);
+        if self.stopping.load(Ordering::SeqCst) {
+            return None;
+        }
+        self.ledger.with(|state| {
+            let incident = state.incident(id)?;
+            Some(Begun {
+                id,
+                plan: incident.tried.clone()?,
+                request: incident.request,
+                busy,
+            })
+        })
     }
 
     /// On the journal's clock.

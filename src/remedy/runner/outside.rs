@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use crate::actions::remote::Nonce;
 use crate::clock::UnixTime;
 use crate::collectors::Symptom;
 use crate::remedy::incident::Key;
@@ -16,6 +17,22 @@ pub trait Hands: Send + Sync + 'static {
     /// Carries out the action of a plan once. What it says is for people; whether it helped is seen by looking. An action
     /// of several steps says in `notes` how far it is, and goes on only when that is recorded.
     fn run(&self, plan: &Plan, notes: &dyn Notes) -> impl Future<Output = Result<String, Undone>> + Send;
+
+    /// Ends what an action has asked another farmwarden for and did not outlive itself. Nothing new is begun.
+    fn take_back(
+        &self,
+        plan: &Plan,
+        request: Nonce,
+        notes: &dyn Notes,
+    ) -> impl Future<Output = Result<String, Undone>> + Send {
+        let (action, target) = (plan.action.clone(), plan.target.clone());
+        notes.lose_sight();
+        async move {
+            Err(Undone::Failed(format!(
+                "{action} on {target} asked for request {request}, which these hands know nothing of"
+            )))
+        }
+    }
 }
 
 /// An action that did not come to its end, in words for people.
@@ -46,6 +63,9 @@ pub trait Notes: Send + Sync {
     /// Comes back when the words are on the disk; with an error nothing more may be done.
     fn note(&self, words: String) -> BoxFuture<'_, Result<(), String>>;
 
+    /// The same, before another farmwarden is asked under this number: after a crash it is known what to take back.
+    fn asks(&self, words: String, request: Nonce) -> BoxFuture<'_, Result<(), String>>;
+
     /// On whose behalf it runs; nothing where nobody keeps incidents.
     fn about(&self) -> Option<About> {
         None
@@ -64,6 +84,7 @@ pub struct About {
     pub incident: IncidentId,
     pub symptom: &'static str,
 }
+
 /// What sees.
 pub trait Eyes: Send + Sync + 'static {
     /// A fresh round of what the symptom on the entity rests on; it ends in bounded time.

@@ -34,7 +34,7 @@ pub(super) fn section(report: &Report, view: &View) -> Markup {
             .collect(),
         symptoms: HashMap::new(),
     };
-    for symptom in &report.symptoms {
+    for symptom in report.symptoms.iter().filter(|symptom| !symptom.hint) {
         known.symptoms.entry(&symptom.target).or_default().push(symptom);
     }
     let default = collectors::Link::default_farm();

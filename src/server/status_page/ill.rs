@@ -13,8 +13,11 @@ pub(super) fn section(report: &Report, view: &View) -> Markup {
     html! {
         section {
             h2 { "What is ill" }
-            @if report.symptoms.is_empty() { (nothing(report)) }
-            @for (name, list) in groups(report) { (group(name, &list, view)) }
+            @let (hints, ill): (Vec<&Symptom>, Vec<&Symptom>) = report.symptoms.iter().partition(|symptom| symptom.hint);
+            @if ill.is_empty() { (nothing(report)) }
+            @for (name, list) in groups(&ill) { (group(name, &list, Health::Ill, view)) }
+            @if !hints.is_empty() { p.quiet { "Worth a look, and nothing is broken:" } }
+            @for (name, list) in groups(&hints) { (group(name, &list, Health::Waiting, view)) }
         }
     }
 }
@@ -31,9 +34,9 @@ fn nothing(report: &Report) -> Markup {
 }
 
 /// By symptom, in the order of the first of each: the report has those of the cause in front.
-fn groups(report: &Report) -> Vec<(&str, Vec<&Symptom>)> {
+fn groups<'a>(symptoms: &[&'a Symptom]) -> Vec<(&'a str, Vec<&'a Symptom>)> {
     let mut groups: Vec<(&str, Vec<&Symptom>)> = Vec::new();
-    for symptom in &report.symptoms {
+    for &symptom in symptoms {
         match groups.iter_mut().find(|(name, _)| *name == symptom.symptom) {
             Some((_, list)) => list.push(symptom),
             None => groups.push((&symptom.symptom, vec![symptom])),
@@ -42,13 +45,13 @@ fn groups(report: &Report) -> Vec<(&str, Vec<&Symptom>)> {
     groups
 }
 
-fn group(name: &str, list: &[&Symptom], view: &View) -> Markup {
+fn group(name: &str, list: &[&Symptom], sign: Health, view: &View) -> Markup {
     let most = if view.all { usize::MAX } else { MOST };
     let more = list.len().saturating_sub(most);
     html! {
         div.symptom {
             h3 {
-                (words::state(Health::Ill, name))
+                (words::state(sign, name))
                 @if list.len() > 1 { span.quiet { " · " (list.len()) " times" } }
             }
             ul {

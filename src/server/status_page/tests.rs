@@ -49,6 +49,7 @@ fn symptom(target: &str, evidence: &str) -> Symptom {
         farm: "default".to_owned(),
         symptom: "mount_error".to_owned(),
         entity: Some("/mnt/1".to_owned()),
+        hint: false,
         evidence: evidence.to_owned(),
         meaning: "The last probe met an error.".to_owned(),
         advice: "Look at the disk.".to_owned(),

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use super::super::http::Body;
+use super::super::body::Body;
 use super::super::{Fault, Upstream, Why};
 use super::way::{self, Way};
 use super::{Call, Identity, Service};

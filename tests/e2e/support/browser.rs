@@ -153,9 +153,23 @@ impl Browser {
     /// The whole page as a picture, kept for people to look at.
     #[track_caller]
     pub(crate) fn photograph(&mut self, name: &str) {
-        let picture = self.call("Page.captureScreenshot", &json!({"captureBeyondViewport": true}));
-        let bytes = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
-        std::fs::write(handed_over("E2E_SCREENSHOTS").join(format!("{name}.png")), bytes).unwrap();
+        let picture = self.picture(true);
+        std::fs::write(handed_over("E2E_SCREENSHOTS").join(format!("{name}.png")), picture).unwrap();
+    }
+
+    /// What a window shows, as a picture of the documents: replaced only with `UPDATE_PICTURES`.
+    #[track_caller]
+    pub(crate) fn illustrate(&mut self, name: &str) {
+        let picture = self.picture(false);
+        if std::env::var_os("UPDATE_PICTURES").is_some() {
+            let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+            std::fs::write(docs.join(format!("{name}.png")), picture).unwrap();
+        }
+    }
+
+    fn picture(&mut self, whole: bool) -> Vec<u8> {
+        let picture = self.call("Page.captureScreenshot", &json!({"captureBeyondViewport": whole}));
+        STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
     }
 }
 

@@ -22,6 +22,7 @@ pub static DOWN: Symptom = Symptom {
              0.x answers one at a time and may be busy with blocks. An error: its log says more.",
     thresholds: &[],
     takes_time: false,
+    hint: false,
 };
 pub(in crate::collectors::prb) static NOT_ASKED: Symptom = Symptom {
     name: "pruntime_not_asked",
@@ -31,6 +32,7 @@ pub(in crate::collectors::prb) static NOT_ASKED: Symptom = Symptom {
              who did: whoever reaches the monitor of a PRB can change everything in it.",
     thresholds: &[],
     takes_time: false,
+    hint: false,
 };
 pub(in crate::collectors::prb) static UNREGISTERED: Symptom = Symptom {
     name: "pruntime_unregistered",
@@ -40,8 +42,9 @@ pub(in crate::collectors::prb) static UNREGISTERED: Symptom = Symptom {
              PHA for fees, and pRuntime a way to the attestation service.",
     thresholds: &["prb.thresholds.pruntime_unregistered_after"],
     takes_time: true,
+    hint: false,
 };
-pub(in crate::collectors::prb) static PENDING_MESSAGES: Symptom = Symptom {
+pub static PENDING_MESSAGES: Symptom = Symptom {
     name: "pruntime_pending_messages",
     meaning: "pRuntime has more than `pending_messages` (10) messages for the chain, and for `pending_messages_after` \
               (15m, 75 blocks) they have become more and never fewer: what it sends does not get on the chain, heartbeats \
@@ -53,6 +56,7 @@ pub(in crate::collectors::prb) static PENDING_MESSAGES: Symptom = Symptom {
         "prb.thresholds.pending_messages_after",
     ],
     takes_time: true,
+    hint: false,
 };
 pub(in crate::collectors::prb) static SAFE_MODE: Symptom = Symptom {
     name: "pruntime_safe_mode",
@@ -61,6 +65,7 @@ pub(in crate::collectors::prb) static SAFE_MODE: Symptom = Symptom {
     advice: "Somebody started it so: start it without safe mode when the repair is done.",
     thresholds: &[],
     takes_time: false,
+    hint: false,
 };
 pub(in crate::collectors::prb) static DEV_MODE: Symptom = Symptom {
     name: "pruntime_dev_mode",
@@ -69,6 +74,7 @@ pub(in crate::collectors::prb) static DEV_MODE: Symptom = Symptom {
              that.",
     thresholds: &[],
     takes_time: false,
+    hint: false,
 };
 
 /// Closer than this to the data provider it has caught up: the window for a heartbeat.

@@ -54,6 +54,34 @@ async fn what_was_interrupted_is_looked_at_and_not_repeated() {
 }
 
 #[tokio::test]
+async fn what_another_farmwarden_was_asked_for_before_the_end_is_taken_back_before_anything_else() {
+    let world = Arc::new(World::default());
+    for is_so in [&world.slow, &world.asks] {
+        is_so.store(true, Ordering::Relaxed);
+    }
+    let before = runner(&world, quick(|_| ()));
+    hears(&before, "w1").await;
+    tokio::select! {
+        biased;
+        _ = visit(&before) => panic!("the action does not end"),
+        () = async { while world.actions().is_empty() { tokio::task::yield_now().await } } => {}
+    }
+    drop(before);
+    let after = runner(&world, quick(|_| ()));
+    // Whoever drops this as well takes it back at the next start.
+    let begun = after.visit(&key("").target).await.begun.unwrap();
+    drop(begun);
+    let begun = after.visit(&key("").target).await.begun.unwrap();
+    assert!(after.visit(&key("").target).await.begun.is_none());
+    after.act(begun).await;
+    assert_eq!(*world.taken_back.lock().unwrap(), [format!("soft {NUMBER}")]);
+    assert_eq!(world.kinds(), ["received", "started", "noted", "noted", "finished"]);
+    assert_eq!(world.actions().len(), 1);
+    let phase = after.ledger().with(|state| state.open_for(&key("w1")).unwrap().phase);
+    assert_eq!(phase, crate::remedy::incident::Phase::Open, "the rung may be tried again");
+}
+
+#[tokio::test]
 async fn two_targets_of_a_group_do_not_act_at_once() {
     let world = Arc::new(World::default());
     world.slow.store(true, Ordering::Relaxed);

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 use super::*;
+use crate::actions::remote::Nonce;
 use crate::collectors::Symptom;
 use crate::journal::{AppendError, Appended, Hash, Head, Journal, JournalSettings};
 use crate::remedy::decide::{Guard, Why};
@@ -37,6 +38,10 @@ struct World {
     refuses: AtomicUsize,
     /// Actions say how far they are.
     notes: AtomicBool,
+    /// Actions ask another farmwarden first.
+    asks: AtomicBool,
+    /// What was taken back of that.
+    taken_back: Mutex<Vec<String>>,
     /// Actions wait for this.
     slow: AtomicBool,
     go_on: Notify,
@@ -135,6 +140,10 @@ impl Hands for In {
         if self.0.notes.load(Ordering::Relaxed) {
             notes.note("1 of 2 steps done".to_owned()).await?;
         }
+        if self.0.asks.load(Ordering::Relaxed) {
+            notes.asks("asks rack-2".to_owned(), NUMBER).await?;
+            notes.note("rack-2 holds it".to_owned()).await?;
+        }
         self.0.plans.lock().unwrap().push(plan.clone());
         if plan.notice {
             return Ok("told".to_owned());
@@ -155,7 +164,15 @@ impl Hands for In {
         }
         Ok("HTTP 204".to_owned())
     }
+
+    async fn take_back(&self, plan: &Plan, request: Nonce, _notes: &dyn Notes) -> Result<String, Undone> {
+        let words = format!("{} {request}", plan.action);
+        self.0.taken_back.lock().unwrap().push(words);
+        Err(Undone::Refused("nothing was done: rack-2 held it".to_owned()))
+    }
 }
+
+const NUMBER: Nonce = Nonce::of([7; 16]);
 
 type Tested<R = In> = Runner<R, In, In>;
 
