@@ -1,15 +1,17 @@
 //! The schedule with a collector that does what a test says, on a clock that the test moves.
 
 use std::collections::VecDeque;
+use std::sync::Mutex;
 
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::*;
 use crate::clock::Now;
-use crate::collectors::{Diagnosis, Here, Symptom};
-use crate::exposition::{Desc, Family, Format, Own, write_families};
+use crate::collectors::{Diagnosis, Here, Part, Symptom};
+use crate::exposition::{Desc, Family, Format, Own, Page, write_families};
 use crate::store;
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, Why};
 use crate::values::{Endpoint, Name};
 
 static VALUE: Desc<0> = Desc::gauge("fake_value", "Value.", &[]);
