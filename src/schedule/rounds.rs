@@ -24,6 +24,10 @@ use crate::upstream::{Fault, Reason, Why};
 /// First rounds are spread over this time, so that a restart does not ask a whole farm in one instant.
 const FIRST_ROUNDS_WITHIN: Duration = Duration::from_secs(1);
 
+/// What is read rarely and failed is read again so soon, then twice as late each time: a service that was just starting is not
+/// unknown for half an hour.
+const AGAIN_AFTER: Duration = Duration::from_secs(60);
+
 /// The rounds of one target. Parts ask side by side; what they bring is put together under one lock.
 pub(super) struct Rounds<C: Collector> {
     pub(super) collector: C,
@@ -109,14 +113,26 @@ impl<C: Collector> Rounds<C> {
         let part = &beat.part;
         tokio::time::sleep(FIRST_ROUNDS_WITHIN.min(part.every).mul_f64(chance())).await;
         self.round(beat, Instant::now()).await;
-        let mut next = Instant::now() + part.every.mul_f64(chance());
+        let mut on_beat = Instant::now() + part.every.mul_f64(chance());
+        let mut again_after = AGAIN_AFTER;
         loop {
+            let again = self.failed(part).then(|| Instant::now() + again_after);
+            let next = again.map_or(on_beat, |again| again.min(on_beat));
             self.due(part, Some(next));
             self.meanwhile(part, tokio::time::sleep_until(next)).await;
             self.due(part, None);
             self.round(beat, next).await;
-            next = self.after(part, next);
+            again_after = if again.is_some() { again_after * 2 } else { AGAIN_AFTER };
+            if next == on_beat {
+                on_beat = self.after(part, on_beat);
+            }
         }
+    }
+
+    fn failed(&self, part: &Part) -> bool {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut its = memory.parts.iter().filter(|status| status.part == *part);
+        its.any(|status| status.up == Some(false))
     }
 
     /// A round of the part, or of every part side by side, where none has begun since `not_before`.

@@ -213,7 +213,10 @@ impl Asking<'_> {
         let nonce = self.request.nonce;
         self.request.wants = Wants::Nothing;
         self.may_have_arrived = true;
-        let words = format!("farmwarden was restarted: takes back what it asked {} for (request {nonce})", self.name);
+        let words = format!(
+            "farmwarden was restarted: takes back what it asked {} for (request {nonce})",
+            self.name
+        );
         self.note(words).await;
         self.until_it_is_known().await
     }
