@@ -369,7 +369,7 @@ async fn people_are_told_of_repairs_and_of_alerts_that_alertmanager_hands_on() {
         assert_eq!(reply.status, status, "{way}: {}", reply.text());
     }
     assert_eq!(post(&warden, None, "/chat/operators", &group).await.status, 401);
-    people.hears("firing: NodeStuck on node-1").await;
+    people.hears("warning: NodeStuck on node-1").await;
     warden
         .page_with("farmwarden_notifications_sent_total{way=\"operators\"} 1\n")
         .await;
