@@ -5,7 +5,7 @@ use super::history::{History, Of};
 use super::incident::{Incident, Key, Phase};
 use super::settings::{Mode, Policy, REMOTE, Remedies, Rung, Storm};
 use super::step::Plan;
-use super::view::{Fleet, Sight, View};
+use super::view::{Fleet, Runs, Sight, View};
 use crate::clock::UnixTime;
 use crate::values::{self, Duration};
 
@@ -402,18 +402,22 @@ impl Case<'_> {
     }
 
     fn concurrency(&self) -> Option<Refusal> {
-        let (running, most) = (self.view.running, self.remedies.at_once);
-        let place = if running.target > 0 {
-            format!("target {}", self.incident.key.target)
-        } else if running.group >= most.group.get() {
-            format!("group {}", self.view.group)
-        } else if running.farm >= most.farm.get() {
-            "the farm".to_owned()
-        } else {
-            return None;
-        };
+        let (target, group, most) = (&self.incident.key.target, &self.view.group, self.remedies.at_once);
+        let running = |is_there: &dyn Fn(&&Runs) -> bool| self.view.running.iter().filter(is_there).collect::<Vec<_>>();
+        let places = [
+            (running(&|runs| runs.target == *target), 1, format!("target {target}")),
+            (
+                running(&|runs| runs.group == *group),
+                most.group.get(),
+                format!("group {group}"),
+            ),
+            (running(&|_| true), most.farm.get(), "the farm".to_owned()),
+        ];
+        let is_full = |running: &[&Runs], most: u32| u32::try_from(running.len()).is_ok_and(|count| count >= most);
+        let (running, most, place) = places.into_iter().find(|(running, most, _)| is_full(running, *most))?;
         refuse(format!(
-            "{place} has as many actions running as it may; waits for one to end"
+            "waits for the end of {}: no more than {most} at a time on {place}",
+            waited_for(&running)
         ))
     }
 
@@ -452,6 +456,16 @@ pub(super) fn label_is_settled(label: &str) -> bool {
     [Guard::Enabled, Guard::KnownTarget, Guard::TwoKeys]
         .iter()
         .any(|guard| guard.label() == label)
+}
+
+/// Actions that run are shown up to so many: a farm may allow any number.
+const MOST_SHOWN: usize = 3;
+
+fn waited_for(running: &[&Runs]) -> String {
+    let shown = running.iter().take(MOST_SHOWN).map(|runs| runs.words.clone());
+    let more = running.len().saturating_sub(MOST_SHOWN);
+    let more = (more > 0).then(|| format!("one of {more} more"));
+    shown.chain(more).collect::<Vec<_>>().join(" or ")
 }
 
 /// Whether so much of the group is ill that the cause is common.

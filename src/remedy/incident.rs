@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::decide::Guard;
 use super::step::{IncidentId, Outcome, Plan};
-use crate::actions::remote::{Request, RequestId};
+use crate::actions::remote::{Nonce, Request, RequestId};
 use crate::alerts::{Alert, Fingerprint};
 use crate::clock::UnixTime;
 use crate::values::{self, Name};
@@ -141,6 +141,8 @@ pub struct Incident {
     pub order: Option<Order>,
     /// How far the action that runs, or ran last, said that it was.
     pub noted: Option<String>,
+    /// Under which number it has asked another farmwarden.
+    pub request: Option<Nonce>,
     /// What was last told of why nothing is done.
     pub held: Option<Held>,
     pub approval: Option<Approval>,
@@ -261,6 +263,7 @@ impl Incident {
             acted: false,
             order: None,
             noted: None,
+            request: None,
             held: None,
             approval: None,
             refused: None,
@@ -308,6 +311,17 @@ impl Incident {
         self.asked.values().any(|until| now < *until)
     }
 
+    /// Whether nobody knows what the last action did.
+    pub(super) const fn is_unknown(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Proving {
+                after: After::Unknown,
+                ..
+            }
+        )
+    }
+
     /// Only what was seen after this counts: it was opened, or something was done or given up.
     pub fn changed(&self) -> UnixTime {
         match self.phase {
@@ -331,13 +345,15 @@ impl Incident {
             self.asked.clear();
         }
         self.noted = None;
+        self.request = None;
         self.held = None;
     }
 
     /// Of what runs.
-    pub(super) fn noted(&mut self, words: &str) {
+    pub(super) fn noted(&mut self, words: &str, request: Option<Nonce>) {
         if matches!(self.phase, Phase::Running { .. }) {
             self.noted = Some(words.to_owned());
+            self.request = self.request.or(request);
         }
     }
 
@@ -346,8 +362,9 @@ impl Incident {
         self.ended = Some(ended);
         self.held = None;
         let after = match ended {
-            Ended::Interrupted => After::Interruption,
-            Ended::Unknown => After::Unknown,
+            Ended::Interrupted if self.request.is_none() => After::Interruption,
+            // Over there it may go on.
+            Ended::Interrupted | Ended::Unknown => After::Unknown,
             Ended::Done | Ended::Failed | Ended::TimedOut => After::Action,
             // The rung is as it was before, and may be tried again.
             Ended::Refused => {

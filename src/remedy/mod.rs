@@ -6,7 +6,6 @@
 mod any_hands;
 mod callers;
 mod check;
-mod chinese;
 mod decide;
 mod episodes;
 mod eyes;
@@ -36,7 +35,6 @@ mod tell;
 #[cfg(test)]
 mod testing;
 mod turn;
-mod untold;
 mod view;
 mod window;
 
@@ -58,7 +56,7 @@ pub use repairs::{
 };
 pub use requests::{Asked, LASTS_AT_MOST, Requests, Stage};
 pub use rerun::{Glimpse, Illness, Moment, OfPolicy, Replayed, Rerun};
-pub use runner::{About, Eyes, Hands, Notes, Runner, Undone};
+pub use runner::{About, Begun, Eyes, Hands, Notes, Runner, Undone, Visited};
 pub use settings::{Policy, Remedies};
 pub use share::Share;
 pub use state::State;
@@ -67,5 +65,5 @@ pub use story::{Account, Mark, Of as Story, Recounted, replay};
 pub use symptom_name::SymptomName;
 pub use tell::{Tell, Told};
 pub use turn::{Turn, turn};
-pub use view::{Fleet, Running, Seen, Sight, View};
+pub use view::{Fleet, Runs, Seen, Sight, View};
 pub use window::Window;

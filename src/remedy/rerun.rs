@@ -15,8 +15,8 @@ use super::settings::{Mode, Policy, Remedies};
 use super::state::State;
 use super::step::{IncidentId, Step};
 use super::tell;
-use super::turn::{Turn, turn};
-use super::view::{Fleet, Running, Seen, Sight, View};
+use super::turn::{MOST_TURNS, Turn, turn};
+use super::view::{Fleet, Seen, Sight, View};
 use crate::alerts::{Alert, Status};
 use crate::clock::UnixTime;
 use crate::collectors::Link;
@@ -73,8 +73,6 @@ pub struct Illness {
     pub longest_seconds: u64,
 }
 
-/// Moves of one incident in one moment, as the runner has it.
-const MOST_TURNS: usize = 8;
 /// Alertmanager repeats an alert that goes on firing so often, unless configured.
 const REPEATED_AFTER: Duration = Duration::from_secs(4 * 3600);
 /// Long before anything that is looked at: starts of farmwarden are not known.
@@ -344,7 +342,7 @@ impl Rerun {
                 all: None,
                 stormed: None,
             },
-            running: Running::default(),
+            running: Vec::new(),
             frozen: None,
             group,
         }

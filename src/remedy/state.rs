@@ -108,7 +108,12 @@ impl State {
                 }
                 self.with(*incident, |incident| incident.running(time, plan));
             }
-            Step::Noted { incident, words, .. } => self.with(*incident, |incident| incident.noted(words)),
+            Step::Noted {
+                incident,
+                words,
+                request,
+                ..
+            } => self.with(*incident, |incident| incident.noted(words, *request)),
             Step::Finished {
                 incident,
                 outcome,

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::decide::{Guard, Why};
-use crate::actions::remote::{Request, RequestId};
+use crate::actions::remote::{Nonce, Request, RequestId};
 use crate::alerts::Alert;
 use crate::clock::UnixTime;
 use crate::journal;
@@ -58,6 +58,9 @@ pub enum Step {
         incident: IncidentId,
         rung: usize,
         words: String,
+        /// Under which number another farmwarden is asked from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<Nonce>,
     },
     Finished {
         incident: IncidentId,

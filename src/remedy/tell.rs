@@ -13,8 +13,8 @@ pub trait Tell: Send + Sync + 'static {
     /// Must neither wait nor ask anything of repairs: everybody waits for it.
     fn told(&self, told: &Told<'_>);
 
-    /// After a start, one step of before the end: whether people heard of it then is not known.
-    fn told_again(&self, _told: &Told<'_>) {}
+    /// After a start, now, one step of before the end: whether people heard of it then is not known.
+    fn told_again(&self, _told: &Told<'_>, _now: UnixTime) {}
 }
 
 /// One step that counts now.
@@ -57,9 +57,9 @@ impl Tell for Vec<Arc<dyn Tell>> {
         }
     }
 
-    fn told_again(&self, told: &Told<'_>) {
+    fn told_again(&self, told: &Told<'_>, now: UnixTime) {
         for one in self {
-            one.told_again(told);
+            one.told_again(told, now);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::incident::{Askers, Incident, Key, Phase};
 use super::settings::{Mode, Policy, Remedies};
 use super::step::{IncidentId, Plan, Step};
-use super::view::{Fleet, Running, Seen, Sight, View};
+use super::view::{Fleet, Runs, Seen, Sight, View};
 use crate::alerts::{Alert, Status};
 use crate::clock::UnixTime;
 
@@ -135,7 +135,7 @@ pub(super) fn view(now: UnixTime) -> View {
             all: Some(100),
             stormed: None,
         },
-        running: Running::default(),
+        running: Vec::new(),
         frozen: None,
     }
 }
@@ -163,5 +163,14 @@ pub(super) fn plan(entity: &str, rung: usize) -> Plan {
         with: rung_of.with.clone(),
         within: rung_of.within,
         notice: false,
+    }
+}
+
+/// An action that runs there.
+pub(super) fn runs(target: &str, group: &str) -> Runs {
+    Runs {
+        target: target.parse().unwrap(),
+        group: group.parse().unwrap(),
+        words: format!("soft on {target}"),
     }
 }

@@ -1,15 +1,17 @@
-//! The next move of an incident: what is written, begun or waited for. Pure; whoever carries it out holds the lock of the
-//! target, so an action that is said to run was begun before farmwarden last started.
+//! The next move of an incident: what is written, begun or waited for. Pure; nobody asks it about an incident whose action he
+//! knows to run, so one that is said to run was interrupted.
 
 use super::decide::{Decision, Guard, Hold, Proof, Why, decide, proof};
 use super::guards::{Case, is_storm};
 use super::history::History;
 use super::incident::{Held, Incident, Phase};
-use super::notices::is_unknown;
 use super::settings::{Policy, Remedies};
 use super::step::{Plan, Step};
 use super::view::View;
 use crate::clock::UnixTime;
+
+/// Moves of one incident in one visit; more are for the next one. No incident has so many without an action between.
+pub(super) const MOST_TURNS: usize = 8;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
@@ -29,7 +31,7 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
     }
     let policy = remedies.policy(&incident.key.policy);
     if let Proof::Failed(words) = proof(incident, remedies, view, now) {
-        if is_unknown(incident) {
+        if incident.is_unknown() {
             // It may be under way over there: what follows would come on top of it.
             return Turn::Write(Step::Escalated {
                 incident: id,

@@ -1,5 +1,6 @@
 //! What a decision is made on, as one plain value: how the entity looks now, what is broken before it, how the others are.
 
+use super::incident::{Incident, Phase};
 use crate::clock::UnixTime;
 use crate::values::{self, Name};
 
@@ -18,7 +19,8 @@ pub struct View {
     /// What is broken before the target, in words; nothing if nothing is.
     pub cause: Option<String>,
     pub fleet: Fleet,
-    pub running: Running,
+    /// Actions that run on all targets; those that only tell people are none.
+    pub running: Vec<Runs>,
     /// What the freeze file says; nothing if there is none.
     pub frozen: Option<String>,
 }
@@ -63,10 +65,26 @@ pub struct Fleet {
     pub stormed: Option<UnixTime>,
 }
 
-/// Actions that run, of all policies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Running {
-    pub target: u32,
-    pub group: u32,
-    pub farm: u32,
+/// An action that runs, of whatever policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runs {
+    pub target: Name,
+    pub group: Name,
+    /// `restart-node of incident 7.0 (restart_node for node-1)`
+    pub words: String,
+}
+
+impl Runs {
+    /// Nothing unless an action of the incident runs.
+    pub(super) fn of(incident: &Incident) -> Option<Self> {
+        let Phase::Running { .. } = incident.phase else {
+            return None;
+        };
+        let plan = incident.tried.as_ref().filter(|plan| !plan.notice)?;
+        Some(Self {
+            target: plan.target.clone(),
+            group: plan.group.clone(),
+            words: format!("{} of incident {} ({})", plan.action, incident.id, incident.key),
+        })
+    }
 }

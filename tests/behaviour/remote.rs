@@ -238,7 +238,7 @@ impl Farm {
         let said = remote.ask(request).await.unwrap();
         let told = match &said {
             Said::Told(answer) => Some(answer.clone()),
-            Said::Refused { .. } => None,
+            Said::Refused { .. } | Said::Unclear(_) => None,
         };
         assert!(told.is_some(), "{said:?}");
         told.unwrap()
@@ -459,6 +459,44 @@ async fn what_holds_it_there_is_told_and_what_was_taken_back_is_never_begun() {
     .await;
     assert_eq!(farm.asks(&one).await.course, Course::Withdrawn);
     assert_eq!(engine.starts(), 0);
+    callee.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_is_restarted_takes_back_what_it_asked_for_before_it_goes_on() {
+    let farm = Farm::new().await;
+    let engine = Engine::serve(farm.path("docker.sock"));
+    let freeze = farm.path("freeze");
+    std::fs::write(&freeze, "hands off").unwrap();
+    let frozen = format!("remedies:\n  freeze_file: '{}'\n", freeze.display());
+    let config = farm.callee().replace("remedies:\n", &frozen);
+    let callee = farm.start("start_node", &config).await;
+    let socket = format!("socket: '{}'", farm.path("remote.sock").display());
+    let control = farm.start("repair_node", &farm.caller(&socket)).await;
+    farm.runs().await;
+    farm.until("it is held there", async || {
+        farm.told("repair_node").contains("rack-2 holds it back by freeze")
+    })
+    .await;
+    control.stop().await;
+    assert!(farm.steps("start_node", "withdrawn").is_empty());
+    // Nothing else is begun: there is no other rung, and this one is paused.
+    let paused = farm.caller(&socket).replace("mode: act", "mode: dry_run");
+    let control = farm.start("repair_node", &paused).await;
+    let withdrawn = farm.until_step("start_node", "withdrawn").await;
+    assert_eq!(withdrawn["nonce"], farm.steps("start_node", "asked")[0]["nonce"]);
+    let finished = farm.until_step("repair_node", "finished").await;
+    assert_eq!(finished["outcome"], "refused", "{finished}");
+    assert!(farm.steps("repair_node", "interrupted").is_empty());
+    std::fs::remove_file(&freeze).unwrap();
+    farm.until("nobody asks any more", async || {
+        farm.steps("start_node", "decided")
+            .iter()
+            .any(|step| step["guard"] == "two_keys")
+    })
+    .await;
+    assert_eq!(engine.starts(), 0);
+    control.stop().await;
     callee.stop().await;
 }
 

@@ -13,8 +13,8 @@ use farmwarden::clock::{Clock, UnixTime};
 use farmwarden::collectors::Symptom;
 use farmwarden::journal::{Journal, JournalSettings};
 use farmwarden::remedy::{
-    Eyes, Fleet, Hands, Key, Ledger, Notes, Phase, Plan, Policy, Remedies, Runner, Running, Seen, Sight, State, Step,
-    Undone, View,
+    Eyes, Fleet, Hands, Key, Ledger, Notes, Phase, Plan, Policy, Remedies, Runner, Seen, Sight, State, Step, Undone,
+    View,
 };
 
 pub(crate) const LIVE: &str = "live";
@@ -107,7 +107,7 @@ impl Eyes for Around {
                 all: Some(1000),
                 stormed: None,
             },
-            running: Running::default(),
+            running: Vec::new(),
             frozen: None,
         }
     }
@@ -196,8 +196,15 @@ async fn life(place: &Path, is_settling: bool) {
         tokio::spawn(async move {
             let target = target.parse().unwrap();
             loop {
-                runner.visit(&target).await;
+                let visited = runner.visit(&target).await;
                 sign();
+                if let Some(begun) = visited.begun {
+                    let runner = Arc::clone(&runner);
+                    tokio::spawn(async move {
+                        runner.act(begun).await;
+                        sign();
+                    });
+                }
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         })

@@ -6,10 +6,11 @@ use std::time::Duration;
 use farmwarden::clock::UnixTime;
 use farmwarden::collectors::Symptom;
 use farmwarden::journal::{AppendError, Appended, Hash as LineHash, Head};
-use farmwarden::remedy::{Eyes, Fleet, Hands, Key, Notes, Plan, Record, Running, Seen, Sight, Step, Undone, View};
+use farmwarden::remedy::{Eyes, Fleet, Hands, Key, Notes, Plan, Record, Seen, Sight, Step, Undone, View};
 use farmwarden::values::Name;
 use tokio::sync::oneshot;
 
+use super::case::Fault;
 use super::world::{World, at};
 
 /// What hands say that were cut off from those whom they asked.
@@ -131,7 +132,7 @@ impl Eyes for Around {
                 all: Some(u64::try_from(world.seen.len()).unwrap()),
                 stormed: None,
             },
-            running: Running::default(),
+            running: Vec::new(),
             frozen: world.frozen.then(|| "hands off".to_owned()),
         }
     }
@@ -156,6 +157,10 @@ impl Hands for Around {
         let (told, ended) = oneshot::channel();
         let busy = {
             let mut outside = self.locked();
+            if plan.notice {
+                outside.world.is_run(plan, &[]);
+                return Ok(String::new());
+            }
             let Outside {
                 world, running, runs, ..
             } = &mut *outside;
@@ -164,11 +169,12 @@ impl Hands for Around {
             runs.push((plan.clone(), told));
             Busy(self.clone(), plan.target.clone())
         };
+        let is_silent = self.locked().world.case.fault == Fault::SilentHands;
         let said = ended
             .await
             .unwrap_or_else(|_| Err(Undone::Failed("cut off".to_owned())));
         drop(busy);
-        if said.as_ref().is_err_and(|undone| undone.to_string() == LOST) {
+        if said.as_ref().is_err_and(|undone| undone.to_string() == LOST) && !is_silent {
             notes.lose_sight();
         }
         said

@@ -36,6 +36,9 @@ pub(crate) enum Move {
     /// A request of another farmwarden comes in, for the first or the hundredth time; or it is taken back.
     Ask(usize),
     TakeBack(usize),
+    /// A person orders a repair of the first entity; or takes that back.
+    Order,
+    TakeOrderBack,
     /// The action on a target ends, and nobody knows what was done.
     Lost(usize),
     /// A person pauses everything, or takes it back.
@@ -89,6 +92,8 @@ pub(crate) struct Moment {
     pub(crate) world: World,
     pub(crate) state: State,
     pub(crate) flights: Vec<Flight>,
+    /// Targets with actions that were begun.
+    pub(crate) acts: Vec<usize>,
     pub(crate) looks: Vec<(usize, u64)>,
     pub(crate) disk: Vec<String>,
     pub(crate) runs: Vec<Plan>,
@@ -101,7 +106,7 @@ impl Hash for Moment {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.world.hash(hasher);
         self.state.hash(hasher);
-        (&self.flights, &self.looks, &self.disk, &self.runs).hash(hasher);
+        (&self.flights, &self.acts, &self.looks, &self.disk, &self.runs).hash(hasher);
     }
 }
 
@@ -126,6 +131,7 @@ impl Moment {
             world: rest.world.clone(),
             state: rest.state.clone(),
             flights: Vec::new(),
+            acts: Vec::new(),
             looks: Vec::new(),
             disk: Vec::new(),
             runs: Vec::new(),

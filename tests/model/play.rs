@@ -7,13 +7,14 @@ use farmwarden::clock::{Clock, Now};
 use farmwarden::remedy::{IncidentId, Key, Ledger, Pause, Runner, Scope, Sight, State, Step, Undone};
 use tokio::task::JoinHandle;
 
-use super::case::{LEAP, PASS};
+use super::case::{Case, Fault, LEAP, PASS};
 use super::farm::{Around, LOST, Outside};
+use super::laws::FORGETFUL;
 use super::moment::{Ends, Flight, Moment, Move, Rest, Sees};
-use super::world::{FORGETFUL, World, at};
+use super::world::{World, at};
 
 /// More than any chain of tasks that wake one another is long.
-const HOPS: usize = 12;
+const HOPS: usize = 16;
 
 async fn settle() {
     for _ in 0..HOPS {
@@ -34,10 +35,15 @@ pub(crate) fn play(rest: &Arc<Rest>, moves: Vec<Move>) -> Moment {
     })
 }
 
+/// An action that goes on, and its target.
+type Act = (usize, JoinHandle<()>);
+
 struct Process {
     around: Around,
     runner: Arc<Runner<Around, Around, Around>>,
     visits: Vec<(Flight, JoinHandle<()>)>,
+    /// Begun by visits that are over.
+    acts: Arc<Mutex<Vec<Act>>>,
     /// What was told from outside and is being recorded.
     told: Vec<JoinHandle<()>>,
 }
@@ -72,6 +78,7 @@ impl Process {
             around,
             runner,
             visits: Vec::new(),
+            acts: Arc::default(),
             told: Vec::new(),
         }
     }
@@ -98,7 +105,34 @@ impl Process {
                 };
                 self.ended(*target, said);
             }
-            Move::Lost(target) => self.ended(*target, Err(Undone::Failed(LOST.to_owned()))),
+            Move::Lost(target) => {
+                let name = self.around.locked().world.case.targets()[*target].clone();
+                self.around.locked().world.is_cut(&name);
+                self.ended(*target, Err(Undone::Failed(LOST.to_owned())));
+            }
+            Move::Order => {
+                let step = {
+                    let world = &mut self.around.locked().world;
+                    world.left.deliveries -= 1;
+                    world.case.order(world.second)
+                };
+                self.records(step).await;
+                // As it was meant.
+                let world = &mut self.around.locked().world;
+                world.order.until = Some(world.second + Case::ORDER_HOLDS);
+            }
+            Move::TakeOrderBack => {
+                let key = self.around.locked().world.case.key(0);
+                if let Some(incident) = self.runner.ledger().with(|state| Some(state.open_for(&key)?.id)) {
+                    {
+                        let world = &mut self.around.locked().world;
+                        world.left.words -= 1;
+                        world.order.is_being_taken_back = true;
+                    }
+                    let by = "li".to_owned();
+                    self.takes_word_back(Step::TakenBack { incident, by });
+                }
+            }
             Move::Ask(number) => {
                 let step = {
                     let world = &mut self.around.locked().world;
@@ -136,6 +170,7 @@ impl Process {
         }
         self.visits.retain(|(_, visit)| !visit.is_finished());
         self.told.retain(|told| !told.is_finished());
+        self.acts.lock().unwrap().retain(|(_, act)| !act.is_finished());
         let next = self
             .runner
             .ledger()
@@ -166,8 +201,12 @@ impl Process {
             calls: self.around.locked().calls[target],
             ids,
         };
+        let acts = Arc::clone(&self.acts);
         let visit = tokio::spawn(async move {
-            runner.visit(&name).await;
+            if let Some(begun) = runner.visit(&name).await.begun {
+                let act = tokio::spawn(async move { runner.act(begun).await });
+                acts.lock().unwrap().push((target, act));
+            }
         });
         self.visits.push((flight, visit));
     }
@@ -212,10 +251,18 @@ impl Process {
             world.requests[number].is_being_taken_back = true;
             world.case.request(number).id()
         };
-        let runner = Arc::clone(&self.runner);
+        self.takes_word_back(Step::Withdrawn(id));
+    }
+
+    fn takes_word_back(&mut self, step: Step) {
+        let (runner, fault) = (Arc::clone(&self.runner), self.around.locked().world.case.fault);
         self.told.push(tokio::spawn(async move {
-            let recording = runner.ledger().record(Step::Withdrawn(id));
-            drop(runner.between_beginnings(recording).await);
+            let recording = runner.ledger().record(step);
+            if fault == Fault::TakenBackAtAnyTime {
+                drop(recording.await);
+            } else {
+                drop(runner.between_beginnings(recording).await);
+            }
         }));
     }
 
@@ -261,20 +308,14 @@ impl Process {
                 self.around.locked().world.paused = false;
             }
             Move::Approve(entity) => {
-                let step = self.runner.ledger().with(|state| {
-                    let incident = state.open_for(&case.key(*entity))?;
-                    let plan = case.plan(*entity, incident.rung);
-                    Some(Step::Approved {
-                        incident: incident.id,
-                        plan,
-                        by,
-                        // Shorter than a farm lives, so that it also ends before it is used.
-                        until: at(now + 3 * PASS / 2),
-                        link: None,
-                    })
-                });
-                if let Some(step) = step {
+                let key = case.key(*entity);
+                let of = |state: &State| state.open_for(&key).map(|incident| (incident.id, incident.rung));
+                if let Some((incident, rung)) = self.runner.ledger().with(of) {
+                    // Shorter than a farm lives, so that it also ends before it is used.
+                    let until = at(now + 3 * PASS / 2);
+                    let step = case.approved(incident, *entity, rung, until);
                     self.records(step).await;
+                    self.around.locked().world.approved.push((incident, rung, until));
                 }
             }
             _ => {}
@@ -288,8 +329,9 @@ impl Process {
         for (_, visit) in self.visits.drain(..) {
             visit.abort();
         }
-        for told in self.told.drain(..) {
-            told.abort();
+        let acts = std::mem::take(&mut *self.acts.lock().unwrap());
+        for task in self.told.drain(..).chain(acts.into_iter().map(|(_, act)| act)) {
+            task.abort();
         }
         settle().await;
         let state = {
@@ -305,6 +347,7 @@ impl Process {
             for request in &mut world.requests {
                 request.is_being_taken_back = false;
             }
+            world.order.is_being_taken_back = false;
             let state = replayed(world);
             if (!is_torn || !is_kept) && state != known {
                 world.broken.insert(FORGETFUL);
@@ -337,7 +380,8 @@ impl Process {
                 ..flight.clone()
             });
         }
-        let is_at_rest = flights.is_empty() && outside.disk.is_empty();
+        let acts: Vec<usize> = self.acts.lock().unwrap().iter().map(|(target, _)| *target).collect();
+        let is_at_rest = flights.is_empty() && acts.is_empty() && outside.disk.is_empty();
         let world = outside.world.clone();
         let (rest, since) = if is_at_rest {
             (
@@ -354,6 +398,7 @@ impl Process {
             world,
             state,
             flights,
+            acts,
             looks: outside
                 .looks
                 .iter()

@@ -159,6 +159,29 @@ pub struct Answer {
     pub words: String,
 }
 
+impl Answer {
+    /// As it is told and recorded here: whoever answers may be broken.
+    pub(super) fn in_short(self) -> Self {
+        Self {
+            incident: self.incident.as_deref().map(in_short),
+            guard: self.guard.as_deref().map(in_short),
+            words: in_short(&self.words),
+            ..self
+        }
+    }
+}
+
+/// Words are a line or two; a page of somebody else's is cut.
+const LONGEST_WORDS: usize = 500;
+
+/// One line without what looks like a secret, cut.
+pub(super) fn in_short(text: &str) -> String {
+    let text = values::redacted(text.trim(), &[]);
+    let text = values::clean(&text);
+    let end = text.floor_char_boundary(LONGEST_WORDS);
+    text.get(..end).unwrap_or_default().to_owned()
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Course {

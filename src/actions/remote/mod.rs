@@ -18,7 +18,7 @@ pub use signed::{Key, Unsealed, WINDOW, open};
 use super::Failed;
 use super::wire::{Asked, Reply, Way, Wire};
 use crate::upstream::{Trust, TrustFiles, Upstream, Why};
-use crate::values::{self, Endpoint, Name, SecretSource};
+use crate::values::{Endpoint, Name, SecretSource};
 
 /// Where a farmwarden takes requests of others.
 pub const ROUTE: &str = "/-/remote";
@@ -69,6 +69,8 @@ pub enum Said {
         words: String,
         passes: bool,
     },
+    /// It may have been taken: a proxy on the way, or a disk over there, has lost patience with it.
+    Unclear(String),
 }
 
 impl Remote {
@@ -135,8 +137,8 @@ impl Remote {
         };
         let reply = self.wire.exchange(asked, ANSWERS_WITHIN).await?;
         // Only a farmwarden says that; a proxy's or a firewall's refusal is none of its words.
-        if let Ok(answer) = serde_json::from_slice(&reply.body) {
-            return Ok(Said::Told(answer));
+        if let Ok(answer) = serde_json::from_slice::<Answer>(&reply.body) {
+            return Ok(Said::Told(answer.in_short()));
         }
         match reply.status {
             StatusCode::OK => {
@@ -148,23 +150,25 @@ impl Remote {
                     .to_owned(),
                 passes: false,
             }),
+            StatusCode::UNAUTHORIZED => Ok(Said::Refused {
+                words: format!(
+                    "{}: has it a caller {} in its `callers`, and is the secret in both `key_file`s the same?",
+                    words(&reply),
+                    self.caller
+                ),
+                passes: false,
+            }),
+            status if status.is_server_error() => Ok(Said::Unclear(words(&reply))),
             status => Ok(Said::Refused {
                 words: words(&reply),
-                passes: status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS,
+                passes: status == StatusCode::TOO_MANY_REQUESTS,
             }),
         }
     }
 }
 
-/// Words are a line or two; a page of somebody else's is cut.
-const LONGEST_WORDS: usize = 500;
-
 fn words(reply: &Reply) -> String {
-    let text = String::from_utf8_lossy(&reply.body);
-    let text = values::redacted(text.trim(), &[]);
-    let text = values::clean(&text);
-    let end = text.floor_char_boundary(LONGEST_WORDS);
-    let text = text.get(..end).unwrap_or_default();
+    let text = message::in_short(&String::from_utf8_lossy(&reply.body));
     format!("HTTP {}: {text}", reply.status.as_u16())
 }
 

@@ -35,14 +35,7 @@ async fn an_answer_is_read_whatever_its_status_and_members_that_are_new_do_not_m
 
 #[tokio::test]
 async fn a_refusal_says_whether_it_may_pass_and_repeats_no_secret() {
-    for (status, passes) in [
-        (401, false),
-        (403, false),
-        (404, false),
-        (409, false),
-        (429, true),
-        (503, true),
-    ] {
+    for (status, passes) in [(401, false), (403, false), (404, false), (409, false), (429, true)] {
         let words = "no\npassword=hunter2".to_owned();
         let (said, _) = said(Answers::Status(status, words)).await;
         let Ok(Said::Refused {
@@ -54,6 +47,33 @@ async fn a_refusal_says_whether_it_may_pass_and_repeats_no_secret() {
         };
         assert_eq!(may_pass, passes, "{status}");
         assert!(!words.contains("hunter2") && words.lines().count() == 1, "{words}");
+        assert_eq!(words.contains("`key_file`"), status == 401, "{words}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_a_server_or_of_a_proxy_on_the_way_does_not_say_that_it_has_not_arrived() {
+    for status in [500, 502, 503, 504] {
+        let (said, _) = said(Answers::Status(status, "password=hunter2".to_owned())).await;
+        let Ok(Said::Unclear(words)) = said else {
+            panic!("{said:?}")
+        };
+        assert!(words.starts_with(&format!("HTTP {status}: ")), "{words}");
+        assert!(!words.contains("hunter2"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn of_an_answer_a_line_is_kept_without_secrets() {
+    let long = format!("password=hunter2\n{}", "x".repeat(100_000));
+    let told = serde_json::json!({"course": "held", "incident": long, "guard": long, "words": long});
+    let (said, _) = said(Answers::Status(200, told.to_string())).await;
+    let Ok(Said::Told(answer)) = said else {
+        panic!("{said:?}")
+    };
+    for text in [answer.incident.unwrap(), answer.guard.unwrap(), answer.words] {
+        assert!(text.len() <= 500 && text.lines().count() == 1, "{}", text.len());
+        assert!(!text.contains("hunter2"), "{text}");
     }
 }
 

@@ -7,7 +7,7 @@ use crate::remedy::most::Most;
 use crate::remedy::settings::Remedies;
 use crate::remedy::step::{Pause, Scope};
 use crate::remedy::testing::*;
-use crate::remedy::view::{Fleet, Running, Seen};
+use crate::remedy::view::{Fleet, Seen};
 
 mod endings;
 mod limits;
@@ -332,11 +332,7 @@ fn a_notice_passes_what_holds_back_changes_only() {
         policy.windows = vec!["Mon 08:00-09:00".parse().unwrap()];
     });
     let busy = at_view(|view| {
-        view.running = Running {
-            target: 1,
-            group: 1,
-            farm: 9,
-        };
+        view.running = vec![runs("prb-1", "default")];
         view.frozen = Some(String::new());
     });
     let decision = decided(&notify, &acted(&[(at(100), "w1")]), &busy);
@@ -370,7 +366,7 @@ fn the_first_guard_in_the_order_gives_its_name() {
         view.fleet.ill = 400;
         view.started = now();
         view.frozen = Some(String::new());
-        view.running.target = 1;
+        view.running = vec![runs("prb-1", "default")];
     });
     let times = [60, 90, 115].map(|second| (at(second), "w1"));
     let mut history = acted(&times);
@@ -410,7 +406,7 @@ fn the_first_guard_in_the_order_gives_its_name() {
                 }
             }
             Guard::Flapping => policy.flapping.cures = 9.try_into().unwrap(),
-            Guard::Concurrency => view.running = Running::default(),
+            Guard::Concurrency => view.running = Vec::new(),
             Guard::Approval => policy.rungs[0].approval = false,
             Guard::DryRun => policy.mode = Mode::Act,
         }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::freeze::Freeze;
 use super::incident::Key;
 use super::runner::Eyes;
-use super::view::{Fleet, Running, Seen, Sight, View};
+use super::view::{Fleet, Seen, Sight, View};
 use crate::clock::{Clock, UnixTime};
 use crate::collectors::Symptom;
 use crate::relations;
@@ -216,7 +216,7 @@ impl Eyes for StoreEyes {
                 all: fleet.all(),
                 stormed: None,
             },
-            running: Running::default(),
+            running: Vec::new(),
             frozen: self.freeze.words(),
             group,
         }

@@ -38,12 +38,13 @@ pub use settings::Settings;
 
 use super::runner::{self, Notes, Undone};
 use super::step::Plan;
+use crate::actions::remote::Nonce;
 use crate::actions::{Effect, Failed, command};
 use crate::clock::Clock;
 use crate::collectors::{Finding, TargetView};
 use crate::store::Store;
 use crate::upstream::Upstream;
-use crate::values::Name;
+use crate::values::{self, Name};
 use catalogue::Order;
 use settings::Stack;
 use tools::Tools;
@@ -169,6 +170,21 @@ impl runner::Hands for Hands {
                 let command = tools.settings.commands.find(&name).map_err(left_alone)?;
                 let within = plan.within.get().saturating_sub(COMMAND_END);
                 Ok(command::run(&command.who(), &command.argv, within.max(COMMAND_END)).await?)
+            }
+        }
+    }
+
+    async fn take_back(&self, plan: &Plan, request: Nonce, notes: &dyn Notes) -> Result<String, Undone> {
+        let tools = self.tools();
+        match catalogue::read(&plan.action, &plan.with, &tools.settings) {
+            Ok(Order::Remote(order)) => self.take_back(&tools, &order, plan, request, notes).await,
+            _ => {
+                notes.lose_sight();
+                let name = plan.with.get("remote").map_or("", String::as_str);
+                Err(Undone::Failed(format!(
+                    "request {request} cannot be taken back: farmwarden {} is no longer in the configuration; look at it there",
+                    values::repeated(name)
+                )))
             }
         }
     }

@@ -83,14 +83,47 @@ impl Hands {
         plan: &Plan,
         notes: &dyn Notes,
     ) -> Result<String, Undone> {
-        let Order {
-            remote: name, policy, ..
-        } = order;
+        let Order { remote: name, .. } = order;
         let remote = tools.remote(name).map_err(left_alone)?;
-        let about = notes
-            .about()
-            .ok_or_else(|| left_alone("nobody knows on whose behalf"))?;
         let nonce = Nonce::random().map_err(left_alone)?;
+        let asking = self.asking(&remote, order, plan, nonce, notes);
+        let asking = asking.ok_or_else(|| left_alone("nobody knows on whose behalf"))?;
+        told(asking.run().await, notes)
+    }
+
+    /// What farmwarden asked for before it last ended: nothing must come of it any more that nobody here knows of, so it is
+    /// taken back, and what has begun is waited for.
+    pub(super) async fn take_back(
+        &self,
+        tools: &Tools,
+        order: &Order,
+        plan: &Plan,
+        nonce: Nonce,
+        notes: &dyn Notes,
+    ) -> Result<String, Undone> {
+        notes.lose_sight();
+        let unknown = |words: String| {
+            let name = &order.remote;
+            Undone::Failed(format!(
+                "whether {name} did it is not known: {words}; look at request {nonce} in its journal"
+            ))
+        };
+        let remote = tools.remote(&order.remote).map_err(unknown)?;
+        let asking = self.asking(&remote, order, plan, nonce, notes);
+        let asking = asking.ok_or_else(|| unknown("there is no such policy here any more".to_owned()))?;
+        told(asking.take_back().await, notes)
+    }
+
+    /// Nothing if nobody knows on whose behalf.
+    fn asking<'a>(
+        &'a self,
+        remote: &'a Remote,
+        order: &'a Order,
+        plan: &Plan,
+        nonce: Nonce,
+        notes: &'a dyn Notes,
+    ) -> Option<Asking<'a>> {
+        let about = notes.about()?;
         let within = plan.within.get().saturating_sub(LAST_WORD);
         let begin_within = order.begin_within.min(within);
         let (started, now) = (Instant::now(), self.clock.now().wall);
@@ -99,7 +132,7 @@ impl Hands {
             nonce,
             time: now,
             wants: Wants::Repair,
-            policy: policy.clone(),
+            policy: order.policy.clone(),
             target: plan.target.clone(),
             entity: plan.entity.clone(),
             symptom: about.symptom.to_owned(),
@@ -107,9 +140,9 @@ impl Hands {
             rung: plan.rung.saturating_add(1),
             until: now.plus(begin_within),
         };
-        let asking = Asking {
-            name,
-            remote: &remote,
+        Some(Asking {
+            name: &order.remote,
+            remote,
             notes,
             clock: &self.clock,
             begins_by: started + begin_within,
@@ -120,22 +153,18 @@ impl Hands {
             noted: (String::new(), 0),
             last: None,
             trouble: None,
-        };
-        match asking.run().await {
-            Came::Done(words) => {
-                notes.regain_sight();
-                Ok(words)
-            }
-            Came::NotDone(words) => {
-                notes.regain_sight();
-                Err(left_alone(words))
-            }
-            Came::Failed(words) => {
-                notes.regain_sight();
-                Err(Undone::Failed(words))
-            }
-            Came::Unknown(words) => Err(Undone::Failed(words)),
-        }
+        })
+    }
+}
+
+fn told(came: Came, notes: &dyn Notes) -> Result<String, Undone> {
+    if !matches!(came, Came::Unknown(_)) {
+        notes.regain_sight();
+    }
+    match came {
+        Came::Done(words) => Ok(words),
+        Came::NotDone(words) => Err(left_alone(words)),
+        Came::Failed(words) | Came::Unknown(words) => Err(Undone::Failed(words)),
     }
 }
 
@@ -169,14 +198,30 @@ enum Came {
 }
 
 impl Asking<'_> {
-    async fn run(mut self) -> Came {
+    async fn run(self) -> Came {
         let Request { policy, nonce, .. } = &self.request;
         let words = format!("asks farmwarden {} for {policy} (request {nonce})", self.name);
         // Before anything is sent: after a crash it is known what was asked for.
-        if let Err(words) = self.notes.note(words).await {
+        if let Err(words) = self.notes.asks(words, *nonce).await {
             return Came::NotDone(format!("it cannot be recorded: {words}"));
         }
         self.notes.lose_sight();
+        self.until_it_is_known().await
+    }
+
+    async fn take_back(mut self) -> Came {
+        let nonce = self.request.nonce;
+        self.request.wants = Wants::Nothing;
+        self.may_have_arrived = true;
+        let words = format!(
+            "farmwarden was restarted: takes back what it asked {} for (request {nonce})",
+            self.name
+        );
+        self.note(words).await;
+        self.until_it_is_known().await
+    }
+
+    async fn until_it_is_known(mut self) -> Came {
         loop {
             if let Some(came) = self.ask().await {
                 return came;
@@ -206,6 +251,10 @@ impl Asking<'_> {
                 if !passes && !self.may_have_arrived {
                     return Some(Came::NotDone(format!("{}: {words}", self.remote.who())));
                 }
+                words
+            }
+            Ok(Said::Unclear(words)) => {
+                self.may_have_arrived = true;
                 words
             }
             Err(Failed { fault, effect }) => {
@@ -263,7 +312,7 @@ impl Asking<'_> {
                 Some(came) => return came,
                 None => self.in_words(&answer),
             },
-            Ok(Said::Refused { words, .. }) => words,
+            Ok(Said::Refused { words, .. } | Said::Unclear(words)) => words,
             Err(failed) => failed.fault.to_string(),
         };
         Came::Unknown(format!(

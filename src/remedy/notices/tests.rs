@@ -1,10 +1,14 @@
 //! What people read.
 
+use super::alike::MOST_ALIKE;
+use super::kind::{held, held_words};
 use super::*;
 use crate::journal::Head;
-use crate::remedy::incident::Incident;
+use crate::notify::Severity;
+use crate::remedy::decide::{Guard, Why};
+use crate::remedy::incident::{After, Ended, Incident, Phase};
 use crate::remedy::links::Approvals;
-use crate::remedy::step::{IncidentId, Plan};
+use crate::remedy::step::{IncidentId, Outcome, Plan};
 use crate::remedy::testing::{asked_by, at, firing, key};
 
 fn incident() -> Incident {
@@ -45,7 +49,7 @@ fn told_of(incident: &Incident, step: &Step, language: Language) -> Option<Messa
         incident: step.incident().map(|_| incident),
         opened: &[],
     };
-    message(&told, language)
+    Some(message(Notice::of(&told)?, &told, language))
 }
 
 fn english(step: &Step) -> Message {
@@ -88,15 +92,34 @@ fn a_rung_that_only_tells_wants_somebody_to_look() {
 }
 
 #[test]
-fn an_approval_says_how_it_is_given() {
+fn an_approval_says_once_how_it_is_given() {
     let step = Step::Decided {
         incident: ID,
         guard: Guard::Approval,
         until: None,
-        words: "waits".to_owned(),
+        words: "waits for a person: `farmwarden approve 4.1`".to_owned(),
         plan: None,
     };
-    assert!(english(&step).text.contains("\nto approve: farmwarden approve 4.1\n"));
+    for language in [Language::English, Language::Chinese] {
+        let text = told(&step, language).unwrap().text;
+        assert_eq!(text.matches("farmwarden approve 4.1").count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_rung_that_refuses_is_told_the_first_time() {
+    let refused = Step::Finished {
+        incident: ID,
+        rung: 0,
+        outcome: Outcome::Refused,
+        words: "nothing was done: it feeds blocks".to_owned(),
+    };
+    let mut incident = incident();
+    incident.running(at(1), &plan(false));
+    assert!(told_of(&incident, &refused, Language::English).is_some());
+    incident.ended(at(2), Ended::Refused);
+    incident.running(at(3), &plan(false));
+    assert_eq!(told_of(&incident, &refused, Language::English), None);
 }
 
 #[test]
@@ -177,12 +200,13 @@ fn what_waits_for_approval_has_a_link_where_people_have_an_address() {
             ..Approvals::default()
         };
         let links = Links::new(&approvals).unwrap();
-        with_link(english(&step), &links, &told, Language::English)
+        // Told again, a minute later.
+        with_link(english(&step), &links, &told, at(65), Language::English)
     };
     let linked = waits(Some("https://farm.example/f_w"));
     let (_, url) = linked
         .text
-        .rsplit_once("\nor open (until 2026-11-21T13:00:05Z): ")
+        .rsplit_once("\nor open (until 2026-11-21T13:01:05Z): ")
         .unwrap();
     assert!(url.starts_with("https://farm.example/f_w/approve/4.1-"), "{url}");
     let markdown = linked.markdown.unwrap();
@@ -347,9 +371,25 @@ fn whoever_reads_chinese_gets_chinese() {
         let Some(message) = told_of(&incident, &step, Language::Chinese) else {
             continue;
         };
-        assert!(
-            !message.text.contains("words of the journal"),
+        let is_quoted = message
+            .text
+            .contains("（原文）：restart for w1 of prb-1: words of the journal");
+        assert_eq!(
+            is_quoted,
+            matches!(
+                step,
+                Step::Decided {
+                    guard: Guard::Freeze | Guard::Pause | Guard::Budget,
+                    ..
+                }
+            ),
             "{step:?}: {}",
+            message.text
+        );
+        assert_eq!(
+            message.text.contains("words of the journal"),
+            is_quoted,
+            "{}",
             message.text
         );
         let first = message.text.lines().next().unwrap();

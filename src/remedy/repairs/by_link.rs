@@ -13,8 +13,6 @@ use crate::remedy::step::{IncidentId, Plan};
 pub struct Offer {
     pub incident: IncidentId,
     pub plan: Plan,
-    /// Why nothing is done yet.
-    pub words: String,
     /// What is seen of it, and since when.
     pub evidence: String,
     pub seen_since: UnixTime,
@@ -78,7 +76,6 @@ impl Repairs {
         let Decision::Hold(Hold {
             guard: Guard::Approval,
             plan: Some(plan),
-            words,
             ..
         }) = decision
         else {
@@ -96,7 +93,6 @@ impl Repairs {
         Ok(Offer {
             incident: claim.incident,
             plan,
-            words,
             evidence: seen.evidence,
             seen_since: seen.since,
             until: claim.until,

@@ -11,7 +11,6 @@ use crate::remedy::incident::{Key, Phase};
 use crate::remedy::settings::Remedies;
 use crate::remedy::step::{Outcome, Step};
 use crate::remedy::tell::{Tell, Told};
-use crate::values::Name;
 
 /// Seconds, as the histogram of durations has them: from a call that is answered at once to an ordered procedure.
 const BOUNDS: &[&str] = &["0.1", "0.5", "1.0", "5.0", "15.0", "60.0", "300.0", "900.0", "3600.0"];
@@ -31,7 +30,6 @@ pub(super) struct Counts {
     pub(super) decisions: BTreeMap<Guard, u64>,
     pub(super) actions: BTreeMap<String, OfAction>,
     pub(super) closed: BTreeMap<Why, u64>,
-    pub(super) rehearsed: u64,
     pub(super) failed: u64,
     pub(super) escalated: u64,
     pub(super) storms: u64,
@@ -85,40 +83,26 @@ pub(super) struct Alerts {
     pub(super) not_sent: u64,
 }
 
-pub(super) struct Counters(Mutex<Inner>);
-
-struct Inner {
-    counts: Counts,
-    /// The actions of the rungs of policies, for steps that do not name theirs.
-    ladders: BTreeMap<Name, Vec<Name>>,
-}
+pub(super) struct Counters(Mutex<Counts>);
 
 impl Counters {
     pub(super) fn new(remedies: &Remedies) -> Self {
-        let counters = Self(Mutex::new(Inner {
-            counts: Counts::default(),
-            ladders: BTreeMap::new(),
-        }));
+        let counters = Self(Mutex::default());
         counters.know(remedies);
         counters
     }
 
     /// The policies that hold from now on.
     pub(super) fn know(&self, remedies: &Remedies) {
-        let mut inner = self.inner();
-        let ladder = |policy: &crate::remedy::Policy| {
-            let actions = policy.rungs.iter().map(|rung| rung.action.clone());
-            (policy.name.clone(), actions.collect())
-        };
-        inner.ladders = remedies.policies.iter().map(ladder).collect();
+        let mut counts = self.counts();
         for rung in remedies.policies.iter().flat_map(|policy| &policy.rungs) {
-            inner.counts.actions.entry(rung.action.to_string()).or_default();
+            counts.actions.entry(rung.action.to_string()).or_default();
         }
     }
 
     pub(super) fn heard(&self, delivery: &Delivery, recorded: bool) {
-        let mut inner = self.inner();
-        let Counts { deliveries, alerts, .. } = &mut inner.counts;
+        let mut counts = self.counts();
+        let Counts { deliveries, alerts, .. } = &mut *counts;
         if !recorded {
             deliveries.not_recorded += 1;
             return;
@@ -136,7 +120,7 @@ impl Counters {
     }
 
     pub(super) fn not_heard(&self, why: Unheard) {
-        let deliveries = &mut self.inner().counts.deliveries;
+        let deliveries = &mut self.counts().deliveries;
         *match why {
             Unheard::Malformed => &mut deliveries.malformed,
             Unheard::TooLarge => &mut deliveries.too_large,
@@ -145,35 +129,31 @@ impl Counters {
     }
 
     pub(super) fn now(&self) -> Counts {
-        self.inner().counts.clone()
+        self.counts().clone()
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl Counts {
     /// The action of the rung that a told step is about.
     fn action(&mut self, told: &Told<'_>) -> Option<&mut OfAction> {
         let action = &told.incident?.tried.as_ref()?.action;
-        Some(self.counts.actions.entry(action.to_string()).or_default())
+        Some(self.actions.entry(action.to_string()).or_default())
     }
 }
 
 impl Tell for Counters {
     fn told(&self, told: &Told<'_>) {
-        let mut inner = self.inner();
-        let counts = &mut inner.counts;
+        let mut counts = self.counts();
         match told.step {
             Step::Decided { guard, .. } => *counts.decisions.entry(*guard).or_default() += 1,
-            Step::Rehearsed { .. } => {
-                *counts.decisions.entry(Guard::DryRun).or_default() += 1;
-                counts.rehearsed += 1;
-            }
+            Step::Rehearsed { .. } => *counts.decisions.entry(Guard::DryRun).or_default() += 1,
             Step::Started { plan, .. } => counts.actions.entry(plan.action.to_string()).or_default().begun += 1,
             Step::Finished { outcome, .. } => {
-                let Some(action) = inner.action(told) else { return };
+                let Some(action) = counts.action(told) else { return };
                 *match outcome {
                     Outcome::Done => &mut action.done,
                     Outcome::Refused => &mut action.refused,
@@ -186,7 +166,7 @@ impl Tell for Counters {
                 }
             }
             Step::Interrupted { .. } => {
-                if let Some(action) = inner.action(told) {
+                if let Some(action) = counts.action(told) {
                     action.interrupted += 1;
                 }
             }

@@ -8,11 +8,11 @@ use crate::remedy::any_hands::AnyHands;
 use crate::remedy::eyes::StoreEyes;
 use crate::remedy::ledger::Ledger;
 use crate::remedy::lines::Lines;
+use crate::remedy::notices::untold::Untold;
 use crate::remedy::runner::Runner;
 use crate::remedy::state::State;
 use crate::remedy::step::Step;
 use crate::remedy::tell::{self, Tell};
-use crate::remedy::untold::Untold;
 
 pub(super) enum Desk {
     /// No directory is configured.

@@ -59,15 +59,20 @@ impl Repairs {
         let open = self.open()?;
         let now = self.0.clock.now().wall;
         let before = open.runner.ledger().with(Clone::clone);
-        let mut after = before.clone();
-        let steps = self.steps(delivery);
-        for (sequence, step) in (open.journal.head().sequence.saturating_add(1)..).zip(&steps) {
-            after.apply(sequence, now, step);
+        let (mut after, mut found_no_room) = (before.clone(), Vec::new());
+        for (sequence, alert) in (open.journal.head().sequence.saturating_add(1)..).zip(&delivery.alerts) {
+            let crowded_out = after.crowded_out;
+            for step in self.steps(delivery, std::slice::from_ref(alert)) {
+                after.apply(sequence, now, &step);
+            }
+            found_no_room.push(after.crowded_out > crowded_out);
         }
-        let asked = delivery.alerts.iter().take(MOST);
+        let asked = delivery.alerts.iter().zip(found_no_room).take(MOST);
         let refused = delivery.refused.iter().take(MOST);
         Ok(Foresight {
-            alerts: asked.map(|alert| foreseen(&open, &before, &after, alert)).collect(),
+            alerts: asked
+                .map(|(alert, found_no_room)| foreseen(&open, &before, &after, alert, found_no_room))
+                .collect(),
             refused: refused
                 .map(|refused| format!("alerts[{}].{}", refused.index, values::clean(&refused.words)))
                 .collect(),
@@ -77,7 +82,7 @@ impl Repairs {
 }
 
 /// Why an alert that asks for something has no incident.
-fn opens_none(before: &State, after: &State, alert: &Alert, key: &Key) -> String {
+fn opens_none(after: &State, alert: &Alert, key: &Key, found_no_room: bool) -> String {
     if alert.status == Status::Resolved {
         return "it has ended, and no incident is open".to_owned();
     }
@@ -85,13 +90,13 @@ fn opens_none(before: &State, after: &State, alert: &Alert, key: &Key) -> String
         let words = "is over while it fires; it has another one as soon as it is seen ill";
         return format!("its incident {} {words}", resting.after);
     }
-    if after.crowded_out > before.crowded_out {
+    if found_no_room {
         return "it finds no room: too much is open already; it is taken when it is repeated".to_owned();
     }
     "it is a message from before its end, which was told less than 10 minutes ago".to_owned()
 }
 
-fn foreseen(open: &Open, before: &State, after: &State, alert: &Alert) -> Foreseen {
+fn foreseen(open: &Open, before: &State, after: &State, alert: &Alert, found_no_room: bool) -> Foreseen {
     let bare = Foreseen {
         alert: values::clean(alert.label("alertname").unwrap_or("an alert without name")).into_owned(),
         firing: alert.status == Status::Firing,
@@ -118,7 +123,7 @@ fn foreseen(open: &Open, before: &State, after: &State, alert: &Alert) -> Forese
     };
     let Some(incident) = after.open_for(&key) else {
         return Foreseen {
-            words: opens_none(before, after, alert, &key),
+            words: opens_none(after, alert, &key, found_no_room),
             ..asking
         };
     };

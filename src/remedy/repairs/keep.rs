@@ -1,5 +1,6 @@
 //! The loop: who is visited when. One visit of a target at a time, some targets side by side; a visit comes when an alert
-//! was heard, when its time has come, when a verdict turned, and when somebody ordered something.
+//! was heard, when its time has come, when a verdict turned, when somebody ordered something, and when an action is over. An
+//! action goes on for itself, beside the visits of its target.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -15,13 +16,12 @@ use super::desk::{Desk, Open};
 use super::{Inner, Repairs, Woken, locked};
 use crate::clock::UnixTime;
 use crate::remedy::freeze;
-use crate::remedy::incident::Phase;
-use crate::remedy::state::State;
+use crate::remedy::runner::Visited;
 use crate::remedy::step::Step;
+use crate::remedy::view::Runs;
 use crate::values::Name;
 
-/// Targets that are visited side by side. A visit lasts as long as its action, so there are more than actions may run;
-/// without it a storm would look at the whole farm at once.
+/// Targets that are visited side by side; without it a storm would look at the whole farm at once.
 const MOST_VISITS: usize = 32;
 /// A journal that cannot be opened, or written, is tried again.
 const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -46,9 +46,13 @@ impl Repairs {
         if let Ok(open) = self.open()
             && tokio::time::timeout(REST_WITHIN, open.runner.rest()).await.is_err()
         {
-            let running = open.runner.ledger().with(running);
+            let running: Vec<String> = open.runner.ledger().with(|state| {
+                let running = state.incidents().filter_map(Runs::of);
+                running.map(|runs| runs.words).collect()
+            });
             tracing::warn!(
-                "stopping while an action runs: {running}; it counts as interrupted, and is looked at after the start"
+                "stopping while an action runs: {}; it counts as interrupted, and is looked at after the start",
+                running.join(", ")
             );
         }
         visits.running.shutdown().await;
@@ -87,9 +91,10 @@ impl Repairs {
                         visits.soon(target);
                     }
                 }
+                Some((target, again)) = visits.over.recv() => visits.ended(target, again, self.0.clock.now().wall),
                 Some(ended) = visits.running.join_next(), if !visits.running.is_empty() => {
-                    if let Ok((target, again)) = ended {
-                        visits.ended(target, again, self.0.clock.now().wall);
+                    if let Ok(Some(acted_on)) = ended {
+                        visits.soon(acted_on);
                     }
                 }
                 () = wait_until(next) => {}
@@ -181,24 +186,31 @@ async fn wait_until(at: Option<Instant>) {
     }
 }
 
-/// `restart-node for incident 7.0 (restart_node for node-1)`; there are no more than may run together.
-fn running(state: &State) -> String {
-    let running = state
-        .incidents()
-        .filter(|incident| matches!(incident.phase, Phase::Running { .. }));
-    let shown = running.filter_map(|incident| {
-        let action = &incident.tried.as_ref()?.action;
-        Some(format!("{action} for incident {} ({})", incident.id, incident.key))
-    });
-    shown.collect::<Vec<_>>().join(", ")
-}
+/// A visit that is over, and when to come again.
+type Over = (Name, Option<UnixTime>);
 
 /// Who is visited, and who is when.
-#[derive(Default)]
 struct Visits {
-    running: JoinSet<(Name, Option<UnixTime>)>,
+    /// Visits, each with the action that it began; they give the target where there was one. There are no more than places for
+    /// visits and actions that may run together.
+    running: JoinSet<Option<Name>>,
     visited: HashSet<Name>,
     due: HashMap<Name, Instant>,
+    over: mpsc::Receiver<Over>,
+    tell_over: mpsc::Sender<Over>,
+}
+
+impl Default for Visits {
+    fn default() -> Self {
+        let (tell_over, over) = mpsc::channel(MOST_VISITS);
+        Self {
+            running: JoinSet::new(),
+            visited: HashSet::new(),
+            due: HashMap::new(),
+            over,
+            tell_over,
+        }
+    }
 }
 
 impl Visits {
@@ -213,7 +225,7 @@ impl Visits {
 
     /// When somebody is due who could be visited.
     fn next(&self) -> Option<Instant> {
-        if self.running.len() >= MOST_VISITS {
+        if self.visited.len() >= MOST_VISITS {
             return None;
         }
         let free = self.due.iter().filter(|(target, _)| !self.visited.contains(*target));
@@ -229,11 +241,12 @@ impl Visits {
             .filter(|(target, at)| **at <= now && !self.visited.contains(*target));
         let mut ready: Vec<(Instant, Name)> = ready.map(|(target, at)| (*at, target.clone())).collect();
         ready.sort();
-        let places = MOST_VISITS.saturating_sub(self.running.len());
+        let places = MOST_VISITS.saturating_sub(self.visited.len());
         for (_, target) in ready.into_iter().take(places) {
             self.due.remove(&target);
             self.visited.insert(target.clone());
-            self.running.spawn(visit(Arc::clone(open), target));
+            self.running
+                .spawn(visit(Arc::clone(open), target, self.tell_over.clone()));
         }
     }
 
@@ -245,12 +258,21 @@ impl Visits {
     }
 }
 
-/// A defect costs the visit of one target, and is told.
-async fn visit(open: Arc<Open>, target: Name) -> (Name, Option<UnixTime>) {
-    let visiting = AssertUnwindSafe(open.runner.visit(&target)).catch_unwind().await;
-    let again = visiting.unwrap_or_else(|_| {
+/// Visits a target, and goes on with what was begun. A defect costs the visit or the action of one target, and is told.
+async fn visit(open: Arc<Open>, target: Name, over: mpsc::Sender<Over>) -> Option<Name> {
+    let runner = &open.runner;
+    let visiting = AssertUnwindSafe(runner.visit(&target)).catch_unwind().await;
+    let Visited { again, begun } = visiting.unwrap_or_else(|_| {
         tracing::error!(%target, "repairs of {target}: a defect of farmwarden, please report it; its repairs wait for {AFTER_DEFECT:?}");
-        Some(open.runner.now().plus(AFTER_DEFECT))
+        Visited {
+            again: Some(runner.now().plus(AFTER_DEFECT)),
+            begun: None,
+        }
     });
-    (target, again)
+    // It fails when nobody visits any more.
+    drop(over.send((target.clone(), again)).await);
+    if AssertUnwindSafe(runner.act(begun?)).catch_unwind().await.is_err() {
+        tracing::error!(%target, "an action on {target}: a defect of farmwarden, please report it; it counts as interrupted");
+    }
+    Some(target)
 }

@@ -136,8 +136,8 @@ impl Repairs {
         self.0.counters.not_heard(why);
     }
 
-    /// The records of a delivery, as the configuration is now.
-    fn steps(&self, delivery: &Delivery) -> Vec<Step> {
+    /// The records of alerts of a delivery, as the configuration is now.
+    fn steps(&self, delivery: &Delivery, alerts: &[Alert]) -> Vec<Step> {
         let remedies = self.remedies();
         let is_strange = |alert: &Alert| {
             Key::asked_by(alert).is_some_and(|key| {
@@ -145,12 +145,12 @@ impl Repairs {
                 policy.is_none_or(|policy| !policy.targets.contains(&key.target))
             })
         };
-        Step::heard(&delivery.external_url, &delivery.alerts, is_strange)
+        Step::heard(&delivery.external_url, alerts, is_strange)
     }
 
     async fn record_delivery(&self, delivery: &Delivery) -> Result<(), String> {
         let open = self.open()?;
-        let steps = self.steps(delivery);
+        let steps = self.steps(delivery, &delivery.alerts);
         let recording = steps.into_iter().map(|step| open.runner.ledger().record(step));
         let recorded = tokio::time::timeout(RECORD_WITHIN, futures_util::future::try_join_all(recording)).await;
         match recorded {

@@ -7,7 +7,10 @@ use crate::values;
 impl Overview {
     /// Whether there is anything about repairs to tell.
     pub fn is_of_interest(&self) -> bool {
-        self.journal.directory.is_some() || !self.policies.is_empty() || !self.incidents.is_empty()
+        self.journal.directory.is_some()
+            || !self.policies.is_empty()
+            || !self.incidents.is_empty()
+            || !self.resting.is_empty()
     }
 
     /// What holds repairs as a whole, the weightiest first; nothing while nothing does.

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::actions::remote::Nonce;
 use crate::remedy::decide::Guard;
 use crate::remedy::history::Of;
 use crate::remedy::incident::After;
@@ -408,7 +409,8 @@ fn steps() -> impl Strategy<Value = Step> {
         (incident.clone(), words).prop_map(|(incident, words)| Step::Noted {
             incident,
             rung: 0,
-            words
+            request: words.starts_with('a').then(|| Nonce::of([7; 16])),
+            words,
         }),
         (incident.clone(), words).prop_map(|(incident, words)| Step::Failed {
             incident,

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::view::View;
 use super::words;
-use crate::remedy::{IncidentSeen, Overview};
+use crate::remedy::{IncidentSeen, Overview, RestingSeen};
 use crate::report::Health;
 
 /// Incidents that are listed, unless all are asked for: a storm opens thousands.
@@ -31,6 +31,7 @@ pub(super) fn section(repairs: &Overview, view: &View) -> Markup {
                 }
             }
             (incidents(repairs, view))
+            (resting(repairs, view))
         }
     }
 }
@@ -49,6 +50,23 @@ fn incidents(repairs: &Overview, view: &View) -> Markup {
                     @for incident in open.iter().take(most) { (row(incident, view)) }
                     @if more > 0 { li { a href=(view.with_all().address()) { (more) " more" } } }
                 }
+            }
+        }
+    }
+}
+
+/// Who is well while his alert fires, and may relapse.
+fn resting(repairs: &Overview, view: &View) -> Markup {
+    let is_asked = |resting: &&RestingSeen| view.target.as_ref().is_none_or(|target| resting.target == *target);
+    let most = if view.all { usize::MAX } else { MOST };
+    let count = repairs.resting.iter().filter(is_asked).count();
+    html! {
+        @if count > 0 {
+            ul {
+                @for resting in repairs.resting.iter().filter(is_asked).take(most) {
+                    li.quiet { (resting.words()) }
+                }
+                @if count > most { li { a href=(view.with_all().address()) { (count - most) " more" } } }
             }
         }
     }

@@ -143,6 +143,26 @@ fn many_incidents_are_cut_with_their_count_and_words_of_strangers_stay_words() {
     assert!(one.contains("incident 7.0") && !one.contains("incident 8.0"), "{one}");
 }
 
+#[test]
+fn who_may_relapse_is_told_and_cut_with_the_count() {
+    let resting = |nth: usize| {
+        serde_json::json!({
+            "after": format!("{nth}.0"), "target": format!("node-{nth}"), "entity": "para", "policy": "restart_node",
+            "heard": "2026-11-21T09:00:00Z"
+        })
+    };
+    let overview = Overview {
+        resting: serde_json::from_value((0..50).map(resting).collect::<Vec<_>>().into()).unwrap(),
+        ..repairs(Vec::new())
+    };
+    let told = text(&shown_with(&overview, ""));
+    let words =
+        "restart_node for para of node-7: incident 7.0 is over, its alert still fires; ill again, it has another one";
+    assert!(told.contains(words) && told.contains("10 more"), "{told}");
+    let one = text(&shown_with(&overview, "target=node-7"));
+    assert!(one.contains(words) && !one.contains("incident 8.0"), "{one}");
+}
+
 /// What a reader sees: without markup and styles.
 fn text(page: &str) -> String {
     let body = page.split_once("<body>").unwrap().1;

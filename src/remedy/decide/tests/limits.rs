@@ -149,11 +149,16 @@ fn what_is_cured_again_and_again_goes_into_quarantine() {
 
 #[test]
 fn what_runs_on_the_target_the_group_or_the_farm_holds() {
-    let running = |target, group, farm| with_view(|view| view.running = Running { target, group, farm });
-    holds(running(1, 1, 1), Guard::Concurrency, "target prb-1");
-    holds(running(0, 1, 1), Guard::Concurrency, "group default");
-    holds(running(0, 0, 2), Guard::Concurrency, "the farm");
-    acts(&running(0, 0, 1));
+    let running = |of: &[(&str, &str)]| {
+        with_view(|view| view.running = of.iter().map(|(target, group)| runs(target, group)).collect())
+    };
+    let waits = "waits for the end of soft on prb-1: no more than 1 at a time on target prb-1";
+    holds(running(&[("prb-1", "default")]), Guard::Concurrency, waits);
+    holds(running(&[("prb-2", "default")]), Guard::Concurrency, "group default");
+    let two = [("prb-2", "other"), ("prb-3", "third")];
+    let waits = "waits for the end of soft on prb-2 or soft on prb-3: no more than 2 at a time on the farm";
+    holds(running(&two), Guard::Concurrency, waits);
+    acts(&running(&two[..1]));
 }
 
 #[test]

@@ -55,7 +55,7 @@ prop_compose! {
         state in prop_oneof![6 => Just(Sight::Ill), 2 => Just(Sight::Well), 1 => Just(Sight::CannotTell)],
         since in time(), evidence: String, cause in option::weighted(0.1, any::<String>()),
         ill in 0_u64..6, all in option::of(0_u64..200), stormed in option::weighted(0.1, time()),
-        target in prop_oneof![9 => Just(0_u32), 1 => any::<u32>()], group in 0_u32..2, farm in 0_u32..3,
+        running in vec(prop_oneof![1 => Just(("prb-1", "default")), 9 => Just(("prb-2", "default")), 9 => Just(("prb-3", "other"))], 0..4),
         frozen in option::weighted(0.1, any::<String>()),
     ) -> View {
         View {
@@ -63,7 +63,7 @@ prop_compose! {
             group: "default".parse().unwrap(),
             seen: Seen { state, since, regained: None, evidence },
             fleet: Fleet { ill, all, stormed },
-            running: Running { target, group, farm },
+            running: running.into_iter().map(|(target, group)| runs(target, group)).collect(),
         }
     }
 }
@@ -156,7 +156,7 @@ proptest! {
         if plan.notice {
             return Ok(());
         }
-        prop_assert_eq!(view.running.target, 0);
+        prop_assert!(!view.running.iter().any(|runs| runs.target == plan.target), "two at once");
         prop_assert!(view.frozen.is_none());
         for (within, most) in [(60, policy.budgets.target.hour), (24 * 60, policy.budgets.target.day)] {
             let (name, target) = (&policy.name, &incident.key.target);

@@ -18,6 +18,11 @@ impl Notes for Lent {
         self.book.note(words)
     }
 
+    fn asks(&self, words: String, request: Nonce) -> futures_util::future::BoxFuture<'_, Result<(), String>> {
+        assert!(words.contains(&request.to_string()), "{words}");
+        self.book.note(words)
+    }
+
     fn about(&self) -> Option<About> {
         Some(About {
             incident: IncidentId { record: 412, nth: 0 },
@@ -49,9 +54,15 @@ impl Came {
 }
 
 /// Asks somebody who gives the n-th answer, from 0, to the n-th question.
-async fn came_to(
+async fn came_to(lent: Lent, times: (Duration, &str), answer: impl Fn(usize) -> Answer + Send + 'static) -> Came {
+    came_after(lent, times, None, answer).await
+}
+
+/// The same after a restart, where it was asked under a number before.
+async fn came_after(
     lent: Lent,
     (within, begin_within): (Duration, &str),
+    before: Option<Nonce>,
     answer: impl Fn(usize) -> Answer + Send + 'static,
 ) -> Came {
     let mut next = 0;
@@ -76,7 +87,11 @@ async fn came_to(
             ],
         )
     };
-    let said = hands(&settings, &Arc::default()).run(&order, &lent).await;
+    let hands = hands(&settings, &Arc::default());
+    let said = match before {
+        None => hands.run(&order, &lent).await,
+        Some(number) => runner::Hands::take_back(&hands, &order, number, &lent).await,
+    };
     let said = said.map_err(|undone| undone.to_string());
     Came {
         said,
@@ -207,12 +222,57 @@ async fn what_is_held_to_the_end_or_will_not_pass_is_taken_back() {
 }
 
 #[tokio::test]
+async fn after_a_restart_it_is_taken_back_or_its_end_is_waited_for() {
+    type Answers = fn(usize) -> Answer;
+    let held: Answers = |number| match number {
+        0 => Answer::Hangup,
+        1 => Answer::Status(401, "not yet".to_owned()),
+        _ => simply("withdrawn"),
+    };
+    let ran: Answers = |number| simply(if number < 2 { "runs" } else { "done" });
+    let away: Answers = |_| Answer::Hangup;
+    let number = Nonce::of([7; 16]);
+    for (within, answer, words, is_known) in [
+        (LONG, held, "nothing was done: so it is", true),
+        (LONG, ran, "rack-2 did it (incident 7.0 there): so it is", true),
+        (SHORT, away, "whether rack-2 did it is not known: ", false),
+    ] {
+        let came = came_after(Lent::default(), (within, "20ms"), Some(number), answer).await;
+        assert_eq!(came.is_known, is_known, "{words}");
+        assert!(came.noted[0].contains(&number.to_string()), "{:?}", came.noted);
+        let (Ok(said) | Err(said)) = came.said;
+        assert!(said.starts_with(words), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_a_proxy_on_the_way_is_not_taken_for_a_request_that_never_came() {
+    // It is asked beyond the time for beginning: it may have begun.
+    let came = came_to(Lent::default(), (LONG, "1ms"), |number| match number {
+        0..8 => Answer::Status(504, "<html>".to_owned()),
+        _ => simply("done"),
+    })
+    .await;
+    assert!(came.is_known && came.asked == 9, "{}", came.asked);
+    assert!(came.said.unwrap().starts_with("rack-2 did it"));
+    let came = came_to(Lent::default(), (SHORT, "1ms"), |_| Answer::Status(502, String::new())).await;
+    assert!(!came.is_known);
+    assert!(
+        came.failed()
+            .starts_with("whether rack-2 did it is not known: HTTP 502")
+    );
+}
+
+#[tokio::test]
 async fn a_refusal_before_anything_can_have_arrived_ends_it() {
     let came = came(LONG, |_| Answer::Status(401, "not signed".to_owned())).await;
     assert!(came.is_known && came.asked == 1);
     let said = came.failed();
     assert!(said.starts_with("nothing was done: farmwarden rack-2 "), "{said}");
-    assert!(said.ends_with("HTTP 401: not signed"), "{said}");
+    assert!(
+        said.contains("HTTP 401: not signed: has it a caller control "),
+        "{said}"
+    );
 }
 
 #[tokio::test]

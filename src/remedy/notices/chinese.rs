@@ -1,11 +1,10 @@
 //! What people are told in Chinese: sentences made from what a step means. The words of the journal are English; of them only
 //! evidence and answers of upstreams are quoted.
 
-use super::decide::Guard;
-use super::incident::{Incident, Phase};
-use super::notices::is_unknown;
-use super::step::{Outcome, Pause, Scope, Step};
-use super::tell::Told;
+use crate::remedy::decide::Guard;
+use crate::remedy::incident::{Incident, Phase};
+use crate::remedy::step::{Outcome, Pause, Scope, Step};
+use crate::remedy::tell::Told;
 use crate::values;
 
 /// Nothing where the title says all.
@@ -13,9 +12,14 @@ pub(super) fn sentence(told: &Told<'_>) -> Option<String> {
     let tried = told.incident.and_then(|incident| incident.tried.as_ref());
     let action = tried.map_or("上一级操作", |plan| plan.action.as_str());
     Some(match told.step {
-        Step::Decided { guard, until, .. } => {
+        Step::Decided {
+            guard, until, words, ..
+        } => {
             let until = until.map_or_else(String::new, |until| format!("（最早 {until} 再试）"));
-            format!("{}{until}", held(*guard, told.incident?))
+            let held = format!("{}{until}", held(*guard, told.incident?));
+            // Who holds it, why, and which budget it was stand in the words alone.
+            let why = matches!(guard, Guard::Freeze | Guard::Pause | Guard::Budget).then(|| quoted("说明", words));
+            below(held, why.flatten())
         }
         Step::Rehearsed { plan, .. } => format!("演练模式：本应执行 {}，未做任何更改", plan.action),
         Step::Started { words, .. } => quoted("依据", words)?,
@@ -27,14 +31,14 @@ pub(super) fn sentence(told: &Told<'_>) -> Option<String> {
                 Outcome::Refused => format!("{action} 未执行，未做任何更改"),
                 Outcome::Failed => format!("{action} 未能完成"),
             };
-            quoted("结果", words).map_or_else(|| how.clone(), |words| format!("{how}\n{words}"))
+            below(how, quoted("结果", words))
         }
         Step::Interrupted { .. } => {
             let how = format!("{action} 执行中 farmwarden 退出：可能已执行，也可能未执行，请先查看现状");
             let noted = told
                 .incident
                 .and_then(|incident| quoted("进度", incident.noted.as_deref()?));
-            noted.map_or_else(|| how.clone(), |words| format!("{how}\n{words}"))
+            below(how, noted)
         }
         Step::Cured { .. } => format!("执行 {action} 后症状已消失"),
         Step::Failed { .. } if told.incident?.phase == Phase::Open => {
@@ -73,8 +77,16 @@ fn quoted(title: &str, words: &str) -> Option<String> {
     (!words.is_empty()).then(|| format!("{title}（原文）：{}", values::clean(words)))
 }
 
+/// One below the other.
+fn below(first: String, then: Option<String>) -> String {
+    match then {
+        Some(then) => format!("{first}\n{then}"),
+        None => first,
+    }
+}
+
 const fn ladder(incident: &Incident) -> &'static str {
-    if is_unknown(incident) {
+    if incident.is_unknown() {
         "另一台 farmwarden 是否执行过未知，不再继续，请在两边查看"
     } else if incident.acted {
         "所有级别均已尝试，均无效，请人工处理"
@@ -101,7 +113,7 @@ fn held(guard: Guard, incident: &Incident) -> String {
         Guard::Attempts => "尝试次数已用完，请人工查看".to_owned(),
         Guard::Budget => "修复额度已用完".to_owned(),
         Guard::Flapping => "多次修复后又复发，已隔离，请查找根本原因".to_owned(),
-        Guard::Approval => "等待人工批准".to_owned(),
+        Guard::Approval => format!("等待人工批准，命令：farmwarden approve {}", incident.id),
         _ => "暂不执行".to_owned(),
     }
 }
