@@ -35,13 +35,7 @@ async fn an_answer_is_read_whatever_its_status_and_members_that_are_new_do_not_m
 
 #[tokio::test]
 async fn a_refusal_says_whether_it_may_pass_and_repeats_no_secret() {
-    for (status, passes) in [
-        (401, false),
-        (403, false),
-        (404, false),
-        (409, false),
-        (429, true),
-    ] {
+    for (status, passes) in [(401, false), (403, false), (404, false), (409, false), (429, true)] {
         let words = "no\npassword=hunter2".to_owned();
         let (said, _) = said(Answers::Status(status, words)).await;
         let Ok(Said::Refused {

@@ -27,6 +27,12 @@ pub(super) struct Order {
     begin_within: Duration,
 }
 
+impl Order {
+    pub(super) fn is_of(&self, remote: &Name) -> bool {
+        self.remote == *remote
+    }
+}
+
 const NAME: Key = Key {
     name: "remote",
     is: "the other farmwarden, by its name in `remotes`",
@@ -213,7 +219,10 @@ impl Asking<'_> {
         let nonce = self.request.nonce;
         self.request.wants = Wants::Nothing;
         self.may_have_arrived = true;
-        let words = format!("farmwarden was restarted: takes back what it asked {} for (request {nonce})", self.name);
+        let words = format!(
+            "farmwarden was restarted: takes back what it asked {} for (request {nonce})",
+            self.name
+        );
         self.note(words).await;
         self.until_it_is_known().await
     }

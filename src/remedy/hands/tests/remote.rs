@@ -54,11 +54,7 @@ impl Came {
 }
 
 /// Asks somebody who gives the n-th answer, from 0, to the n-th question.
-async fn came_to(
-    lent: Lent,
-    times: (Duration, &str),
-    answer: impl Fn(usize) -> Answer + Send + 'static,
-) -> Came {
+async fn came_to(lent: Lent, times: (Duration, &str), answer: impl Fn(usize) -> Answer + Send + 'static) -> Came {
     came_after(lent, times, None, answer).await
 }
 
@@ -261,7 +257,10 @@ async fn an_error_of_a_proxy_on_the_way_is_not_taken_for_a_request_that_never_ca
     assert!(came.said.unwrap().starts_with("rack-2 did it"));
     let came = came_to(Lent::default(), (SHORT, "1ms"), |_| Answer::Status(502, String::new())).await;
     assert!(!came.is_known);
-    assert!(came.failed().starts_with("whether rack-2 did it is not known: HTTP 502"));
+    assert!(
+        came.failed()
+            .starts_with("whether rack-2 did it is not known: HTTP 502")
+    );
 }
 
 #[tokio::test]
@@ -270,7 +269,10 @@ async fn a_refusal_before_anything_can_have_arrived_ends_it() {
     assert!(came.is_known && came.asked == 1);
     let said = came.failed();
     assert!(said.starts_with("nothing was done: farmwarden rack-2 "), "{said}");
-    assert!(said.contains("HTTP 401: not signed: has it a caller control "), "{said}");
+    assert!(
+        said.contains("HTTP 401: not signed: has it a caller control "),
+        "{said}"
+    );
 }
 
 #[tokio::test]

@@ -78,7 +78,11 @@ async fn what_another_farmwarden_was_asked_for_before_the_end_is_taken_back_befo
     assert_eq!(world.kinds(), ["received", "started", "noted", "noted", "finished"]);
     assert_eq!(world.actions().len(), 1);
     let phase = after.ledger().with(|state| state.open_for(&key("w1")).unwrap().phase);
-    assert_eq!(phase, crate::remedy::incident::Phase::Open, "the rung may be tried again");
+    assert_eq!(
+        phase,
+        crate::remedy::incident::Phase::Open,
+        "the rung may be tried again"
+    );
 }
 
 #[tokio::test]
