@@ -3,10 +3,12 @@
 //! A child gets two pipes. Every other descriptor that we opened is close-on-exec; those that somebody left open for us
 //! when we were started are not, and a child that may hang closes them itself (`cli/probe_mount.rs`).
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
@@ -17,7 +19,7 @@ use tokio::time::timeout;
 
 /// All that a program that is waited for has of an environment.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// What is kept of each of its two outputs; the rest is read and thrown away, so that it never waits for us.
+/// What is kept of the end of each of its two outputs; the rest is read and thrown away, so that it never waits for us.
 const MOST_OUTPUT: usize = 64 << 10;
 /// What was killed is gone by then, unless it hangs in the kernel.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
@@ -56,20 +58,22 @@ impl Program {
     }
 
     /// Runs it to its end, without input. When its time is over, or the future is dropped, it is killed with its whole
-    /// process group; what it leaves running behind it ends with it, too. An error means that it was not started.
+    /// process group; what it leaves running in that group ends with it, too. What has a session of its own (`setsid`, a
+    /// daemon) is out of reach. An error means that it was not started.
     pub async fn finish(&self, within: Duration) -> io::Result<Finished> {
         let mut command = self.command()?;
         command.env("PATH", PATH).env("LANG", "C.UTF-8");
         let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw));
-        let (out, err) = (child.stdout.take(), child.stderr.take());
-        let reading = async { tokio::join!(kept(out), kept(err)) };
+        let (out, err) = (Tail::default(), Tail::default());
+        let (from_out, from_err) = (child.stdout.take(), child.stderr.take());
+        let reading = async { tokio::join!(out.read(from_out), err.read(from_err)) };
         tokio::pin!(reading);
-        let mut said = None;
+        let mut is_read = false;
         let ending = async {
             loop {
                 tokio::select! {
-                    both = &mut reading, if said.is_none() => said = Some(both),
+                    _ = &mut reading, if !is_read => is_read = true,
                     status = child.wait() => return status,
                 }
             }
@@ -81,15 +85,13 @@ impl Program {
             Err(_) => None,
         };
         let is_gone = status.is_some() || timeout(GONE_WITHIN, child.wait()).await.is_ok();
-        if said.is_none() {
-            said = timeout(GONE_WITHIN, reading).await.ok();
-        }
-        let (out, err) = said.unwrap_or_default();
+        is_read = is_read || timeout(GONE_WITHIN, reading).await.is_ok();
         Ok(Finished {
             status,
             is_gone,
-            out,
-            err,
+            is_left: !is_read,
+            out: out.taken(),
+            err: err.taken(),
         })
     }
 
@@ -118,7 +120,9 @@ pub struct Finished {
     pub status: Option<ExitStatus>,
     /// It no longer runs; what hangs in the kernel cannot be killed.
     pub is_gone: bool,
-    /// The beginnings of what it wrote.
+    /// Something that it started has left its process group and holds its output open.
+    pub is_left: bool,
+    /// The ends of what it wrote.
     pub out: Vec<u8>,
     pub err: Vec<u8>,
 }
@@ -135,15 +139,27 @@ impl Drop for Group {
     }
 }
 
-/// The beginning of an output, when its end was read.
-async fn kept(output: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
-    let (mut kept, mut buffer) = (Vec::new(), [0; 4096]);
-    let Some(mut output) = output else { return kept };
-    while let Ok(count @ 1..) = output.read(&mut buffer).await {
-        let room = MOST_OUTPUT.saturating_sub(kept.len());
-        kept.extend(buffer.iter().take(count.min(room)));
+/// The end of an output, as far as it was read.
+#[derive(Clone, Default)]
+struct Tail(Arc<Mutex<VecDeque<u8>>>);
+
+impl Tail {
+    /// Until its end.
+    async fn read(&self, output: Option<impl AsyncRead + Unpin>) {
+        let mut buffer = [0; 4096];
+        let Some(mut output) = output else { return };
+        while let Ok(count @ 1..) = output.read(&mut buffer).await {
+            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.extend(buffer.iter().take(count));
+            let beyond = kept.len().saturating_sub(MOST_OUTPUT);
+            kept.drain(..beyond);
+        }
     }
-    kept
+
+    fn taken(&self) -> Vec<u8> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *kept).into()
+    }
 }
 
 #[cfg(test)]
@@ -197,10 +213,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_much_output_the_beginning_is_kept_and_nobody_waits() {
-        let ended = shell("head -c 10000000 /dev/zero").finish(LONG).await.unwrap();
+    async fn of_much_output_the_end_is_kept_and_nobody_waits() {
+        let ended = shell("head -c 10000000 /dev/zero; echo the end")
+            .finish(LONG)
+            .await
+            .unwrap();
         assert!(ended.status.unwrap().success());
+        assert!(!ended.is_left && ended.out.ends_with(b"the end\n"));
         assert_eq!(ended.out.len(), MOST_OUTPUT);
+    }
+
+    #[tokio::test]
+    async fn what_it_wrote_is_kept_where_something_with_a_session_of_its_own_holds_its_output() {
+        let directory = tempfile::tempdir().unwrap();
+        let pid = directory.path().join("pid");
+        let script = format!(
+            "echo before; setsid sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 600' & \
+             until [ -e {0} ]; do sleep 0.01; done; exit 3",
+            pid.display()
+        );
+        let ended = shell(&script).finish(LONG).await.unwrap();
+        let left: i32 = std::fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
+        nix::sys::signal::kill(Pid::from_raw(left), Signal::SIGKILL).unwrap();
+        assert_eq!(ended.status.unwrap().code(), Some(3));
+        assert!(ended.is_left && ended.out == b"before\n", "{ended:?}");
     }
 
     #[tokio::test]

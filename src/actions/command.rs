@@ -3,7 +3,8 @@
 //! Nothing of an alert reaches it. What it does is its own business; whether it helped is seen by looking.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +27,12 @@ pub async fn run(who: &str, argv: &[String], within: Duration) -> Result<String,
     let ended = Program::new(path, arguments).finish(within).await;
     // Between the fork and the program nothing of it has run.
     let ended = ended.map_err(|e| before(Why::NotFound(format!("{path}: {}", values::io_words(&e)))))?;
-    let wrote = wrote(&ended);
+    let left = if ended.is_left {
+        "; something that it started has left its process group, holds its output open and may still run"
+    } else {
+        ""
+    };
+    let wrote = format!("{left}{}", wrote(&ended));
     match ended.status {
         Some(status) if status.success() => Ok(format!("{who}: exit code 0{wrote}")),
         Some(status) => {
@@ -39,7 +45,7 @@ pub async fn run(who: &str, argv: &[String], within: Duration) -> Result<String,
         }
         None if ended.is_gone => {
             let limit = values::Duration::from(within);
-            let words = format!("not done within {limit}; it was killed with all that it had started{wrote}");
+            let words = format!("not done within {limit}; it was killed with its process group{wrote}");
             Err(undone(who, Why::Upstream(words)))
         }
         None => {
@@ -56,23 +62,61 @@ fn undone(who: &str, why: Why) -> Failed {
     }
 }
 
-/// Whoever may write it may have anything run as us.
+/// Whoever may write it, or put another one in its place, may have anything run as us.
 pub fn trusted(path: &Path) -> Result<(), Why> {
-    let found = fs::metadata(path).map_err(|e| {
-        let words = format!("{}: {}", path.display(), values::io_words(&e));
-        Why::NotFound(words)
-    })?;
-    let mode = found.permissions().mode();
+    let missing = |e: std::io::Error| Why::NotFound(format!("{}: {}", path.display(), values::io_words(&e)));
+    let found = fs::metadata(path).map_err(missing)?;
+    let real = fs::canonicalize(path).map_err(missing)?;
+    let mode = found.mode();
     let wrong = if !found.is_file() {
         "is no file"
     } else if mode & 0o111 == 0 {
         "is not executable"
     } else if mode & 0o002 != 0 {
         "may be changed by anybody (chmod o-w)"
+    } else if mode & 0o020 != 0 && found.gid() != 0 {
+        "may be changed by its group (chmod g-w)"
+    } else if !is_ours(&found) {
+        "belongs to neither root nor farmwarden's user (chown root)"
+    } else if !says_what_runs_it(path) {
+        "is neither a program nor a script whose first line says by `#!` what runs it"
     } else {
-        return Ok(());
+        // Where it is written, and where links lead.
+        let places = path.ancestors().skip(1).chain(real.ancestors().skip(1));
+        return places.into_iter().try_for_each(in_trusted_directory);
     };
     Err(Why::Configuration(format!("{} {wrong}", path.display())))
+}
+
+fn is_ours(found: &fs::Metadata) -> bool {
+    found.uid() == 0 || found.uid() == nix::unistd::geteuid().as_raw()
+}
+
+/// Who may write a directory may rename what is in it; where it is sticky, only what is his own.
+fn in_trusted_directory(directory: &Path) -> Result<(), Why> {
+    let wrong = |words: &str| Why::Configuration(format!("the directory {} {words}", directory.display()));
+    let found = fs::metadata(directory).map_err(|e| wrong(&values::io_words(&e)))?;
+    let is_sticky = found.mode() & 0o1000 != 0;
+    if !is_ours(&found) {
+        return Err(wrong(
+            "belongs to neither root nor farmwarden's user: its owner may put another program there",
+        ));
+    }
+    let (by_anybody, by_group) = (found.mode() & 0o002 != 0, found.mode() & 0o020 != 0 && found.gid() != 0);
+    if (by_anybody || by_group) && !is_sticky {
+        return Err(wrong(
+            "may be changed by others: they may put another program there (chmod go-w)",
+        ));
+    }
+    Ok(())
+}
+
+/// Else a shell would be tried on it.
+fn says_what_runs_it(path: &Path) -> bool {
+    let mut begins = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(4).read_to_end(&mut begins));
+    // Who may run and not read it cannot tell, and the kernel runs no script like that.
+    read.is_err() || begins.starts_with(b"#!") || begins.starts_with(b"\x7fELF")
 }
 
 /// Without what looks like a secret, in one line.
@@ -95,6 +139,8 @@ fn wrote(ended: &Finished) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -133,14 +179,31 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("program");
         let ran = directory.path().join("ran");
-        fs::write(&path, format!("#!/bin/sh\ntouch {}\n", ran.display())).unwrap();
+        let text = format!("touch {}\n", ran.display());
         let argv = [path.display().to_string()];
-        for (mode, words) in [(0o644, "is not executable"), (0o757, "may be changed by anybody")] {
+        let script = format!("#!/bin/sh\n{text}");
+        for (text, mode, around, words) in [
+            (&script, 0o644, 0o755, "is not executable"),
+            (&script, 0o757, 0o755, "may be changed by anybody"),
+            (&script, 0o755, 0o777, "may put another program there"),
+            (&text, 0o755, 0o755, "says by `#!` what runs it"),
+        ] {
+            fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            fs::set_permissions(directory.path(), fs::Permissions::from_mode(around)).unwrap();
             let failed = run("command test", &argv, LONG).await.unwrap_err();
             assert_eq!(failed.effect, Effect::Nothing);
             assert!(failed.to_string().contains(words), "{failed}");
         }
+        let linked = tempfile::tempdir().unwrap();
+        let link = linked.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        fs::write(&path, &script).unwrap();
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let failed = run("command test", &[link.display().to_string()], LONG)
+            .await
+            .unwrap_err();
+        assert!(failed.to_string().contains("may put another program there"), "{failed}");
         let failed = run("command test", &["/nowhere".to_owned()], LONG).await.unwrap_err();
         assert_eq!(failed.effect, Effect::Nothing);
         assert!(!ran.exists());
@@ -151,9 +214,6 @@ mod tests {
         let argv = ["/bin/sh", "-c", "sleep 600"].map(str::to_owned);
         let failed = run("command test", &argv, Duration::from_millis(50)).await.unwrap_err();
         assert_eq!(failed.effect, Effect::Unknown);
-        assert!(
-            failed.to_string().contains("killed with all that it had started"),
-            "{failed}"
-        );
+        assert!(failed.to_string().contains("killed with its process group"), "{failed}");
     }
 }

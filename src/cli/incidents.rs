@@ -84,7 +84,7 @@ fn block(incident: &IncidentSeen, text: &mut Text) {
         Some(by) => format!("asked for by {}", values::clean(by)),
         None if incident.fires => "its alert fires".to_owned(),
         None if incident.requested => "another farmwarden asks for it".to_owned(),
-        None => "its alerts have ended".to_owned(),
+        None => "nobody asks for it any more".to_owned(),
     };
     row(
         "opened",

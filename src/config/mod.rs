@@ -115,7 +115,7 @@ impl Settings {
         let Raw {
             collectors,
             journal,
-            remedies,
+            mut remedies,
             engines,
             units,
             stacks,
@@ -156,6 +156,7 @@ impl Settings {
         if !read.mistakes.is_empty() {
             return Err(Mistakes::in_order(read.mistakes));
         }
+        hands.spell_out(&mut remedies);
         Ok(Self {
             file: None,
             links: links::links(&collectors.check()),

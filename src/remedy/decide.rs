@@ -333,6 +333,12 @@ fn settled(since: UnixTime, remedies: &Remedies, view: &View) -> UnixTime {
     }
 }
 
+/// What takes time to show looks well right after a start, whoever opened the incident before.
+fn shows_later(case: &Case<'_>) -> bool {
+    let takes_time = case.policy.is_some_and(|policy| policy.symptom.get().takes_time);
+    takes_time && case.now < settled(case.incident.opened, case.remedies, case.view)
+}
+
 fn ending(case: &Case<'_>) -> Option<(Why, String)> {
     let (incident, view, now) = (case.incident, case.view, case.now);
     let what = Case::shown(&incident.key);
@@ -357,9 +363,12 @@ fn ending(case: &Case<'_>) -> Option<(Why, String)> {
     if acted {
         return None;
     }
-    if !incident.fires() && !incident.is_requested(now) && case.is_fresh() && view.seen.state == Sight::Well {
+    let is_well = case.is_fresh() && view.seen.state == Sight::Well && !shows_later(case);
+    if !incident.fires() && !incident.is_requested(now) && is_well {
         let who = if incident.is_ordered(now) {
             "only a person asks for it"
+        } else if incident.alerts.is_empty() {
+            "nobody asks for it any more"
         } else {
             "its alerts have ended"
         };

@@ -62,6 +62,8 @@ impl Case<'_> {
             rung: self.next(),
             action: rung.action.clone(),
             with: rung.with.clone(),
+            does: rung.does.clone(),
+            deed: rung.law.as_ref().map(|law| law.deed(entity)),
             within: rung.within,
             notice: rung.is_notice(),
         })
@@ -317,6 +319,29 @@ impl Case<'_> {
     }
 
     fn cool_down(&self) -> Option<Refusal> {
+        self.own_cool_down().or_else(|| self.cool_down_of_law())
+    }
+
+    /// Another policy may have done the same there a moment ago.
+    fn cool_down_of_law(&self) -> Option<Refusal> {
+        let (law, target) = (self.rung()?.law.as_ref()?, &self.incident.key.target);
+        let deed = law.deed(&self.incident.key.entity);
+        let last = self.history.last(Of::Deed(target, &deed), self.mode())?;
+        let until = last.plus(law.cool_down.get());
+        if last.age_at(self.now) >= law.cool_down.get() {
+            return None;
+        }
+        refuse_until(
+            until,
+            format!(
+                "{} on {target} began at {last} last, by whatever policy, and is done every {} at most: not before {until}",
+                values::clean(&deed),
+                law.cool_down
+            ),
+        )
+    }
+
+    fn own_cool_down(&self) -> Option<Refusal> {
         let policy = self.policy?;
         if let Some((_, last)) = self.incident.refused {
             let until = last.plus(policy.cool_down.get());
@@ -342,6 +367,25 @@ impl Case<'_> {
     }
 
     fn attempts(&self) -> Option<Refusal> {
+        self.own_attempts().or_else(|| self.attempts_of_law())
+    }
+
+    fn attempts_of_law(&self) -> Option<Refusal> {
+        let (law, target) = (self.rung()?.law.as_ref()?, &self.incident.key.target);
+        let deed = law.deed(&self.incident.key.entity);
+        let of = Of::Deed(target, &deed);
+        let until = self.history.used_up(of, self.mode(), law.most, DAY.get(), self.now)?;
+        refuse_until(
+            until,
+            format!(
+                "{} on {target} was done {} times within {DAY}, by whatever policy; the next is possible at {until}. Look at it yourself",
+                values::clean(&deed),
+                law.most
+            ),
+        )
+    }
+
+    fn own_attempts(&self) -> Option<Refusal> {
         let policy = self.policy?;
         let (most, within) = (policy.attempts.most.get(), policy.attempts.within);
         let of = Of::Entity(&self.incident.key);

@@ -30,6 +30,7 @@ struct Act {
     time: UnixTime,
     key: Key,
     group: Name,
+    deed: Option<String>,
     rehearsed: bool,
 }
 
@@ -42,6 +43,8 @@ pub enum Of<'a> {
     Group(&'a Name, &'a Name),
     Policy(&'a Name),
     All,
+    /// The same deed on a target, by whatever policy.
+    Deed(&'a Name, &'a str),
 }
 
 impl Of<'_> {
@@ -52,6 +55,7 @@ impl Of<'_> {
             Self::Group(policy, group) => act.key.policy == *policy && act.group == *group,
             Self::Policy(policy) => act.key.policy == *policy,
             Self::All => true,
+            Self::Deed(target, deed) => act.key.target == *target && act.deed.as_deref() == Some(deed),
         }
     }
 }
@@ -71,6 +75,7 @@ impl History {
             time,
             key,
             group,
+            deed: plan.deed.clone(),
             rehearsed,
         });
         let old = |act: &Act| act.time.age_at(time) > LONGEST_MEMORY.get();

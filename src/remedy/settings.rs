@@ -155,6 +155,35 @@ pub struct Rung {
     /// Whether a person must approve it first.
     #[serde(default)]
     pub approval: bool,
+    /// What its names stand for elsewhere in the configuration: that is what a person approves.
+    #[serde(skip)]
+    pub does: Option<String>,
+    /// How often its deed may be done, whatever policies there are.
+    #[serde(skip)]
+    pub law: Option<Law>,
+}
+
+/// A limit of the contract with whoever is acted on. It holds for all policies together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Law {
+    /// What is done, the same by whatever action: `restart chia_harvester`.
+    pub deed: String,
+    /// Each entity has its own.
+    pub of_entity: bool,
+    pub cool_down: Duration,
+    /// In any 24 hours.
+    pub most: u32,
+}
+
+impl Law {
+    /// As plans and history name it.
+    pub(super) fn deed(&self, entity: &str) -> String {
+        if self.of_entity {
+            format!("{} {entity}", self.deed)
+        } else {
+            self.deed.clone()
+        }
+    }
 }
 
 impl Rung {

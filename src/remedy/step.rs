@@ -260,6 +260,12 @@ pub struct Plan {
     pub action: Name,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub with: BTreeMap<String, String>,
+    /// What the names in it stood for when it was made: a program with its arguments, the members of a stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub does: Option<String>,
+    /// What is counted over all policies: `replace-message f3e2bp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deed: Option<String>,
     pub within: Duration,
     /// It tells people and changes nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -161,6 +161,8 @@ pub(super) fn plan(entity: &str, rung: usize) -> Plan {
         rung,
         action: rung_of.action.clone(),
         with: rung_of.with.clone(),
+        does: None,
+        deed: None,
         within: rung_of.within,
         notice: false,
     }

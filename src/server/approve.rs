@@ -44,6 +44,9 @@ fn shown(offer: &Offer) -> Markup {
         @for (key, value) in &plan.with {
             p { (values::clean(key)) ": " (values::clean(value)) }
         }
+        @if let Some(does) = &plan.does {
+            p { "That is: " (values::clean(does)) }
+        }
         p { "Seen since " (offer.seen_since) ": " (values::clean(&offer.evidence)) }
         p { "Incident " (offer.incident) ". This link approves just this, once, until " (offer.until) "." }
         form method="post" {

@@ -141,7 +141,9 @@ impl Line {
         let happened = match self.kind {
             Kind::Connection => "closed unread because too many were open",
             Kind::Request(Refused::NoCredentials) => "refused (401): no password or token came with it",
-            Kind::Request(Refused::WrongCredentials) => "refused (401): the password or token is wrong",
+            Kind::Request(Refused::WrongCredentials) => {
+                "refused (401): the password, the token or a farmwarden's signature (`callers`) is wrong"
+            }
             Kind::Request(Refused::LoginsWaiting) => "refused (503): too many passwords wait to be checked",
             Kind::Request(Refused::AnswersWaiting) => {
                 "refused (503): too many answers are on their way to slow readers"
@@ -155,7 +157,7 @@ impl Line {
         let (count, plural) = (self.count, if self.count == 1 { "" } else { "s" });
         let from = self
             .peer
-            .map_or_else(|| "the control socket".to_owned(), |peer| peer.to_string());
+            .map_or_else(|| "a socket of this machine".to_owned(), |peer| peer.to_string());
         let last = if self.count == 1 { "" } else { "the last " };
         format!("{count} {what}{plural} {happened}; {last}from {from}")
     }
@@ -180,7 +182,7 @@ mod tests {
         let first = refuse(Duration::ZERO).unwrap();
         assert_eq!(
             first,
-            "1 request refused (401): the password or token is wrong; from 10.0.0.9"
+            "1 request refused (401): the password, the token or a farmwarden's signature (`callers`) is wrong; from 10.0.0.9"
         );
         for second in 1..=40 {
             assert_eq!(refuse(Duration::from_secs(second)), None);
@@ -188,7 +190,7 @@ mod tests {
         let line = untold.line(KIND, start + TELL_EVERY).unwrap();
         assert_eq!(
             line.words(),
-            "40 requests refused (401): the password or token is wrong; the last from 10.0.0.9"
+            "40 requests refused (401): the password, the token or a farmwarden's signature (`callers`) is wrong; the last from 10.0.0.9"
         );
         assert!(untold.line(KIND, start + 2 * TELL_EVERY).is_none(), "nothing came");
     }

@@ -556,7 +556,16 @@ async fn who_cannot_sign_is_told_nothing_and_the_socket_takes_nothing_else() {
         panic!("{told:?}")
     };
     assert!(words.starts_with("HTTP 401: "), "{words}");
-    assert!(told.iter().all(|said| *said == told[0]), "{told:?}");
+    for (said, caller) in told.iter().zip(["control", "nobody", "nobody"]) {
+        let same = words.replace("a caller control ", &format!("a caller {caller} "));
+        assert_eq!(
+            *said,
+            Said::Refused {
+                words: same,
+                passes: false
+            }
+        );
+    }
     let old = Request {
         time: now().minus(Duration::from_secs(100)),
         ..request(1)

@@ -34,9 +34,9 @@ const ASKS: &str = "remotes: [{name: actuator, socket: /run/farmwarden-actuator/
 
 const ACTS: &str = "callers: [{name: control, key_file: /etc/farmwarden-actuator/actuator.key, \
                     policies: [restart_harvester]}]\n\
-                    engines: [{name: farm-1, socket: /docker.sock, containers: [harvester]}]\n\
+                    engines: [{name: farm-1, socket: /docker.sock, containers: [share]}]\n\
                     remedies: {warm_up: 1s, policies: [{name: restart_harvester, symptom: mount_missing, targets: [host], \
-                    mode: act, ill_for: 1s, rungs: [{action: restart-container, with: {container: harvester, \
+                    mode: act, ill_for: 1s, rungs: [{action: restart-container, with: {container: share, \
                     patience: 5s}, within: 3m, timeout: 5m, gone_for: 3s}]}]}\n";
 
 fn log(service: &str) -> String {
@@ -197,14 +197,14 @@ fn the_hardened_service_sees_mounts_also_later_ones_and_keeps_its_journal() {
 #[test]
 fn the_actuator_restarts_a_container_for_the_reader_that_has_no_engine() {
     let docker = Docker::start();
-    docker.run("harvester", &["--restart=unless-stopped"]);
+    docker.run("share", &["--restart=unless-stopped"]);
     nix::unistd::chown(&docker.socket(), None, Some(DOCKER_GROUP.into())).unwrap();
     let socket = format!("--volume={}:/docker.sock", docker.socket().display());
     let system = System::with(&docker, &[&socket], install);
     start(&docker, &system, ACTUATOR);
     start(&docker, &system, READER);
     let started = |container: &str| docker.inspect(container, "{{.State.StartedAt}}");
-    let before = started("harvester");
+    let before = started("share");
     wait_for_samples(
         &docker,
         &["farmwarden_symptom{target=\"host\",symptom=\"mount_missing\",entity=\"/var/plots\"} 1\n"],
@@ -212,7 +212,7 @@ fn the_actuator_restarts_a_container_for_the_reader_that_has_no_engine() {
     within(&docker, &["/farmwarden", "run", "repair_plots", "host", "/var/plots"]).unwrap();
     wait_for("the actuator has restarted the container", LONG, || {
         let told = || within(&docker, &["/farmwarden", "incidents"]).unwrap_or_else(|words| words);
-        if started("harvester") == before {
+        if started("share") == before {
             Err(told())
         } else {
             Ok(())

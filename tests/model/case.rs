@@ -208,6 +208,8 @@ impl Case {
             rung,
             action: rung_of.action.clone(),
             with: rung_of.with.clone(),
+            does: None,
+            deed: None,
             within: rung_of.within,
             notice: false,
         }

@@ -22,6 +22,9 @@ pub(super) struct Memory {
     pub growth: Growth,
     pub plots: Finished,
     pub counted: bool,
+    /// Whether unfinished plots lay on it when its plots were last counted, however long ago; a mount that hangs is not
+    /// counted, and what is written there is not done.
+    pub unfinished: Option<bool>,
     /// The time shown for a probe in flight, worked out once so that it does not waver.
     in_flight: Option<(Instant, UnixTime)>,
 }

@@ -71,6 +71,8 @@ pub struct MountView {
     /// A temporary directory lies on it: it fills and empties by itself.
     pub has_temporary: bool,
     pub files: Option<Files>,
+    /// Whether unfinished plots lay on it when it was last read, also while it cannot be read; `None` if that is not known.
+    pub unfinished: Option<bool>,
     /// Plots of each configured kind that still fit.
     pub free_slots: Vec<(String, u64)>,
     pub bytes_per_second: Option<i64>,

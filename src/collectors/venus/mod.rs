@@ -134,7 +134,10 @@ impl Collector for Venus {
     fn absorb(&self, snapshot: &mut Snapshot, reading: Reading, now: Now) {
         snapshot.configured = self.configured.clone();
         match reading {
-            Reading::Heads(said) => snapshot.heads.absorb(said, self.stale(NODE), now),
+            Reading::Heads(said) => {
+                snapshot.heads.absorb(said, self.stale(NODE), now);
+                snapshot.watch_heads(now);
+            }
             Reading::Networks(said) => snapshot.networks.absorb(said, self.stale(NETWORK), now),
             Reading::Messagers(said) => snapshot.messagers.absorb(said, self.stale(MESSAGER), now),
             Reading::Miners(said) => snapshot.hear_miners(said, self.stale(MINER), now),

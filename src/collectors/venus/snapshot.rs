@@ -35,6 +35,8 @@ const MOST_USERS: usize = 10_000;
 pub struct Snapshot {
     pub(super) configured: Configured,
     pub heads: Role<HeadSeen>,
+    /// The epoch of each node's head, and since when it is that.
+    standing: BTreeMap<Arc<str>, (u64, Now)>,
     pub networks: Role<NetworkSeen>,
     pub messagers: Role<MessagerSeen>,
     pub miners: Role<MinerSeen>,
@@ -94,6 +96,23 @@ impl NonceWatch {
 }
 
 impl Snapshot {
+    /// Remembers since when each node's head is the same.
+    pub(super) fn watch_heads(&mut self, now: Now) {
+        let before = std::mem::take(&mut self.standing);
+        for (view, seen) in self.heads.seen() {
+            let epoch = seen.head.epoch;
+            let since = before.get(&view.label).filter(|(known, _)| *known == epoch);
+            let since = since.map_or(now, |(_, since)| *since);
+            self.standing.insert(Arc::clone(&view.label), (epoch, since));
+        }
+    }
+
+    /// For how long a node's head was seen to be the same; nothing if it is not known.
+    pub fn head_stands(&self, label: &str, now: Now) -> Option<Duration> {
+        let (_, since) = self.standing.get(label)?;
+        Some(now.monotonic.saturating_duration_since(since.monotonic))
+    }
+
     /// Senders and messages, with what is shared by them: of the messager that told them last.
     pub fn book(&self) -> Option<(&Book, Option<&Shared>)> {
         let (_, seen) = self.last_booked()?;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::process::Process;
 use super::settings::{self, Settings, Thing, Written, Wrong};
 use super::{chia, mounts, remote, venus, workers};
 use crate::remedy::settings::NOTIFY;
@@ -36,8 +37,8 @@ pub(super) enum Order {
         verb: Verb,
         thing: Thing,
         patience: values::Duration,
-        /// Which process of a chain service of Venus it is.
-        process: Option<venus::Process>,
+        /// Which service of its target it is, where those have laws of their own.
+        process: Option<Process>,
     },
     /// The one of the target where none is named.
     Stack(Option<Name>),
@@ -46,7 +47,10 @@ pub(super) enum Order {
     Remote(remote::Order),
     Chia(chia::Order),
     Remount,
-    Command(Name),
+    Command {
+        name: Name,
+        process: Option<Process>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +78,7 @@ const UNIT: Key = Key {
 };
 const PROCESS: Key = Key {
     name: "process",
-    is: "of a chain service of Venus, which of its processes this is, as symptoms name it, like `gateway/10.0.0.21:45132`",
+    is: "which service of its target this is: of a chain service of Venus as symptoms name it, like `gateway/10.0.0.21:45132`, of a Chia farm `chia_harvester`, `chia_farmer` or `chia_full_node`; `other` is your word that it is none of them",
 };
 const STACK: Key = Key {
     name: "stack",
@@ -100,7 +104,7 @@ static FAMILIES: &[&[Action]] = &[
 static COMMANDS: [Action; 1] = [Action {
     name: "run-command",
     does: "runs a program with fixed arguments; off until `commands.enabled` says otherwise",
-    keys: &[COMMAND],
+    keys: &[COMMAND, PROCESS],
     read: |with| with.command(),
 }];
 
@@ -310,7 +314,10 @@ impl With<'_> {
             return None;
         };
         match self.settings.commands.find(&name) {
-            Ok(_) => Some(Order::Command(name)),
+            Ok(_) => Some(Order::Command {
+                name,
+                process: self.optional(PROCESS.name)?,
+            }),
             Err(words) => {
                 self.wrong.push(("with.command".to_owned(), words));
                 None
@@ -341,7 +348,7 @@ impl Order {
     pub(super) fn needs(&self, stack: Option<&settings::Stack>) -> Duration {
         match self {
             // What a command needs only its operator knows.
-            Self::Notify | Self::Command(_) => Duration::ZERO,
+            Self::Notify | Self::Command { .. } => Duration::ZERO,
             Self::Remote(_) => remote::NEEDS,
             // The job of a unit, whose own timeout only systemd knows.
             Self::Thing {

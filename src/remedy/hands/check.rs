@@ -84,11 +84,12 @@ impl Checked<'_> {
                     }
                     self.no_node(rung, place);
                 }
-                self.process(process.as_ref(), rung, place);
+                self.process(process.as_ref(), Some((*verb, thing)), rung, place);
                 self.time(order, None, rung, place);
             }
             Order::Stack(name) => self.stack(order, name.as_ref(), rung, place),
-            Order::Command(name) => {
+            Order::Command { name, process } => {
+                self.process(process.as_ref(), None, rung, place);
                 if self.policy.targets.len() > 1 {
                     let words = format!(
                         "the command `{name}` is the same whichever target is ill: a policy with it has one target"

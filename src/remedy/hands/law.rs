@@ -168,22 +168,32 @@ fn venus_node(snapshot: &venus::Snapshot, label: &str, now: Now) -> Result<(), S
         return Err("its peers, its synchronisation or its head are not known".to_owned());
     };
     let syncs = network.syncs.and_then(|syncs| syncs.get(MESSAGE_SYNC).copied());
-    match (network.peers, syncs) {
-        (_, Some(syncs)) if syncs > 0 => Err(format!("it synchronises {syncs} targets: wait")),
-        (Some(0), _) => Ok(()),
-        (_, Some(_))
-            if head
-                .head
-                .made
-                .is_some_and(|made| made.age_at(now.wall) >= OLD_VENUS_HEAD) =>
-        {
-            Ok(())
-        }
-        _ => Err(format!(
-            "it has peers, and its head is not known to be older than {}: a restart is not likely to help",
-            values::Duration::from(OLD_VENUS_HEAD)
-        )),
+    let syncs = syncs.ok_or_else(|| "it is not known what it synchronises".to_owned())?;
+    if syncs > 0 {
+        return Err(format!("it synchronises {syncs} targets: wait"));
     }
+    // A head of yesterday that rises is one that catches up.
+    if snapshot
+        .head_stands(label, now)
+        .is_none_or(|stands| stands < OLD_VENUS_HEAD)
+    {
+        return Err(format!(
+            "its head is not seen to stand still for {}: wait",
+            values::Duration::from(OLD_VENUS_HEAD)
+        ));
+    }
+    if network.peers == Some(0)
+        || head
+            .head
+            .made
+            .is_some_and(|made| made.age_at(now.wall) >= OLD_VENUS_HEAD)
+    {
+        return Ok(());
+    }
+    Err(format!(
+        "it has peers, and its head is not known to be older than {}: a restart is not likely to help",
+        values::Duration::from(OLD_VENUS_HEAD)
+    ))
 }
 
 /// While it was away another may have begun to mine for its miners: two are slashed.

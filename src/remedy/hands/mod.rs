@@ -10,11 +10,13 @@ mod chia;
 pub mod commands;
 mod law;
 mod mounts;
+mod process;
 mod reach;
 mod remote;
 mod remotes;
 mod sections;
 pub mod settings;
+mod spelled;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -154,9 +156,7 @@ impl runner::Hands for Hands {
                 patience,
                 process,
             } => {
-                if let Some(process) = &process {
-                    self.may_touch(&tools, process, plan).await?;
-                }
+                self.may_touch(&tools, process.as_ref(), plan).await?;
                 self.thing(&tools, verb, &thing, patience.get(), plan.within.get())
                     .await
             }
@@ -166,7 +166,8 @@ impl runner::Hands for Hands {
             Order::Remote(order) => self.remote(&tools, &order, plan, notes).await,
             Order::Chia(order) => self.chia(&tools, &order, plan, notes).await,
             Order::Remount => self.remount(&tools, plan, notes).await,
-            Order::Command(name) => {
+            Order::Command { name, process } => {
+                self.may_touch(&tools, process.as_ref(), plan).await?;
                 let command = tools.settings.commands.find(&name).map_err(left_alone)?;
                 let within = plan.within.get().saturating_sub(COMMAND_END);
                 Ok(command::run(&command.who(), &command.argv, within.max(COMMAND_END)).await?)

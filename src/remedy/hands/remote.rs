@@ -27,6 +27,12 @@ pub(super) struct Order {
     begin_within: Duration,
 }
 
+impl Order {
+    pub(super) fn is_of(&self, remote: &Name) -> bool {
+        self.remote == *remote
+    }
+}
+
 const NAME: Key = Key {
     name: "remote",
     is: "the other farmwarden, by its name in `remotes`",

@@ -40,6 +40,13 @@ pub struct Remote {
 }
 
 impl Remote {
+    /// Where it is, for people.
+    pub(super) fn place(&self) -> String {
+        let socket = self.socket.as_ref().map(|socket| socket.display().to_string());
+        let place = socket.or_else(|| Some(self.address.as_ref()?.to_string()));
+        format!("{} {}", self.name, place.unwrap_or_default())
+    }
+
     pub(super) fn wrong(&self) -> Vec<(String, String)> {
         let mut wrong: Vec<(&str, &str)> = Vec::new();
         let files = [("certificate_file", &self.certificate_file), ("ca_file", &self.ca_file)];

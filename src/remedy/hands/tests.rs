@@ -177,6 +177,8 @@ pub(super) fn plan(action: &str, target: &str, entity: &str, with: &[(&str, &str
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
+        does: None,
+        deed: None,
         within: crate::values::Duration::from_secs(3600),
         notice: false,
     }

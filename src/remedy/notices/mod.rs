@@ -162,7 +162,8 @@ fn action(told: &Told<'_>, language: Language) -> Option<String> {
         _ => return None,
     };
     let with: Vec<String> = plan.with.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let with = with.join(" ");
+    let does = plan.does.as_ref().map(|does| format!(": {does}"));
+    let with = format!("{}{}", with.join(" "), does.unwrap_or_default());
     let shown = values::clean(with.as_str());
     Some(match language {
         Language::English => format!("action: {} {shown}", plan.action).trim_end().to_owned(),

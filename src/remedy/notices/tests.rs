@@ -25,6 +25,8 @@ fn plan(notice: bool) -> Plan {
         rung: 0,
         action: "restart-worker".parse().unwrap(),
         with: [("pace".to_owned(), "1s".to_owned())].into(),
+        does: None,
+        deed: None,
         within: crate::values::Duration::from_secs(60),
         notice,
     }

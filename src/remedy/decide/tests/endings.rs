@@ -1,6 +1,7 @@
 //! Whether a rung has helped, and how incidents end.
 
 use super::*;
+use crate::remedy::incident::Askers;
 
 fn proving(since: UnixTime, after: After) -> Incident {
     in_phase(Phase::Proving { since, after })
@@ -74,6 +75,25 @@ fn what_looks_well_right_after_a_start_is_no_cure_yet() {
     // 5m of warm-up, and 1m for which it must be gone.
     assert!(matches!(judged(at(559)), Proof::Waits(until, _) if until == at(560)));
     assert!(matches!(judged(at(560)), Proof::Cured(_)));
+}
+
+#[test]
+fn what_looks_well_right_after_a_start_does_not_end_what_waits() {
+    let judged = |started: UnixTime, now: UnixTime| {
+        let resolved = Incident::open(ID, key("w1"), Askers::default(), at(0));
+        let view = View {
+            seen: seen(Sight::Well, started),
+            started,
+            ..view(now)
+        };
+        decide(&resolved, &remedies(), &History::default(), &view, now)
+    };
+    holds(judged(at(200), at(499)), Guard::TwoKeys, "nobody asks for it");
+    assert!(
+        matches!(judged(at(200), at(500)), Decision::Done(Why::Well, words) if words.contains("nobody asks for it"))
+    );
+    // Opened since the start.
+    assert!(matches!(judged(at(0), at(1)), Decision::Done(Why::Well, _)));
 }
 
 #[test]

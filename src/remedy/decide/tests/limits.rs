@@ -1,6 +1,7 @@
 //! What has been done counts, and what people and runs hold back.
 
 use super::*;
+use crate::remedy::settings::Law;
 
 #[test]
 fn a_pause_holds_what_it_covers_until_it_expires() {
@@ -52,6 +53,54 @@ fn an_action_cools_down() {
     acts(&decided(
         &remedies(),
         &acted(&[(now().minus(minutes(10)), "w1")]),
+        &view(now()),
+    ));
+}
+
+#[test]
+fn what_the_contracts_limit_is_counted_over_all_policies() {
+    let law = Law {
+        deed: "remount".to_owned(),
+        of_entity: true,
+        cool_down: crate::values::Duration::from_secs(900),
+        most: 3,
+    };
+    let remedies = with(|policy| {
+        policy.rungs[0].law = Some(law);
+        policy.cool_down = crate::values::Duration::from_secs(1);
+    });
+    // By a policy of another name, that has another entity of the same target as well.
+    let others = |times: &[(u64, &str)]| {
+        let mut history = History::default();
+        for (before, entity) in times {
+            let other = Plan {
+                policy: "other".parse().unwrap(),
+                deed: Some(format!("remount {entity}")),
+                ..plan(entity, 0)
+            };
+            history.acted(now().minus(minutes(*before)), &other, false);
+        }
+        history
+    };
+    let until = holds(
+        decided(&remedies, &others(&[(14, "w1")]), &view(now())),
+        Guard::CoolDown,
+        "remount w1 on prb-1 began at",
+    );
+    assert_eq!(until, Some(now().plus(minutes(1))));
+    holds(
+        decided(
+            &remedies,
+            &others(&[(1000, "w1"), (500, "w1"), (60, "w1")]),
+            &view(now()),
+        ),
+        Guard::Attempts,
+        "was done 3 times within 1d, by whatever policy",
+    );
+    acts(&decided(&remedies, &others(&[(1, "w2")]), &view(now())));
+    acts(&decided(
+        &remedies,
+        &others(&[(1500, "w1"), (500, "w1"), (60, "w1")]),
         &view(now()),
     ));
 }

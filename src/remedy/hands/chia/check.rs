@@ -26,11 +26,34 @@ impl Checked<'_> {
             }
         }
         if let Order::Restart(service) = order {
-            self.rarely(rung);
-            if *service == Service::FullNode && !rung.approval {
-                let words = "a node takes long to start: a person decides about it; write `approval: true`";
-                self.say(format!("{place}.approval"), words);
-            }
+            self.limits(*service, rung, place);
+        }
+    }
+
+    /// A service that its unit, container or command restarts: what holds for the daemon's holds for it.
+    pub(in crate::remedy::hands) fn chia_process(&mut self, service: Service, rung: &Rung, place: &str) {
+        let targets = self.policy.targets.iter();
+        let blind: Vec<(usize, String)> = targets
+            .enumerate()
+            .filter_map(|(index, name)| {
+                let target = self.settings.chia(name)?;
+                let words = format!(
+                    "`{name}` names no harvester of this machine: give it its `rpc`, or the `root`; without it nobody knows its mounts"
+                );
+                (service == Service::Harvester && !is_here(target)).then_some((index, words))
+            })
+            .collect();
+        for (index, words) in blind {
+            self.say(format!("targets[{index}]"), words);
+        }
+        self.limits(service, rung, place);
+    }
+
+    fn limits(&mut self, service: Service, rung: &Rung, place: &str) {
+        self.rarely(rung);
+        if service == Service::FullNode && !rung.approval {
+            let words = "a node takes long to start: a person decides about it; write `approval: true`";
+            self.say(format!("{place}.approval"), words);
         }
     }
 
@@ -46,6 +69,10 @@ impl Checked<'_> {
             self.say("attempts", words);
         }
     }
+}
+
+fn is_here(target: &Target) -> bool {
+    target.root.is_some() || target.harvesters.iter().any(Pick::is_here)
 }
 
 fn unfit(order: &Order, target: &Target) -> Option<String> {
@@ -67,11 +94,9 @@ fn unfit(order: &Order, target: &Target) -> Option<String> {
         Order::Restart(_) if !target.has_daemon_here() => Some(format!(
             "the daemon of `{name}` is on another machine; the farmwarden there restarts its services"
         )),
-        Order::Restart(Service::Harvester) if target.root.is_none() && !target.harvesters.iter().any(Pick::is_here) => {
-            Some(format!(
-                "`{name}` names no harvester of this machine: give it its `rpc`, or the `root`"
-            ))
-        }
+        Order::Restart(Service::Harvester) if !is_here(target) => Some(format!(
+            "`{name}` names no harvester of this machine: give it its `rpc`, or the `root`"
+        )),
         _ => None,
     }
 }

@@ -80,6 +80,14 @@ impl std::str::FromStr for Named {
 const FINDS_PLOTS: Duration = Duration::from_secs(60);
 
 impl Order {
+    /// That is restarted.
+    pub(super) const fn service(&self) -> Option<Service> {
+        match self {
+            Self::Restart(service) => Some(*service),
+            Self::RefreshPlots(_) => None,
+        }
+    }
+
     /// The calls, and the look of a harvester at its directories.
     pub(super) fn needs(&self) -> Duration {
         match self {
@@ -104,7 +112,7 @@ impl Hands {
                 let pick = plots::chosen(target, name.as_ref(), &plan.entity).map_err(left_alone)?;
                 self.refresh_plots(target, pick).await
             }
-            Order::Restart(service) => self.restart_service(target, *service, plan, notes).await,
+            Order::Restart(service) => self.restart_service(tools, target, *service, plan, notes).await,
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::Hands;
+use super::super::tools::Tools;
 use super::{FINDS_PLOTS, identity, law};
 use crate::actions::chia::{Daemon, Restarted, Service};
 use crate::clock::UnixTime;
@@ -23,6 +24,7 @@ const MOST_PROCESSES: usize = 32_768;
 impl Hands {
     pub(super) async fn restart_service(
         &self,
+        tools: &Tools,
         target: &Target,
         service: Service,
         plan: &Plan,
@@ -31,7 +33,7 @@ impl Hands {
         let left_alone = |words: String| Undone::Refused(format!("{service} was left alone: {words}"));
         let daemon = target.daemon.as_ref().filter(|_| target.has_daemon_here());
         let daemon = daemon.ok_or_else(|| left_alone(format!("`{}` has no `daemon` of this machine", target.name)))?;
-        self.may_restart_service(target, service, &plan.entity)
+        self.may_restart_service(tools, target, service, &plan.entity)
             .await
             .map_err(left_alone)?;
         let before = self.last_scan(target, &plan.entity);
@@ -59,8 +61,28 @@ impl Hands {
         Err(Undone::Failed(words))
     }
 
+    /// Whether a service that its unit, container or command restarts may be touched now.
+    pub(in crate::remedy::hands) async fn may_touch_service(
+        &self,
+        tools: &Tools,
+        service: Service,
+        plan: &Plan,
+    ) -> Result<(), Undone> {
+        let left_alone = |words: String| Undone::Refused(format!("{service} was left alone: {words}"));
+        let target = tools.settings.chia(&plan.target);
+        let target = target.ok_or_else(|| left_alone(format!("`{}` is no Chia farm", plan.target)))?;
+        let may = self.may_restart_service(tools, target, service, &plan.entity).await;
+        may.map_err(left_alone)
+    }
+
     /// Why not, after a fresh look.
-    async fn may_restart_service(&self, target: &Target, service: Service, entity: &str) -> Result<(), String> {
+    async fn may_restart_service(
+        &self,
+        tools: &Tools,
+        target: &Target,
+        service: Service,
+        entity: &str,
+    ) -> Result<(), String> {
         let machine = self.machine_of(&target.name).map(|view| view.name);
         let names = [
             Some(&target.name),
@@ -82,7 +104,9 @@ impl Hands {
             Service::Farmer => law::farmer(snapshot)?,
             Service::FullNode => law::full_node(&ill)?,
         }
-        hangs_in_the_kernel("/proc".into(), service).await
+        let watched = machine.as_ref().and_then(|name| tools.settings.machine(name));
+        let procfs = watched.map_or_else(|| PathBuf::from("/proc"), |target| target.procfs.clone());
+        hangs_in_the_kernel(procfs, service).await
     }
 
     /// Every part of a target now; what hangs longer has shown nothing.
@@ -124,8 +148,9 @@ impl Hands {
 async fn hangs_in_the_kernel(procfs: PathBuf, service: Service) -> Result<(), String> {
     let hung = tokio::task::spawn_blocking(move || hung(&procfs, service.name())).await;
     match hung {
-        Ok(None) => Ok(()),
-        Ok(Some(process)) => Err(format!(
+        Ok(Ok(None)) => Ok(()),
+        Ok(Err(words)) => Err(words),
+        Ok(Ok(Some(process))) => Err(format!(
             "its process {process} waits in the kernel (state D) and cannot be ended: the daemon would wait for it and answer \
              nobody any more; look for a mount that hangs"
         )),
@@ -133,11 +158,12 @@ async fn hangs_in_the_kernel(procfs: PathBuf, service: Service) -> Result<(), St
     }
 }
 
-/// The first process of this name of which a thread cannot be interrupted. Only `comm` and `stat` are read, which no hung
-/// process can hold up.
-pub(super) fn hung(procfs: &Path, name: &str) -> Option<u32> {
+/// The first process of this name of which a thread cannot be interrupted, or why that cannot be told. Only `comm` and `stat`
+/// are read, which no hung process can hold up.
+pub(super) fn hung(procfs: &Path, name: &str) -> Result<Option<u32>, String> {
     let processes = std::fs::read_dir(procfs)
-        .ok()?
+        .into_iter()
+        .flatten()
         .take(MOST_PROCESSES)
         .filter_map(|entry| {
             let entry = entry.ok()?;
@@ -147,19 +173,35 @@ pub(super) fn hung(procfs: &Path, name: &str) -> Option<u32> {
             let named = comm.trim_end() == name.get(..15).unwrap_or(name);
             named.then(|| (number, entry.path()))
         });
-    let waits = |path: &Path| {
-        let threads = std::fs::read_dir(path.join("task"))
-            .into_iter()
-            .flatten()
-            .take(MOST_PROCESSES);
-        threads.filter_map(Result::ok).any(|thread| {
-            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-            // Behind the name, which may hold anything.
-            stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('D'))
-        })
-    };
-    processes
-        .into_iter()
-        .find(|(_, path)| waits(path))
-        .map(|(number, _)| number)
+    let mut is_seen = false;
+    for (number, path) in processes {
+        match waits(&path) {
+            Some(true) => return Ok(Some(number)),
+            Some(false) => is_seen = true,
+            None => return Err(format!("the state of its process {number} cannot be read")),
+        }
+    }
+    // None of it may run. But in a container, or where others' processes are hidden, none is ever seen: there the kernel's own
+    // are not seen either.
+    let kernel = std::fs::read_to_string(procfs.join("2/comm")).unwrap_or_default();
+    if is_seen || kernel.trim_end() == "kthreadd" {
+        return Ok(None);
+    }
+    Err(format!(
+        "whether its process waits in the kernel (state D) cannot be seen: {} does not show the machine's processes (a container? \
+         hidepid?)",
+        procfs.display()
+    ))
+}
+
+/// Nothing if its threads cannot be read.
+fn waits(process: &Path) -> Option<bool> {
+    let threads = std::fs::read_dir(process.join("task")).ok()?;
+    let states = threads.take(MOST_PROCESSES).filter_map(|thread| {
+        let stat = std::fs::read_to_string(thread.ok()?.path().join("stat")).ok()?;
+        // Behind the name, which may hold anything.
+        stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
+    });
+    let states: Vec<char> = states.collect();
+    (!states.is_empty()).then(|| states.contains(&'D'))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::super::settings::Settings;
 use super::super::tests::{Book, Shown, hands, plan, refused, settings_of};
 use super::law;
 use super::restart::hung;
@@ -211,10 +212,17 @@ fn a_process_that_waits_in_the_kernel_is_found_by_its_threads() {
     process(12, "chia_harvester", &["S", "S"]);
     process(13, "chia_farmer", &["D"]);
     std::fs::create_dir(directory.path().join("sys")).unwrap();
-    assert_eq!(hung(directory.path(), "chia_harvester"), None);
+    let seen = |name: &str| hung(directory.path(), name);
+    assert_eq!(seen("chia_harvester"), Ok(None));
+    // As in a container: nobody knows whether none is there, or none is shown.
+    assert!(seen("chia_full_node").unwrap_err().contains("cannot be seen"));
+    assert!(hung(Path::new("/no/such/proc"), "chia_harvester").is_err());
+    process(2, "kthreadd", &["S"]);
+    assert_eq!(seen("chia_full_node"), Ok(None));
     process(14, "chia_harvester", &["S", "D"]);
-    assert_eq!(hung(directory.path(), "chia_harvester"), Some(14));
-    assert_eq!(hung(Path::new("/no/such/proc"), "chia_harvester"), None);
+    assert_eq!(seen("chia_harvester"), Ok(Some(14)));
+    std::fs::remove_dir_all(directory.path().join("14/task")).unwrap();
+    assert!(seen("chia_harvester").unwrap_err().contains("14 cannot be read"));
 }
 
 fn entry(place: &str) -> serde_json::Value {
@@ -305,8 +313,20 @@ async fn who_cannot_be_told_is_said_before_anything_is_sent() {
 }
 
 /// A harvester of this machine, its farm and its mount in a store, as their collectors see them.
-fn shown(place: &str) -> (Arc<Store>, serde_json::Value, Shown<Chia>, Shown<Mounts>) {
+fn shown(
+    place: &str,
+) -> (
+    Arc<Store>,
+    serde_json::Value,
+    Shown<Chia>,
+    Shown<Mounts>,
+    tempfile::TempDir,
+) {
+    let procfs = tempfile::tempdir().unwrap();
+    std::fs::create_dir(procfs.path().join("2")).unwrap();
+    std::fs::write(procfs.path().join("2/comm"), "kthreadd\n").unwrap();
     let mut sections = entry("127.0.0.1:1");
+    sections["machines"] = json!([{"name": "host-1", "procfs": procfs.path()}]);
     let chia = &mut sections["chia"][0];
     (chia["daemon"], chia["farmer"]) = (json!(place), json!("127.0.0.1:1"));
     let store = Arc::<Store>::default();
@@ -326,13 +346,13 @@ fn shown(place: &str) -> (Arc<Store>, serde_json::Value, Shown<Chia>, Shown<Moun
     machine.snapshot.table = Some(crate::collectors::mounts::TableView::default());
     farm.show();
     machine.show();
-    (store, sections, farm, machine)
+    (store, sections, farm, machine, procfs)
 }
 
 #[tokio::test]
 async fn a_harvester_is_restarted_and_waited_for_until_it_has_found_its_plots() {
     let door = Door::of("farm").await;
-    let (store, sections, mut farm, _machine) = shown(&door.place().to_string());
+    let (store, sections, mut farm, _machine, _procfs) = shown(&door.place().to_string());
     let hands = hands(&settings_of(&sections), &store);
     let served = daemon(door, |_| {
         std::ops::ControlFlow::Continue(json!({"success": true, "is_running": true}))
@@ -358,20 +378,56 @@ async fn a_harvester_is_restarted_and_waited_for_until_it_has_found_its_plots() 
 #[tokio::test]
 async fn with_a_mount_that_hangs_the_daemon_is_told_nothing() {
     let door = Door::of("farm").await;
-    let (store, sections, _farm, mut machine) = shown(&door.place().to_string());
+    let (store, mut sections, _farm, mut machine, _procfs) = shown(&door.place().to_string());
     let hung = MountView {
         stuck: Some(true),
         ..mount()
     };
     machine.snapshot.mounts = vec![hung];
     machine.show();
-    let hands = hands(&settings_of(&sections), &store);
-    let (with, book) = ([("service", "chia_harvester")], Book::default());
-    let plan = plan("restart-chia-service", "chia-1", "nas-1", &with);
-    let told = refused(hands.run(&plan, &book).await.unwrap_err());
-    assert!(
-        told.starts_with("chia_harvester was left alone: its plot mount /mnt/a hangs"),
-        "{told}"
-    );
-    assert!(book.notes.lock().unwrap().is_empty());
+    sections["units"] = json!({"allowed": ["chia-harvester.service"]});
+    let settings = Settings {
+        commands: serde_json::from_value(json!({"enabled": true, "allowed": [{"name": "x", "argv": ["/bin/true"]}]}))
+            .unwrap(),
+        ..settings_of(&sections)
+    };
+    let hands = hands(&settings, &store);
+    // Nor its unit, nor whatever a command does to it.
+    for (action, with) in [
+        ("restart-chia-service", [("service", "chia_harvester")].to_vec()),
+        (
+            "restart-unit",
+            vec![("unit", "chia-harvester.service"), ("process", "chia_harvester")],
+        ),
+        (
+            "start-unit",
+            vec![("unit", "chia-harvester.service"), ("process", "chia_harvester")],
+        ),
+        ("run-command", vec![("command", "x"), ("process", "chia_harvester")]),
+    ] {
+        let book = Book::default();
+        let told = refused(
+            hands
+                .run(&plan(action, "chia-1", "nas-1", &with), &book)
+                .await
+                .unwrap_err(),
+        );
+        assert!(
+            told.starts_with("chia_harvester was left alone: its plot mount /mnt/a hangs"),
+            "{action}: {told}"
+        );
+        assert!(book.notes.lock().unwrap().is_empty());
+    }
+    for (action, with) in [
+        ("restart-unit", ("unit", "chia-harvester.service")),
+        ("run-command", ("command", "x")),
+    ] {
+        let told = hands
+            .run(&plan(action, "chia-1", "nas-1", &[with]), &Book::default())
+            .await;
+        assert!(
+            refused(told.unwrap_err()).contains("must say which `process`"),
+            "{action}"
+        );
+    }
 }

@@ -33,6 +33,12 @@ impl Checked<'_> {
         if let Err(words) = law::from_here(target) {
             return Some(words);
         }
+        if !target.count_files {
+            return Some(format!(
+                "`{}` has `count_files: false`, so nobody sees whether unfinished plots lie on a mount, and none is touched",
+                target.name
+            ));
+        }
         let allowed =
             |mount: &std::path::Path| unit_of(mount).is_ok_and(|unit| self.settings.units.allowed.contains(&unit));
         if target.expected.iter().any(|expected| allowed(&expected.mount)) {

@@ -55,13 +55,19 @@ pub(super) fn mount(snapshot: &Snapshot, entity: &str) -> Result<Ill, String> {
         Some(false) => return Err("its server accepts no connection, so it could not be mounted again".to_owned()),
         None => return Err("it is not known whether its server accepts connections".to_owned()),
     }
-    if view.files.is_some_and(|files| files.temp_files > 0) {
-        return Err("unfinished plots lie on it: whoever writes them would lose them".to_owned());
+    if !is_dead(view) {
+        return Err("it answers, and nothing is wrong with it that a new mount cures".to_owned());
     }
-    if is_dead(view) {
-        return Ok(Ill::Dead);
+    // While it hangs nobody can look: what lay there when somebody last could is there still.
+    match view.unfinished {
+        Some(false) => Ok(Ill::Dead),
+        Some(true) => Err("unfinished plots lay on it when it was last read: whoever writes them would lose them".to_owned()),
+        None => Err(
+            "it was not read to its end since farmwarden started (are its plots counted?), so it is not known whether unfinished \
+             plots lie on it: a person must look who writes there"
+                .to_owned(),
+        ),
     }
-    Err("it answers, and nothing is wrong with it that a new mount cures".to_owned())
 }
 
 fn is_dead(view: &MountView) -> bool {
@@ -79,6 +85,9 @@ pub(super) fn is_well(snapshot: &Snapshot, entity: &str) -> Result<(), String> {
         Some(view) if !view.present => Err("what is expected is not mounted there".to_owned()),
         Some(view) if view.stuck == Some(true) => Err("it hangs again".to_owned()),
         Some(view) => match view.health {
+            Some(Ok(())) if view.files.is_some_and(|files| files.plot_files == 0) => {
+                Err("it answers and holds no plot: is it the right share?".to_owned())
+            }
             Some(Ok(())) => Ok(()),
             Some(Err(_)) => Err("a look at it meets an error".to_owned()),
             None => Err("it has not answered yet".to_owned()),

@@ -56,11 +56,13 @@ impl Hands {
             drop(tokio::time::timeout(NOTICED_WITHIN, self.is_down(&handle)).await);
         }
         let mounted = async {
-            handle
-                .start(MOUNT_WITHIN)
-                .await
-                .map(drop)
-                .map_err(|failed| failed.to_string())
+            let started = handle.start(MOUNT_WITHIN).await;
+            started.map(drop).map_err(|failed| match ill {
+                Ill::Missing => failed.to_string(),
+                Ill::Dead => format!(
+                    "{failed}; nothing is mounted there now: what is written there fills the disk below it until it is mounted"
+                ),
+            })
         };
         doing.step("mount", mounted).await?;
         let verified = async {

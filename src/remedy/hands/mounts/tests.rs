@@ -22,6 +22,7 @@ fn dead() -> MountView {
             port: 445,
         }),
         stuck: Some(true),
+        unfinished: Some(false),
         ..MountView::default()
     }
 }
@@ -56,11 +57,6 @@ fn a_share_that_hangs_or_is_stale_is_mounted_anew_and_one_that_is_missing_mounte
 
 #[test]
 fn what_a_new_mount_does_not_cure_is_left_alone() {
-    let temp_files = 1;
-    let copying = Files {
-        temp_files,
-        ..Files::default()
-    };
     let cases = [
         (
             MountView {
@@ -85,10 +81,17 @@ fn what_a_new_mount_does_not_cure_is_left_alone() {
         ),
         (
             MountView {
-                files: Some(copying),
+                unfinished: Some(true),
                 ..dead()
             },
-            "unfinished plots",
+            "unfinished plots lay on it",
+        ),
+        (
+            MountView {
+                unfinished: None,
+                ..dead()
+            },
+            "it is not known whether unfinished plots lie on it",
         ),
         (MountView { server: None, ..dead() }, "not known whether its server"),
         (
@@ -148,7 +151,15 @@ fn it_is_verified_that_it_is_there_and_answers() {
             health: Some(errno(112)),
             ..good.clone()
         },
-        MountView { health: None, ..good },
+        MountView {
+            health: None,
+            ..good.clone()
+        },
+        // Another export, or an empty one.
+        MountView {
+            files: Some(Files::default()),
+            ..good
+        },
     ] {
         assert!(well(bad).is_err());
     }

@@ -82,3 +82,54 @@ fn commands_without_an_absolute_path_or_with_the_same_name_are_mistakes() {
     let keys: Vec<&str> = wrong.iter().map(|one| one.key.as_str()).collect();
     assert_eq!(keys, ["allowed[1].name", "allowed[1].argv", "allowed[2].argv"]);
 }
+
+/// What a rung of a policy for `node-1` is spelled out as.
+fn spelled(settings: &Settings, rung: serde_json::Value) -> Option<String> {
+    let policies = json!([{"name": "greet", "symptom": "node_stuck", "targets": ["node-1"], "rungs": [rung]}]);
+    let mut remedies = Remedies {
+        policies: serde_json::from_value(policies).unwrap(),
+        ..Remedies::default()
+    };
+    settings.spell_out(&mut remedies);
+    remedies.policies[0].rungs[0].does.clone()
+}
+
+#[test]
+fn what_a_person_approves_is_the_program_with_its_arguments_and_no_other() {
+    let with = |argv: serde_json::Value| {
+        let commands = json!({"enabled": true, "allowed": [{"name": "x", "argv": argv}]});
+        let settings = Settings {
+            commands: serde_json::from_value(commands).unwrap(),
+            ..Settings::default()
+        };
+        spelled(&settings, json!({"action": "run-command", "with": {"command": "x"}})).unwrap()
+    };
+    let one = with(json!(["/bin/power", "cycle", "rack 3", "--password=hunter2"]));
+    assert!(one.starts_with("runs `/bin/power` `cycle` `rack 3` "), "{one}");
+    assert!(!one.contains("hunter2"), "{one}");
+    // What is not shown counts as well.
+    assert_ne!(
+        one,
+        with(json!(["/bin/power", "cycle", "rack 3", "--password=hunter3"]))
+    );
+    let long = |last: &str| with(json!(["/bin/power", "x".repeat(5000), last]));
+    assert!(long("a").len() < 1000 && long("a") != long("b"));
+    assert_eq!(spelled(&Settings::default(), json!({"action": "notify"})), None);
+}
+
+#[tokio::test]
+async fn what_a_person_approves_are_the_members_of_a_stack() {
+    let stack = |members: serde_json::Value| {
+        let sections = json!({"stacks": [{
+            "name": "farm-1", "node": {"target": "node-1", "container": "node"}, "group": members
+        }]});
+        let settings = settings(&Engine::with(&["node", "a", "b"]), &sections);
+        spelled(&settings, json!({"action": "restart-stack"})).unwrap()
+    };
+    let words = stack(json!([{"container": "a"}]));
+    assert!(
+        words.starts_with("stack farm-1: node node at farm-1, a at farm-1 "),
+        "{words}"
+    );
+    assert!(stack(json!([{"container": "a"}, {"container": "b"}])).contains("b at farm-1"));
+}

@@ -122,6 +122,11 @@ impl Order {
         }
     }
 
+    /// Whether it costs a fee once more.
+    pub(super) const fn replaces(&self) -> bool {
+        matches!(self, Self::Replace { .. })
+    }
+
     const fn is_about_miners(&self) -> bool {
         matches!(self, Self::Start | Self::Reload)
     }

@@ -12,7 +12,6 @@ use crate::remedy::hands::check::Checked;
 use crate::remedy::hands::tools::Tools;
 use crate::remedy::hands::{Hands, law};
 use crate::remedy::runner::Undone;
-use crate::remedy::settings::Rung;
 use crate::remedy::step::Plan;
 use crate::upstream::VenusService;
 use crate::values::{self, Duration};
@@ -81,7 +80,7 @@ impl Process {
 impl Checked<'_> {
     /// Units and containers have no target of their own: a process of a chain service is named, so that the right one is
     /// restarted.
-    pub(in crate::remedy::hands) fn process(&mut self, process: Option<&Process>, rung: &Rung, place: &str) {
+    pub(in crate::remedy::hands) fn venus_process(&mut self, process: &Process, place: &str) {
         let targets: Vec<&Target> = self
             .policy
             .targets
@@ -89,21 +88,9 @@ impl Checked<'_> {
             .filter_map(|target| self.settings.venus(target))
             .collect();
         let cures_process = CURED.contains(&self.policy.symptom.get());
-        let Some(process) = process else {
-            if !targets.is_empty() && cures_process {
-                let words = format!(
-                    "`{}` must say which `process` of the target this is, like `auth/10.0.0.21:8989`",
-                    rung.action
-                );
-                self.say(format!("{place}.with"), words);
-            }
-            return;
-        };
         let key = format!("{place}.with.process");
-        let [target] = &targets[..] else {
-            self.say(key, "only a chain service of Venus has such processes");
-            return;
-        };
+        // Of several targets it is said elsewhere that there must be one.
+        let [target] = &targets[..] else { return };
         if process.instance(target).is_none() {
             self.say(key, format!("`{}` has no process {process}", target.name));
         }
@@ -132,9 +119,20 @@ impl Checked<'_> {
     }
 }
 
+impl Checked<'_> {
+    /// What is no process of the target cures none of its processes.
+    pub(in crate::remedy::hands) fn no_process(&mut self, place: &str) {
+        let symptom = self.policy.symptom.get();
+        if CURED.contains(&symptom) {
+            let words = format!("{} is about a process of the target: say which", symptom.name);
+            self.say(format!("{place}.with.process"), words);
+        }
+    }
+}
+
 impl Hands {
     /// Whether this process may be stopped and started now.
-    pub(in crate::remedy::hands) async fn may_touch(
+    pub(in crate::remedy::hands) async fn may_touch_process(
         &self,
         tools: &Tools,
         process: &Process,

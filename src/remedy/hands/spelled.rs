@@ -1,0 +1,131 @@
+//! What the names in a rung stand for. Lists change with the configuration while a rung waits for a person: whoever approves
+//! approves what the names stood for then.
+
+use std::fmt::Write as _;
+
+use ring::digest::{SHA256, digest};
+
+use super::catalogue::{self, Order};
+use super::process::Process;
+use super::settings::{Settings, Stack, Thing};
+use crate::remedy::settings::{Law, Policy, Remedies, Rung};
+use crate::values::{self, Duration};
+
+/// In a day, of what the contracts limit: restarts of services, remounts, replacements of a message.
+const MOST: u32 = 3;
+/// Between two restarts of the same service, or remounts of the same mount.
+const RESTARTS: Duration = Duration::from_secs(900);
+/// A replacement needs some epochs.
+const REPLACEMENTS: Duration = Duration::from_secs(300);
+/// More is cut; the digest is over all of it.
+const LONGEST: usize = 600;
+/// Bytes of a digest that are shown: nobody finds another list with the same ones by trying.
+const DIGEST: usize = 16;
+
+impl Settings {
+    /// Writes into every rung what it does, as far as that stands elsewhere in the configuration.
+    pub fn spell_out(&self, remedies: &mut Remedies) {
+        for policy in &mut remedies.policies {
+            let does: Vec<Option<String>> = policy.rungs.iter().map(|rung| self.spelled(policy, rung)).collect();
+            for (rung, does) in policy.rungs.iter_mut().zip(does) {
+                rung.does = does;
+                rung.law = self.law(rung);
+            }
+        }
+    }
+
+    fn law(&self, rung: &Rung) -> Option<Law> {
+        let order = catalogue::read(&rung.action, &rung.with, self).ok()?;
+        let often = |deed: String, cool_down| Law {
+            deed,
+            of_entity: false,
+            cool_down,
+            most: MOST,
+        };
+        match order {
+            Order::Remount => Some(Law {
+                of_entity: true,
+                ..often("remount".to_owned(), RESTARTS)
+            }),
+            Order::Venus(order) if order.replaces() => Some(Law {
+                of_entity: true,
+                ..often("replace-message".to_owned(), REPLACEMENTS)
+            }),
+            Order::Chia(order) => Some(often(format!("restart {}", order.service()?), RESTARTS)),
+            Order::Thing {
+                process: Some(process), ..
+            }
+            | Order::Command {
+                process: Some(process), ..
+            } if process != Process::Other => Some(often(format!("restart {process}"), RESTARTS)),
+            _ => None,
+        }
+    }
+
+    fn spelled(&self, policy: &Policy, rung: &Rung) -> Option<String> {
+        let order = catalogue::read(&rung.action, &rung.with, self).ok()?;
+        let (words, all) = match order {
+            Order::Command { name, .. } => {
+                let command = self.commands.find(&name).ok()?;
+                let argv: Vec<String> = command.argv.iter().map(|argument| values::repeated(argument)).collect();
+                (format!("runs {}", argv.join(" ")), format!("{:?}", command.argv))
+            }
+            Order::Thing { thing, .. } => (thing.to_string(), self.behind(&thing)),
+            Order::Stack(name) => {
+                let stacks = policy.targets.iter();
+                let stacks: Vec<&Stack> = stacks
+                    .filter_map(|target| self.stack_of(name.as_ref(), target).ok())
+                    .collect();
+                let words: Vec<String> = stacks.iter().map(|stack| self.members(stack)).collect();
+                (
+                    words.join("; "),
+                    format!("{stacks:?} {:?} {:?}", self.engines, self.units.socket),
+                )
+            }
+            Order::Remote(order) => {
+                let remote = self.remotes.iter().find(|remote| order.is_of(&remote.name))?;
+                (format!("asks {}", remote.place()), format!("{remote:?}"))
+            }
+            Order::Notify | Order::Worker(_) | Order::Venus(_) | Order::Chia(_) | Order::Remount => return None,
+        };
+        let words = values::redacted(&words, &[]);
+        let end = words.floor_char_boundary(LONGEST);
+        let cut = if end < words.len() { ".." } else { "" };
+        let shown = words.get(..end).unwrap_or_default();
+        Some(format!(
+            "{shown}{cut} (sha256 {})",
+            hex(digest(&SHA256, all.as_bytes()).as_ref())
+        ))
+    }
+
+    /// Where it is.
+    fn behind(&self, thing: &Thing) -> String {
+        match thing {
+            Thing::Container { engine, .. } => {
+                let engine = self.engines.iter().find(|known| known.name == *engine);
+                format!("{thing:?} {engine:?}")
+            }
+            Thing::Unit(_) => format!("{thing:?} {:?}", self.units.socket),
+        }
+    }
+
+    /// `stack farm-1: node phala-node at farm-1; bridge_2/lifecycle at farm-1`.
+    fn members(&self, stack: &Stack) -> String {
+        let shown = |written| {
+            self.thing(written)
+                .map_or_else(|(_, words)| words, |thing| thing.to_string())
+        };
+        let node = stack.node.iter().map(|node| format!("node {}", shown(node.written())));
+        let others = stack.others().map(|(_, member)| shown(member.written()));
+        let all: Vec<String> = node.chain(others).collect();
+        format!("stack {}: {}", stack.name, all.join(", "))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().take(DIGEST).fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
+}
