@@ -233,7 +233,7 @@ fn every_query_of_every_dashboard_has_something_to_show() {
     let healthy: Vec<String> = NOTHING_UNKNOWN
         .iter()
         .map(|place| {
-            let query = waiting.iter().find(|query| query.place == *place).expect(place);
+            let query = waiting.iter().find(|query| query.place == *place).unwrap();
             format!("query?query={}", encoded(&query.expr))
         })
         .collect();
