@@ -1,6 +1,6 @@
 //! A Venus chain service: its processes, the node's head, the gateway, the token.
 
-use super::costs::{miners_expected, miners_off};
+use super::costs::miners_expected;
 use super::overview::instance;
 use super::{MESSAGER, MINERS, VENUS};
 use crate::board::Board;
@@ -95,8 +95,9 @@ fn now() -> [Panel; 6] {
         .named(
             t("mine", "出块"),
             format!(
-                "1 - {} / (sum({}) > 0)",
-                miners_off("{@t}"),
+                "(count(max by (target, miner) (venus_miner_expected{{@t}}) == 1
+                    and on (target, miner) (venus_miner_mining{{@t}} == 1))
+                    or 0 * count(venus_miner_expected{{@t}})) / (sum({}) > 0)",
                 miners_expected("{@t}")
             ),
         )
