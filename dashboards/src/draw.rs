@@ -271,9 +271,13 @@ fn mappings(states: &[State], language: Language) -> Value {
 /// `from` is where Grafana keeps what is handed over: the labels of a series or the fields of a row.
 fn drawn_link(link: &Link, from: &str, language: Language) -> Value {
     let mut url = format!(
-        "/d/{}?${{__url_time_range}}&${{datasource:queryparam}}&${{job:queryparam}}&${{instance:queryparam}}",
+        "/d/{}?${{__url_time_range}}&${{datasource:queryparam}}&${{job:queryparam}}",
         link.board
     );
+    // A row may be of one of several farmwardens.
+    if !link.hands_over.iter().any(|(variable, _)| *variable == "instance") {
+        url.push_str("&${instance:queryparam}");
+    }
     for (variable, name) in &link.hands_over {
         let value = match from {
             "fields" => format!("${{__data.fields.{name}}}"),

@@ -42,6 +42,13 @@ pub(crate) const UP: &[State] = &[
     state("up", 1, t("up", "正常"), Good),
 ];
 
+/// Of what may be silent because who looks at it is.
+pub(crate) const ANSWERS: &[State] = &[
+    state("down", 0, t("down", "失联"), Bad),
+    state("up", 1, t("up", "正常"), Good),
+    state("unknown", 2, t("unknown", "未知"), Unknown),
+];
+
 pub(crate) const WELL: &[State] = &[
     state("well", 0, t("well", "正常"), Good),
     state("ill", 1, t("ill", "异常"), Bad),
@@ -75,8 +82,14 @@ pub(crate) const LINK: &[State] = &[
     state("para", 2, t("parachain", "平行链"), Bad),
     state("data_provider", 3, t("data provider", "数据提供者"), Bad),
     state("lifecycle", 4, t("lifecycle", "生命周期"), Bad),
-    state("worker", 5, t("the worker itself", "矿机自身"), Warn),
+    state("worker", 5, t("the worker itself", "worker 自身"), Warn),
+    state("unknown", 6, t("unknown", "未知"), Unknown),
 ];
+
+/// Those of them that can be broken.
+pub(crate) fn links() -> impl Iterator<Item = (&'static str, u32)> {
+    codes(LINK).filter(|(_, code)| (1..6).contains(code))
+}
 
 /// What became of asking a pRuntime.
 pub(crate) const ASKED: &[State] = &[
@@ -137,6 +150,7 @@ pub(crate) const MOUNT: &[State] = &[
     state("error", 3, t("error", "出错"), Bad),
     state("stuck", 4, t("stuck", "卡死"), Bad),
     state("missing", 5, t("missing", "缺失"), Bad),
+    state("unknown", 6, t("unknown", "未知"), Unknown),
 ];
 
 /// What became of partials.

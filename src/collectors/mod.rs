@@ -233,6 +233,8 @@ pub struct Checked {
     pub depends_on: Option<Vec<Name>>,
     /// The kinds that its kind hangs on.
     pub hangs_on: &'static [&'static str],
+    /// What it asks.
+    pub endpoints: Vec<Endpoint>,
     pub contradictions: Vec<(&'static str, String)>,
     pub secrets: Vec<(&'static str, SecretSource)>,
 }
@@ -246,6 +248,7 @@ impl Checked {
             farm: target.farm().cloned(),
             depends_on: target.depends_on().map(<[Name]>::to_vec),
             hangs_on: C::HANGS_ON,
+            endpoints: C::endpoints(target).into_iter().map(|(_, endpoint)| endpoint).collect(),
             contradictions: target.contradictions(),
             secrets: target.secrets(),
         }

@@ -21,15 +21,20 @@ fn farm(target: &Checked) -> Name {
     target.farm.clone().unwrap_or_else(Link::default_farm)
 }
 
-/// Of every kind that this kind hangs on, the one target in the same farm. Of several, none: a wrong guess would blame
-/// the wrong machine.
+/// Of every kind that this kind hangs on, the one target in the same farm; of several the one whose address it asks as
+/// well. Else none: a wrong guess would blame the wrong machine.
 fn obvious(target: &Checked, all: &[Checked]) -> Vec<Name> {
     let mut found = Vec::new();
     for kind in target.hangs_on {
-        let mut candidates = all
+        let candidates: Vec<&Checked> = all
             .iter()
-            .filter(|other| other.collector == *kind && other.name != target.name && farm(other) == farm(target));
-        if let (Some(only), None) = (candidates.next(), candidates.next()) {
+            .filter(|other| other.collector == *kind && other.name != target.name && farm(other) == farm(target))
+            .collect();
+        let is_asked = |other: &&&Checked| other.endpoints.iter().any(|own| target.endpoints.contains(own));
+        let asked: Vec<&Checked> = candidates.iter().filter(is_asked).copied().collect();
+        if let [only] = candidates[..] {
+            found.push(only.name.clone());
+        } else if let [only] = asked[..] {
             found.push(only.name.clone());
         }
     }
@@ -53,6 +58,7 @@ mod tests {
             farm: (!farm.is_empty()).then(|| farm.parse().unwrap()),
             depends_on: depends_on.map(|names| names.iter().map(|name| name.parse().unwrap()).collect()),
             hangs_on,
+            endpoints: Vec::new(),
             contradictions: Vec::new(),
             secrets: Vec::new(),
         }
@@ -79,6 +85,20 @@ mod tests {
             inferred(&farm),
             ["default/a: ", "default/g: a", "default/n: ", "default/m: g n"]
         );
+    }
+
+    #[test]
+    fn of_two_candidates_the_one_that_is_asked_is_meant() {
+        let asks = |collector: &'static str, name: &str, url: &str| Checked {
+            endpoints: vec![url.parse().unwrap()],
+            ..target(collector, name, "", None)
+        };
+        let farm = [
+            asks("node", "n1", "http://10.0.0.1:9944"),
+            asks("node", "n2", "http://10.0.0.2:9944"),
+            asks("messager", "m", "http://10.0.0.2:9944"),
+        ];
+        assert_eq!(inferred(&farm).get(2).unwrap(), "default/m: n2");
     }
 
     #[test]

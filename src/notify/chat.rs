@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::message::{Language, Message, Severity};
+use super::message::{Language, Message, Severity, escaped, link};
 use crate::alerts::{Alert, Delivery, Status};
 use crate::clock::UnixTime;
 use crate::values;
@@ -15,40 +15,66 @@ const MOST_TOLD: usize = 20;
 pub fn message(delivery: &Delivery, language: Language, time: UnixTime) -> Message {
     let (firing, resolved): (Vec<&Alert>, Vec<&Alert>) =
         delivery.alerts.iter().partition(|alert| alert.status == Status::Firing);
-    let mut text = String::new();
+    let severity = firing.iter().map(|alert| severity(alert)).max();
+    let mut words = Words::default();
     for alert in firing.iter().chain(&resolved).take(MOST_TOLD) {
-        tell(&mut text, alert, language);
+        tell(&mut words, alert, language);
     }
     let untold = firing.len() + resolved.len();
     let missing = delivery.missing.saturating_add(count(untold.saturating_sub(MOST_TOLD)));
     if missing > 0 {
-        // Writing to a String cannot fail.
-        let _infallible = match language {
-            Language::English => write!(text, "and {missing} more, which stand in Alertmanager"),
-            Language::Chinese => write!(text, "另有 {missing} 条，详见 Alertmanager"),
-        };
+        words.line(&match language {
+            Language::English => format!("and {missing} more, which stand in Alertmanager"),
+            Language::Chinese => format!("另有 {missing} 条，详见 Alertmanager"),
+        });
     }
     Message {
-        title: title(&firing, &resolved, language),
-        text,
-        markdown: None,
-        severity: firing
-            .iter()
-            .map(|alert| severity(alert))
-            .max()
-            .unwrap_or(Severity::Info),
+        title: title(&firing, &resolved, severity, language),
+        text: words.text,
+        markdown: Some(words.markdown),
+        severity: severity.unwrap_or(Severity::Info),
         thread: delivery.group_key.clone(),
         time,
     }
 }
 
-/// `firing: NodeStuck on node-1 (3)`.
-fn title(firing: &[&Alert], resolved: &[&Alert], language: Language) -> String {
-    let (alerts, state) = match (firing.is_empty(), language) {
-        (false, Language::English) => (firing, "firing: "),
-        (false, Language::Chinese) => (firing, "告警："),
-        (true, Language::English) => (resolved, "resolved: "),
-        (true, Language::Chinese) => (resolved, "已恢复："),
+/// The same words twice: as plain lines, and as Markdown with links.
+#[derive(Default)]
+struct Words {
+    text: String,
+    markdown: String,
+}
+
+impl Words {
+    fn line(&mut self, words: &str) {
+        self.text += &format!("{words}\n");
+        self.markdown += &escaped(&format!("{words}\n"));
+    }
+
+    /// Whatever is no address of a page is mere words.
+    fn link(&mut self, name: &str, url: &str) {
+        let is_page = |url: &url::Url| matches!(url.scheme(), "http" | "https");
+        match url::Url::parse(url).ok().filter(is_page) {
+            Some(page) => {
+                self.text += &format!("  {page}\n");
+                self.markdown += &format!("  {}{}", link(name, page.as_str()), escaped("\n"));
+            }
+            None => self.line(&format!("  {url}")),
+        }
+    }
+}
+
+/// `critical: NodeStuck on node-1 (3)`.
+fn title(firing: &[&Alert], resolved: &[&Alert], severity: Option<Severity>, language: Language) -> String {
+    let (alerts, state) = match (severity, language) {
+        (Some(Severity::Critical), Language::English) => (firing, "critical: "),
+        (Some(Severity::Warning), Language::English) => (firing, "warning: "),
+        (Some(Severity::Info), Language::English) => (firing, "info: "),
+        (Some(Severity::Critical), Language::Chinese) => (firing, "严重告警："),
+        (Some(Severity::Warning), Language::Chinese) => (firing, "告警："),
+        (Some(Severity::Info), Language::Chinese) => (firing, "提示："),
+        (None, Language::English) => (resolved, "resolved: "),
+        (None, Language::Chinese) => (resolved, "已恢复："),
     };
     let first = alerts.first();
     let name = values::clean(first.and_then(|alert| alert.label("alertname")).unwrap_or("?"));
@@ -75,7 +101,7 @@ fn same<'a>(alerts: &[&'a Alert], label: &str) -> Option<&'a str> {
         .then_some(value)
 }
 
-fn tell(text: &mut String, alert: &Alert, language: Language) {
+fn tell(words: &mut Words, alert: &Alert, language: Language) {
     let state = match (alert.status, language) {
         (Status::Firing, Language::English) => "since",
         (Status::Firing, Language::Chinese) => "开始于",
@@ -92,11 +118,20 @@ fn tell(text: &mut String, alert: &Alert, language: Language) {
     } else {
         format!(" [{}]", whom.join(" "))
     };
-    // Writing to a String cannot fail.
-    let _infallible = writeln!(text, "- {what}{whom}, {state} {}", alert.starts_at);
-    if alert.status == Status::Firing {
-        for more in ["description", "runbook_url"].into_iter().filter_map(said) {
-            let _infallible = writeln!(text, "  {more}");
+    words.line(&format!("- {what}{whom}, {state} {}", alert.starts_at));
+    if alert.status == Status::Resolved {
+        return;
+    }
+    if let Some(description) = said("description") {
+        words.line(&format!("  {description}"));
+    }
+    let [runbook, board] = match language {
+        Language::English => ["runbook", "board"],
+        Language::Chinese => ["处理手册", "看板"],
+    };
+    for (annotation, name) in [("runbook_url", runbook), ("dashboard_url", board)] {
+        if let Some(url) = said(annotation) {
+            words.link(name, &url);
         }
     }
 }
@@ -144,7 +179,7 @@ mod tests {
     fn a_group_is_one_message() {
         let group = delivery(&[("firing", "node-1", "warning"), ("resolved", "node-1", "critical")]);
         let message = told(&group, Language::English);
-        assert_eq!(message.title, "firing: NodeStuck on node-1");
+        assert_eq!(message.title, "warning: NodeStuck on node-1");
         assert_eq!(
             message.text,
             "- The node stands still [node-1 para], since 2026-11-21T12:00:00Z\n  No new block for 5m\n- The node stands still \
@@ -152,6 +187,31 @@ mod tests {
         );
         assert_eq!(message.severity, Severity::Warning, "what is over is not severe");
         assert_eq!(told(&group, Language::Chinese).title, "告警：NodeStuck，node-1");
+    }
+
+    #[test]
+    fn pages_are_links_and_other_words_are_none() {
+        let mut group = delivery(&[("firing", "node-1", "critical")]);
+        let annotations = &mut group.alerts[0].annotations;
+        for (name, value) in [
+            ("runbook_url", "http://farm.example/nodes.md#node_stuck"),
+            ("dashboard_url", "javascript:alert(1)"),
+        ] {
+            annotations.insert(name.to_owned(), value.to_owned());
+        }
+        let message = told(&group, Language::English);
+        assert_eq!(message.title, "critical: NodeStuck on node-1");
+        let markdown = message.markdown.unwrap();
+        assert!(
+            markdown.contains("[runbook](http://farm.example/nodes.md#node_stuck)"),
+            "{markdown}"
+        );
+        assert!(markdown.contains("javascript:alert\\(1\\)"), "{markdown}");
+        assert!(
+            message.text.contains("  http://farm.example/nodes.md#node_stuck\n"),
+            "{}",
+            message.text
+        );
     }
 
     #[test]
@@ -183,8 +243,8 @@ mod tests {
     fn a_storm_is_cut_and_its_size_told() {
         let group = delivery(&vec![("firing", "node-1", "page"); 500]);
         let message = told(&group, Language::English);
-        assert_eq!(message.title, "firing: NodeStuck on node-1 (500)");
-        assert!(message.text.ends_with("and 480 more, which stand in Alertmanager"));
+        assert_eq!(message.title, "critical: NodeStuck on node-1 (500)");
+        assert!(message.text.ends_with("and 480 more, which stand in Alertmanager\n"));
         assert!(message.text.len() < 4000);
         assert_eq!(message.severity, Severity::Critical);
     }

@@ -144,6 +144,13 @@ pub fn escaped(text: &str) -> String {
     markdown
 }
 
+/// A link of Markdown. An address that merely stands there is none everywhere, and as plain words it would be another one:
+/// what [`escaped`] puts before its marks becomes part of it.
+pub fn link(words: &str, url: &str) -> String {
+    let url = url.replace('(', "%28").replace(')', "%29");
+    format!("[{}]({url})", escaped(words))
+}
+
 /// To at most so many bytes, between characters and marked.
 pub(super) fn cut(text: &mut String, longest: usize) {
     if text.len() > longest {
@@ -188,6 +195,14 @@ mod tests {
         assert_eq!(
             escaped("[pay](http://x) *now*\n# <b>"),
             r"\[pay\]\(http://x\) \*now\*  ".to_owned() + "\n" + r"\# \<b\>"
+        );
+    }
+
+    #[test]
+    fn an_address_stays_what_it_is_in_a_link() {
+        assert_eq!(
+            link("look [here]", "https://farm.example/a_(b)/~x*"),
+            r"[look \[here\]](https://farm.example/a_%28b%29/~x*)"
         );
     }
 

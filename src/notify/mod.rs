@@ -18,7 +18,7 @@ mod webhook;
 use std::time::Duration;
 
 pub use dingtalk::{DingTalk, DingTalkSettings, Form};
-pub use message::{Batch, Language, Message, Severity, escaped};
+pub use message::{Batch, Language, Message, Severity, escaped, link};
 pub use outbox::{Outbox, OutboxHealth, Told};
 pub use pace::Pace;
 pub use post::{FAMILIES, Post};

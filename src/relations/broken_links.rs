@@ -76,6 +76,9 @@ const SUFFERED: [&Symptom; 5] = [
     &prb::WORKER_SETTLED_LONG_AGO,
 ];
 
+/// What waits for a node by itself: what is sent to the chain is sent through it.
+const SENT_THROUGH_IT: [&Symptom; 2] = [&prb::QUEUE_STUCK, &prb::PENDING_MESSAGES];
+
 pub(super) fn judge(views: &mut [TargetView], links: &[Link], page: &mut Page) {
     let nodes: HashMap<&str, NodeLinks> = views
         .iter()
@@ -146,6 +149,7 @@ fn all_broken(nodes: &[NodeLinks], chain: impl Fn(&NodeLinks) -> Option<bool>) -
 /// What is to be taken back and noted in one PRB.
 #[derive(Default)]
 struct Ruling {
+    node_is_broken: bool,
     /// Findings that belong to a link before: symptom and entity.
     taken_back: HashSet<(&'static str, String)>,
     /// Workers behind each link that is broken.
@@ -166,7 +170,10 @@ fn rule(view: &TargetView, snapshot: &prb::Snapshot, nodes: &[NodeLinks], page: 
         all_broken(nodes, |node| node.para).then_some(Stage::Para)
     };
     let ill: HashSet<&str> = findings.iter().map(|finding| finding.entity.as_str()).collect();
-    let mut ruling = Ruling::default();
+    let mut ruling = Ruling {
+        node_is_broken: of_node.is_some(),
+        ..Ruling::default()
+    };
     for lifecycle in snapshot.lifecycles() {
         let providers: Vec<&PeerView> = snapshot.providers_of(&lifecycle.peer).collect();
         let starved = if providers.is_empty() {
@@ -244,9 +251,9 @@ fn lay_out(
 
 fn apply(diagnosis: &mut Diagnosis, ruling: &Ruling) {
     diagnosis.findings.retain(|finding| {
-        !ruling
-            .taken_back
-            .contains(&(finding.symptom.name, finding.entity.clone()))
+        let waits = ruling.node_is_broken && SENT_THROUGH_IT.contains(&finding.symptom);
+        let key = (finding.symptom.name, finding.entity.clone());
+        !waits && !ruling.taken_back.contains(&key)
     });
     for (label, waiting) in &ruling.behind_provider {
         let words = format!("; {waiting} workers wait behind it");

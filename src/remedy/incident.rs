@@ -182,6 +182,8 @@ pub struct Held {
     pub since: UnixTime,
     pub until: Option<UnixTime>,
     pub words: String,
+    /// What waits for a person's word.
+    pub plan: Option<Plan>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -84,7 +84,7 @@ impl State {
                 guard,
                 until,
                 words,
-                ..
+                plan,
             } => self.with(*incident, |incident| {
                 let before = incident.held.as_ref().filter(|held| held.guard == *guard);
                 incident.held = Some(Held {
@@ -92,6 +92,7 @@ impl State {
                     since: before.map_or(time, |held| held.since),
                     until: *until,
                     words: words.clone(),
+                    plan: plan.clone(),
                 });
             }),
             Step::Rehearsed { incident, plan, words } => {

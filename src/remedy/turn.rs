@@ -119,8 +119,9 @@ fn held(
         }
         _ => {}
     }
-    // People hear of another cause under the same guard as well.
-    let is_same = |told: &&Held| told.guard == guard && (!guard.says_its_cause() || told.words == words);
+    // People hear of another cause under the same guard as well, and what they approve is the plan that they were told of.
+    let is_same =
+        |told: &&Held| told.guard == guard && told.plan == plan && (!guard.says_its_cause() || told.words == words);
     let before = incident.held.as_ref().filter(is_same);
     match before {
         Some(told) if told.until.is_none_or(|until| now < until) => Turn::Wait(until),

@@ -1,15 +1,17 @@
 //! The schedule with a collector that does what a test says, on a clock that the test moves.
 
 use std::collections::VecDeque;
+use std::sync::Mutex;
 
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::*;
 use crate::clock::Now;
-use crate::collectors::{Diagnosis, Here, Symptom};
-use crate::exposition::{Desc, Family, Format, Own, write_families};
+use crate::collectors::{Diagnosis, Here, Part, Symptom};
+use crate::exposition::{Desc, Family, Format, Own, Page, write_families};
 use crate::store;
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, Why};
 use crate::values::{Endpoint, Name};
 
 static VALUE: Desc<0> = Desc::gauge("fake_value", "Value.", &[]);
@@ -31,6 +33,7 @@ struct Script {
     /// One a round; the last one repeats.
     steps: Vec<Step>,
     deadline_seconds: u64,
+    every_seconds: u64,
     /// It cannot even be set up.
     broken: bool,
 }
@@ -62,6 +65,7 @@ struct Fake {
     took_over: Option<Duration>,
     steps: Mutex<VecDeque<Step>>,
     deadline: Duration,
+    every: Duration,
 }
 
 impl Collector for Fake {
@@ -80,13 +84,14 @@ impl Collector for Fake {
             took_over: before.map(|before| before.deadline),
             steps: Mutex::new(target.steps.clone().into()),
             deadline: Duration::from_secs(target.deadline_seconds),
+            every: Duration::from_secs(target.every_seconds),
         })
     }
 
     fn parts(&self) -> Vec<Part> {
         vec![Part {
             name: "only",
-            every: Duration::from_secs(10),
+            every: self.every,
             deadline: self.deadline,
             hangs_on: &[],
         }]
@@ -155,6 +160,7 @@ fn script(name: &str, steps: &[Step], deadline_seconds: u64) -> Script {
         name: name.parse().unwrap(),
         steps: steps.to_vec(),
         deadline_seconds,
+        every_seconds: 10,
         broken: false,
     }
 }
@@ -238,6 +244,23 @@ async fn a_failed_round_keeps_the_old_data_until_it_is_three_intervals_old() {
     assert_eq!((up(&failed, "a"), value(&failed, "a")), (Some(false), Some(7)));
     assert_eq!(value(&run.page_at(29).await, "a"), Some(7));
     assert_eq!(value(&run.page_at(42).await, "a"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_read_rarely_is_read_again_soon_after_it_failed_but_not_for_ever() {
+    let mut run = Run::start(&[]);
+    let slow = |name: &str, steps: &[Step]| Script {
+        every_seconds: 1800,
+        ..script(name, steps, 5)
+    };
+    let late = [Step::Fails, Step::Fails, Step::Gives(7)];
+    run.change_to([slow("late", &late), slow("dead", &[Step::Fails])])
+        .unwrap();
+    assert_eq!(value(&run.page_at(59).await, "late"), None);
+    assert_eq!(value(&run.page_at(185).await, "late"), Some(7));
+    // After 1, 3, 7, 15 and 31 minutes at the latest, and once on its beat.
+    let failed = failures(&run.page_at(1800).await, "dead", "auth_down");
+    assert!((5..=7).contains(&failed), "{failed}");
 }
 
 #[tokio::test(start_paused = true)]

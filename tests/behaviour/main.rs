@@ -11,6 +11,7 @@ mod approvals;
 mod chain_node;
 mod chia;
 mod chia_repairs;
+mod courses;
 mod harness;
 mod on_chain;
 mod orders;

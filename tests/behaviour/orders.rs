@@ -12,14 +12,14 @@ use crate::harness::{PATIENCE, Reply, Warden};
 use crate::repairs::{Farm, NO_WARM_UP, STUCK, TOKEN, alert, delivery, hands_in};
 
 /// What a command said.
-struct Said {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// Runs a command against the farmwarden of the farm, without waiting on the thread that serves it.
-async fn command(farm: &Farm, arguments: &[&str]) -> Said {
+pub(crate) async fn command(farm: &Farm, arguments: &[&str]) -> Said {
     #[expect(clippy::disallowed_methods, reason = "the binary itself is under test")]
     let mut command = Command::new(env!("CARGO_BIN_EXE_farmwarden"));
     command
@@ -50,7 +50,7 @@ async fn overview(warden: &Warden) -> Overview {
 }
 
 /// Asks until the overview is like that.
-async fn overview_where(warden: &Warden, fits: impl Fn(&Overview) -> bool) -> Overview {
+pub(crate) async fn overview_where(warden: &Warden, fits: impl Fn(&Overview) -> bool) -> Overview {
     let waiting = async {
         loop {
             let overview = overview(warden).await;
@@ -172,9 +172,9 @@ async fn an_order_that_cannot_be_followed_is_declined_in_words() {
     assert!(said.err.contains("nobody to ask: "), "{}", said.err);
 }
 
-const CONTROL: &str = "a-token-for-control-only";
+pub(crate) const CONTROL: &str = "a-token-for-control-only";
 
-async fn post(warden: &Warden, token: Option<&str>, path: &str, body: &str) -> Reply {
+pub(crate) async fn post(warden: &Warden, token: Option<&str>, path: &str, body: &str) -> Reply {
     let token = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{token}Content-Length: {}\r\n\r\n{body}",
@@ -369,7 +369,7 @@ async fn people_are_told_of_repairs_and_of_alerts_that_alertmanager_hands_on() {
         assert_eq!(reply.status, status, "{way}: {}", reply.text());
     }
     assert_eq!(post(&warden, None, "/chat/operators", &group).await.status, 401);
-    people.hears("firing: NodeStuck on node-1").await;
+    people.hears("warning: NodeStuck on node-1").await;
     warden
         .page_with("farmwarden_notifications_sent_total{way=\"operators\"} 1\n")
         .await;

@@ -128,7 +128,7 @@ fn a_dead_node_with_seven_hundred_workers_behind_it_is_one_message() {
     let [(title, text)] = &first[..] else {
         panic!("{first:#?}")
     };
-    assert_eq!(title, "firing: TargetDown on node-1 (2)");
+    assert_eq!(title, "critical: TargetDown on node-1 (2)");
     assert!(text.contains("700 workers wait behind it"), "{text}");
     wait_for("nothing more is on its way", UNTIL_TOLD, || {
         same(&pending(&stage.prometheus.address)?, &Vec::new())

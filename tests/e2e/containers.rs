@@ -1,4 +1,6 @@
-//! A real dockerd, started by the test, and farmwarden's client of it.
+//! A real dockerd, started by the test, and farmwarden's client of it; and the same of podman.
+
+pub(crate) mod podman;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -115,12 +117,7 @@ impl Docker {
     }
 
     fn engine(&self, containers: &[Selector]) -> Engine {
-        let settings = EngineSettings {
-            name: "farm-1".parse().unwrap(),
-            place: Place::Socket(self.socket()),
-            containers: containers.to_vec(),
-        };
-        Engine::new(&Upstream::from_system().unwrap(), settings).unwrap()
+        engine(self.socket(), containers)
     }
 }
 
@@ -131,6 +128,16 @@ impl Drop for Docker {
             self.process.stop();
         }
     }
+}
+
+/// farmwarden's client of the engine at this socket, for these alone.
+fn engine(socket: PathBuf, containers: &[Selector]) -> Engine {
+    let settings = EngineSettings {
+        name: "farm-1".parse().unwrap(),
+        place: Place::Socket(socket),
+        containers: containers.to_vec(),
+    };
+    Engine::new(&Upstream::from_system().unwrap(), settings).unwrap()
 }
 
 fn named(name: &str) -> Selector {
@@ -147,15 +154,20 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 #[test]
 fn containers_are_restarted_stopped_and_started_and_others_are_out_of_reach() {
     let docker = Docker::start();
+    containers_are_acted_on(|name, options| docker.run(name, options), |which| docker.engine(which));
+}
+
+/// What holds whoever's engine it is: `run` starts a container there, with these options.
+fn containers_are_acted_on(run: impl Fn(&str, &[&str]), engine: impl Fn(&[Selector]) -> Engine) {
     let labels = [
         "--label=com.docker.compose.project=phala",
         "--label=com.docker.compose.service=node",
     ];
-    docker.run("phala-node", &[&labels[..], &["--restart=unless-stopped"]].concat());
-    docker.run("postgres", &[]);
-    docker.run("fleeting", &["--rm"]);
+    run("phala-node", &[&labels[..], &["--restart=unless-stopped"]].concat());
+    run("postgres", &[]);
+    run("fleeting", &["--rm"]);
     let service = Selector::service(Some("phala"), "node").unwrap();
-    let engine = docker.engine(&[named("phala-node"), service.clone(), named("nobody"), named("fleeting")]);
+    let engine = engine(&[named("phala-node"), service.clone(), named("nobody"), named("fleeting")]);
     runtime().block_on(async {
         let node = named("phala-node");
         let before = engine.inspect(&node).await.unwrap();

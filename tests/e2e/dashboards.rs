@@ -1,6 +1,7 @@
 //! Every query of every dashboard, asked of a real Prometheus that scrapes the real binary with a whole simulated farm
 //! behind it: none is refused, and each has something to show.
 
+mod outage;
 mod whole_farm;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ const OF_GRAFANA: [(&str, &str); 5] = [
 
 /// What queries contain that have nothing to show on a healthy farm, and the incident that fills them.
 const NOTHING_WHEN_WELL: [(&str, &str); 7] = [
-    ("(farmwarden_symptom{@} == 1)", "a worker in error"),
+    ("worker_lagging\"} == 1)", "a worker in error"),
     ("ALERTS{", "a rule that fires on it"),
     (
         "increase(farmwarden_remediation_actions_total{@}[20s])) > 0",

@@ -55,7 +55,7 @@ fn illustrate(demo: &mut Process, told: &[&str]) {
         let said = plain(&log);
         let rest = told
             .iter()
-            .try_fold(&said[..], |rest, word| Some(rest.split_once(word)?.1));
+            .try_fold(said.as_str(), |rest, word| Some(rest.split_once(word)?.1));
         let page = said.split_once("http://").and_then(|(_, rest)| rest.split_once(' '));
         match (rest, page) {
             (Some(_), Some((address, _))) => Ok(format!("http://{address}")),

@@ -36,7 +36,7 @@ impl Places {
     }
 
     /// A new empty directory to mount something on.
-    fn point(&mut self, name: &str) -> String {
+    pub(super) fn point(&mut self, name: &str) -> String {
         let point = self.root().join(name);
         fs::create_dir(&point).unwrap();
         self.mounted.push(point.clone());
@@ -45,7 +45,7 @@ impl Places {
 
     /// `mount` with these options, on a new mount point.
     #[track_caller]
-    fn mount(&mut self, name: &str, options: &[&str]) -> String {
+    pub(super) fn mount(&mut self, name: &str, options: &[&str]) -> String {
         let point = self.point(name);
         run(Command::new("mount").args(options).arg(&point));
         point

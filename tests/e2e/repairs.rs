@@ -1,10 +1,12 @@
 //! From an alert to a cure, all real but the farm: Prometheus and Alertmanager, farmwarden, containers and units, and what
 //! people read of it.
 
+mod approval;
+mod command;
 mod remote;
+mod solo;
 mod stack;
 pub(crate) mod stage;
-mod unit;
 mod venus;
 mod workers;
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use farmwarden::actions::remote::{Nonce, Request, Wants};
 use farmwarden::alerts::{Alert, Status};
-use farmwarden::remedy::{Key, Plan, Policy, Remedies, Step, settings::Mode};
+use farmwarden::clock::UnixTime;
+use farmwarden::remedy::{IncidentId, Key, Plan, Policy, Remedies, Step, settings::Mode};
 use farmwarden::values::Name;
 
 use super::world::{Left, at};
@@ -53,6 +54,20 @@ impl Message {
     }
 }
 
+/// A mistake that product or world might have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    /// An approval is recorded for ever, and not until it ends.
+    EndlessApproval,
+    /// What is taken back does not wait for what is being begun.
+    TakenBackAtAnyTime,
+    /// Hands that are cut off do not say so.
+    SilentHands,
+    /// A person's order holds for ever.
+    EndlessOrder,
+}
+
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a thing that nature may do, or not"
@@ -72,11 +87,15 @@ pub(crate) struct Case {
     pub(crate) visits: usize,
     pub(crate) left: Left,
     pub(crate) orders: bool,
+    /// A person may order a repair.
+    pub(crate) person: bool,
     pub(crate) approval: bool,
     /// What another farmwarden may ask for, each until that second, for the first entity.
     pub(crate) requests: Vec<u64>,
     /// An action may end with nobody knowing what was done.
     pub(crate) remote: bool,
+    /// What is wrong with it, to see whether that is found.
+    pub(crate) fault: Fault,
     /// What must be seen to happen: kinds of steps, guards that hold, ways in which incidents end.
     pub(crate) happens: Vec<&'static str>,
 }
@@ -133,6 +152,41 @@ impl Case {
             incident: "412.0".to_owned(),
             rung: 1,
             until: at(self.requests[number]),
+        }
+    }
+
+    /// Seconds for which a person's order holds for its first rung: shorter than a farm lives.
+    pub(crate) const ORDER_HOLDS: u64 = 3 * PASS / 2;
+
+    /// A person's order for the first entity.
+    pub(crate) fn order(&self, second: u64) -> Step {
+        let Key { target, entity, policy } = self.key(0);
+        let holds = if self.fault == Fault::EndlessOrder {
+            100_000
+        } else {
+            Self::ORDER_HOLDS
+        };
+        Step::Ordered {
+            target,
+            entity,
+            policy,
+            by: "li".to_owned(),
+            until: at(second + holds),
+        }
+    }
+
+    /// A person's approval of a rung.
+    pub(crate) fn approved(&self, incident: IncidentId, entity: usize, rung: usize, until: UnixTime) -> Step {
+        let until = match self.fault {
+            Fault::EndlessApproval => at(100_000),
+            _ => until,
+        };
+        Step::Approved {
+            incident,
+            plan: self.plan(entity, rung),
+            by: "li".to_owned(),
+            until,
+            link: None,
         }
     }
 

@@ -10,6 +10,7 @@ use farmwarden::remedy::{Eyes, Fleet, Hands, Key, Notes, Plan, Record, Seen, Sig
 use farmwarden::values::Name;
 use tokio::sync::oneshot;
 
+use super::case::Fault;
 use super::world::{World, at};
 
 /// What hands say that were cut off from those whom they asked.
@@ -168,11 +169,12 @@ impl Hands for Around {
             runs.push((plan.clone(), told));
             Busy(self.clone(), plan.target.clone())
         };
+        let is_silent = self.locked().world.case.fault == Fault::SilentHands;
         let said = ended
             .await
             .unwrap_or_else(|_| Err(Undone::Failed("cut off".to_owned())));
         drop(busy);
-        if said.as_ref().is_err_and(|undone| undone.to_string() == LOST) {
+        if said.as_ref().is_err_and(|undone| undone.to_string() == LOST) && !is_silent {
             notes.lose_sight();
         }
         said

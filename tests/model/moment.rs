@@ -36,6 +36,9 @@ pub(crate) enum Move {
     /// A request of another farmwarden comes in, for the first or the hundredth time; or it is taken back.
     Ask(usize),
     TakeBack(usize),
+    /// A person orders a repair of the first entity; or takes that back.
+    Order,
+    TakeOrderBack,
     /// The action on a target ends, and nobody knows what was done.
     Lost(usize),
     /// A person pauses everything, or takes it back.

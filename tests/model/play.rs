@@ -7,10 +7,11 @@ use farmwarden::clock::{Clock, Now};
 use farmwarden::remedy::{IncidentId, Key, Ledger, Pause, Runner, Scope, Sight, State, Step, Undone};
 use tokio::task::JoinHandle;
 
-use super::case::{LEAP, PASS};
+use super::case::{Case, Fault, LEAP, PASS};
 use super::farm::{Around, LOST, Outside};
+use super::laws::FORGETFUL;
 use super::moment::{Ends, Flight, Moment, Move, Rest, Sees};
-use super::world::{FORGETFUL, World, at};
+use super::world::{World, at};
 
 /// More than any chain of tasks that wake one another is long.
 const HOPS: usize = 16;
@@ -104,7 +105,34 @@ impl Process {
                 };
                 self.ended(*target, said);
             }
-            Move::Lost(target) => self.ended(*target, Err(Undone::Failed(LOST.to_owned()))),
+            Move::Lost(target) => {
+                let name = self.around.locked().world.case.targets()[*target].clone();
+                self.around.locked().world.is_cut(&name);
+                self.ended(*target, Err(Undone::Failed(LOST.to_owned())));
+            }
+            Move::Order => {
+                let step = {
+                    let world = &mut self.around.locked().world;
+                    world.left.deliveries -= 1;
+                    world.case.order(world.second)
+                };
+                self.records(step).await;
+                // As it was meant.
+                let world = &mut self.around.locked().world;
+                world.order.until = Some(world.second + Case::ORDER_HOLDS);
+            }
+            Move::TakeOrderBack => {
+                let key = self.around.locked().world.case.key(0);
+                if let Some(incident) = self.runner.ledger().with(|state| Some(state.open_for(&key)?.id)) {
+                    {
+                        let world = &mut self.around.locked().world;
+                        world.left.words -= 1;
+                        world.order.is_being_taken_back = true;
+                    }
+                    let by = "li".to_owned();
+                    self.takes_word_back(Step::TakenBack { incident, by });
+                }
+            }
             Move::Ask(number) => {
                 let step = {
                     let world = &mut self.around.locked().world;
@@ -223,10 +251,18 @@ impl Process {
             world.requests[number].is_being_taken_back = true;
             world.case.request(number).id()
         };
-        let runner = Arc::clone(&self.runner);
+        self.takes_word_back(Step::Withdrawn(id));
+    }
+
+    fn takes_word_back(&mut self, step: Step) {
+        let (runner, fault) = (Arc::clone(&self.runner), self.around.locked().world.case.fault);
         self.told.push(tokio::spawn(async move {
-            let recording = runner.ledger().record(Step::Withdrawn(id));
-            drop(runner.between_beginnings(recording).await);
+            let recording = runner.ledger().record(step);
+            if fault == Fault::TakenBackAtAnyTime {
+                drop(recording.await);
+            } else {
+                drop(runner.between_beginnings(recording).await);
+            }
         }));
     }
 
@@ -272,20 +308,14 @@ impl Process {
                 self.around.locked().world.paused = false;
             }
             Move::Approve(entity) => {
-                let step = self.runner.ledger().with(|state| {
-                    let incident = state.open_for(&case.key(*entity))?;
-                    let plan = case.plan(*entity, incident.rung);
-                    Some(Step::Approved {
-                        incident: incident.id,
-                        plan,
-                        by,
-                        // Shorter than a farm lives, so that it also ends before it is used.
-                        until: at(now + 3 * PASS / 2),
-                        link: None,
-                    })
-                });
-                if let Some(step) = step {
+                let key = case.key(*entity);
+                let of = |state: &State| state.open_for(&key).map(|incident| (incident.id, incident.rung));
+                if let Some((incident, rung)) = self.runner.ledger().with(of) {
+                    // Shorter than a farm lives, so that it also ends before it is used.
+                    let until = at(now + 3 * PASS / 2);
+                    let step = case.approved(incident, *entity, rung, until);
                     self.records(step).await;
+                    self.around.locked().world.approved.push((incident, rung, until));
                 }
             }
             _ => {}
@@ -317,6 +347,7 @@ impl Process {
             for request in &mut world.requests {
                 request.is_being_taken_back = false;
             }
+            world.order.is_being_taken_back = false;
             let state = replayed(world);
             if (!is_torn || !is_kept) && state != known {
                 world.broken.insert(FORGETFUL);

@@ -3,11 +3,12 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
+use farmwarden::remedy::{Incident, Phase};
 use stateright::{Checker as _, HasDiscoveries, Model, Property};
 
 use super::case::Case;
+use super::laws::LAWS;
 use super::moment::{Ends, Moment, Move, Sees, waits_for_a_person};
-use super::world::LAWS;
 
 pub(crate) struct Search {
     case: Arc<Case>,
@@ -90,10 +91,16 @@ impl Model for Search {
         for number in 0..case.requests.len() {
             may(left.deliveries > 0 && is_written, Move::Ask(number));
             may(
-                left.words > 0 && world.may_be_taken_back(number),
+                left.words > 0 && world.requests[number].may_be_taken_back(),
                 Move::TakeBack(number),
             );
         }
+        let may_order = case.person && moment.state.open_for(&case.key(0)).is_none_or(is_not_given_up);
+        may(may_order && left.deliveries > 0 && is_written, Move::Order);
+        may(
+            left.words > 0 && world.order.may_be_taken_back(world.second),
+            Move::TakeOrderBack,
+        );
         for entity in 0..case.entities.len() {
             let asks = case.approval && waits_for_a_person(&moment.state, case, entity);
             may(asks && left.words > 0 && is_written, Move::Approve(entity));
@@ -151,6 +158,10 @@ impl Model for Search {
     fn within_boundary(&self, moment: &Moment) -> bool {
         moment.world.broken.len() < 2
     }
+}
+
+fn is_not_given_up(incident: &Incident) -> bool {
+    !matches!(incident.phase, Phase::Escalated { .. })
 }
 
 /// Looks at all states of a farm, and returns how many there are.

@@ -1,4 +1,4 @@
-//! How everything stands, and the laws: what is asked of the world is held against what it knows itself, never against the
+//! How everything stands: what is asked of the world is held against what it knows itself, never against the
 //! product's own books.
 
 use std::collections::BTreeSet;
@@ -10,43 +10,14 @@ use farmwarden::clock::UnixTime;
 use farmwarden::remedy::{IncidentId, Key, Outcome, Plan, Sight, Step};
 use farmwarden::values::Name;
 
+use super::asked::{Heard, Order, Wish};
 use super::case::{Case, FRESH_FOR, HOUR};
+use super::laws::{
+    BLIND, DRY, ENDED, FORBIDDEN, GUESSED, LEFT_ALONE, OVER_BUDGET, STALE, TAKEN_BACK, TOO_MANY, TWICE, TWO_AT_ONCE,
+    UNRECORDED, UNSEEN,
+};
 use super::moment::Sees;
-
-/// What must never be; each is a property of the model.
-pub(crate) const TWO_AT_ONCE: &str = "never two actions on one target at a time";
-pub(crate) const OVER_BUDGET: &str = "no budget of an hour is exceeded";
-pub(crate) const TOO_MANY: &str = "no more run in a group or on the farm than may";
-pub(crate) const TWICE: &str = "a rung of an incident is begun and done at most once";
-pub(crate) const STALE: &str = "nothing is begun on a stale view or on what is not seen ill";
-pub(crate) const ENDED: &str = "nothing is begun after its alerts ended";
-pub(crate) const DRY: &str = "a dry run never acts";
-pub(crate) const FORBIDDEN: &str = "nothing is begun against a pause, a freeze, a cause or without approval";
-pub(crate) const UNRECORDED: &str = "nothing is done that is not on the disk as begun";
-pub(crate) const BLIND: &str = "what was interrupted is told and looked at before anything follows";
-pub(crate) const UNSEEN: &str = "a cure is told when it was seen after the action";
-pub(crate) const FORGETFUL: &str = "a restart knows what was known";
-pub(crate) const LEFT_ALONE: &str = "what is ill and asked for has an incident once it is visited";
-pub(crate) const TAKEN_BACK: &str = "nothing is begun for a request that was taken back";
-pub(crate) const GUESSED: &str = "nothing follows on an action of which nobody knows what it did";
-
-pub(crate) const LAWS: [&str; 15] = [
-    TWO_AT_ONCE,
-    OVER_BUDGET,
-    TOO_MANY,
-    TWICE,
-    STALE,
-    ENDED,
-    DRY,
-    FORBIDDEN,
-    UNRECORDED,
-    BLIND,
-    UNSEEN,
-    FORGETFUL,
-    LEFT_ALONE,
-    TAKEN_BACK,
-    GUESSED,
-];
+use super::signs::sign;
 
 /// Seconds after a Saturday noon.
 pub(crate) fn at(second: u64) -> UnixTime {
@@ -89,51 +60,6 @@ impl Begun {
     }
 }
 
-/// What an alert is known to be, from the messages alone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Heard {
-    fired: Option<u64>,
-    /// As it says, and when that was heard.
-    ended: Option<(u64, u64)>,
-    /// It fired again so long after its end that the end was a mistake.
-    returned: bool,
-}
-
-impl Heard {
-    /// A message about the episode that began at `from`.
-    pub(crate) fn hears(&mut self, from: u64, to: Option<u64>, now: u64) {
-        match (to, self.ended) {
-            (Some(to), _) => {
-                self.ended = self.ended.max(Some((to, now)));
-                if self.fired.is_none_or(|fired| fired <= to) {
-                    self.returned = false;
-                }
-            }
-            (None, Some((end, heard))) if from <= end && now >= heard + 600 => self.returned = true,
-            (None, _) => {}
-        }
-        if to.is_none() {
-            self.fired = self.fired.max(Some(from));
-        }
-    }
-
-    fn fires(self) -> bool {
-        let is_newer = |fired| self.ended.is_none_or(|(end, _)| fired > end);
-        self.returned || self.fired.is_some_and(is_newer)
-    }
-}
-
-/// What another farmwarden asks for, as far as it is on the disk.
-#[expect(clippy::struct_excessive_bools, reason = "they are facts of their own")]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Wish {
-    is_asked: bool,
-    is_taken_back: bool,
-    /// It had its action.
-    is_used: bool,
-    pub(crate) is_being_taken_back: bool,
-}
-
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) case: Arc<Case>,
@@ -149,14 +75,16 @@ pub(crate) struct World {
     pub(crate) heard: Vec<Heard>,
     /// By number.
     pub(crate) requests: Vec<Wish>,
-    /// Incidents of which nobody knows what their action did.
+    pub(crate) order: Order,
+    /// Targets whose action has ended with nobody knowing what it did, and incidents where that is on the disk.
+    cut: BTreeSet<Name>,
     lost: BTreeSet<IncidentId>,
     pub(crate) paused: bool,
     pub(crate) frozen: bool,
     pub(crate) cause: bool,
     begun: Vec<Begun>,
     /// Incident and rung that a person allowed, and until when.
-    approved: Vec<(IncidentId, usize, UnixTime)>,
+    pub(crate) approved: Vec<(IncidentId, usize, UnixTime)>,
     pub(crate) broken: BTreeSet<&'static str>,
     /// Numbers of incidents are below it.
     pub(crate) next: u64,
@@ -181,6 +109,8 @@ impl World {
             looked: vec![Some(0); case.targets().len()],
             heard: vec![Heard::default(); case.alerts()],
             requests: vec![Wish::default(); case.requests.len()],
+            order: Order::default(),
+            cut: BTreeSet::new(),
             lost: BTreeSet::new(),
             paused: false,
             frozen: false,
@@ -238,15 +168,10 @@ impl World {
                 request.is_taken_back = true;
                 request.is_being_taken_back = false;
             }
+            Step::Failed { .. } => self.order.goes_on(self.second),
+            Step::TakenBack { .. } | Step::Cured { .. } | Step::Closed { .. } => self.order = Order::default(),
+            Step::Finished { incident, .. } => self.is_lost(*incident),
             _ => {}
-        }
-        if let Step::Finished {
-            incident,
-            outcome: Outcome::Unknown,
-            ..
-        } = step
-        {
-            self.lost.insert(*incident);
         }
         match step {
             // It was never done.
@@ -265,9 +190,6 @@ impl World {
                     }
                 }
             }
-            Step::Approved {
-                incident, plan, until, ..
-            } => self.approved.push((*incident, plan.rung, *until)),
             Step::Cured { incident, .. } | Step::Closed { incident, .. } => {
                 if self.begun.iter().any(Begun::runs) {
                     self.signs.insert("over_beside");
@@ -282,8 +204,27 @@ impl World {
 
     /// The disk did not take it.
     pub(crate) fn is_refused(&mut self, step: &Step) {
-        if let Step::Withdrawn(id) = step {
-            self.request(id).is_being_taken_back = false;
+        match step {
+            Step::Withdrawn(id) => self.request(id).is_being_taken_back = false,
+            Step::TakenBack { .. } => self.order.is_being_taken_back = false,
+            _ => {}
+        }
+    }
+
+    /// Nobody knows what the action on the target did.
+    pub(crate) fn is_cut(&mut self, target: &Name) {
+        self.cut.insert(target.clone());
+    }
+
+    fn is_lost(&mut self, incident: IncidentId) {
+        let of = self
+            .begun
+            .iter()
+            .find(|begun| begun.incident == Some(incident) && !begun.is_over);
+        if let Some(begun) = of
+            && self.cut.remove(&begun.key.target)
+        {
+            self.lost.insert(incident);
         }
     }
 
@@ -294,18 +235,11 @@ impl World {
         &mut self.requests[number.unwrap()]
     }
 
-    pub(crate) fn may_be_taken_back(&self, number: usize) -> bool {
-        let request = self.requests[number];
-        request.is_asked && !request.is_taken_back && !request.is_being_taken_back
-    }
-
     /// Whether somebody asks for it; `lapsing` those that are not good any more do not.
     fn is_asked_for(&self, entity: usize, lapsing: bool) -> bool {
         let mut requests = self.requests.iter().zip(&self.case.requests);
-        let asked = requests.any(|(request, until)| {
-            let is_open = request.is_asked && !request.is_taken_back && !request.is_used;
-            is_open && (!lapsing || self.second < *until)
-        });
+        let asked = requests.any(|(request, until)| request.asks(lapsing && self.second >= *until))
+            || self.order.asks(lapsing.then_some(self.second));
         (entity == 0 && asked) || self.case.alerts_of(entity).any(|alert| self.heard[alert].fires())
     }
 
@@ -449,6 +383,8 @@ impl Hash for World {
             &self.looked,
             &self.heard,
             &self.requests,
+            self.order,
+            &self.cut,
             &self.lost,
         )
             .hash(hasher);
@@ -473,43 +409,5 @@ fn key_of(plan: &Plan) -> Key {
         target: plan.target.clone(),
         entity: plan.entity.clone(),
         policy: plan.policy.clone(),
-    }
-}
-
-/// What happened, for those properties that say that it does happen.
-fn sign(step: &Step) -> &'static str {
-    match step {
-        Step::Received { .. } | Step::Strange { .. } => "received",
-        Step::Decided { guard, .. } => guard.label(),
-        Step::Rehearsed { .. } => "rehearsed",
-        Step::Started { .. } => "started",
-        Step::Finished {
-            outcome: Outcome::TimedOut,
-            ..
-        } => "timed_out",
-        Step::Finished {
-            outcome: Outcome::Refused,
-            ..
-        } => "refused",
-        Step::Finished {
-            outcome: Outcome::Unknown,
-            ..
-        } => "unknown",
-        Step::Finished { .. } => "finished",
-        Step::Noted { .. } => "noted",
-        Step::Interrupted { .. } => "interrupted",
-        Step::Cured { .. } => "cured",
-        Step::Relapsed { .. } => "relapsed",
-        Step::Failed { .. } => "failed",
-        Step::Escalated { .. } => "escalated",
-        Step::Closed { why, .. } => why.label(),
-        Step::Stormed { .. } => "stormed",
-        Step::Approved { .. } => "approved",
-        Step::Ordered { .. } => "ordered",
-        Step::TakenBack { .. } => "taken_back",
-        Step::Paused(_) => "paused",
-        Step::Resumed { .. } => "resumed",
-        Step::Asked(_) => "asked",
-        Step::Withdrawn(_) => "withdrawn",
     }
 }

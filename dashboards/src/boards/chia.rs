@@ -1,12 +1,14 @@
 //! A Chia farm: does it follow the chain, do all harvesters answer, what does the pool accept.
 
+use super::overview::instance;
 use super::{CHIA, HARVESTER, MOUNTS};
 use crate::board::Board;
 use crate::cells::{label, to, value};
-use crate::palette::Tone::{Bad, Good, Wait, Warn};
+use crate::palette::Tone::{Bad, Busy, Good, Wait, Warn};
 use crate::panel::{Panel, heatmap, series, stat, table, timeline};
-use crate::states::{PARTIAL, UP, WELL, YES_IS_GOOD};
-use crate::text::{Text, t};
+use crate::query::{answers, last_hour, lost};
+use crate::states::{ANSWERS, PARTIAL, WELL, YES_IS_GOOD};
+use crate::text::{Text, same, t};
 use crate::variable::targets;
 
 const NO_NODE: Text = t(
@@ -15,7 +17,7 @@ const NO_NODE: Text = t(
 );
 const NO_FARMER: Text = t(
     "No farmer is configured (farmer), or it does not answer",
-    "没有配置农夫（farmer），或它没有应答",
+    "没有配置 farmer，或它没有应答",
 );
 const NO_EVENTS: Text = t(
     "Known from events only: no daemon is configured, its connection is cut, or the release tells no lookup times (before 2.0)",
@@ -27,7 +29,7 @@ const NO_WALLET: Text = t(
 );
 const NO_POOL: Text = t(
     "No plots of a pool, or the farmer does not answer",
-    "没有矿池绘图，或农夫没有应答",
+    "没有矿池 plot，或 farmer 没有应答",
 );
 
 pub(super) fn board() -> Board {
@@ -36,13 +38,13 @@ pub(super) fn board() -> Board {
         t("Chia farm", "Chia 农场"),
         t(
             "Node, farmer, harvesters, pools and wallet of a Chia farm: is everything farmed that lies there.",
-            "Chia 农场的节点、农夫、收割机、矿池与钱包：所有绘图是否都在耕种。",
+            "Chia 农场的节点、farmer、harvester、矿池与钱包：所有 plot 是否都在耕种。",
         ),
         &["chia"],
     )
     .choose(targets("chia"))
     .row(t("Now", "当前"), now())
-    .row(t("Harvesters", "收割机"), harvesters())
+    .row(t("Harvesters", "harvester 列表"), harvesters())
     .row(t("Pools", "矿池"), pools())
     .row(t("Node and wallet", "节点与钱包"), node())
 }
@@ -59,22 +61,22 @@ fn now() -> [Panel; 8] {
         .states(YES_IS_GOOD)
         .size(3, 4),
         stat(
-            t("Harvesters connected", "已连接的收割机"),
-            t("Of all that were seen once or are configured. Below 100 %: is its machine on? Before a restart look at its plot mounts.", "占曾出现或已配置的收割机。低于 100 %：机器是否开机？重启前先检查绘图挂载。"),
+            t("Harvesters connected", "已连接的 harvester"),
+            t("Of all that were seen once or are configured; none of a farm that does not answer. Below 100 %: is its machine on? Before a restart look at its plot mounts.", "占曾出现或已配置的 harvester；没有应答的农场不计为已连接。低于 100 %：机器是否开机？重启前先检查 plot 挂载。"),
             NO_FARMER,
         )
-        .named(t("connected", "已连接"), "avg(chia_harvester_connected{@t})")
+        .named(t("connected", "已连接"), format!("sum(chia_harvester_connected{{@t}}) / count({})", connected()))
         .unit("percentunit")
         .bounds([(None, Bad), (Some(1.0), Good)])
         .size(3, 4),
         stat(
-            t("Plots", "绘图"),
-            t("Farmed by all connected harvesters.", "所有已连接收割机耕种的绘图。"),
+            t("Plots", "plot 数"),
+            t("Of all connected harvesters. Whether that is all that there was: see the overview and the harvesters below.", "所有已连接 harvester 的 plot。是否齐全：见总览和下方的 harvester。"),
             NO_FARMER,
         )
-        .named(t("plots", "绘图"), "sum(chia_harvester_plots{@t})")
+        .named(t("plots", "plot 数"), "sum(chia_harvester_plots{@t})")
         .unit("none")
-        .bounds([(None, Bad), (Some(1.0), Good)])
+        .bounds([(None, Bad), (Some(1.0), Busy)])
         .size(3, 4),
         stat(
             t("What they are worth", "有效空间"),
@@ -83,12 +85,12 @@ fn now() -> [Panel; 8] {
         )
         .named(t("space", "空间"), "sum(chia_harvester_effective_plot_bytes{@t})")
         .unit("bytes")
-        .bounds([(None, Bad), (Some(1.0), Good)])
+        .bounds([(None, Bad), (Some(1.0), Busy)])
         .size(3, 4),
         stat(
-            t("Expected time to win", "预计获胜时间"),
+            t("Expected time to win", "预计爆块时间"),
             t("A mean: a farm waits longer in 37 of 100 cases, longer than five times in less than one.", "平均值：100 次中有 37 次会更久，超过五倍的不到一次。"),
-            t("Needs a full node and a farmer that answer", "需要全节点和农夫应答"),
+            t("Needs a full node and a farmer that answer", "需要全节点和 farmer 应答"),
         )
         .named(t("mean", "平均"), "min(chia_farm_expected_time_to_win_seconds{@t})")
         .unit("s")
@@ -96,7 +98,7 @@ fn now() -> [Panel; 8] {
         .size(3, 4),
         stat(
             t("Last signage point", "上个信号点"),
-            t("Seconds since the farmer was told of one; every 9 s. From 90 s on nothing is farmed: is the node synchronised and the farmer connected with it?", "距农夫收到上个信号点的秒数；正常每 9 秒。超过 90 秒即没有耕种：节点是否同步并与农夫连接？"),
+            t("Seconds since the farmer was told of one; every 9 s. From 90 s on nothing is farmed: is the node synchronised and the farmer connected with it?", "距 farmer 收到上个信号点的秒数；正常每 9 秒。超过 90 秒即没有耕种：节点是否同步并与 farmer 连接？"),
             NO_EVENTS,
         )
         .named(t("age", "时长"), "max(time() - chia_farmer_last_signage_point_timestamp_seconds{@t})")
@@ -114,35 +116,47 @@ fn now() -> [Panel; 8] {
         .bounds([(None, Good), (Some(0.01), Wait), (Some(0.05), Bad)])
         .size(3, 4),
         stat(
-            t("Last win", "上次获胜"),
-            t("When the wallet last saw one; luck, mostly. More than five times the expected time: see no_win_for_long.", "钱包上次看到获胜的时间；多半靠运气。超过预计时间五倍：见 no_win_for_long。"),
-            t("No wallet is configured, it is older than 2.0, or nothing was won yet", "没有配置钱包、版本早于 2.0，或尚未获胜"),
+            t("Parts that answer", "应答的部分"),
+            t("Node, farmer, wallet and events that answered in the last round, of all that should (farmwarden_target_up). What a silent one had is in none of the figures beside. Below 100 %: farmwarden doctor TARGET.", "上一轮应答的节点、farmer、钱包和事件占全部的比例（farmwarden_target_up）。没有应答的不在旁边的数字中。低于 100 %：farmwarden doctor 目标名。"),
+            t("No Chia farm is watched (collectors.chia)", "没有监控 Chia 农场（collectors.chia）"),
         )
-        .named(t("win", "获胜"), "1000 * max(chia_wallet_last_farmed_timestamp_seconds{@t})")
-        .unit("dateTimeFromNow")
-        .bounds([(None, Good)])
+        .named(t("answer", "应答"), format!("avg({} == bool 1)", answers("target, part", r#"{@t,collector="chia"}"#)))
+        .unit("percentunit")
+        .bounds([(None, Bad), (Some(0.5), Warn), (Some(1.0), Good)])
         .size(3, 4),
     ]
 }
 
+/// By harvester: 0, 1, and 2 where nothing is heard of its farm.
+fn connected() -> String {
+    let now = "max by (target, harvester) (chia_harvester_connected{@t})";
+    format!("({now} or 2 + 0 * {})", lost("target", now, now))
+}
+
+/// Nothing where nothing was looked up.
 fn share_above_8(aggregate: &str) -> String {
     format!(
         r#"1 - {aggregate} (rate(chia_harvester_lookup_seconds_bucket{{@t,le="8.0"}}[$__rate_interval]))
-            / {aggregate} (rate(chia_harvester_lookup_seconds_count{{@t}}[$__rate_interval]))"#
+            / ({aggregate} (rate(chia_harvester_lookup_seconds_count{{@t}}[$__rate_interval])) > 0)"#
     )
 }
 
 fn harvesters() -> [Panel; 4] {
     let by = |aggregate: &str, metric: &str| format!("{aggregate} by (target, harvester) ({metric}{{@t}})");
-    let handed = [("target", "target"), ("harvester", "harvester")];
+    let handed = [
+        ("instance", "instance"),
+        ("target", "target"),
+        ("harvester", "harvester"),
+    ];
+    let unanswered = by("max", "chia_harvester_unanswered_signage_points");
     [
         table(
-            t("Harvesters, the most silent first", "收割机，最沉默的在前"),
-            t("Unanswered signage points first, since a dead mount shows there while plots stay counted. A click opens the harvester. Never restart one while a mount of its hangs.", "未应答的信号点排在最前：挂载卡死会先在这里显现，而绘图数不变。点击打开收割机。挂载卡死时绝不要重启它。"),
+            t("Harvesters, the most silent first", "harvester，最沉默的在前"),
+            t("Those that are not connected on top, and for a day those of a farm that does not answer. Then by unanswered signage points, since a dead mount shows there while plots stay counted. A click opens the harvester. Never restart one while a mount of its hangs.", "未连接的在最前，没有应答的农场的 harvester 保留一天。其次按未应答的信号点：挂载卡死会先在这里显现，而 plot 数不变。点击打开 harvester。挂载卡死时绝不要重启它。"),
             NO_FARMER,
         )
-        .ask("", by("max", "chia_harvester_unanswered_signage_points"))
-        .ask("", by("max", "chia_harvester_connected"))
+        .ask("", &unanswered)
+        .ask("", connected())
         .ask("", by("sum", "chia_harvester_plots"))
         .ask("", by("sum", "chia_harvester_effective_plot_bytes"))
         .ask("", share_above_8("sum by (target, harvester)"))
@@ -151,10 +165,11 @@ fn harvesters() -> [Panel; 4] {
         .ask("", by("sum", "chia_harvester_duplicate_plots"))
         .ask("", "time() - max by (target, harvester) (chia_harvester_last_sync_timestamp_seconds{@t})")
         .ask("", "max by (target, harvester, host) (chia_harvester_info{@t})")
-        .column(label("harvester", t("Harvester", "收割机")).link(to(t("This harvester", "这台收割机"), HARVESTER, &handed)))
+        .ask("", format!("1e9 * ({} != bool 1) + ({unanswered} or 0 * {}) or {unanswered}", connected(), connected()))
+        .column(label("harvester", same("Harvester")).link(to(t("This harvester", "这台 harvester"), HARVESTER, &handed)))
         .column(value(0, t("Unanswered points", "未应答信号点")).unit("none").bounds([(None, Good), (Some(3.0), Wait), (Some(10.0), Bad)]))
-        .column(value(1, t("Connected", "已连接")).states(UP))
-        .column(value(2, t("Plots", "绘图")).unit("none"))
+        .column(value(1, t("Connected", "已连接")).states(ANSWERS))
+        .column(value(2, t("Plots", "plot 数")).unit("none"))
         .column(value(3, t("Worth", "有效空间")).unit("bytes"))
         .column(value(4, t("Above 8 s", "超过 8 秒")).unit("percentunit").bounds([(None, Good), (Some(0.01), Wait), (Some(0.05), Bad)]))
         .column(value(5, t("Invalid", "无效")).unit("none").none_is_good(1.0, Warn))
@@ -163,26 +178,27 @@ fn harvesters() -> [Panel; 4] {
         .column(value(8, t("Last look", "上次扫描")).unit("s").bounds([(None, Good), (Some(600.0), Warn)]))
         .column(label("host", t("Host", "主机")))
         .column(label("target", t("Farm", "农场")))
-        .highest_first(0)
+        .column(instance())
+        .highest_first(10)
         .unit("string"),
         heatmap(
-            t("Lookup times of all harvesters", "所有收割机的查询时间"),
+            t("Lookup times of all harvesters", "所有 harvester 的查询时间"),
             t("From a signage point to the end of all lookups, queueing included. A band that climbs: a slow disk or share; from 20 s on proofs come too late.", "从信号点到全部查询结束，含排队。向上的色带：磁盘或共享变慢；20 秒以上证明来不及。"),
             NO_EVENTS,
         )
         .ask("{{le}}", "sum by (le) (increase(chia_harvester_lookup_seconds_bucket{@t}[$__rate_interval]))")
         .unit("s"),
         series(
-            t("Plots by harvester", "各收割机的绘图"),
+            t("Plots by harvester", "各 harvester 的 plot"),
             t("A step down is a disk or share that has gone and says nothing else (plots_lost). It is back within seconds after the mount is.", "下降一级表示磁盘或共享悄悄消失（plots_lost）。挂载恢复后数秒内回来。"),
             NO_FARMER,
         )
-        .ask("{{harvester}}", by("sum", "chia_harvester_plots"))
+        .ask("{{target}} {{harvester}}", by("sum", "chia_harvester_plots"))
         .unit("none")
         .link(to(t("Mounts", "挂载"), MOUNTS, &[])),
         timeline(
             t("Symptoms of the farm", "农场症状"),
-            t("Each symptom; farmwarden explain SYMPTOM says what to do. Mounts first, then harvesters.", "各种症状；farmwarden explain 症状名 说明处理办法。先看挂载，再看收割机。"),
+            t("Each symptom; farmwarden explain SYMPTOM says what to do. Mounts first, then harvesters.", "各种症状；farmwarden explain 症状名 说明处理办法。先看挂载，再看 harvester。"),
             NO_FARMER,
         )
         .ask(
@@ -196,11 +212,11 @@ fn harvesters() -> [Panel; 4] {
 fn pools() -> [Panel; 4] {
     [
         series(
-            t("Partials per hour", "每小时 partial"),
-            t("By what became of them (since 2.0). Stale ones come too late: lookup times, clock. Invalid ones: a damaged plot, bad memory.", "按结果（2.0 起）。过期：查询时间或时钟问题。无效：绘图损坏或内存故障。"),
+            t("Partials of an hour", "一小时内的 partial"),
+            t("By what became of them (since 2.0). Stale ones come too late: lookup times, clock. Invalid ones: a damaged plot, bad memory.", "按结果（2.0 起）。过期：查询时间或时钟问题。无效：plot 损坏或内存故障。"),
             NO_POOL,
         )
-        .ask("{{result}}", "3600 * sum by (result) (rate(chia_pool_partials_total{@t}[$__rate_interval]))")
+        .ask("{{result}}", last_hour("sum by (result)", "chia_pool_partials_total{@t}"))
         .at_least_zero()
         .series(PARTIAL)
         .size(6, 8),
@@ -216,7 +232,7 @@ fn pools() -> [Panel; 4] {
         .size(6, 8),
         series(
             t("Errors of pools in 24 hours", "24 小时矿池错误"),
-            t("Rising all the time: the pool is down, or does not know this farmer. The farmer's log has its words.", "持续上升：矿池故障或不认识该农夫。农夫日志有详情。"),
+            t("Rising all the time: the pool is down, or does not know this farmer. The farmer's log has its words.", "持续上升：矿池故障或不认识该 farmer。farmer 日志有详情。"),
             NO_POOL,
         )
         .ask("{{pool}}", "sum by (pool) (chia_pool_errors_24h{@t})")
@@ -226,7 +242,7 @@ fn pools() -> [Panel; 4] {
         .size(6, 8),
         series(
             t("Difficulty that pools ask for", "矿池要求的难度"),
-            t("It follows how many partials come. A fall without fewer plots: partials get lost.", "随 partial 数量调整。绘图未减而下降：partial 丢失。"),
+            t("It follows how many partials come. A fall without fewer plots: partials get lost.", "随 partial 数量调整。plot 未减而下降：partial 丢失。"),
             NO_POOL,
         )
         .ask("{{pool}} {{launcher}}", "max by (pool, launcher) (chia_pool_difficulty{@t})")
@@ -236,16 +252,16 @@ fn pools() -> [Panel; 4] {
     ]
 }
 
-fn node() -> [Panel; 8] {
+fn node() -> [Panel; 9] {
     [
         series(
             t("Signage points per 10 minutes", "每 10 分钟信号点"),
-            t("64 are expected. The farmer's below the node's: their link. Missed by the farmer's own count (since 2.0): an overloaded machine or network.", "预期 64 个。农夫少于节点：两者连接问题。农夫自报错过（2.0 起）：机器或网络过载。"),
+            t("64 are expected. The farmer's below the node's: their link. Missed by the farmer's own count (since 2.0): an overloaded machine or network.", "预期 64 个。farmer 少于节点：两者连接问题。farmer 自报错过（2.0 起）：机器或网络过载。"),
             NO_EVENTS,
         )
-        .named(t("node", "节点"), "600 * sum(rate(chia_full_node_signage_points_total{@t}[$__rate_interval]))")
-        .named(t("farmer", "农夫"), "600 * sum(rate(chia_farmer_signage_points_total{@t}[$__rate_interval]))")
-        .named(t("missed", "错过"), "600 * sum(rate(chia_farmer_missed_signage_points_total{@t}[$__rate_interval]))")
+        .named(t("{{target}} node", "{{target}} 节点"), "600 * sum by (target) (rate(chia_full_node_signage_points_total{@t}[$__rate_interval]))")
+        .named(t("{{target}} farmer", "{{target}} farmer"), "600 * sum by (target) (rate(chia_farmer_signage_points_total{@t}[$__rate_interval]))")
+        .named(t("{{target}} missed", "{{target}} 错过"), "600 * sum by (target) (rate(chia_farmer_missed_signage_points_total{@t}[$__rate_interval]))")
         .unit("none")
         .at_least_zero()
         .size(8, 8),
@@ -254,8 +270,8 @@ fn node() -> [Panel; 8] {
             t("32 blocks in ten minutes. The wallet stands: farming goes on without it, restored ones take hours.", "十分钟 32 块。钱包停住：不影响耕种，恢复需数小时。"),
             NO_NODE,
         )
-        .named(t("node", "节点"), "max by (target) (chia_full_node_peak_height{@t})")
-        .named(t("wallet", "钱包"), "max by (target) (chia_wallet_height{@t})")
+        .named(t("{{target}} node", "{{target}} 节点"), "max by (target) (chia_full_node_peak_height{@t})")
+        .named(t("{{target}} wallet", "{{target}} 钱包"), "max by (target) (chia_wallet_height{@t})")
         .unit("none")
         .size(8, 8),
         series(
@@ -270,7 +286,7 @@ fn node() -> [Panel; 8] {
         .size(8, 8),
         series(
             t("Space of the network", "全网空间"),
-            t("Estimate over 4608 blocks. Your share of it is your share of wins.", "基于 4608 个区块的估计。您的占比即获胜占比。"),
+            t("Estimate over 4608 blocks. Your share of it is your share of wins.", "基于 4608 个区块的估计。您的占比即爆块占比。"),
             NO_NODE,
         )
         .named(t("network", "全网"), "max(chia_network_space_bytes{@t})")
@@ -286,7 +302,7 @@ fn node() -> [Panel; 8] {
         )
         .ask(
             "{{target}}",
-            "max by (target) (chia_full_node_mempool_cost{@t}) / max by (target) (chia_full_node_mempool_max_cost{@t})",
+            "max by (target) (chia_full_node_mempool_cost{@t}) / (max by (target) (chia_full_node_mempool_max_cost{@t}) > 0)",
         )
         .unit("percentunit")
         .at_least_zero()
@@ -326,6 +342,15 @@ fn node() -> [Panel; 8] {
         .ask("{{target}} {{file}}", "min by (target, file) (chia_tls_certificate_not_after_timestamp_seconds{@t}) - time()")
         .unit("s")
         .bounds([(None, Bad), (Some(5_184_000.0), Good)])
+        .size(8, 8),
+        stat(
+            t("Last win", "上次爆块"),
+            t("When the wallet last saw one; luck, mostly. More than five times the expected time: see no_win_for_long.", "钱包上次看到爆块的时间；多半靠运气。超过预计时间五倍：见 no_win_for_long。"),
+            t("No wallet is configured, it is older than 2.0, or nothing was won yet", "没有配置钱包、版本早于 2.0，或尚未爆块"),
+        )
+        .named(t("win", "爆块"), "1000 * max(chia_wallet_last_farmed_timestamp_seconds{@t})")
+        .unit("dateTimeFromNow")
+        .bounds([(None, Good)])
         .size(8, 8),
     ]
 }

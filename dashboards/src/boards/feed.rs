@@ -5,8 +5,8 @@ use super::{NODES, REPAIRS};
 use crate::cells::{label, to, value};
 use crate::palette::Tone::{Bad, Good};
 use crate::panel::{Panel, series, table, timeline};
-use crate::query::coded;
-use crate::states::{ASKED, PROVIDER, TRANSACTION, UP, YES_OR_NO, codes};
+use crate::query::{answers, coded};
+use crate::states::{ANSWERS, ASKED, PROVIDER, TRANSACTION, UP, YES_OR_NO, codes};
 use crate::text::{same, t};
 
 /// Peers and data providers.
@@ -23,17 +23,17 @@ pub(super) fn providers() -> [Panel; 3] {
         timeline(
             t("Data providers", "数据提供者"),
             t("What each says of itself; one that has just started says that it is up to date although it knows nothing.", "各自报告的状态；刚启动的会说已追上，尽管它还一无所知。"),
-            t("PRB v3 and workers without a PRB have no data provider", "PRB v3 和无 PRB 的矿机没有数据提供者"),
+            t("PRB v3 and workers without a PRB have no data provider", "PRB v3 和无 PRB 的 worker 没有数据提供者"),
         )
         .ask("{{target}} {{peer}}", coded("target, peer", "phala_prb_data_provider_state{@t}", codes(PROVIDER)))
         .states(PROVIDER)
         .size(12, 7),
         series(
             t("Blocks that a data provider still has to process", "数据提供者待处理的块"),
-            t("Finalized by its node less what workers can be given. Rising: its disk or node; restarting workers does not help. Drawn: 10.", "节点最终块减去可供矿机的块。上升：磁盘或节点问题；重启矿机无用。虚线：10。"),
-            t("PRB v3 and workers without a PRB have no data provider", "PRB v3 和无 PRB 的矿机没有数据提供者"),
+            t("Finalized by its node less what workers can be given. Rising: its disk or node; restarting workers does not help. Drawn: 10.", "节点最终块减去可供 worker 的块。上升：磁盘或节点问题；重启 worker 无用。虚线：10。"),
+            t("PRB v3 and workers without a PRB have no data provider", "PRB v3 和无 PRB 的 worker 没有数据提供者"),
         )
-        .ask("{{peer}} {{chain}}", r#"max by (target, peer, chain) (phala_prb_data_provider_block_height{@t,stage="target"})
+        .ask("{{target}} {{peer}} {{chain}}", r#"max by (target, peer, chain) (phala_prb_data_provider_block_height{@t,stage="target"})
             - max by (target, peer, chain) (phala_prb_data_provider_block_height{@t,stage="processed"})"#)
         .unit("none")
         .bounds([(None, Good), (Some(10.0), Bad)])
@@ -44,6 +44,7 @@ pub(super) fn providers() -> [Panel; 3] {
 
 /// What goes from the workers to the chain, and what is known of both beside PRB.
 pub(super) fn transactions() -> [Panel; 6] {
+    let prbs = answers("target", r#"{@t,collector="prb"}"#);
     [
         series(
             t("Trade queue", "交易队列"),
@@ -78,7 +79,7 @@ pub(super) fn transactions() -> [Panel; 6] {
             ),
         )
         .ask(
-            "{{queue}}",
+            "{{target}} {{queue}}",
             "time() - max by (target, queue) (phala_prb_trade_queue_next_job_waiting_since_timestamp_seconds{@t})",
         )
         .unit("s")
@@ -106,7 +107,7 @@ pub(super) fn transactions() -> [Panel; 6] {
         .stacked()
         .size(8, 8),
         table(
-            t("Which PRBs these are", "PRB 版本"),
+            t("Which PRBs these are, those that do not answer first", "PRB 版本，未应答的在前"),
             t(
                 "v2 and v0 by their monitors, v3 by its worker manager with the revision that it was built from; and whether the network's heartbeats are paused, when nobody loses V.",
                 "v2、v0 由 monitor 识别，v3 由 worker manager 及构建版本识别；以及全网心跳是否暂停（暂停时无人损失 V）。",
@@ -115,15 +116,19 @@ pub(super) fn transactions() -> [Panel; 6] {
         )
         .ask("", "max by (target, prb, git_revision) (phala_prb_info{@t})")
         .ask("", "max by (target) (phala_chain_heartbeat_paused{@t})")
+        .ask("", &prbs)
+        .ask("", format!("{prbs} != bool 1"))
         .column(label("target", same("PRB")))
+        .column(value(2, t("Answers", "应答")).states(ANSWERS))
         .column(label("prb", t("Version", "版本")))
         .column(label("git_revision", t("Revision", "构建版本")))
         .column(value(1, t("Heartbeats paused", "心跳暂停")).states(YES_OR_NO))
+        .highest_first(3)
         .unit("string")
         .size(8, 8),
         series(
-            t("Workers of the whole network", "全网矿机"),
-            t("Workers that compute or are unresponsive, of everybody (OnlineWorkers). It falls with yours: the chain or the gatekeepers, wait.", "全网计算中或无响应的矿机（OnlineWorkers）。与您的同时下降：链或守门人问题，等待。"),
+            t("Workers of the whole network", "全网 worker"),
+            t("Workers that compute or are unresponsive, of everybody (OnlineWorkers). It falls with yours: the chain or the gatekeepers, wait.", "全网计算中或无响应的 worker（OnlineWorkers）。与您的同时下降：链或守门人问题，等待。"),
             NO_CHAIN,
         )
         .named(t("network", "全网"), "max(phala_chain_online_workers{@t})")

@@ -163,7 +163,7 @@ fn history() -> [Panel; 6] {
             t("A straight line upwards is one message that nothing moves. Drawn: 30 minutes.", "直线上升表示有一条消息一直不动。虚线：30 分钟。"),
             NOTHING_WAITS,
         )
-        .ask("{{address}} {{state}}", OLDEST)
+        .ask("{{target}} {{address}} {{state}}", OLDEST)
         .unit("s")
         .at_least_zero()
         .bounds([(None, Good), (Some(1800.0), Bad)]),
@@ -180,7 +180,7 @@ fn history() -> [Panel; 6] {
             t("At 100 % nothing more of the sender is selected until messages land.", "达到 100 % 后，消息上链前不再选择该发送者的消息。"),
             NONE,
         )
-        .ask("{{address}}", format!("{} / ({} > 0)", by_sender("max", "venus_messager_nonce_gap"), by_sender("max", "venus_messager_selection_limit")))
+        .ask("{{target}} {{address}}", format!("{} / ({} > 0)", by_sender("max", "venus_messager_nonce_gap"), by_sender("max", "venus_messager_selection_limit")))
         .unit("percentunit")
         .at_least_zero()
         .bounds([(None, Good), (Some(1.0), Bad)]),
@@ -189,7 +189,7 @@ fn history() -> [Panel; 6] {
             t("In FIL. Drawn: 20, below which venus_wallet_low is told unless a wallet has a minimum of its own.", "单位 FIL。虚线：20，低于此值报告 venus_wallet_low（钱包可自设最低值）。"),
             t("No node answers about balances", "没有节点回答余额"),
         )
-        .ask("{{address}}", by_sender("max", "venus_wallet_balance_fil"))
+        .ask("{{target}} {{address}}", by_sender("max", "venus_wallet_balance_fil"))
         .at_least_zero()
         .bounds([(None, Bad), (Some(20.0), Good)]),
         series(
@@ -197,8 +197,8 @@ fn history() -> [Panel; 6] {
             t("Both rise side by side while messages land. Only the upper one rises: they do not.", "两者并行上升表示消息在上链。只有上面一条上升：没有上链。"),
             NONE,
         )
-        .named(t("handed out {{address}}", "已分配 {{address}}"), by_sender("max", "venus_messager_address_nonce"))
-        .named(t("on the chain {{address}}", "已上链 {{address}}"), by_sender("max", "venus_wallet_chain_nonce"))
+        .named(t("{{target}} {{address}} handed out", "{{target}} {{address}} 已分配"), by_sender("max", "venus_messager_address_nonce"))
+        .named(t("{{target}} {{address}} on the chain", "{{target}} {{address}} 已上链"), by_sender("max", "venus_wallet_chain_nonce"))
         .unit("none"),
     ]
 }

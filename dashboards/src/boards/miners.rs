@@ -1,11 +1,13 @@
 //! Miners of a Venus service: who mines, who should, and what the chain has against them.
 
 use super::MINERS;
+use super::costs::{miners_expected, miners_off};
+use super::overview::instance;
 use crate::board::Board;
 use crate::cells::{label, value};
-use crate::palette::Tone::{Bad, Good, Wait, Warn};
+use crate::palette::Tone::{Bad, Busy, Good, Wait, Warn};
 use crate::panel::{Panel, series, stat, table, timeline};
-use crate::query::within_range;
+use crate::query::{last_hour, within_range};
 use crate::states::{UP, WELL, YES_IS_GOOD, YES_OR_NO};
 use crate::text::{Text, t};
 use crate::variable::{several, targets};
@@ -20,8 +22,17 @@ const NO_NODE: Text = t(
 );
 const NOT_KEPT: Text = t(
     "Only miner services from 1.13 on that record it tell of wins and blocks",
-    "仅 1.13 及以上且开启记录的矿工服务提供获胜与区块",
+    "仅 1.13 及以上且开启记录的矿工服务提供爆块与区块",
 );
+
+/// The chosen miners.
+const CHOSEN: &str = r#"{@t,miner=~"$miner"}"#;
+
+/// 1 for those that a service mines for, 0 for those that it does not, or that no service that answers knows.
+fn mines() -> String {
+    let expected = by_miner("max", "venus_miner_expected");
+    format!("({} or 0 * {expected})", by_miner("max", "venus_miner_mining"))
+}
 
 fn by_miner(aggregate: &str, metric: &str) -> String {
     format!(r#"{aggregate} by (target, miner) ({metric}{{@t,miner=~"$miner"}})"#)
@@ -54,17 +65,10 @@ fn now() -> [Panel; 6] {
     [
         stat(
             t("Miners that do not mine", "未出块的矿工"),
-            t("Shall mine and are in no miner service's set: every block that they could win is lost. The table says closed, open but not built, or not listed.", "应挖矿却不在任何矿工服务中：可能赢得的区块全部损失。下表说明是关闭、未构建还是未列出。"),
+            t("Shall mine and are in no miner service's set, or nothing is heard of their service: every block that they could win is lost. The table says closed, open but not built, or not listed.", "应挖矿却不在任何矿工服务中，或其服务没有应答：可能赢得的区块全部损失。下表说明是关闭、未构建还是未列出。"),
             NONE,
         )
-        .named(
-            t("miners", "矿工"),
-            format!(
-                r#"sum({} == 1) - sum({} and on (target, miner) (venus_miner_expected{{@t,miner=~"$miner"}} == 1))"#,
-                by_miner("max", "venus_miner_expected"),
-                by_miner("max", "venus_miner_mining")
-            ),
-        )
+        .named(t("miners", "矿工"), miners_off(CHOSEN))
         .unit("none")
         .none_is_good(1.0, Bad),
         stat(
@@ -90,7 +94,7 @@ fn now() -> [Panel; 6] {
         )
         .named(t("power", "算力"), r#"sum(venus_miner_power_bytes{@t,miner=~"$miner",kind="quality_adjusted"})"#)
         .unit("bytes")
-        .bounds([(None, Bad), (Some(1.0), Good)]),
+        .bounds([(None, Bad), (Some(1.0), Busy)]),
         stat(
             t("Errors of miner services", "矿工服务的错误"),
             t("Of the last minute from 1.8 on, before that since the start. Timeout: prover or node too slow. No connection: look at the gateway.", "1.8 起为最近一分钟，之前为启动以来。超时：证明程序或节点慢。无连接：检查网关。"),
@@ -100,8 +104,8 @@ fn now() -> [Panel; 6] {
         .unit("none")
         .none_is_good(1.0, Warn),
         stat(
-            t("Rounds won", "获胜轮次"),
-            t("Within the shown range, where a miner service records them.", "所示时间内的获胜轮次（需矿工服务开启记录）。"),
+            t("Rounds won", "爆块轮次"),
+            t("Within the shown range, where a miner service records them.", "所示时间内的爆块轮次（需矿工服务开启记录）。"),
             NOT_KEPT,
         )
         .named(t("rounds", "轮次"), within_range("sum", r#"venus_miner_won_rounds_total{@t,miner=~"$miner"}"#))
@@ -112,15 +116,16 @@ fn now() -> [Panel; 6] {
 }
 
 fn miners() -> [Panel; 2] {
+    let expected = miners_expected(CHOSEN);
     [
         table(
             t("Miners, those that do not mine first", "矿工，未出块的在前"),
-            t("Shall 1 and Mines 0: Open 0, address start; Open 1, its prover could not be built; Open empty, its user is disabled or not bound in auth. Provers 0: the sector manager does not dial the gateway.", "应挖为是而未挖：未开启则 address start；已开启则证明程序未能构建；开启为空则其用户在 auth 中被禁用或未绑定。证明程序为 0：扇区管理器未连接网关。"),
+            t("Mines empty: nothing is heard of its service. Shall 1 and Mines 0: Open 0, address start; Open 1, its prover could not be built; Open empty, its user is disabled or not bound in auth. Provers 0: the sector manager does not dial the gateway.", "挖矿中为空：其服务没有应答。应挖为是而未挖：未开启则 address start；已开启则证明程序未能构建；开启为空则其用户在 auth 中被禁用或未绑定。证明程序为 0：扇区管理器未连接网关。"),
             NONE,
         )
-        .ask("", format!("{} - on (target, miner) {}", by_miner("max", "venus_miner_expected"), by_miner("max", "venus_miner_mining")))
-        .ask("", by_miner("max", "venus_miner_expected"))
-        .ask("", by_miner("max", "venus_miner_mining"))
+        .ask("", format!("{expected} - on (target, miner) ({} or 0 * {expected}) or {} - 1", mines(), mines()))
+        .ask("", &expected)
+        .ask("", mines())
         .ask("", by_miner("max", "venus_miner_open_for_mining"))
         .ask("", by_miner("sum", "venus_miner_errors"))
         .ask("", by_miner("max", "venus_miner_has_min_power"))
@@ -144,6 +149,7 @@ fn miners() -> [Panel; 2] {
         .column(value(10, t("Window", "窗口")).unit("none"))
         .column(value(11, t("It closes in", "窗口关闭剩余")).unit("s").bounds([(None, Wait), (Some(600.0), Good)]))
         .column(label("target", t("Service", "服务")))
+        .column(instance())
         .highest_first(0)
         .unit("string"),
         timeline(
@@ -151,7 +157,7 @@ fn miners() -> [Panel; 2] {
             t("Red while no miner service mines for it. All at once: the node is not synchronised, or the service is down.", "没有矿工服务为其挖矿时为红色。同时变红：节点未同步或服务停止。"),
             NONE,
         )
-        .ask("{{miner}}", by_miner("max", "venus_miner_mining"))
+        .ask("{{target}} {{miner}}", mines())
         .states(UP),
     ]
 }
@@ -167,7 +173,7 @@ fn history() -> [Panel; 6] {
             NO_NODE,
         )
         .ask(
-            "{{miner}}",
+            "{{target}} {{miner}}",
             r#"max by (target, miner) (venus_miner_power_bytes{@t,miner=~"$miner",kind="quality_adjusted"})"#,
         )
         .unit("bytes")
@@ -179,7 +185,7 @@ fn history() -> [Panel; 6] {
             NO_NODE,
         )
         .ask(
-            "{{miner}} {{state}}",
+            "{{target}} {{miner}} {{state}}",
             r#"max by (target, miner, state) (venus_miner_sectors{@t,miner=~"$miner"})"#,
         )
         .unit("none")
@@ -193,11 +199,14 @@ fn history() -> [Panel; 6] {
             ),
             NO_NODE,
         )
-        .ask("{{miner}}", by_miner("max", "venus_miner_available_balance_fil"))
+        .ask(
+            "{{target}} {{miner}}",
+            by_miner("max", "venus_miner_available_balance_fil"),
+        )
         .bounds([(None, Bad), (Some(0.0), Good)])
         .size(8, 8),
         series(
-            t("Rounds won per hour", "每小时获胜轮次"),
+            t("Rounds won in an hour", "一小时内爆块轮次"),
             t(
                 "Since farmwarden watches, where a miner service records them.",
                 "自 farmwarden 监控以来（需矿工服务开启记录）。",
@@ -205,13 +214,16 @@ fn history() -> [Panel; 6] {
             NOT_KEPT,
         )
         .ask(
-            "{{miner}}",
-            r#"3600 * sum by (miner) (rate(venus_miner_won_rounds_total{@t,miner=~"$miner"}[$__rate_interval]))"#,
+            "{{target}} {{miner}}",
+            last_hour(
+                "sum by (target, miner)",
+                r#"venus_miner_won_rounds_total{@t,miner=~"$miner"}"#,
+            ),
         )
         .at_least_zero()
         .size(8, 8),
         series(
-            t("Blocks per hour by what became of them", "每小时区块及结果"),
+            t("Blocks of an hour by what became of them", "一小时内的区块及结果"),
             t(
                 "success can still be orphaned; anything else is a loss: prover, node or clock.",
                 "success 仍可能成为孤块；其他都是损失：证明程序、节点或时钟。",
@@ -220,7 +232,7 @@ fn history() -> [Panel; 6] {
         )
         .ask(
             "{{result}}",
-            r#"3600 * sum by (result) (rate(venus_miner_blocks_total{@t,miner=~"$miner"}[$__rate_interval]))"#,
+            last_hour("sum by (result)", r#"venus_miner_blocks_total{@t,miner=~"$miner"}"#),
         )
         .at_least_zero()
         .size(8, 8),
@@ -233,8 +245,8 @@ fn history() -> [Panel; 6] {
             NONE,
         )
         .ask(
-            "{{symptom}}",
-            r#"max by (symptom) (farmwarden_symptom{@t,symptom=~"venus_(miner|prover).*"})"#,
+            "{{target}} {{symptom}}",
+            r#"max by (target, symptom) (farmwarden_symptom{@t,symptom=~"venus_(miner|prover).*"})"#,
         )
         .states(WELL)
         .size(8, 8),

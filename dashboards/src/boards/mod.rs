@@ -1,5 +1,6 @@
 //! The boards, one file each.
 
+mod broken;
 mod chia;
 mod costs;
 mod feed;

@@ -1,12 +1,13 @@
 //! Chain nodes: does each of them follow its chain, and is it the node or the chain that stands still.
 
 use super::NODES;
+use super::overview::instance;
 use crate::board::Board;
 use crate::cells::{label, value};
 use crate::palette::Tone::{Bad, Good, Wait, Warn};
 use crate::panel::{Panel, series, stat, table, timeline};
-use crate::query::within_range;
-use crate::states::{UP, WELL, YES_OR_NO};
+use crate::query::{answers, known_last, within_range};
+use crate::states::{ANSWERS, UP, WELL, YES_OR_NO};
 use crate::text::{Text, t};
 use crate::variable::{several, targets};
 
@@ -18,9 +19,31 @@ const HEAD_AGE: &str =
     r#"time() - max by (target, chain) (phala_node_best_block_timestamp_seconds{@t,chain=~"$chain"})"#;
 const BEHIND: &str = r#"max by (target, chain) (phala_node_highest_block_height{@t,chain=~"$chain"})
     - max by (target, chain) (phala_node_best_block_height{@t,chain=~"$chain"})"#;
+/// With the name of the network: nodes of two are not compared.
+const NAMED_HEIGHT: &str = r#"phala_node_best_block_height{@t,chain=~"$chain"}
+    * on (target, chain) group_left (chain_name) max by (target, chain, chain_name) (phala_node_info{@t,chain=~"$chain"})"#;
 const UNFINAL: &str = r#"max by (target, chain) (phala_node_best_block_height{@t,chain=~"$chain"})
     - max by (target, chain) (phala_node_finalized_block_height{@t,chain=~"$chain"})"#;
 const PEERS: &str = r#"max by (target, chain) (phala_node_peers{@t,chain=~"$chain"})"#;
+
+/// Of a node that does not answer by the newest block that it told of within a day: it grows older.
+fn head_age_as_far_as_known() -> String {
+    let head = r#"max by (target, chain) (phala_node_best_block_timestamp_seconds{@t,chain=~"$chain"})"#;
+    format!("time() - {}", known_last("target, chain", head))
+}
+
+/// Of each side of a node.
+fn sides() -> String {
+    answers("target, part", r#"{@t,collector="phala",part=~"$chain"}"#)
+}
+
+/// The same by the label of everything else here.
+fn answers_by_chain() -> String {
+    format!(
+        r#"max by (target, chain) (label_replace({}, "chain", "$1", "part", "(.*)"))"#,
+        sides()
+    )
+}
 
 pub(super) fn board() -> Board {
     let chain = several(
@@ -49,18 +72,18 @@ fn now() -> [Panel; 6] {
     [
         stat(
             t("Parts that answer", "应答的部分"),
-            t("Parachain and relay sides that answered in the last round (farmwarden_target_up). Below 100 %: farmwarden doctor TARGET.", "上一轮应答的平行链和中继链端（farmwarden_target_up）。低于 100 %：farmwarden doctor 目标名。"),
+            t("Parachain and relay sides that answered in the last round (farmwarden_target_up), of all that should. Below 100 %: farmwarden doctor TARGET.", "上一轮应答的平行链和中继链端占全部的比例（farmwarden_target_up）。低于 100 %：farmwarden doctor 目标名。"),
             NONE,
         )
-        .named(t("answer", "应答"), r#"avg(farmwarden_target_up{@t,collector="phala"})"#)
+        .named(t("answer", "应答"), format!("avg({} == bool 1)", sides()))
         .unit("percentunit")
         .bounds([(None, Bad), (Some(0.5), Warn), (Some(1.0), Good)]),
         stat(
             t("Oldest head", "最旧的链头"),
-            t("Age of the oldest best block by the chain's own clock: the one figure that a node without peers cannot gloss over. From 2 minutes on workers miss heartbeats: see node_head_old.", "按链自身时钟计算的最旧最佳块年龄：没有对等点的节点也无法掩饰。超过 2 分钟矿机会错过心跳：见 node_head_old。"),
+            t("Age of the oldest best block by the chain's own clock: the one figure that a node without peers cannot gloss over. Of a node that does not answer the newest block that it told of. From 2 minutes on workers miss heartbeats: see node_head_old.", "按链自身时钟计算的最旧最佳块年龄：没有对等点的节点也无法掩饰。没有应答的节点按它最后报告的块计算。超过 2 分钟 worker 会错过心跳：见 node_head_old。"),
             NONE,
         )
-        .named(t("age", "年龄"), format!("max({HEAD_AGE})"))
+        .named(t("age", "年龄"), format!("max({})", head_age_as_far_as_known()))
         .unit("s")
         .bounds([(None, Good), (Some(60.0), Wait), (Some(120.0), Bad)]),
         stat(
@@ -81,10 +104,10 @@ fn now() -> [Panel; 6] {
         .bounds([(None, Bad), (Some(3.0), Wait), (Some(8.0), Good)]),
         stat(
             t("Nodes apart", "节点间差距"),
-            t("Blocks between the highest and the lowest of your nodes on a chain. Small and all heads old: the chain itself stands still, restart nothing.", "同一条链上您的最高与最低节点之间的块数。差距小而链头都旧：是链本身停住，不要重启。"),
+            t("Blocks between the highest and the lowest of your nodes that answer, on one network. Small and all heads old: the chain itself stands still, restart nothing.", "同一网络上有应答的最高与最低节点之间的块数。差距小而链头都旧：是链本身停住，不要重启。"),
             NONE,
         )
-        .named(t("blocks", "块"), r#"max(max by (chain) (phala_node_best_block_height{@t,chain=~"$chain"}) - min by (chain) (phala_node_best_block_height{@t,chain=~"$chain"}))"#)
+        .named(t("blocks", "块"), format!("max(max by (chain, chain_name) ({NAMED_HEIGHT}) - min by (chain, chain_name) ({NAMED_HEIGHT}))"))
         .unit("none")
         .bounds([(None, Good), (Some(10.0), Wait), (Some(200.0), Warn)]),
         stat(
@@ -102,11 +125,11 @@ fn now() -> [Panel; 6] {
 fn nodes() -> [Panel; 2] {
     [
         table(
-            t("Chain nodes by age of their head", "按链头年龄排列的链节点"),
-            t("One row for each chain of each node. Old and peers few: network. Old and peers many: node_stuck, look at its log. Old everywhere: the chain.", "每个节点的每条链一行。旧且对等点少：网络问题。旧但对等点多：node_stuck，看日志。全部都旧：链的问题。"),
+            t("Chain nodes, those that do not answer first, then by age of their head", "链节点，未应答的在前，其次按链头年龄"),
+            t("One row for each chain of each node. Of one that does not answer only the newest block that it told of within a day is known. Old and peers few: network. Old and peers many: node_stuck, look at its log. Old everywhere: the chain.", "每个节点的每条链一行。没有应答的节点只知道一天内最后报告的块。旧且对等点少：网络问题。旧但对等点多：node_stuck，看日志。全部都旧：链的问题。"),
             NONE,
         )
-        .ask("", HEAD_AGE)
+        .ask("", head_age_as_far_as_known())
         .ask("", BEHIND)
         .ask("", UNFINAL)
         .ask("", PEERS)
@@ -114,8 +137,18 @@ fn nodes() -> [Panel; 2] {
         .ask("", r#"time() - max by (target, chain) (phala_node_last_progress_timestamp_seconds{@t,chain=~"$chain"})"#)
         .ask("", r#"max by (target, chain) (phala_node_best_block_height{@t,chain=~"$chain"})"#)
         .ask("", r#"max by (target, chain, chain_name, version) (phala_node_info{@t,chain=~"$chain"})"#)
+        .ask("", answers_by_chain())
+        .ask(
+            "",
+            format!(
+                "1e9 * ({answers} != bool 1) + ({} or 0 * {answers})",
+                head_age_as_far_as_known(),
+                answers = answers_by_chain()
+            ),
+        )
         .column(label("target", t("Node", "节点")))
         .column(label("chain", t("Chain", "链")))
+        .column(value(8, t("Answers", "应答")).states(ANSWERS))
         .column(value(0, t("Head's age", "链头年龄")).unit("s").bounds([(None, Good), (Some(60.0), Wait), (Some(120.0), Bad)]))
         .column(value(5, t("No new block for", "无新块时长")).unit("s").bounds([(None, Good), (Some(60.0), Wait), (Some(300.0), Bad)]))
         .column(value(1, t("Behind peers", "落后对等点")).unit("none").bounds([(None, Good), (Some(20.0), Wait), (Some(200.0), Bad)]))
@@ -125,7 +158,8 @@ fn nodes() -> [Panel; 2] {
         .column(value(6, t("Height", "高度")).unit("none"))
         .column(label("chain_name", t("Network", "网络")))
         .column(label("version", t("Release", "版本")))
-        .highest_first(0)
+        .column(instance())
+        .highest_first(9)
         .unit("string"),
         timeline(
             t("What answered, and what was ill", "应答与异常"),
@@ -142,7 +176,7 @@ fn history() -> [Panel; 6] {
     [
         series(
             t("Age of the head", "链头年龄"),
-            t("time() - phala_node_best_block_timestamp_seconds. All lines rise together: the chain stands still. One rises: that node. Drawn: 2 minutes, the window for heartbeats.", "time() - phala_node_best_block_timestamp_seconds。全部一起上升：链停住。一条上升：该节点。虚线：2 分钟，心跳窗口。"),
+            t("time() - phala_node_best_block_timestamp_seconds. All lines rise together: the chain stands still. One rises: that node. A line that ends: the node does not answer. Drawn: 2 minutes, the window for heartbeats.", "time() - phala_node_best_block_timestamp_seconds。全部一起上升：链停住。一条上升：该节点。线中断：节点没有应答。虚线：2 分钟，心跳窗口。"),
             NONE,
         )
         .ask("{{target}} {{chain}}", HEAD_AGE)

@@ -1,12 +1,13 @@
 //! A fleet of workers: what state they are in, what breaks them first, which are the worst.
 
+use super::overview::instance;
 use super::{PRB, WORKER, feed};
 use crate::board::Board;
 use crate::cells::{label, to, value};
-use crate::palette::Tone::{Bad, Good, Wait, Warn};
+use crate::palette::Tone::{Bad, Busy, Good, Wait, Warn};
 use crate::panel::{Panel, series, stat, table};
-use crate::query::coded;
-use crate::states::{LINK, SESSION, WORKER as WORKER_STATES, YES_OR_NO, codes};
+use crate::query::{answers, coded, lost};
+use crate::states::{LINK, SESSION, WORKER as WORKER_STATES, YES_OR_NO, codes, links};
 use crate::text::{Text, same, t};
 use crate::variable::{several, targets};
 
@@ -15,8 +16,8 @@ pub(super) const NONE: Text = t(
     "没有监控 PRB（collectors.prb），或所选 PRB 均无应答",
 );
 const SUMMARY: Text = t(
-    "Single workers are shown with detail: full, and of detail: summary the worst 20 only",
-    "detail: full 才显示每台矿机；detail: summary 只显示最差的 20 台",
+    "No chosen PRB answers, or it has no single workers to show: all with detail: full, the worst 20 with detail: summary",
+    "所选 PRB 均无应答，或没有可显示的单台 worker：detail: full 显示全部，detail: summary 只显示最差的 20 台",
 );
 pub(super) const NO_CHAIN: Text = t(
     "Asked of the chain only where `node` is configured",
@@ -35,59 +36,71 @@ pub(super) fn board() -> Board {
     );
     Board::new(
         PRB,
-        t("PRB fleet", "PRB 矿机群"),
+        t("PRB fleet", "PRB worker 群"),
         t(
             "Workers of PRB v2, v3 and v0 and those without: by state, by first broken link, the worst first; pools, providers, trade queues.",
-            "PRB v2、v3、v0 以及无 PRB 的矿机：按状态、按首个断开的环节、最差的在前；矿池、数据提供者、交易队列。",
+            "PRB v2、v3、v0 以及无 PRB 的 worker：按状态、按首个断开的环节、最差的在前；矿池、数据提供者、交易队列。",
         ),
         &["phala"],
     )
     .choose(targets("prb"))
     .choose(lifecycle)
     .row(t("Now", "当前"), now())
-    .row(t("Workers", "矿机"), workers())
+    .row(t("Workers", "worker 列表"), workers())
     .row(t("Pools and what they earn", "矿池与收益"), pools())
-    .row(t("What stands before the workers", "矿机之前的环节"), feed::providers())
+    .row(t("What stands before the workers", "worker 之前的环节"), feed::providers())
     .row(t("Transactions, pRuntimes and the network", "交易、pRuntime 与网络"), feed::transactions())
 }
 
-fn now() -> [Panel; 6] {
+fn now() -> [Panel; 7] {
     [
         stat(
-            t("Workers that compute", "计算中的矿机"),
-            t("Sessions that the chain (or PRB, see the label source) has as computing: only these earn. Compare with the enabled ones.", "链上（或 PRB，见标签 source）显示为计算中的会话：只有它们有收益。与已启用的数量比较。"),
+            t("PRBs that answer", "应答的 PRB"),
+            t("Parts of PRBs that answered in the last round, of all that should (farmwarden_target_up). What a silent one had is in none of the figures beside. Below 100 %: farmwarden doctor TARGET.", "上一轮应答的 PRB 各部分占全部的比例（farmwarden_target_up）。没有应答的不在旁边的数字中。低于 100 %：farmwarden doctor 目标名。"),
+            NONE,
+        )
+        .named(t("answer", "应答"), format!("avg({} == bool 1)", answers("target, part", r#"{@t,collector="prb"}"#)))
+        .unit("percentunit")
+        .bounds([(None, Bad), (Some(0.5), Warn), (Some(1.0), Good)])
+        .size(3, 4),
+        stat(
+            t("Workers that compute", "计算中的 worker"),
+            t("Sessions that the chain (or PRB, see the label source) has as computing: only these earn. Compare with the enabled ones. Of a PRB with detail: summary its worst 20 are counted only.", "链上（或 PRB，见标签 source）显示为计算中的会话：只有它们有收益。与已启用的数量比较。detail: summary 的 PRB 只计最差的 20 台。"),
             SUMMARY,
         )
         .named(t("computing", "计算中"), r#"sum(phala_worker_session_state{@t,lifecycle=~"$lifecycle",state="idle"})"#)
         .unit("none")
-        .bounds([(None, Bad), (Some(1.0), Good)]),
+        .bounds([(None, Bad), (Some(1.0), Busy)])
+        .size(3, 4),
         stat(
-            t("Enabled workers", "已启用的矿机"),
-            t("Enabled in the lifecycle's database (ListWorker). More than are loaded: restart the lifecycle at a quiet moment.", "生命周期数据库中已启用的矿机（ListWorker）。多于已加载的：在空闲时重启生命周期。"),
+            t("Enabled workers", "已启用的 worker"),
+            t("Enabled in the lifecycle's database (ListWorker). More than are loaded: restart the lifecycle at a quiet moment.", "生命周期数据库中已启用的 worker（ListWorker）。多于已加载的：在空闲时重启生命周期。"),
             NONE,
         )
         .named(t("enabled", "已启用"), r#"sum(phala_prb_workers_enabled{@t,lifecycle=~"$lifecycle"})"#)
         .unit("none")
-        .bounds([(None, Good)]),
+        .bounds([(None, Good)])
+        .size(3, 4),
         stat(
             t("In error or kicked", "出错或被踢出"),
-            t("Workers that PRB has in error or kicked: they do not leave that by themselves (but for lost connections of v3). Restart them in PRB, or let a policy do it.", "PRB 中出错或被踢出的矿机：不会自行恢复（v3 的断连除外）。在 PRB 中重启，或由策略处理。"),
+            t("Workers that PRB has in error or kicked: they do not leave that by themselves (but for lost connections of v3). Restart them in PRB, or let a policy do it.", "PRB 中出错或被踢出的 worker：不会自行恢复（v3 的断连除外）。在 PRB 中重启，或由策略处理。"),
             NONE,
         )
-        .named(t("workers", "矿机"), r#"sum(phala_prb_workers{@t,lifecycle=~"$lifecycle",state=~"error|kicked"})"#)
+        .named(t("workers", "worker 数"), r#"sum(phala_prb_workers{@t,lifecycle=~"$lifecycle",state=~"error|kicked"})"#)
         .unit("none")
-        .none_is_good(1.0, Bad),
+        .none_is_good(1.0, Bad)
+        .size(3, 4),
         stat(
             t("Behind a broken link", "受上游故障影响"),
-            t("Workers that suffer from something before them (relay chain to lifecycle), not of their own: repair that, leave the workers alone.", "因上游（中继链到生命周期）而受影响的矿机：修复上游，不要动矿机。"),
+            t("Workers that suffer from something before them (relay chain to lifecycle), not of their own: repair that, leave the workers alone.", "因上游（中继链到生命周期）而受影响的 worker：修复上游，不要动 worker。"),
             NONE,
         )
-        .named(t("workers", "矿机"), r#"sum(phala_prb_workers_by_broken_link{@t,lifecycle=~"$lifecycle",link!~"none|worker"})"#)
+        .named(t("workers", "worker 数"), r#"sum(phala_prb_workers_by_broken_link{@t,lifecycle=~"$lifecycle",link!~"none|worker"})"#)
         .unit("none")
         .none_is_good(1.0, Warn),
         stat(
             t("Largest lag", "最大落后"),
-            t("Blocks that the data provider has and the slowest worker that follows has not (v3: the furthest worker). Drawn: 10, the window for a heartbeat.", "数据提供者有而最慢的跟随矿机没有的块数（v3：相对最快的矿机）。界限：10，心跳窗口。"),
+            t("Blocks that the data provider has and the slowest worker that follows has not (v3: the furthest worker). Drawn: 10, the window for a heartbeat.", "数据提供者有而最慢的跟随 worker 没有的块数（v3：相对最快的 worker）。界限：10，心跳窗口。"),
             SUMMARY,
         )
         .named(t("blocks", "块"), r#"max(phala_worker_para_lag_blocks{@t,lifecycle=~"$lifecycle"})"#)
@@ -120,8 +133,8 @@ fn workers() -> [Panel; 4] {
     let broken = broken_link();
     [
         series(
-            t("Workers by state in PRB", "按 PRB 状态的矿机数"),
-            t("Workers that are loaded (GetWorkerStatus). PRB leaves a worker active that silently stopped: compare with the next graph.", "已加载的矿机（GetWorkerStatus）。静默停止的矿机在 PRB 中仍是工作中：与下一图比较。"),
+            t("Workers by state in PRB", "按 PRB 状态的 worker 数"),
+            t("Workers that are loaded (GetWorkerStatus). PRB leaves a worker active that silently stopped: compare with the next graph.", "已加载的 worker（GetWorkerStatus）。静默停止的 worker 在 PRB 中仍是工作中：与下一图比较。"),
             NONE,
         )
         .ask("{{state}}", r#"sum by (state) (phala_prb_workers{@t,lifecycle=~"$lifecycle"})"#)
@@ -130,8 +143,8 @@ fn workers() -> [Panel; 4] {
         .series(WORKER_STATES)
         .stacked(),
         series(
-            t("Workers by first broken link", "按首个断开环节的矿机数"),
-            t("What breaks first on the way from relay chain to worker; `well` counts those without. Repair the leftmost link.", "从中继链到矿机首先断开的环节；“正常”为没有断开的。先修最靠前的环节。"),
+            t("Workers by first broken link", "按首个断开环节的 worker 数"),
+            t("What breaks first on the way from relay chain to worker; `well` counts those without. Repair the leftmost link.", "从中继链到 worker 首先断开的环节；“正常”为没有断开的。先修最靠前的环节。"),
             NONE,
         )
         .ask("{{link}}", r#"sum by (link) (phala_prb_workers_by_broken_link{@t,lifecycle=~"$lifecycle"})"#)
@@ -140,8 +153,8 @@ fn workers() -> [Panel; 4] {
         .series(LINK)
         .stacked(),
         table(
-            t("Workers, the worst first", "矿机，最差的在前"),
-            t("Every worker with what PRB, the chain and farmwarden know of it. A click opens the worker. First those with a broken link, which stands in the second column.", "每台矿机的 PRB、链上和 farmwarden 信息。点击打开矿机看板。有断开环节的排在最前，见第二列。"),
+            t("Workers, the worst first", "worker，最差的在前"),
+            t("Every worker with what PRB, the chain and farmwarden know of it. A click opens the worker. First those that nobody hears of (for a day, since their PRB does not answer), then those with a broken link, which stands in the second column.", "每台 worker 的 PRB、链上和 farmwarden 信息。点击打开 worker 看板。最前是没有消息的 worker（其 PRB 没有应答，保留一天），然后是有断开环节的，见第二列。"),
             SUMMARY,
         )
         .ask("", broken)
@@ -159,7 +172,7 @@ fn workers() -> [Panel; 4] {
         .ask("", r#"1000 * max by (target, lifecycle, pool, worker) (phala_worker_v_updated_timestamp_seconds{@t,lifecycle=~"$lifecycle"})"#)
         .ask("", r#"1000 * max by (target, lifecycle, pool, worker) (phala_pruntime_start_timestamp_seconds{@t,lifecycle=~"$lifecycle"})"#)
         .ask("", r#"max by (target, lifecycle, pool, worker, endpoint, account, public_key) (phala_worker_info{@t,lifecycle=~"$lifecycle"})"#)
-        .column(label("worker", t("Worker", "矿机")).link(own_worker()))
+        .column(label("worker", same("Worker")).link(own_worker()))
         .column(value(0, t("Broken link", "断开环节")).states(LINK))
         .column(value(1, t("In PRB", "PRB 状态")).states(WORKER_STATES))
         .column(value(2, t("On the chain", "链上状态")).states(SESSION))
@@ -180,11 +193,12 @@ fn workers() -> [Panel; 4] {
         .column(label("endpoint", t("Address", "地址")))
         .column(label("account", t("Account", "账户")))
         .column(label("public_key", t("Public key", "公钥")))
+        .column(instance())
         .highest_first(0)
         .unit("string")
         .size(24, 12),
         series(
-            t("Workers by kind of their last message", "按最后消息类型的矿机数"),
+            t("Workers by kind of their last message", "按最后消息类型的 worker 数"),
             t("Messages are never cleared and may be old; many of one kind at once have one cause. docs/prb.md lists the kinds.", "消息不会清除，可能是旧的；同一类型突然很多说明有共同原因。类型见 docs/prb.md。"),
             NONE,
         )
@@ -195,21 +209,32 @@ fn workers() -> [Panel; 4] {
     ]
 }
 
-/// The code of the first broken link of every worker, 0 for those that are well.
+/// The code of the first broken link of every worker, 0 for those that are well, that of unknown where nothing is heard.
 fn broken_link() -> String {
-    let ill = LINK.iter().skip(1).map(|link| {
+    let ill = links().map(|(link, code)| {
         format!(
-            r#"max by (target, lifecycle, pool, worker) (phala_worker_broken_link_info{{@t,lifecycle=~"$lifecycle",link="{}"}}) * {}"#,
-            link.name, link.code
+            r#"max by (target, lifecycle, pool, worker) (phala_worker_broken_link_info{{@t,lifecycle=~"$lifecycle",link="{link}"}}) * {code}"#
         )
     });
-    let all = r#"0 * max by (target, lifecycle, pool, worker) (phala_worker_info{@t,lifecycle=~"$lifecycle"})"#;
-    ill.chain([all.to_owned()]).collect::<Vec<_>>().join(" or ")
+    let all = r#"max by (target, lifecycle, pool, worker) (phala_worker_info{@t,lifecycle=~"$lifecycle"})"#;
+    // In a summary a worker that is well again is shown no more: its lifecycle still is.
+    let gone = lost(
+        "target, lifecycle",
+        all,
+        r#"phala_prb_workers{@t,lifecycle=~"$lifecycle"}"#,
+    );
+    let rest = [format!("0 * {all}"), format!("6 + 0 * {gone}")];
+    ill.chain(rest).collect::<Vec<_>>().join(" or ")
 }
 
 fn own_worker() -> crate::cells::Link {
-    let hands_over = [("target", "target"), ("lifecycle", "lifecycle"), ("worker", "worker")];
-    to(t("This worker", "这台矿机"), WORKER, &hands_over)
+    let hands_over = [
+        ("instance", "instance"),
+        ("target", "target"),
+        ("lifecycle", "lifecycle"),
+        ("worker", "worker"),
+    ];
+    to(t("This worker", "这台 worker"), WORKER, &hands_over)
 }
 
 fn pools() -> [Panel; 4] {
@@ -218,7 +243,7 @@ fn pools() -> [Panel; 4] {
     };
     [
         table(
-            t("Pools, the one with the most broken workers first", "矿池，故障矿机最多的在前"),
+            t("Pools, the one with the most broken workers first", "矿池，故障 worker 最多的在前"),
             t("Pools of the lifecycles' databases; gas is the free balance of the pool's owner on the chain, where `node` is configured. Commission and free stake are not read.", "生命周期数据库中的矿池；余额为所有者链上可用余额（需配置 `node`）。不读取佣金和空闲质押。"),
             NONE,
         )
@@ -236,7 +261,7 @@ fn pools() -> [Panel; 4] {
         .column(label("pool", t("Pool", "矿池")))
         .column(label("name", t("Name", "名称")))
         .column(value(0, t("In error or kicked", "出错或被踢出")).unit("none").none_is_good(1.0, Bad))
-        .column(value(1, t("Workers", "矿机")).unit("none"))
+        .column(value(1, t("Workers", "worker 数")).unit("none"))
         .column(value(2, t("Rewards of these sessions", "会话累计奖励")))
         .column(value(3, t("Stake", "质押")))
         .column(value(4, t("Enabled", "启用")).states(YES_OR_NO))
@@ -257,7 +282,7 @@ fn pools() -> [Panel; 4] {
         .size(8, 8),
         series(
             t("V and Ve by pool, on average", "各矿池平均 V 与 Ve"),
-            t("V below Ve for long: workers were unresponsive and lose. V grows while a worker answers its heartbeats.", "V 长期低于 Ve：矿机曾无响应而受损。回应心跳时 V 增长。"),
+            t("V below Ve for long: workers were unresponsive and lose. V grows while a worker answers its heartbeats.", "V 长期低于 Ve：worker 曾无响应而受损。回应心跳时 V 增长。"),
             SUMMARY,
         )
         .ask("V {{pool}}", r#"avg by (pool) (phala_worker_v{@t,lifecycle=~"$lifecycle"})"#)
@@ -265,7 +290,7 @@ fn pools() -> [Panel; 4] {
         .size(8, 8),
         series(
             t("P now by pool, on average", "各矿池平均当前 P"),
-            t("Benchmark of the present; lower than at registration on many workers: heat, throttling, other programs.", "当前跑分；很多矿机低于注册时：过热、降频或被其他程序占用。"),
+            t("Benchmark of the present; lower than at registration on many workers: heat, throttling, other programs.", "当前跑分；很多 worker 低于注册时：过热、降频或被其他程序占用。"),
             SUMMARY,
         )
         .named(t("now {{pool}}", "当前 {{pool}}"), r#"avg by (pool) (phala_worker_p_instant{@t,lifecycle=~"$lifecycle"})"#)

@@ -10,12 +10,12 @@ use crate::states::{OUTCOME, PHASE, UP};
 use crate::text::{Text, t};
 
 const NONE: Text = t(
-    "No journal is configured (journal.directory), so nothing is repaired",
-    "没有配置日志（journal.directory），因此不会修复",
+    "No journal is configured (journal.directory), so nothing is repaired; or farmwarden is not scraped",
+    "没有配置审计日志（journal.directory），因此不会修复；或未抓取 farmwarden",
 );
 const NO_POLICY: Text = t(
-    "No policy is configured (remedies.policies), so nothing is repaired",
-    "没有配置策略（remedies.policies），因此不会修复",
+    "No policy is configured (remedies.policies), so nothing is repaired; or farmwarden is not scraped",
+    "没有配置策略（remedies.policies），因此不会修复；或未抓取 farmwarden",
 );
 const NOBODY: Text = t("No way to people is configured (notify)", "没有配置通知方式（notify）");
 
@@ -105,11 +105,11 @@ fn now() -> [Panel; 8] {
             .none_is_good(1.0, Warn),
         ),
         stat(
-            t("Journal takes records", "日志可写"),
+            t("Journal takes records", "审计日志可写"),
             t("No: alerts are answered 503 and nothing is repaired. Is its disk full or away?", "否：告警返回 503，不会修复。磁盘是否已满或离线？"),
             NONE,
         )
-        .named(t("journal", "日志"), "min(farmwarden_journal_up{@})")
+        .named(t("journal", "审计日志"), "min(farmwarden_journal_up{@})")
         .unit("none")
         .states(UP)
         .size(3, 4),
@@ -188,15 +188,16 @@ fn held() -> [Panel; 3] {
             t("What may act by itself. dry_run only shows what it would do; farmwarden report judges that. A budget at 0 holds until the hour or day is over.", "可自动执行的策略。dry_run 只显示会做什么；用 farmwarden report 评估。预算为 0 时等到该小时或当天结束。"),
             NO_POLICY,
         )
-        .ask("", r#"min by (policy) (farmwarden_remediation_budget_left{@,within="1h"})"#)
-        .ask("", r#"min by (policy) (farmwarden_remediation_budget_left{@,within!="1h"})"#)
-        .ask("", "max by (policy, symptom, mode, enabled) (farmwarden_remediation_policy_info{@})")
+        .ask("", r#"min by (job, instance, policy) (farmwarden_remediation_budget_left{@,within="1h"})"#)
+        .ask("", r#"min by (job, instance, policy) (farmwarden_remediation_budget_left{@,within!="1h"})"#)
+        .ask("", "max by (job, instance, policy, symptom, mode, enabled) (farmwarden_remediation_policy_info{@})")
         .column(label("policy", t("Policy", "策略")))
         .column(label("symptom", t("Cures", "针对症状")))
         .column(label("mode", t("Mode", "模式")))
         .column(label("enabled", t("Enabled", "启用")))
         .column(value(0, t("Left this hour", "本小时剩余")).unit("none").bounds([(None, Bad), (Some(1.0), Good)]))
         .column(value(1, t("Left this day", "当天剩余")).unit("none").bounds([(None, Bad), (Some(1.0), Good)]))
+        .column(label("instance", t("Instance", "实例")))
         .lowest_first(0)
         .unit("string")
         .size(8, 9),
@@ -239,7 +240,7 @@ fn record() -> [Panel; 5] {
         .at_least_zero()
         .size(12, 6),
         series(
-            t("Size of the journal", "日志大小"),
+            t("Size of the journal", "审计日志大小"),
             t("Of all its files.", "全部文件。"),
             NONE,
         )

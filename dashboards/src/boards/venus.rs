@@ -1,5 +1,6 @@
 //! A Venus chain service: its processes, the node's head, the gateway, the token.
 
+use super::costs::{miners_expected, miners_off};
 use super::{MESSAGER, MINERS, VENUS};
 use crate::board::Board;
 use crate::cells::{label, to, value};
@@ -80,13 +81,16 @@ fn now() -> [Panel; 6] {
         .link(to(t("Messager queue", "消息队列"), MESSAGER, &[])),
         stat(
             t("Miners that mine", "出块中的矿工"),
-            t("Of those that shall. Open the miners: it says where one is missing.", "占应挖矿矿工的比例。打开矿工看板查看缺在哪里。"),
+            t("Of those that shall; none of a service of which nothing is heard. Open the miners: it says where one is missing.", "占应挖矿矿工的比例；没有应答的服务不计为出块。打开矿工看板查看缺在哪里。"),
             t("No miner service is configured, or it does not answer", "没有配置矿工服务，或它没有应答"),
         )
         .named(
             t("mine", "出块"),
-            "sum(max by (target, miner) (venus_miner_mining{@t}) and on (target, miner) (venus_miner_expected{@t} == 1))
-                / sum(max by (target, miner) (venus_miner_expected{@t}))",
+            format!(
+                "1 - {} / (sum({}) > 0)",
+                miners_off("{@t}"),
+                miners_expected("{@t}")
+            ),
         )
         .unit("percentunit")
         .bounds([(None, Bad), (Some(1.0), Good)])
@@ -144,7 +148,7 @@ fn processes() -> [Panel; 4] {
             t("Each symptom of processes and nodes; farmwarden explain SYMPTOM says what to do.", "进程与节点的各种症状；farmwarden explain 症状名 说明处理办法。"),
             NONE,
         )
-        .ask("{{symptom}}", r#"max by (symptom) (farmwarden_symptom{@t,symptom=~"venus_(instance|token|node|head|base|gateway|user).*"})"#)
+        .ask("{{target}} {{symptom}}", r#"max by (target, symptom) (farmwarden_symptom{@t,symptom=~"venus_(instance|token|node|head|base|gateway|user).*"})"#)
         .states(WELL)
         .size(12, 9),
     ]
@@ -186,8 +190,8 @@ fn chain() -> [Panel; 6] {
             t("All, and those that take messages or blocks from it: with none of these nothing gets out. Drawn: 10.", "全部对等点，以及接收其消息或区块的对等点：后者为零则发不出去。虚线：10。"),
             NONE,
         )
-        .named(t("{{process}} all", "{{process}} 全部"), "max by (target, process) (venus_node_peers{@t})")
-        .named(t("{{process}} take {{topic}}", "{{process}} 接收 {{topic}}"), "max by (target, process, topic) (venus_node_publish_peers{@t})")
+        .named(t("{{target}} {{process}} all", "{{target}} {{process}} 全部"), "max by (target, process) (venus_node_peers{@t})")
+        .named(t("{{target}} {{process}} take {{topic}}", "{{target}} {{process}} 接收 {{topic}}"), "max by (target, process, topic) (venus_node_publish_peers{@t})")
         .unit("none")
         .at_least_zero()
         .bounds([(None, Bad), (Some(10.0), Good)])
@@ -206,7 +210,7 @@ fn chain() -> [Panel; 6] {
             t("By stage (SyncState). Running ones while a node is behind: it catches up, wait. None of them: peers, disk, log.", "按阶段（SyncState）。落后且有运行中的目标：正在追赶。没有：检查对等点、磁盘、日志。"),
             NONE,
         )
-        .ask("{{process}} {{stage}}", "sum by (process, stage) (venus_chain_sync_targets{@t})")
+        .ask("{{target}} {{process}} {{stage}}", "sum by (target, process, stage) (venus_chain_sync_targets{@t})")
         .unit("none")
         .at_least_zero()
         .size(8, 8),
@@ -220,7 +224,7 @@ fn gateway() -> [Panel; 3] {
             t("Per kind of connection; a channel holds 30. Above 20 a wallet or prover hangs: restart that, not the gateway.", "按连接类型；每个通道可存 30。超过 20 说明钱包或证明程序卡住：重启它，而不是网关。"),
             NO_GATEWAY,
         )
-        .ask("{{process}} {{kind}}", "max by (process, kind) (venus_gateway_pending_requests{@t})")
+        .ask("{{target}} {{process}} {{kind}}", "max by (target, process, kind) (venus_gateway_pending_requests{@t})")
         .unit("none")
         .at_least_zero()
         .bounds([(None, Good), (Some(20.0), Bad)])
@@ -241,7 +245,7 @@ fn gateway() -> [Panel; 3] {
             t("A saw that never grows old: the other side flaps. Look at its log.", "始终很短的锯齿：对方反复重连。查看其日志。"),
             NO_GATEWAY,
         )
-        .ask("{{process}} {{kind}}", "time() - min by (process, kind) (venus_gateway_oldest_connection_timestamp_seconds{@t})")
+        .ask("{{target}} {{process}} {{kind}}", "time() - min by (target, process, kind) (venus_gateway_oldest_connection_timestamp_seconds{@t})")
         .unit("s")
         .at_least_zero()
         .size(8, 8),

@@ -1,11 +1,13 @@
 //! farmwarden itself: does it see everything, how fresh, at what cost.
 
 use super::SELF;
+use super::overview::instance;
 use crate::board::Board;
 use crate::cells::{label, value};
 use crate::palette::Tone::{Bad, Good, Wait, Warn};
 use crate::panel::{Panel, series, stat, table, timeline};
-use crate::states::{UP, YES_IS_GOOD};
+use crate::query::{answers, silent};
+use crate::states::{ANSWERS, UP, YES_IS_GOOD};
 use crate::text::{Text, same, t};
 use crate::variable::targets;
 
@@ -13,6 +15,21 @@ const NONE: Text = t(
     "Prometheus has nothing of farmwarden: is it scraped?",
     "Prometheus 中没有 farmwarden 的数据：是否已抓取？",
 );
+
+/// Of every instance that has answered within a week, whether it does now.
+const SCRAPED: &str =
+    "max by (job, instance) (up{@} and on (job, instance) last_over_time(farmwarden_build_info{@}[7d]))";
+
+/// How long ago each part last succeeded. One that never did is as old as its farmwarden, and those of a silent one grow older.
+fn ages() -> String {
+    let last = "farmwarden_target_last_success_timestamp_seconds{@t}";
+    format!(
+        "(time() - max by (target, collector, part) ({last} or {})
+            or 0 * max by (target, collector, part) (farmwarden_target_up{{@t}})
+                + on (job, instance) group_left () (time() - max by (job, instance) (process_start_time_seconds{{@}})))",
+        silent(last)
+    )
+}
 
 pub(super) fn board() -> Board {
     Board::new(
@@ -35,26 +52,26 @@ fn now() -> [Panel; 6] {
     [
         stat(
             t("Scraped", "已抓取"),
-            t("Instances of farmwarden that Prometheus reaches (up). 0: is it running, is the address right?", "Prometheus 能抓取的 farmwarden 实例（up）。0：是否运行、地址是否正确？"),
+            t("Whether Prometheus reaches every instance of farmwarden that it has reached within a week and still scrapes (up). Down: the table of instances says which; is it running, is the address right?", "Prometheus 能否抓取一周内抓取过且仍在配置中的每个 farmwarden 实例（up）。失联：见实例表；是否运行、地址是否正确？"),
             NONE,
         )
-        .named(t("up", "正常"), "min(up{@} and on (job, instance) farmwarden_build_info{@})")
+        .named(t("up", "正常"), format!("min({SCRAPED})"))
         .unit("none")
         .states(UP),
         stat(
             t("Parts that do not answer", "未应答的部分"),
-            t("Parts of targets whose last round failed; the table says why not.", "最近一轮失败的目标部分；见下表原因。"),
+            t("Parts of targets whose last round failed, and those of a farmwarden that is silent itself; the table says which.", "最近一轮失败的目标部分，以及失联的 farmwarden 的部分；见下表。"),
             NONE,
         )
-        .named(t("parts", "部分"), "sum(farmwarden_target_up{@t} == bool 0)")
+        .named(t("parts", "部分"), format!("sum({} != bool 1)", answers("target, collector, part", "{@t}")))
         .unit("none")
         .none_is_good(1.0, Bad),
         stat(
             t("Oldest data", "最旧的数据"),
-            t("Seconds since the part that succeeded longest ago. Some parts run every 30 minutes only.", "距最久未成功部分的秒数。有些部分每 30 分钟才执行。"),
+            t("Seconds since the part that succeeded longest ago, of one that never did since the start. Some parts run every 30 minutes only.", "距最久未成功部分的秒数；从未成功的从启动算起。有些部分每 30 分钟才执行。"),
             NONE,
         )
-        .named(t("age", "时长"), "max(time() - farmwarden_target_last_success_timestamp_seconds{@t})")
+        .named(t("age", "时长"), format!("max({})", ages()))
         .unit("s")
         .bounds([(None, Good), (Some(3600.0), Wait), (Some(14_400.0), Bad)]),
         stat(
@@ -88,24 +105,27 @@ fn now() -> [Panel; 6] {
 }
 
 fn sees() -> [Panel; 4] {
+    let answers = answers("target, collector, part", "{@t}");
     [
         table(
-            t("Parts of targets, the oldest first", "目标各部分，最旧的在前"),
-            t("farmwarden doctor TARGET says at which step one fails. Failed an hour counts rounds; in_progress means that one round was not done when the next was due.", "farmwarden doctor 目标名 说明卡在哪一步。每小时失败按轮计；in_progress 表示上一轮未完成。"),
+            t("Parts of targets, those that do not answer first, then the oldest", "目标各部分，未应答的在前，其次最旧的"),
+            t("Unknown: its farmwarden is silent. farmwarden doctor TARGET says at which step one fails. Failed an hour counts rounds; in_progress means that one round was not done when the next was due.", "未知：其 farmwarden 失联。farmwarden doctor 目标名 说明卡在哪一步。每小时失败按轮计；in_progress 表示上一轮未完成。"),
             NONE,
         )
-        .ask("", "time() - max by (collector, target, part) (farmwarden_target_last_success_timestamp_seconds{@t})")
-        .ask("", "min by (collector, target, part) (farmwarden_target_up{@t})")
-        .ask("", "max by (collector, target, part) (farmwarden_target_round_duration_seconds{@t})")
-        .ask("", "3600 * sum by (collector, target, part) (rate(farmwarden_target_failures_total{@t}[$__rate_interval]))")
+        .ask("", ages())
+        .ask("", &answers)
+        .ask("", "max by (target, collector, part) (farmwarden_target_round_duration_seconds{@t})")
+        .ask("", "3600 * sum by (target, collector, part) (rate(farmwarden_target_failures_total{@t}[$__rate_interval]))")
+        .ask("", format!("1e9 * ({answers} != bool 1) + ({} or 0 * {answers})", ages()))
         .column(label("target", t("Target", "目标")))
         .column(label("collector", t("Kind", "类型")))
         .column(label("part", t("Part", "部分")))
-        .column(value(1, t("Answers", "应答")).states(UP))
+        .column(value(1, t("Answers", "应答")).states(ANSWERS))
         .column(value(0, t("Last success", "上次成功")).unit("s").bounds([(None, Good), (Some(600.0), Wait), (Some(3600.0), Warn)]))
         .column(value(2, t("Round took", "一轮用时")).unit("s").bounds([(None, Good), (Some(5.0), Wait), (Some(15.0), Warn)]))
         .column(value(3, t("Failed an hour", "每小时失败")).unit("none").none_is_good(1.0, Warn))
-        .highest_first(0)
+        .column(instance())
+        .highest_first(4)
         .unit("string")
         .size(12, 10),
         timeline(
@@ -142,7 +162,7 @@ fn costs() -> [Panel; 4] {
             t("Memory", "内存"),
             t(
                 "Held in RAM. It follows the number of workers, plots and messages.",
-                "占用的内存。随矿机、绘图和消息数量变化。",
+                "占用的内存。随 worker、plot 和消息数量变化。",
             ),
             NONE,
         )
@@ -203,7 +223,7 @@ fn door() -> [Panel; 3] {
     [
         series(
             t("Requests a minute", "每分钟请求"),
-            t("By route and code. 401: a wrong token or password; 503 of /alerts: the journal.", "按路径与状态码。401：令牌或密码错误；/alerts 的 503：日志问题。"),
+            t("By route and code. 401: a wrong token or password; 503 of /alerts: the journal.", "按路径与状态码。401：令牌或密码错误；/alerts 的 503：审计日志问题。"),
             NONE,
         )
         .ask("{{route}} {{code}}", "60 * sum by (route, code) (rate(farmwarden_http_requests_total{@}[$__rate_interval]))")
@@ -221,20 +241,22 @@ fn door() -> [Panel; 3] {
         .at_least_zero()
         .size(8, 8),
         table(
-            t("Instances", "实例"),
-            t("Every instance with its release and when its configuration was last read.", "每个实例的版本和上次读取配置的时间。"),
+            t("Instances, those that are down first", "实例，失联的在前"),
+            t("Every instance of the last week that Prometheus still scrapes, with its release and when its configuration was last read.", "一周内出现过且仍在抓取的每个实例、版本和上次读取配置的时间。"),
             NONE,
         )
         .ask("", "1000 * min by (job, instance) (farmwarden_config_last_reload_success_timestamp_seconds{@})")
         .ask("", "sum by (job, instance) (farmwarden_http_connections{@})")
         .ask("", "max by (job, instance, version, arch) (farmwarden_build_info{@})")
+        .ask("", SCRAPED)
         .column(label("instance", t("Instance", "实例")))
+        .column(value(3, t("Scraped", "已抓取")).states(UP))
         .column(label("job", t("Job of Prometheus", "Prometheus 作业")))
         .column(label("version", same("farmwarden")))
         .column(label("arch", t("Architecture", "架构")))
         .column(value(0, t("Configuration read", "配置读取")).unit("dateTimeFromNow"))
         .column(value(1, t("Connections", "连接")).unit("none"))
-        .lowest_first(0)
+        .lowest_first(3)
         .unit("string")
         .size(8, 8),
     ]

@@ -6,27 +6,27 @@ use crate::cells::{label, to};
 use crate::palette::Tone::{Bad, Busy, Good, Wait, Warn};
 use crate::panel::{Panel, series, stat, table, timeline};
 use crate::query::coded;
-use crate::states::{LINK, SESSION, UP, WORKER as STATES, YES_IS_BAD, YES_IS_GOOD, codes};
+use crate::states::{LINK, SESSION, UP, WORKER as STATES, YES_IS_BAD, YES_IS_GOOD, codes, links};
 use crate::text::{Text, same, t};
 use crate::variable::{one, several, targets};
 
 const NONE: Text = t(
-    "Not known of this worker: is it loaded, and is its PRB shown in full (detail: full)?",
-    "没有这台矿机的数据：是否已加载，PRB 是否为 detail: full？",
+    "Not known of this worker: does its PRB answer, is it loaded, and is its PRB shown in full (detail: full)?",
+    "没有这台 worker 的数据：PRB 是否应答、worker 是否已加载、PRB 是否为 detail: full？",
 );
 const NO_RUNTIME: Text = t(
     "pRuntimes are asked where `pruntimes` is configured, within its networks",
     "仅在配置了 `pruntimes` 且地址在其网络内时查询 pRuntime",
 );
 /// What every query here is about.
-const OF_IT: &str = r#"@t,lifecycle=~"$lifecycle",worker=~"$worker""#;
+const OF_IT: &str = r#"@t,lifecycle=~"$lifecycle",worker="$worker""#;
 
 fn of_it(metric: &str) -> String {
     format!("{metric}{{{OF_IT}}}")
 }
 
 fn max(metric: &str) -> String {
-    format!("max({})", of_it(metric))
+    format!("max by (target, lifecycle, worker) ({})", of_it(metric))
 }
 
 pub(super) fn board() -> Board {
@@ -35,22 +35,22 @@ pub(super) fn board() -> Board {
         t("Lifecycle", "生命周期"),
         t(
             "Lifecycles; choose one where several have a worker of the same name.",
-            "生命周期；多个生命周期有同名矿机时请选择一个。",
+            "生命周期；多个生命周期有同名 worker 时请选择一个。",
         ),
         "label_values(phala_worker_info{@t}, lifecycle)",
     );
     let worker = one(
         "worker",
-        t("Worker", "矿机"),
-        t("The worker, by its name in PRB.", "PRB 中的矿机名称。"),
+        same("Worker"),
+        t("The worker, by its name in PRB.", "PRB 中的 worker 名称。"),
         r#"label_values(phala_worker_info{@t,lifecycle=~"$lifecycle"}, worker)"#,
     );
     Board::new(
         WORKER,
-        t("Worker", "矿机"),
+        same("Worker"),
         t(
             "One worker of a PRB, or one without: state, cause, heights, what it earns, its pRuntime.",
-            "一台矿机（有无 PRB 均可）：状态、原因、高度、收益、pRuntime。",
+            "一台 worker（有无 PRB 均可）：状态、原因、高度、收益、pRuntime。",
         ),
         &["phala"],
     )
@@ -64,10 +64,9 @@ pub(super) fn board() -> Board {
 }
 
 fn now() -> [Panel; 7] {
-    let link = LINK.iter().skip(1).map(|link| {
+    let link = links().map(|(link, code)| {
         format!(
-            "max(phala_worker_broken_link_info{{{OF_IT},link=\"{}\"}}) * {}",
-            link.name, link.code
+            "max by (target, lifecycle, worker) (phala_worker_broken_link_info{{{OF_IT},link=\"{link}\"}}) * {code}"
         )
     });
     let well = format!("0 * {}", max("phala_worker_info"));
@@ -78,7 +77,7 @@ fn now() -> [Panel; 7] {
             t("GetWorkerStatus. Error and kicked stay until it is restarted in PRB; active alone proves nothing: see its lag.", "GetWorkerStatus。出错和被踢出需在 PRB 中重启；仅显示工作中不能说明问题：看落后块数。"),
             NONE,
         )
-        .named(t("state", "状态"), coded("worker", &of_it("phala_worker_state"), codes(STATES)))
+        .named(t("{{target}} {{lifecycle}} state", "{{target}} {{lifecycle}} 状态"), coded("target, lifecycle, worker", &of_it("phala_worker_state"), codes(STATES)))
         .unit("none")
         .states(STATES),
         stat(
@@ -86,15 +85,15 @@ fn now() -> [Panel; 7] {
             t("Computing earns; unresponsive loses V, until it answers its next challenge.", "计算中才有收益；无响应会损失 V，直到回应下一次挑战。"),
             t("Not bound on the chain: it has no session", "未在链上绑定：没有会话"),
         )
-        .named(t("session", "会话"), coded("worker", &of_it("phala_worker_session_state"), codes(SESSION)))
+        .named(t("{{target}} {{lifecycle}} session", "{{target}} {{lifecycle}} 会话"), coded("target, lifecycle, worker", &of_it("phala_worker_session_state"), codes(SESSION)))
         .unit("none")
         .states(SESSION),
         stat(
             t("First broken link", "首个断开的环节"),
-            t("Where on the way from relay chain to worker it breaks first. Only `the worker itself` is cured by restarting the worker.", "从中继链到矿机首先断开之处。只有“矿机自身”可通过重启矿机修复。"),
+            t("Where on the way from relay chain to worker it breaks first. Only `the worker itself` is cured by restarting the worker.", "从中继链到 worker 首先断开之处。只有“worker 自身”可通过重启 worker 修复。"),
             NONE,
         )
-        .named(t("link", "环节"), link)
+        .named(t("{{target}} {{lifecycle}} link", "{{target}} {{lifecycle}} 环节"), link)
         .unit("none")
         .states(LINK),
         stat(
@@ -102,7 +101,7 @@ fn now() -> [Panel; 7] {
             t("Blocks that its data provider has and it has not. From 10 on it misses heartbeats. Rising: overloaded machine or slow network.", "数据提供者有而它没有的块数。达到 10 会错过心跳。上升：机器过载或网络慢。"),
             t("Known only while it synchronises or follows", "仅在同步或跟随时可知"),
         )
-        .named(t("blocks", "块"), max("phala_worker_para_lag_blocks"))
+        .named(t("{{target}} {{lifecycle}} blocks", "{{target}} {{lifecycle}} 块"), max("phala_worker_para_lag_blocks"))
         .unit("none")
         .bounds([(None, Good), (Some(5.0), Wait), (Some(10.0), Bad)]),
         stat(
@@ -110,15 +109,18 @@ fn now() -> [Panel; 7] {
             t("Rise of the session's rewards in PHA. Zero for long although it computes: are its messages getting on the chain?", "会话奖励的增量（PHA）。计算中却长期为零：消息是否上链？"),
             t("Not bound on the chain: it has no session", "未在链上绑定：没有会话"),
         )
-        .named(same("PHA"), format!("max(clamp_min(delta({}[1h]), 0))", of_it("phala_worker_reward_pha")))
+        .ask("{{target}} {{lifecycle}} PHA", format!(
+                "max by (target, lifecycle, worker) (clamp_min(delta({}[1h]), 0))",
+                of_it("phala_worker_reward_pha")
+            ))
         .decimals(4)
         .bounds([(None, Wait), (Some(0.000_001), Good)]),
         stat(
             t("pRuntime answers", "pRuntime 应答"),
-            t("Whether the worker's own program answered the last request. Down: does its container run? After a kick it ends with exit code 0.", "矿机程序是否应答了上次请求。失联：容器是否在运行？被踢后以退出码 0 结束。"),
+            t("Whether the worker's own program answered the last request. Down: does its container run? After a kick it ends with exit code 0.", "worker 程序是否应答了上次请求。失联：容器是否在运行？被踢后以退出码 0 结束。"),
             NO_RUNTIME,
         )
-        .named(same("pRuntime"), max("phala_pruntime_up"))
+        .ask("{{target}} {{lifecycle}} pRuntime", max("phala_pruntime_up"))
         .unit("none")
         .states(UP),
         table(
@@ -131,8 +133,8 @@ fn now() -> [Panel; 7] {
             of_it("phala_worker_info")
         ))
         .ask("", format!("max by (target, lifecycle, pool, worker, kind) ({})", of_it("phala_worker_last_message_info")))
-        .column(label("worker", t("Worker", "矿机")))
-        .column(label("target", same("PRB")).link(to(t("PRB fleet", "PRB 矿机群"), PRB, &[("target", "target"), ("lifecycle", "lifecycle")])))
+        .column(label("worker", same("Worker")))
+        .column(label("target", same("PRB")).link(to(t("PRB fleet", "PRB worker 群"), PRB, &[("target", "target"), ("lifecycle", "lifecycle")])))
         .column(label("lifecycle", t("Lifecycle", "生命周期")))
         .column(label("pool", t("Pool", "矿池")))
         .column(label("kind", t("Last message", "最后消息")))
@@ -151,10 +153,10 @@ fn history() -> [Panel; 5] {
     [
         timeline(
             t("State in PRB and on the chain", "PRB 与链上状态"),
-            t("The state of the worker as PRB has it. A gap: its lifecycle did not answer, or it was not loaded.", "PRB 中的矿机状态。空白：生命周期无应答或未加载。"),
+            t("The state of the worker as PRB has it. A gap: its lifecycle did not answer, or it was not loaded.", "PRB 中的 worker 状态。空白：生命周期无应答或未加载。"),
             NONE,
         )
-        .named(t("in PRB", "PRB 中"), coded("worker", &of_it("phala_worker_state"), codes(STATES)))
+        .named(t("{{target}} {{lifecycle}} in PRB", "{{target}} {{lifecycle}} PRB 中"), coded("target, lifecycle, worker", &of_it("phala_worker_state"), codes(STATES)))
         .states(STATES)
         .size(12, 5),
         timeline(
@@ -162,7 +164,7 @@ fn history() -> [Panel; 5] {
             t("What the chain, or PRB where no `node` is configured, had the session as.", "链上会话状态（未配置 `node` 时为 PRB 转述）。"),
             t("Not bound on the chain: it has no session", "未在链上绑定：没有会话"),
         )
-        .named(t("on the chain", "链上"), coded("worker", &of_it("phala_worker_session_state"), codes(SESSION)))
+        .named(t("{{target}} {{lifecycle}} on the chain", "{{target}} {{lifecycle}} 链上"), coded("target, lifecycle, worker", &of_it("phala_worker_session_state"), codes(SESSION)))
         .states(SESSION)
         .size(12, 5),
         series(
@@ -170,28 +172,28 @@ fn history() -> [Panel; 5] {
             t("Should stay near zero. Drawn: 10, the window for a heartbeat. A straight rise: it stands still, restart it in PRB once.", "应接近零。虚线：10，心跳窗口。直线上升：停住，在 PRB 中重启一次。"),
             t("Known only while it synchronises or follows", "仅在同步或跟随时可知"),
         )
-        .named(t("blocks", "块"), max("phala_worker_para_lag_blocks"))
+        .named(t("{{target}} {{lifecycle}} blocks", "{{target}} {{lifecycle}} 块"), max("phala_worker_para_lag_blocks"))
         .unit("none")
         .at_least_zero()
         .bounds([(None, Good), (Some(10.0), Bad)]),
         series(
             t("Parachain height: given and executed", "平行链高度：已给与已执行"),
-            t("What PRB has given to the worker, and what its pRuntime has executed. Apart and staying apart: pRuntime hangs.", "PRB 已给矿机的高度与 pRuntime 已执行的高度。持续分离：pRuntime 卡住。"),
+            t("What PRB has given to the worker, and what its pRuntime has executed. Apart and staying apart: pRuntime hangs.", "PRB 已给 worker 的高度与 pRuntime 已执行的高度。持续分离：pRuntime 卡住。"),
             NONE,
         )
-        .named(t("given by PRB", "PRB 已给"), max("phala_worker_para_block_height"))
-        .named(t("executed", "已执行"), max("phala_pruntime_block_height"))
+        .named(t("{{target}} {{lifecycle}} given by PRB", "{{target}} {{lifecycle}} PRB 已给"), max("phala_worker_para_block_height"))
+        .named(t("{{target}} {{lifecycle}} executed", "{{target}} {{lifecycle}} 已执行"), max("phala_pruntime_block_height"))
         .unit("none"),
         series(
             t("Relay chain headers: given and taken", "中继链区块头：已给与已取"),
             t(
                 "What PRB has given to the worker, and what its pRuntime has. Apart: the parachain waits for them.",
-                "PRB 已给矿机的与 pRuntime 已有的。分离：平行链在等待它们。",
+                "PRB 已给 worker 的与 pRuntime 已有的。分离：平行链在等待它们。",
             ),
             NONE,
         )
-        .named(t("given by PRB", "PRB 已给"), max("phala_worker_relay_header_height"))
-        .named(t("taken", "已取"), max("phala_pruntime_relay_header_height"))
+        .named(t("{{target}} {{lifecycle}} given by PRB", "{{target}} {{lifecycle}} PRB 已给"), max("phala_worker_relay_header_height"))
+        .named(t("{{target}} {{lifecycle}} taken", "{{target}} {{lifecycle}} 已取"), max("phala_pruntime_relay_header_height"))
         .unit("none")
         .size(24, 7),
     ]
@@ -205,16 +207,16 @@ fn earns() -> [Panel; 4] {
             t("V now and when computing began; rewards are in proportion to V. V falls: it was unresponsive.", "当前 V 与开始计算时的 Ve；奖励与 V 成正比。V 下降：曾无响应。"),
             no_session,
         )
-        .named(same("V"), max("phala_worker_v"))
-        .named(same("Ve"), max("phala_worker_ve"))
+        .ask("{{target}} {{lifecycle}} V", max("phala_worker_v"))
+        .ask("{{target}} {{lifecycle}} Ve", max("phala_worker_ve"))
         .size(6, 8),
         series(
             t("Benchmark P", "跑分 P"),
             t("Now and at registration. Zero for a while after a restart of pRuntime; lower for long: heat or other programs.", "当前与注册时。pRuntime 重启后短暂为零；长期偏低：过热或其他程序占用。"),
             no_session,
         )
-        .named(t("now", "当前"), max("phala_worker_p_instant"))
-        .named(t("at registration", "注册时"), max("phala_worker_p_init"))
+        .named(t("{{target}} {{lifecycle}} now", "{{target}} {{lifecycle}} 当前"), max("phala_worker_p_instant"))
+        .named(t("{{target}} {{lifecycle}} at registration", "{{target}} {{lifecycle}} 注册时"), max("phala_worker_p_init"))
         .unit("none")
         .at_least_zero()
         .size(6, 8),
@@ -223,15 +225,15 @@ fn earns() -> [Panel; 4] {
             t("In PHA, since the worker was bound; begins anew when it is bound again. Flat: it earns nothing.", "自绑定以来的 PHA；重新绑定后从头开始。平线：没有收益。"),
             no_session,
         )
-        .named(same("PHA"), max("phala_worker_reward_pha"))
+        .ask("{{target}} {{lifecycle}} PHA", max("phala_worker_reward_pha"))
         .size(6, 8),
         series(
             t("Since it was settled and challenged", "距上次结算与挑战"),
             t("Hours without settlement mean that V does not count. Drawn: 12 h (worker_settled_long_ago); on a large network longer is normal.", "长时间未结算意味着 V 不计。虚线：12 小时（worker_settled_long_ago）；大网络中更久也正常。"),
             no_session,
         )
-        .named(t("settled", "结算"), format!("time() - {}", max("phala_worker_v_updated_timestamp_seconds")))
-        .named(t("challenged", "挑战"), format!("time() - {}", max("phala_worker_challenge_timestamp_seconds")))
+        .named(t("{{target}} {{lifecycle}} settled", "{{target}} {{lifecycle}} 结算"), format!("time() - {}", max("phala_worker_v_updated_timestamp_seconds")))
+        .named(t("{{target}} {{lifecycle}} challenged", "{{target}} {{lifecycle}} 挑战"), format!("time() - {}", max("phala_worker_challenge_timestamp_seconds")))
         .unit("s")
         .at_least_zero()
         .bounds([(None, Good), (Some(43_200.0), Warn)])
@@ -242,7 +244,7 @@ fn earns() -> [Panel; 4] {
 fn runtime() -> [Panel; 7] {
     let yes = |title, description, metric| {
         stat(title, description, NO_RUNTIME)
-            .named(title, max(metric))
+            .ask("{{target}} {{lifecycle}}", max(metric))
             .unit("none")
             .size(4, 4)
     };
@@ -264,7 +266,7 @@ fn runtime() -> [Panel; 7] {
             t("0 is normal; 1 follows without executing blocks, 2 without storing anything: it earns nothing.", "0 正常；1 只跟随不执行，2 不存储：没有收益。"),
             NO_RUNTIME,
         )
-        .named(t("level", "级别"), max("phala_pruntime_safe_mode_level"))
+        .named(t("{{target}} {{lifecycle}} level", "{{target}} {{lifecycle}} 级别"), max("phala_pruntime_safe_mode_level"))
         .unit("none")
         .none_is_good(1.0, Bad),
         stat(
@@ -272,7 +274,7 @@ fn runtime() -> [Panel; 7] {
             t("Cores that pRuntime uses (Statistics, since 2023).", "pRuntime 使用的核数（Statistics，2023 年起）。"),
             t("Only releases since 2023 tell it, where `pruntimes` is configured", "仅 2023 年后的版本且配置了 `pruntimes` 时提供"),
         )
-        .named(t("cores", "核"), max("phala_pruntime_cores"))
+        .named(t("{{target}} {{lifecycle}} cores", "{{target}} {{lifecycle}} 核"), max("phala_pruntime_cores"))
         .unit("none")
         .bounds([(None, Busy)]),
         stat(
@@ -280,16 +282,16 @@ fn runtime() -> [Panel; 7] {
             t("When pRuntime began to run, to about 5 s. Young again and again: it crashes, or something restarts it.", "pRuntime 开始运行的时间，精度约 5 秒。反复变新：崩溃或被重启。"),
             t("Only releases since 2023 tell it, where `pruntimes` is configured", "仅 2023 年后的版本且配置了 `pruntimes` 时提供"),
         )
-        .named(t("started", "启动"), format!("1000 * {}", max("phala_pruntime_start_timestamp_seconds")))
+        .named(t("{{target}} {{lifecycle}} started", "{{target}} {{lifecycle}} 启动"), format!("1000 * {}", max("phala_pruntime_start_timestamp_seconds")))
         .unit("dateTimeFromNow")
         .bounds([(None, Good)])
         .size(8, 4),
         series(
             t("Messages that are not on the chain yet", "尚未上链的消息"),
-            t("Some come and go. Only ever more for 15 minutes: fees of the owner, or the trade queue; the worker itself needs nothing. Drawn: 10.", "少量往来正常。15 分钟内只增不减：所有者手续费或交易队列；矿机无需处理。虚线：10。"),
+            t("Some come and go. Only ever more for 15 minutes: fees of the owner, or the trade queue; the worker itself needs nothing. Drawn: 10.", "少量往来正常。15 分钟内只增不减：所有者手续费或交易队列；worker 无需处理。虚线：10。"),
             NO_RUNTIME,
         )
-        .named(t("messages", "消息"), max("phala_pruntime_pending_messages"))
+        .named(t("{{target}} {{lifecycle}} messages", "{{target}} {{lifecycle}} 消息"), max("phala_pruntime_pending_messages"))
         .unit("none")
         .at_least_zero()
         .bounds([(None, Good), (Some(10.0), Bad)]),
@@ -298,7 +300,7 @@ fn runtime() -> [Panel; 7] {
             t("By kind (GetInfo memory_usage). Free near zero: pRuntime is about to fail.", "按类型（GetInfo memory_usage）。空闲接近零：pRuntime 即将失败。"),
             NO_RUNTIME,
         )
-        .ask("{{kind}}", format!("max by (kind) ({})", of_it("phala_pruntime_memory_bytes")))
+        .ask("{{target}} {{lifecycle}} {{kind}}", format!("max by (target, lifecycle, worker, kind) ({})", of_it("phala_pruntime_memory_bytes")))
         .unit("bytes")
         .at_least_zero(),
     ]

@@ -104,6 +104,14 @@ fn tables_show_columns_that_are_asked_for_and_the_worst_first() {
                     .any(|property| property["id"] == "noValue");
                 assert!(own, "{at}: an empty cell says what is about the table: {column}");
             }
+            // What a link hands over must still be there when all but the columns is gone.
+            visit(&panel["fieldConfig"]["overrides"], &mut |_, value| {
+                let url = value.as_str().filter(|url| url.starts_with("/d/")).unwrap_or_default();
+                for handed in url.split("${__data.fields.").skip(1) {
+                    let field = handed.split('}').next().unwrap();
+                    assert!(names.contains(&json!(field)), "{at}: {url}: {field} is no column");
+                }
+            });
             if let Some(field) = option("/sort/0/field") {
                 assert!(values.contains(field.as_str().unwrap()), "{at}: {field}");
             }
@@ -129,14 +137,12 @@ fn links_lead_to_boards_and_hand_over_variables_that_these_have() {
                 Some(beginning) => KINDS.iter().map(|kind| format!("{beginning}{kind}")).collect(),
                 None => vec![uid.to_owned()],
             };
-            for kept in [
-                "${__url_time_range}",
-                "${datasource:queryparam}",
-                "${job:queryparam}",
-                "${instance:queryparam}",
-            ] {
+            for kept in ["${__url_time_range}", "${datasource:queryparam}", "${job:queryparam}"] {
                 assert!(query.contains(kept), "{url}");
             }
+            let whose = ["${instance:queryparam}", "var-instance=${__data.fields.instance}"];
+            let told = whose.iter().filter(|instance| query.contains(*instance)).count();
+            assert_eq!(told, 1, "{url}");
             for uid in uids {
                 let there = find(&uid).unwrap_or_else(|| panic!("{}{path}: there is no board {uid}", board["uid"]));
                 for handed in query.split("&var-").skip(1) {
@@ -183,6 +189,29 @@ fn links_of_alerts_lead_to_boards_and_hand_over_variables_that_these_have() {
         }
     }
     assert!(links >= 80, "only {links} links were seen");
+}
+
+/// What is for boards only makes nobody ill: it is not among what the overview counts and lists.
+#[test]
+fn hints_are_not_counted_as_findings() {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../alerts/rules");
+    let mut hints = BTreeSet::new();
+    for file in std::fs::read_dir(rules).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for alert in text.split("- alert: ").filter(|alert| alert.contains("severity: info")) {
+            let symptoms = alert
+                .split("symptom=\"")
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next());
+            hints.extend(symptoms.map(str::to_owned));
+        }
+    }
+    assert!(hints.len() >= 5, "{hints:?}");
+    let overview = &boards(Language::En)[0];
+    let findings = panels(overview).into_iter().find(|panel| panel["title"] == "Findings");
+    let query = findings.unwrap()["targets"][0]["expr"].as_str().unwrap();
+    let left_out = query.split("symptom!~\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(left_out.split('|').map(str::to_owned).collect::<BTreeSet<_>>(), hints);
 }
 
 /// Which colour stands for which word. Yes and no are good or bad by what is asked.

@@ -81,7 +81,7 @@ fn boards_differ_between_languages_in_their_texts_only() {
 
 /// Texts that are the same everywhere: labels that the linter wants, placeholders, names of coins, figures and programs.
 fn may_be_the_same(text: &str) -> bool {
-    const NAMES: [&str; 21] = [
+    const NAMES: [&str; 24] = [
         "",
         "Data source",
         "Job",
@@ -103,6 +103,9 @@ fn may_be_the_same(text: &str) -> bool {
         "pRuntime",
         "HTTP",
         "P",
+        "Worker",
+        "Harvester",
+        "farmer",
     ];
     let rest = without_placeholders(text);
     NAMES.contains(&rest.trim())

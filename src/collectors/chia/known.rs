@@ -41,11 +41,16 @@ pub struct Known {
     pub(super) between_scans: VecDeque<Duration>,
     pub(super) plots: Hour<u64>,
     pub(super) lost: Since,
+    /// What it had when it began to lack some, and since when; until they are back, or a day later.
+    pub(super) lacks_from: Option<(u64, Instant)>,
     pub(super) invalid: Since,
     pub(super) keys_missing: Since,
     pub(super) duplicates: Since,
     pub(super) answered: Stamp,
 }
+
+/// A disk that was taken out on purpose is not missed for ever.
+const PLOTS_MISSED_FOR: Duration = Duration::from_secs(86_400);
 
 /// What a harvester had: whether another is the same one with a new certificate is told by this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +78,7 @@ impl Known {
             between_scans: VecDeque::new(),
             plots: Hour::default(),
             lost: Since::default(),
+            lacks_from: None,
             invalid: Since::default(),
             keys_missing: Since::default(),
             duplicates: Since::default(),
@@ -109,11 +115,16 @@ impl Known {
             since.see(count.is_some_and(|count| count > 0), at);
         }
         if let Some(plots) = harvester.plots {
+            self.lacks_from = self
+                .lacks_from
+                .filter(|(_, since)| at.duration_since(*since) <= PLOTS_MISSED_FOR);
             let most = self.most_plots();
             let initial = harvester.scan.is_some_and(|scan| scan.initial) || harvester.last_scan.is_none();
             let lost = most.is_some_and(|most| most.saturating_sub(plots) >= target.thresholds.loss(most));
             self.lost.see(lost && !initial, at);
             if !initial {
+                let now_lacks = most.map(|most| (most, at)).filter(|_| lost);
+                self.lacks_from = self.lacks_from.filter(|_| lost).or(now_lacks);
                 self.plots.see(plots, at);
                 let bytes = harvester.bytes;
                 self.had = Some(Had { plots, bytes });
@@ -129,9 +140,10 @@ impl Known {
         between.get(between.len().checked_sub(1)? / 2).copied()
     }
 
-    /// Within the last hour.
+    /// Within the last hour, or when it began to lack some.
     pub(super) fn most_plots(&self) -> Option<u64> {
-        self.plots.values().max()
+        let before = self.lacks_from.map(|(plots, _)| plots);
+        self.plots.values().chain(before).max()
     }
 
     pub(super) fn miss(&mut self, now: Now) {

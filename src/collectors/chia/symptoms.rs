@@ -173,7 +173,7 @@ pub static SCAN_STALE: Symptom = Symptom {
 pub static PLOTS_LOST: Symptom = Symptom {
     name: "plots_lost",
     meaning: "For `lost_after` (5m) a harvester has had at least `lost_plots` (2) and `lost_percent` (1) fewer plots than \
-              in the last hour: a disk or share has gone, and says nothing else.",
+              in the hour before: a disk or share has gone, and says nothing else. It lasts until they are back, a day at most.",
     advice: "Is every plot mount of its machine there, and does it answer? When it is again, refresh plots (chia plots \
              check is not needed): they are back within seconds.",
     thresholds: &[

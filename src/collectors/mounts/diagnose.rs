@@ -99,6 +99,8 @@ fn life(view: &MountView, reachable: Option<bool>, thresholds: &Thresholds, diag
     });
     let lost = match (view.disconnected, reachable) {
         (None, None) => None,
+        // With a server that is there again only a new mount is missing, and the mount says so itself.
+        (Some(true), Some(true)) => Some(false),
         (disconnected, reachable) => Some(disconnected == Some(true) || reachable == Some(false)),
     };
     diagnosis.judge(&MOUNT_DISCONNECTED, mount, lost, || {

@@ -70,8 +70,8 @@ pub static MOUNT_READ_ONLY: Symptom = Symptom {
 };
 pub static MOUNT_DISCONNECTED: Symptom = Symptom {
     name: "mount_disconnected",
-    meaning: "The CIFS client says that it has lost the share, or the share's server accepts no TCP connection within \
-              2 s: minutes before the share itself gives an error.",
+    meaning: "The share's server accepts no TCP connection within 2 s, or the CIFS client says that it has lost the share \
+              and its server is not known to accept any: minutes before the share itself gives an error.",
     advice: "Look at the server, its cable, its switch. Nothing on this machine helps.",
     thresholds: &[],
     takes_time: false,

@@ -90,6 +90,8 @@ pub struct Watch {
     progress: Instant,
     /// Since when rounds have come without a gap.
     watched_since: Instant,
+    /// It has risen since.
+    rose: bool,
     /// Process starts seen, by a starting block that changed.
     pub restarts: u64,
 }
@@ -98,6 +100,15 @@ impl Watch {
     /// How long the height is known not to have risen. Time without a view of the node does not count.
     pub fn still_for(&self, now: Now) -> std::time::Duration {
         now.monotonic.duration_since(self.progress.max(self.watched_since))
+    }
+
+    /// Whether it has stood for so long; nothing where that cannot be told yet: it was not seen to rise, and was not looked
+    /// at for so long either.
+    pub fn has_stood_for(&self, limit: std::time::Duration, now: Now) -> Option<bool> {
+        match self.still_for(now) >= limit {
+            false if !self.rose => None,
+            stands => Some(stands),
+        }
     }
 }
 
@@ -110,6 +121,7 @@ impl View {
                 progress_wall: now.wall,
                 progress: now.monotonic,
                 watched_since: now.monotonic,
+                rose: false,
                 restarts: 0,
             },
             (Some(before), seen) => {
@@ -126,6 +138,7 @@ impl View {
                     } else {
                         now.monotonic
                     },
+                    rose: rose || (before.rose && seen.is_some()),
                     restarts: before.restarts + u64::from(restarted),
                 }
             }

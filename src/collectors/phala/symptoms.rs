@@ -111,7 +111,8 @@ fn diagnose_chain(chain: Chain, view: &View, thresholds: &Thresholds, now: Now, 
     let best = head.best;
 
     let still = watch.still_for(now);
-    diagnosis.judge(&NODE_STUCK, entity, Some(still >= thresholds.stuck_after.get()), || {
+    let stands = watch.has_stood_for(thresholds.stuck_after.get(), now);
+    diagnosis.judge(&NODE_STUCK, entity, stands, || {
         format!(
             "{entity}: best block is {best} and has not risen for {} (limit {})",
             whole_seconds(still),
@@ -253,7 +254,28 @@ mod tests {
         };
         snapshot.chain_mut(Chain::Relay).absorb(head, now);
         let diagnosis = diagnose(&snapshot, &Thresholds::default(), now);
-        assert_eq!(diagnosis.looked_at, [&NODE_STUCK]);
+        assert_eq!(diagnosis.looked_at, [&NODE_STUCK; 0]);
+    }
+
+    #[test]
+    fn right_after_the_first_look_nobody_knows_whether_a_node_stands() {
+        let start = Instant::now();
+        let at = |seconds: u64| Now {
+            wall: UnixTime::from_millis(1_700_000_010_000 + seconds * 1000),
+            monotonic: start + Std::from_secs(seconds),
+        };
+        let mut snapshot = Snapshot::default();
+        let mut stands = |best: u64, seconds: u64| {
+            snapshot.chain_mut(Chain::Para).absorb(Head::bare(best), at(seconds));
+            let diagnosis = diagnose(&snapshot, &Thresholds::default(), at(seconds));
+            let looked = diagnosis.looked_at.contains(&&NODE_STUCK);
+            looked.then(|| diagnosis.findings.iter().any(|finding| *finding.symptom == NODE_STUCK))
+        };
+        assert_eq!((stands(5, 0), stands(5, 200)), (None, None));
+        assert_eq!(
+            (stands(5, 300), stands(6, 310), stands(6, 320)),
+            (Some(true), Some(false), Some(false))
+        );
     }
 
     #[test]

@@ -38,11 +38,11 @@ mod worker_samples;
 use std::time::Duration;
 
 pub use diagnose::NO_PROVIDERS;
-pub use runtime::PRUNTIME_DOWN;
+pub use runtime::{PENDING_MESSAGES, PRUNTIME_DOWN};
 pub use snapshot::{Inventory, Listing, PeerView, Row, Seen, Snapshot, Workers};
 pub use symptoms::{
-    PEER_DOWN, PROVIDER_LAG, TARGET_STALE, Thresholds, WITHOUT_BLOCKS, WORKER_LAGGING, WORKER_SETTLED_LONG_AGO,
-    WORKER_STALLED, WORKER_STUCK_SYNCING, WORKER_UNRESPONSIVE, WORKERS_CORRELATED,
+    PEER_DOWN, PROVIDER_LAG, QUEUE_STUCK, TARGET_STALE, Thresholds, WITHOUT_BLOCKS, WORKER_LAGGING,
+    WORKER_SETTLED_LONG_AGO, WORKER_STALLED, WORKER_STUCK_SYNCING, WORKER_UNRESPONSIVE, WORKERS_CORRELATED,
 };
 pub use target::{Detail, Pick, Target};
 pub use watch::Watch;

@@ -242,7 +242,7 @@ pub(super) static WORKER_MISSING: Symptom = Symptom {
     takes_time: false,
     hint: false,
 };
-pub(super) static QUEUE_STUCK: Symptom = Symptom {
+pub static QUEUE_STUCK: Symptom = Symptom {
     name: "trade_queue_stuck",
     meaning: "The same transaction has been the next one of a trade queue for `queue_stuck_after` (10m): the trader sends \
               nothing, so workers do not get registered, started or paid, and heartbeats may be missed.",

@@ -1,6 +1,7 @@
 use tokio::time::Instant;
 
 use super::super::{judge, testing};
+use super::SENT_THROUGH_IT;
 use crate::collectors::phala::Chain;
 use crate::collectors::prb::Snapshot;
 use crate::collectors::prb::message::Message;
@@ -120,6 +121,23 @@ fn behind_a_relay_chain_that_stands_all_workers_wait_for_it() {
         "{}",
         judged.evidence
     );
+}
+
+#[test]
+fn what_is_sent_to_the_chain_waits_for_the_node_and_for_no_other() {
+    let start = Instant::now();
+    let ill = |name: &str, goes_on: bool| {
+        let mut prb = prb(start, &[(600, 150, vec![active(1, 150)])]);
+        for symptom in SENT_THROUGH_IT {
+            prb.diagnosis.judge(symptom, "room-a", Some(true), String::new);
+        }
+        let nodes = [node(start, "node-1", true, goes_on), node(start, "node-2", true, false)];
+        let found = judged(nodes.into_iter().chain([prb]).collect(), &[name]).found;
+        let names: Vec<&str> = found[2].iter().map(|(name, _)| *name).collect();
+        SENT_THROUGH_IT.map(|symptom| names.contains(&symptom.name))
+    };
+    assert_eq!(ill("node-1", false), [false; 2], "its own node stands");
+    assert_eq!(ill("node-1", true), [true; 2], "only another node stands");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::links::Links;
 use super::step::{Pause, Step};
 use super::tell::{Tell, Told};
 use crate::clock::UnixTime;
-use crate::notify::{Language, Message, Post};
+use crate::notify::{Language, Message, Post, escaped, link};
 use crate::values;
 
 use alike::{Admitted, Alike};
@@ -39,11 +39,7 @@ impl Notices {
 
     /// Told now; of something that may have been long before.
     fn message(&self, notice: Notice, told: &Told<'_>, now: UnixTime, language: Language) -> Message {
-        let mut message = message(notice, told, language);
-        if let Some(words) = linked(&self.links, told, now, language) {
-            message.text = format!("{}\n{words}", message.text);
-        }
-        message
+        with_link(message(notice, told, language), &self.links, told, now, language)
     }
 }
 
@@ -70,20 +66,26 @@ impl Tell for Notices {
 }
 
 /// How what waits for a person is approved from a chat.
-fn linked(links: &Links, told: &Told<'_>, now: UnixTime, language: Language) -> Option<String> {
+fn with_link(mut message: Message, links: &Links, told: &Told<'_>, now: UnixTime, language: Language) -> Message {
     let Step::Decided {
         incident,
         plan: Some(plan),
         ..
     } = told.step
     else {
-        return None;
+        return message;
     };
-    let (link, until) = links.link(*incident, plan, now)?;
-    Some(match language {
-        Language::English => format!("or open (until {until}): {link}"),
-        Language::Chinese => format!("或打开链接（{until} 前有效）：{link}"),
-    })
+    let Some((url, until)) = links.link(*incident, plan, now) else {
+        return message;
+    };
+    let (words, name) = match language {
+        Language::English => (format!("or open (until {until}): "), "this link"),
+        Language::Chinese => (format!("或打开链接（{until} 前有效）："), "此链接"),
+    };
+    let words = format!("{}\n{words}", message.text);
+    message.markdown = Some(format!("{}{}", escaped(&words), link(name, &url)));
+    message.text = format!("{words}{url}");
+    message
 }
 
 fn last(mut message: Message, language: Language) -> Message {

@@ -185,7 +185,7 @@ fn what_waits_for_approval_has_a_link_where_people_have_an_address() {
         incident: ID,
         guard: Guard::Approval,
         until: None,
-        words: "waits".to_owned(),
+        words: "waits for a person: farmwarden approve 4.1".to_owned(),
         plan: Some(plan(false)),
     };
     let incident = incident();
@@ -196,20 +196,26 @@ fn what_waits_for_approval_has_a_link_where_people_have_an_address() {
         incident: Some(&incident),
         opened: &[],
     };
-    let link = |external_url: Option<&str>| {
+    let waits = |external_url: Option<&str>| {
         let approvals = Approvals {
             external_url: external_url.map(|url| url.parse().unwrap()),
             ..Approvals::default()
         };
+        let links = Links::new(&approvals).unwrap();
         // Told again, a minute later.
-        linked(&Links::new(&approvals).unwrap(), &told, at(65), Language::English)
+        with_link(english(&step), &links, &told, at(65), Language::English)
     };
-    let words = link(Some("https://farm.example/fw")).unwrap();
-    assert!(
-        words.starts_with("or open (until 2026-11-21T13:01:05Z): https://farm.example/fw/approve/4.1-"),
-        "{words}"
-    );
-    assert_eq!(link(None), None);
+    let linked = waits(Some("https://farm.example/f_w"));
+    let (_, url) = linked
+        .text
+        .rsplit_once("\nor open (until 2026-11-21T13:01:05Z): ")
+        .unwrap();
+    assert!(url.starts_with("https://farm.example/f_w/approve/4.1-"), "{url}");
+    let markdown = linked.markdown.unwrap();
+    assert!(markdown.ends_with(&format!("\\): [this link]({url})")), "{markdown}");
+    assert!(markdown.starts_with("waits for a person: farmwarden approve 4.1  \n"), "{markdown}");
+    let without = waits(None);
+    assert!(!without.text.contains("or open") && without.markdown.is_none());
 }
 
 #[test]

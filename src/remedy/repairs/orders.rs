@@ -187,7 +187,9 @@ impl Repairs {
             )));
         };
         let by = short(by);
-        self.record(Step::TakenBack { incident, by }).await?;
+        // Between two beginnings: what is answered after it holds.
+        let recording = self.record(Step::TakenBack { incident, by });
+        open.runner.between_beginnings(recording).await?;
         Ok(incident)
     }
 

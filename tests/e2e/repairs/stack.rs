@@ -13,7 +13,7 @@ use super::{
 const STACK: [&str; 3] = ["phala-node", "data_provider", "lifecycle"];
 
 /// When it was last started. Docker leaves out zeros at the end.
-fn started(docker: &Docker, container: &str) -> String {
+pub(super) fn started(docker: &Docker, container: &str) -> String {
     let text = docker.inspect(container, "{{.State.StartedAt}}");
     let text = text.trim_end_matches('Z');
     let (seconds, rest) = text.split_once('.').unwrap_or((text, ""));
@@ -25,7 +25,7 @@ fn is_up(docker: &Docker, container: &str) -> bool {
 }
 
 /// Waits until it runs and was started after that.
-fn wait_for_start(docker: &Docker, container: &str, before: &str) {
+pub(super) fn wait_for_start(docker: &Docker, container: &str, before: &str) {
     wait_for(&format!("{container} is started anew"), LONG, || {
         let at = started(docker, container);
         if is_up(docker, container) && at.as_str() > before {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::signal::Signal;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
@@ -15,6 +16,7 @@ use super::super::support::{
 const TOKEN: &str = "the-token-of-alertmanager";
 const CHAT_TOKEN: &str = "the-token-of-the-robot";
 const JOURNAL: &str = "journal";
+const CONFIGURATION: &str = "farmwarden.yml";
 const CHAT_SECRET: &str = "SEC-of-the-robot";
 
 /// What the simulated farm needs for it.
@@ -143,6 +145,15 @@ impl Stage {
         }
     }
 
+    /// Has farmwarden read its configuration again, with this change.
+    pub(super) fn reload(&self, change: impl FnOnce(&mut Value)) {
+        let file = self.place.join(CONFIGURATION);
+        let mut config = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        change(&mut config);
+        std::fs::write(file, config.to_string()).unwrap();
+        self.farmwarden.process.signal(Signal::SIGHUP);
+    }
+
     /// kill -9, and another farmwarden with the same configuration and journal.
     pub(super) fn kill_farmwarden(&mut self) {
         let mut command = command(&self.place, &self.farmwarden.address);
@@ -232,7 +243,7 @@ fn start_farmwarden(farm: &Simfarm, mut config: Value) -> (Farmwarden, PathBuf) 
         "name": "ops", "kind": "dingtalk", "url": format!("http://{}/robot/send", farm.place("dingtalk", "ops")),
         "token_file": place("chat.token"), "secret_file": place("chat.secret"), "keyword": "矿场",
     }]);
-    std::fs::write(place("farmwarden.yml"), config.to_string()).unwrap();
+    std::fs::write(place(CONFIGURATION), config.to_string()).unwrap();
     let place = directory.path().to_owned();
     let farmwarden = Farmwarden::run(&mut command(&place, "127.0.0.1:0"), directory);
     (farmwarden, place)
@@ -240,7 +251,7 @@ fn start_farmwarden(farm: &Simfarm, mut config: Value) -> (Farmwarden, PathBuf) 
 
 fn command(place: &Path, address: &str) -> Command {
     let mut command = Farmwarden::command();
-    command.arg("--config.file").arg(place.join("farmwarden.yml"));
+    command.arg("--config.file").arg(place.join(CONFIGURATION));
     command.arg("--web.config.file").arg(place.join("web.yml"));
     command.args(["--web.listen-address", address]);
     command

@@ -104,6 +104,7 @@ async fn route(farm: &Farm, method: &Method, path: &str, body: &[u8]) -> Result<
     let no_word = |word: &str| (404, format!("a {kind} has no {method} {word}"));
     match (method, rest) {
         (&Method::GET, None) => (),
+        (&Method::GET, Some("calls")) => return stand_in.calls().ok_or_else(|| no_word("calls")),
         (&Method::GET, Some(noun)) => return stand_in.ask(noun).ok_or_else(|| no_word(noun)),
         (&Method::POST, None) => stand_in.set(order(body)?).await.map_err(|words| (400, words))?,
         (&Method::POST, Some(verb)) => {

@@ -2,9 +2,10 @@
 //!
 //! Adding a stand-in: its own file or folder with a `KIND`, and one line in [`KINDS`].
 
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt as _};
 use serde::{Deserialize as _, Deserializer, Serialize, de, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -50,11 +51,51 @@ pub trait StandIn: Send + Sync {
     fn act(&self, _verb: &str, _body: &Value) -> Option<Result<(), String>> {
         None
     }
-    /// `GET /kind/name/noun`; nothing if there is no such noun.
+    /// `GET /kind/name/calls`: what it was asked so far, if it counts that.
+    fn calls(&self) -> Option<Value> {
+        None
+    }
+    /// `GET /kind/name/noun`, for other nouns; nothing if there is no such noun.
     fn ask(&self, _noun: &str) -> Option<Value> {
         None
     }
 }
+
+/// The usual way to start one that listens at an address.
+pub(crate) fn listening<T, F>(address: String, start: impl FnOnce(String) -> F + Send + 'static) -> Starting
+where
+    T: StandIn + 'static,
+    F: Future<Output = io::Result<T>> + Send,
+{
+    async move {
+        let started = start(address.clone()).await;
+        let stand_in: Box<dyn StandIn> = Box::new(started.map_err(|error| format!("listening on {address}: {error}"))?);
+        Ok(stand_in)
+    }
+    .boxed()
+}
+
+/// What those that listen at an address do alike as a [`StandIn`], by their own `addr`, `settings`, `set` and `calls`.
+macro_rules! served {
+    () => {
+        fn place(&self) -> String {
+            self.addr().to_string()
+        }
+
+        fn settings(&self) -> serde_json::Value {
+            serde_json::to_value(self.settings()).unwrap_or_default()
+        }
+
+        fn set(&self, patch: serde_json::Value) -> futures_util::future::BoxFuture<'_, Result<(), String>> {
+            Box::pin(self.set(patch))
+        }
+
+        fn calls(&self) -> Option<serde_json::Value> {
+            serde_json::to_value(self.calls()).ok()
+        }
+    };
+}
+pub(crate) use served;
 
 /// `current` with the members of `patch` in place of its own. A member that `current` does not have is an error.
 ///

@@ -52,7 +52,7 @@ pub(super) fn harvester(
             known.most_plots().unwrap_or_default(),
         );
         format!(
-            "{plots} plots, {} fewer than within the last hour, for {} (limit {}){}",
+            "{plots} plots, {} fewer than before, for {} (limit {}){}",
             most.saturating_sub(plots),
             whole(lost.unwrap_or_default()),
             limits.lost_after,

@@ -83,7 +83,10 @@ impl Snapshot {
             return;
         };
         match known.takes_after(&before) {
-            Some(true) => known.plots.follow(before.plots),
+            Some(true) => {
+                known.plots.follow(before.plots);
+                known.lacks_from = before.lacks_from;
+            }
             Some(false) => {
                 (known.apart, before.apart) = (true, true);
                 self.harvesters.insert(id, before);

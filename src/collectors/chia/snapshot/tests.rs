@@ -125,7 +125,7 @@ fn a_renewed_certificate_hides_no_lost_plots() {
         farm.farmer(vec![anew]);
         assert_eq!(labels(&farm), [("nas".to_owned(), Some(true))]);
     }
-    let words = "plots_lost [nas] 92 plots, 8 fewer than within the last hour";
+    let words = "plots_lost [nas] 92 plots, 8 fewer than before";
     assert!(
         farm.found().iter().any(|found| found.starts_with(words)),
         "{:?}",

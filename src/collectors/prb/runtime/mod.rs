@@ -19,7 +19,8 @@ pub use picture::{Picture, State, View};
 pub use reader::{Outcome, Reader, Round, Told};
 pub(super) use samples::{FAMILIES, samples};
 pub use symptoms::DOWN as PRUNTIME_DOWN;
-pub(super) use symptoms::{DEV_MODE, DOWN, NOT_ASKED, PENDING_MESSAGES, SAFE_MODE, UNREGISTERED, diagnose};
+pub use symptoms::PENDING_MESSAGES;
+pub(super) use symptoms::{DEV_MODE, DOWN, NOT_ASKED, SAFE_MODE, UNREGISTERED, diagnose};
 
 use crate::values::{Duration, Network};
 

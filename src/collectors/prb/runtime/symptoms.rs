@@ -44,7 +44,7 @@ pub(in crate::collectors::prb) static UNREGISTERED: Symptom = Symptom {
     takes_time: true,
     hint: false,
 };
-pub(in crate::collectors::prb) static PENDING_MESSAGES: Symptom = Symptom {
+pub static PENDING_MESSAGES: Symptom = Symptom {
     name: "pruntime_pending_messages",
     meaning: "pRuntime has more than `pending_messages` (10) messages for the chain, and for `pending_messages_after` \
               (15m, 75 blocks) they have become more and never fewer: what it sends does not get on the chain, heartbeats \

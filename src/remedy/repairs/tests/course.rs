@@ -192,3 +192,25 @@ async fn only_an_alert_that_finds_no_room_is_said_to_find_none() {
     assert!(words(1).contains("finds no room"), "{}", words(1));
     running.stop().await;
 }
+
+#[tokio::test]
+async fn a_plan_that_changes_while_it_waits_is_told_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), APPROVED).await;
+    let repairs = &running.repairs;
+    let id = repairs.order(&key("node-1"), "ada").await.unwrap().id;
+    running
+        .until("the hold", |overview| held_by(overview, Guard::Approval))
+        .await;
+    let changed = APPROVED.replace("true", "true, \"within\": \"7m\"");
+    repairs.change_to(&JournalSection::default(), remedies(&changed));
+    running
+        .until("another record", |_| {
+            let open = repairs.open().unwrap();
+            let waits = |state: &State| state.incident(id)?.held.as_ref()?.plan.clone();
+            let told = open.runner.ledger().with(waits);
+            told.is_some_and(|plan| plan.within.get() == minutes(7))
+        })
+        .await;
+    running.stop().await;
+}

@@ -17,7 +17,7 @@ use super::{
     settings::Instance,
 };
 use crate::{
-    standin::{StandIn, locked, patched},
+    standin::{StandIn, locked, patched, served},
     wire::{Calls, Events, Load, Server, Tally, Upstream, View},
 };
 
@@ -156,19 +156,5 @@ impl Events for Subscriber {
 }
 
 impl StandIn for Service {
-    fn place(&self) -> String {
-        self.addr().to_string()
-    }
-
-    fn settings(&self) -> Value {
-        serde_json::to_value(self.settings()).unwrap_or_default()
-    }
-
-    fn set(&self, patch: Value) -> BoxFuture<'_, Result<(), String>> {
-        self.set(patch).boxed()
-    }
-
-    fn ask(&self, noun: &str) -> Option<Value> {
-        (noun == "calls").then(|| serde_json::to_value(self.calls()).unwrap_or_default())
-    }
+    served!();
 }

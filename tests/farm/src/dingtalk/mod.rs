@@ -12,14 +12,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, FutureExt as _};
 use hyper::{Method, Request, Response, header};
 use serde_json::Value;
 use tokio::net::ToSocketAddrs;
 
 use crate::{
     clock,
-    standin::{Kind, StandIn, Starting, locked},
+    standin::{Kind, StandIn, listening, locked, served},
     wire::{Calls, Server, Tally, Upstream, View, reply},
 };
 
@@ -32,7 +31,7 @@ pub(crate) const KIND: Kind = Kind {
     name: "dingtalk",
     spec: "ADDRESS",
     about: "a robot of a DingTalk group, with its limits",
-    start,
+    start: |address| listening(address, Robot::start),
 };
 
 /// A robot in this process. Dropping it closes its port and every connection.
@@ -119,33 +118,11 @@ impl Upstream for Shared {
     }
 }
 
-fn start(address: String) -> Starting {
-    async move {
-        let robot = Robot::start(&address)
-            .await
-            .map_err(|error| format!("listening on {address}: {error}"))?;
-        let robot: Box<dyn StandIn> = Box::new(robot);
-        Ok(robot)
-    }
-    .boxed()
-}
-
 impl StandIn for Robot {
-    fn place(&self) -> String {
-        self.addr().to_string()
-    }
-
-    fn settings(&self) -> Value {
-        serde_json::to_value(self.settings()).unwrap_or_default()
-    }
-
-    fn set(&self, patch: Value) -> BoxFuture<'_, Result<(), String>> {
-        self.set(patch).boxed()
-    }
+    served!();
 
     fn ask(&self, noun: &str) -> Option<Value> {
         Some(match noun {
-            "calls" => serde_json::to_value(self.calls()).unwrap_or_default(),
             "messages" => self.messages(),
             "refused" => self.refused(),
             _ => return None,

@@ -202,8 +202,8 @@ impl StandIn for Mount {
         self.set(patch).boxed()
     }
 
-    fn ask(&self, noun: &str) -> Option<Value> {
-        (noun == "calls").then(|| serde_json::to_value(self.calls()).unwrap_or_default())
+    fn calls(&self) -> Option<Value> {
+        serde_json::to_value(self.calls()).ok()
     }
 }
 

@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::{net::ToSocketAddrs, time::sleep};
 
 use crate::{
-    standin::{Kind, StandIn, Starting, locked},
+    standin::{Kind, StandIn, listening, locked, served},
     wire::{Calls, Server, Tally, Upstream, View, reply},
 };
 
@@ -34,7 +34,7 @@ pub(crate) const KIND: Kind = Kind {
     name: "prb-v0",
     spec: "ADDRESS",
     about: "the monitor of PRB v0 with its lifecycle manager and fetcher",
-    start,
+    start: |address| listening(address, Monitor::start),
 };
 
 /// A monitor in this process. Dropping it closes its port and every connection.
@@ -131,31 +131,6 @@ impl Upstream for Shared {
     }
 }
 
-fn start(address: String) -> Starting {
-    async move {
-        let monitor = Monitor::start(&address)
-            .await
-            .map_err(|error| format!("listening on {address}: {error}"))?;
-        let monitor: Box<dyn StandIn> = Box::new(monitor);
-        Ok(monitor)
-    }
-    .boxed()
-}
-
 impl StandIn for Monitor {
-    fn place(&self) -> String {
-        self.addr().to_string()
-    }
-
-    fn settings(&self) -> Value {
-        serde_json::to_value(self.settings()).unwrap_or_default()
-    }
-
-    fn set(&self, patch: Value) -> BoxFuture<'_, Result<(), String>> {
-        self.set(patch).boxed()
-    }
-
-    fn ask(&self, noun: &str) -> Option<Value> {
-        (noun == "calls").then(|| serde_json::to_value(self.calls()).unwrap_or_default())
-    }
+    served!();
 }

@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use crate::{
-    standin::{Kind, StandIn, Starting, locked},
+    standin::{Kind, StandIn, listening, locked, served},
     wire::{Calls, Incident, Server, Tally, Upstream, View},
 };
 
@@ -47,7 +47,7 @@ pub(crate) const KIND: Kind = Kind {
     name: "prb-v2",
     spec: "ADDRESS",
     about: "the monitor of PRB v2 with data providers, lifecycles and workers behind it",
-    start,
+    start: |address| listening(address, Monitor::start),
 };
 
 /// A monitor in this process. Dropping it closes its port and every connection.
@@ -214,29 +214,8 @@ impl Shared {
     }
 }
 
-fn start(address: String) -> Starting {
-    async move {
-        let monitor = Monitor::start(&address)
-            .await
-            .map_err(|error| format!("listening on {address}: {error}"))?;
-        let monitor: Box<dyn StandIn> = Box::new(monitor);
-        Ok(monitor)
-    }
-    .boxed()
-}
-
 impl StandIn for Monitor {
-    fn place(&self) -> String {
-        self.addr().to_string()
-    }
-
-    fn settings(&self) -> Value {
-        serde_json::to_value(self.settings()).unwrap_or_default()
-    }
-
-    fn set(&self, patch: Value) -> BoxFuture<'_, Result<(), String>> {
-        self.set(patch).boxed()
-    }
+    served!();
 
     fn act(&self, verb: &str, body: &Value) -> Option<Result<(), String>> {
         match verb {
@@ -253,9 +232,5 @@ impl StandIn for Monitor {
             }),
             _ => None,
         }
-    }
-
-    fn ask(&self, noun: &str) -> Option<Value> {
-        (noun == "calls").then(|| serde_json::to_value(self.calls()).unwrap_or_default())
     }
 }

@@ -14,13 +14,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, FutureExt as _};
 use hyper::{Request, Response};
 use serde_json::Value;
 use tokio::net::ToSocketAddrs;
 
 use crate::{
-    standin::{Kind, StandIn, Starting, locked},
+    standin::{Kind, StandIn, listening, locked, served},
     wire::{Calls, Server, Tally, Upstream, View},
 };
 
@@ -31,7 +30,7 @@ pub(crate) const KIND: Kind = Kind {
     name: "prb-v3",
     spec: "ADDRESS",
     about: "PRB v3 (prb-wm) with its workers and transactions",
-    start,
+    start: |address| listening(address, Manager::start),
 };
 
 /// A `prb-wm` in this process. Dropping it closes its port and every connection.
@@ -105,31 +104,6 @@ impl Upstream for Shared {
     }
 }
 
-fn start(address: String) -> Starting {
-    async move {
-        let manager = Manager::start(&address)
-            .await
-            .map_err(|error| format!("listening on {address}: {error}"))?;
-        let manager: Box<dyn StandIn> = Box::new(manager);
-        Ok(manager)
-    }
-    .boxed()
-}
-
 impl StandIn for Manager {
-    fn place(&self) -> String {
-        self.addr().to_string()
-    }
-
-    fn settings(&self) -> Value {
-        serde_json::to_value(self.settings()).unwrap_or_default()
-    }
-
-    fn set(&self, patch: Value) -> BoxFuture<'_, Result<(), String>> {
-        self.set(patch).boxed()
-    }
-
-    fn ask(&self, noun: &str) -> Option<Value> {
-        (noun == "calls").then(|| serde_json::to_value(self.calls()).unwrap_or_default())
-    }
+    served!();
 }

@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::{
     phala::beat::Beat,
-    standin::{Kind, StandIn, Starting, locked, patched},
+    standin::{Kind, StandIn, listening, locked, patched, served},
     wire::{Calls, Fault, Incident, Server, Tally, Upstream, View},
 };
 
@@ -35,7 +35,7 @@ pub(crate) const KIND: Kind = Kind {
     name: "pruntime",
     spec: "ADDRESS",
     about: "a worker's pRuntime: GetInfo in three generations, Statistics, kick",
-    start,
+    start: |address| listening(address, Runtime::start),
 };
 
 /// A pRuntime in this process. Dropping it closes its port and every connection.
@@ -183,31 +183,6 @@ impl Upstream for Shared {
     }
 }
 
-fn start(address: String) -> Starting {
-    async move {
-        let runtime = Runtime::start(&address)
-            .await
-            .map_err(|error| format!("listening on {address}: {error}"))?;
-        let runtime: Box<dyn StandIn> = Box::new(runtime);
-        Ok(runtime)
-    }
-    .boxed()
-}
-
 impl StandIn for Runtime {
-    fn place(&self) -> String {
-        self.addr().to_string()
-    }
-
-    fn settings(&self) -> Value {
-        serde_json::to_value(self.settings()).unwrap_or_default()
-    }
-
-    fn set(&self, patch: Value) -> BoxFuture<'_, Result<(), String>> {
-        self.set(patch).boxed()
-    }
-
-    fn ask(&self, noun: &str) -> Option<Value> {
-        (noun == "calls").then(|| serde_json::to_value(self.calls()).unwrap_or_default())
-    }
+    served!();
 }

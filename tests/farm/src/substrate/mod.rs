@@ -17,13 +17,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, FutureExt as _};
 use hyper::{Method, Request, Response, header};
 use serde_json::Value;
 use tokio::net::ToSocketAddrs;
 
 use crate::{
-    standin::{Kind, StandIn, Starting, locked},
+    standin::{Kind, StandIn, listening, locked, served},
     wire::{Calls, Events, Incident, Server, Tally, Upstream, View, reply},
 };
 
@@ -34,7 +33,7 @@ pub(crate) const KIND: Kind = Kind {
     name: "substrate",
     spec: "ADDRESS",
     about: "a chain node: JSON-RPC over HTTP and WebSocket on one port",
-    start,
+    start: |address| listening(address, Node::start),
 };
 
 /// A chain node in this process. Dropping it closes its port and every connection.
@@ -150,29 +149,8 @@ fn is_json(request: &Request<Bytes>) -> bool {
         .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn start(address: String) -> Starting {
-    async move {
-        let node = Node::start(&address)
-            .await
-            .map_err(|error| format!("listening on {address}: {error}"))?;
-        let node: Box<dyn StandIn> = Box::new(node);
-        Ok(node)
-    }
-    .boxed()
-}
-
 impl StandIn for Node {
-    fn place(&self) -> String {
-        self.addr().to_string()
-    }
-
-    fn settings(&self) -> Value {
-        serde_json::to_value(self.settings()).unwrap_or_default()
-    }
-
-    fn set(&self, patch: Value) -> BoxFuture<'_, Result<(), String>> {
-        self.set(patch).boxed()
-    }
+    served!();
 
     fn act(&self, verb: &str, body: &Value) -> Option<Result<(), String>> {
         let count = match (verb, body.as_object()) {
@@ -189,9 +167,5 @@ impl StandIn for Node {
             }
             None => Err("block takes {\"count\": how many}".to_owned()),
         })
-    }
-
-    fn ask(&self, noun: &str) -> Option<Value> {
-        (noun == "calls").then(|| serde_json::to_value(self.calls()).unwrap_or_default())
     }
 }

@@ -21,7 +21,7 @@ use super::{
     world::World,
 };
 use crate::{
-    standin::{StandIn, locked},
+    standin::{StandIn, locked, served},
     wire::{Calls, Dials, Fault, Load, Server, Tally, Upstream, View, reply},
 };
 
@@ -212,23 +212,9 @@ impl Upstream for Shared {
 }
 
 impl StandIn for Service {
-    fn place(&self) -> String {
-        self.addr().to_string()
-    }
-
-    fn settings(&self) -> Value {
-        serde_json::to_value(self.settings()).unwrap_or_default()
-    }
-
-    fn set(&self, patch: Value) -> BoxFuture<'_, Result<(), String>> {
-        self.set(patch).boxed()
-    }
+    served!();
 
     fn ask(&self, noun: &str) -> Option<Value> {
-        match noun {
-            "calls" => Some(serde_json::to_value(self.calls()).unwrap_or_default()),
-            "token" => Some(Value::String(self.token())),
-            _ => None,
-        }
+        (noun == "token").then(|| Value::String(self.token()))
     }
 }

@@ -170,8 +170,23 @@ fn plots_that_vanish_are_lost_and_a_single_one_is_not() {
             farm.found()
         );
     }
-    let words = "plots_lost [01010101] 97 plots, 3 fewer than within the last hour, for 5m (limit 5m)";
+    let words = "plots_lost [01010101] 97 plots, 3 fewer than before, for 5m (limit 5m)";
     assert_eq!(farm.found(), [words]);
+}
+
+#[test]
+fn lost_plots_are_missed_until_they_are_back_and_a_day_at_most() {
+    let mut farm = Farm::new(r#", "farmer": "h:1", "harvesters": [{"name": "nas-1", "host": "10.0.0.1"}]"#);
+    let mut seen = |plots: u64, minutes: u64| {
+        for _ in 0..minutes {
+            farm.after(60);
+            let now = farm.now();
+            farm.farmer(vec![harvester(1, plots, now)]);
+        }
+        farm.found().len()
+    };
+    assert_eq!((seen(100, 10), seen(60, 180), seen(100, 1)), (0, 1, 0));
+    assert_eq!((seen(60, 1380), seen(60, 120)), (1, 0));
 }
 
 #[test]
@@ -189,7 +204,7 @@ fn lost_plots_of_another_machine_are_told_with_the_directories_where_they_lay() 
         let now = farm.now();
         farm.farmer(vec![harvester(1, 58, now)]);
     }
-    let words = "plots_lost [nas-1] 58 plots, 42 fewer than within the last hour, for 6m (limit 5m)";
+    let words = "plots_lost [nas-1] 58 plots, 42 fewer than before, for 6m (limit 5m)";
     assert_eq!(farm.found(), [words]);
     // After the next look at them one by one.
     farm.plots(id(1), lie([48, 0, 10]));

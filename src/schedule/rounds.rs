@@ -14,259 +14,23 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::{Schedule, Working};
 use crate::clock::{Clock, UnixTime};
-use crate::collectors::{Collector, Link, Part, Sections, TargetConfig, TargetView, Tools, Visit};
+use crate::collectors::{Collector, Part, TargetConfig as _, TargetView};
 use crate::exposition::{Own, Page};
-use crate::relations;
-use crate::store::{PartStatus, Slot, Store};
+use crate::store::{PartStatus, Slot};
 use crate::upstream::{Fault, Reason, Why};
-use crate::values::Name;
 
 /// First rounds are spread over this time, so that a restart does not ask a whole farm in one instant.
 const FIRST_ROUNDS_WITHIN: Duration = Duration::from_secs(1);
 
-/// Verdicts are renewed at most this often. Judging looks at every target: doing it for every single round would cost
-/// the square of their number.
-const JUDGE_EVERY: Duration = Duration::from_millis(200);
-
-/// All targets at work. Dropping it stops them.
-pub struct Schedule {
-    store: Arc<Store>,
-    tools: Tools,
-    clock: Clock,
-    changed: Arc<Notify>,
-    running: Vec<Running>,
-    _judge: JoinSet<()>,
-}
-
-/// One target at work; dropping it stops its rounds.
-struct Running {
-    working: Arc<dyn Working>,
-    loops: JoinSet<()>,
-}
-
-/// What a new configuration needs, made beside what runs. Dropping it changes nothing.
-pub struct Plan {
-    targets: Vec<Planned>,
-    links: Vec<Link>,
-}
-
-struct Planned {
-    working: Arc<dyn Working>,
-    what: Change,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Change {
-    Kept,
-    Changed,
-    New,
-}
-
-/// What a swap did, in numbers of targets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swapped {
-    pub kept: usize,
-    pub changed: usize,
-    pub new: usize,
-    pub gone: usize,
-}
-
-impl std::fmt::Display for Swapped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            kept,
-            changed,
-            new,
-            gone,
-        } = self;
-        write!(
-            f,
-            "targets: {kept} unchanged, {changed} changed, {new} new, {gone} gone"
-        )
-    }
-}
-
-impl Schedule {
-    /// Nothing is read before the first swap.
-    pub fn new(store: Arc<Store>, tools: Tools, clock: Clock) -> Self {
-        let changed = Arc::new(Notify::new());
-        let mut judging = JoinSet::new();
-        judging.spawn(judge(Arc::clone(&store), Arc::clone(&changed)));
-        Self {
-            store,
-            tools,
-            clock,
-            changed,
-            running: Vec::new(),
-            _judge: judging,
-        }
-    }
-
-    /// Prepares all targets of a configuration. Those that did not change stay as they are; a target that cannot even
-    /// be set up (a defect of the configuration, not of an upstream) fails the whole, and nothing has changed.
-    pub fn plan(&self, targets: Sections, links: Vec<Link>) -> Result<Plan, Vec<Fault>> {
-        let mut planner = Planner {
-            schedule: self,
-            targets: Vec::new(),
-            faults: Vec::new(),
-        };
-        targets.visit(&mut planner);
-        planner.finish(links)
-    }
-
-    /// Puts a plan in the place of what runs: one moment the page is the old one, the next it is the new one.
-    pub fn swap(&mut self, plan: Plan) -> Swapped {
-        let mut before = std::mem::take(&mut self.running);
-        let mut swapped = Swapped::default();
-        let mut fresh = Vec::new();
-        for Planned { working, what } in plan.targets {
-            let old = before
-                .iter()
-                .position(|old| old.working.slot().name == working.slot().name);
-            let old = old.map(|index| before.swap_remove(index));
-            let running = match (what, old) {
-                (Change::Kept, Some(old)) => {
-                    swapped.kept += 1;
-                    old
-                }
-                (what, _) => {
-                    *(if what == Change::New {
-                        &mut swapped.new
-                    } else {
-                        &mut swapped.changed
-                    }) += 1;
-                    fresh.push(self.running.len());
-                    Running {
-                        working,
-                        loops: JoinSet::new(),
-                    }
-                }
-            };
-            self.running.push(running);
-        }
-        swapped.gone = before.len();
-        let slots = self.running.iter().map(|running| Arc::clone(running.working.slot()));
-        self.store.replace(slots.collect(), plan.links);
-        self.store.judge(relations::judge);
-        for index in fresh {
-            if let Some(Running { working, loops }) = self.running.get_mut(index) {
-                Arc::clone(working).start(loops);
-            }
-        }
-        swapped
-    }
-
-    /// One more target beside those at work.
-    pub fn add<C: Collector>(&mut self, target: C::Target) -> Result<(), Fault> {
-        let link = Link {
-            target: target.name().clone(),
-            collector: C::NAME,
-            farm: Link::default_farm(),
-            depends_on: Vec::new(),
-        };
-        let working = self.connect::<C>(target)?;
-        let mut loops = JoinSet::new();
-        Arc::clone(&working).start(&mut loops);
-        self.running.push(Running { working, loops });
-        let slots = self.running.iter().map(|running| Arc::clone(running.working.slot()));
-        let links = self.store.links().iter().cloned().chain([link]).collect();
-        self.store.replace(slots.collect(), links);
-        Ok(())
-    }
-
-    fn named(&self, name: &Name) -> Option<&Arc<dyn Working>> {
-        let mut all = self.running.iter().map(|running| &running.working);
-        all.find(|working| working.slot().name == *name)
-    }
-
-    fn connect<C: Collector>(&self, target: C::Target) -> Result<Arc<dyn Working>, Fault> {
-        let before = self.named(target.name());
-        let before = before.and_then(|before| before.as_any().downcast_ref::<Rounds<C>>());
-        let collector = C::connect(&target, &self.tools, before.map(|rounds| &rounds.collector))?;
-        Ok(Rounds::new(collector, target, self))
-    }
-}
-
-/// Goes through the targets of a configuration.
-struct Planner<'a> {
-    schedule: &'a Schedule,
-    targets: Vec<Planned>,
-    faults: Vec<Fault>,
-}
-
-impl Planner<'_> {
-    fn finish(self, links: Vec<Link>) -> Result<Plan, Vec<Fault>> {
-        if self.faults.is_empty() {
-            Ok(Plan {
-                targets: self.targets,
-                links,
-            })
-        } else {
-            Err(self.faults)
-        }
-    }
-}
-
-impl Visit for Planner<'_> {
-    fn target<C: Collector>(&mut self, target: C::Target) {
-        let before = self.schedule.named(target.name());
-        let same = before.filter(|before| {
-            let rounds = before.as_any().downcast_ref::<Rounds<C>>();
-            rounds.is_some_and(|rounds| rounds.target == target.clone().unlinked() && !rounds.collector.is_outdated())
-        });
-        if let Some(same) = same {
-            let working = Arc::clone(same);
-            self.targets.push(Planned {
-                working,
-                what: Change::Kept,
-            });
-            return;
-        }
-        let what = if before.is_some() { Change::Changed } else { Change::New };
-        match self.schedule.connect::<C>(target) {
-            Ok(working) => self.targets.push(Planned { working, what }),
-            Err(fault) => self.faults.push(fault),
-        }
-    }
-}
-
-/// The rounds of a target of whatever kind.
-trait Working: Send + Sync {
-    fn slot(&self) -> &Arc<Slot>;
-    /// Starts a loop per part.
-    fn start(self: Arc<Self>, loops: &mut JoinSet<()>);
-    fn as_any(&self) -> &dyn Any;
-}
-
-impl<C: Collector> Working for Rounds<C> {
-    fn slot(&self) -> &Arc<Slot> {
-        &self.slot
-    }
-
-    fn start(self: Arc<Self>, loops: &mut JoinSet<()>) {
-        for beat in 0..self.beats.len() {
-            loops.spawn(Arc::clone(&self).run(beat));
-        }
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-/// Keeps the verdicts up with the pictures.
-async fn judge(store: Arc<Store>, changed: Arc<Notify>) {
-    loop {
-        changed.notified().await;
-        store.judge(relations::judge);
-        tokio::time::sleep(JUDGE_EVERY).await;
-    }
-}
+/// What is read rarely and failed is read again so soon, then twice as late each time: a service that was just starting is not
+/// unknown for half an hour.
+const AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// The rounds of one target. Parts ask side by side; what they bring is put together under one lock.
-struct Rounds<C: Collector> {
-    collector: C,
+pub(super) struct Rounds<C: Collector> {
+    pub(super) collector: C,
     /// As it was configured, to tell whether a new configuration changes it.
     target: C::Target,
     slot: Arc<Slot>,
@@ -289,8 +53,24 @@ struct Memory<S> {
     parts: Vec<PartStatus>,
 }
 
+impl<C: Collector> Working for Rounds<C> {
+    fn slot(&self) -> &Arc<Slot> {
+        &self.slot
+    }
+
+    fn start(self: Arc<Self>, loops: &mut JoinSet<()>) {
+        for beat in 0..self.beats.len() {
+            loops.spawn(Arc::clone(&self).run(beat));
+        }
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
 impl<C: Collector> Rounds<C> {
-    fn new(collector: C, target: C::Target, schedule: &Schedule) -> Arc<Self> {
+    pub(super) fn new(collector: C, target: C::Target, schedule: &Schedule) -> Arc<Self> {
         let slot = Arc::new(Slot::new(target.name().clone(), C::NAME, &collector.parts()));
         let beats = collector.parts().into_iter().map(|part| Beat {
             part,
@@ -323,19 +103,36 @@ impl<C: Collector> Rounds<C> {
         rounds
     }
 
+    /// Whether another configuration leaves it as it is.
+    pub(super) fn is_as_configured(&self, target: &C::Target) -> bool {
+        self.target == target.clone().unlinked() && !self.collector.is_outdated()
+    }
+
     async fn run(self: Arc<Self>, beat: usize) {
         let Some(beat) = self.beats.get(beat) else { return };
         let part = &beat.part;
         tokio::time::sleep(FIRST_ROUNDS_WITHIN.min(part.every).mul_f64(chance())).await;
         self.round(beat, Instant::now()).await;
-        let mut next = Instant::now() + part.every.mul_f64(chance());
+        let mut on_beat = Instant::now() + part.every.mul_f64(chance());
+        let mut again_after = AGAIN_AFTER;
         loop {
+            let again = self.failed(part).then(|| Instant::now() + again_after);
+            let next = again.map_or(on_beat, |again| again.min(on_beat));
             self.due(part, Some(next));
             self.meanwhile(part, tokio::time::sleep_until(next)).await;
             self.due(part, None);
             self.round(beat, next).await;
-            next = self.after(part, next);
+            again_after = if again.is_some() { again_after * 2 } else { AGAIN_AFTER };
+            if next == on_beat {
+                on_beat = self.after(part, on_beat);
+            }
         }
+    }
+
+    fn failed(&self, part: &Part) -> bool {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut its = memory.parts.iter().filter(|status| status.part == *part);
+        its.any(|status| status.up == Some(false))
     }
 
     /// A round of the part, or of every part side by side, where none has begun since `not_before`.
@@ -528,6 +325,3 @@ fn chance() -> f64 {
     let high = u32::try_from(bits >> 32).unwrap_or_default();
     f64::from(high) / f64::from(u32::MAX)
 }
-
-#[cfg(test)]
-mod tests;
