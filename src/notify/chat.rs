@@ -47,7 +47,7 @@ struct Words {
 
 impl Words {
     fn line(&mut self, words: &str) {
-        self.text += &format!("{words}\n");
+        self.text.extend([words, "\n"]);
         self.markdown += &escaped(&format!("{words}\n"));
     }
 
@@ -56,8 +56,8 @@ impl Words {
         let is_page = |url: &url::Url| matches!(url.scheme(), "http" | "https");
         match url::Url::parse(url).ok().filter(is_page) {
             Some(page) => {
-                self.text += &format!("  {page}\n");
-                self.markdown += &format!("  {}{}", link(name, page.as_str()), escaped("\n"));
+                self.text.extend(["  ", page.as_str(), "\n"]);
+                self.markdown.extend(["  ", &link(name, page.as_str()), &escaped("\n")]);
             }
             None => self.line(&format!("  {url}")),
         }

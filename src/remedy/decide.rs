@@ -50,6 +50,7 @@ pub enum Guard {
     UnderWay,
     Enabled,
     KnownTarget,
+    KnownPolicy,
     TwoKeys,
     FreshView,
     StillIll,
@@ -69,10 +70,11 @@ pub enum Guard {
 }
 
 impl Guard {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::UnderWay,
         Self::Enabled,
         Self::KnownTarget,
+        Self::KnownPolicy,
         Self::TwoKeys,
         Self::FreshView,
         Self::StillIll,
@@ -95,7 +97,13 @@ impl Guard {
     pub const fn says_its_cause(self) -> bool {
         matches!(
             self,
-            Self::Enabled | Self::KnownTarget | Self::TwoKeys | Self::Freeze | Self::Pause | Self::Approval
+            Self::Enabled
+                | Self::KnownTarget
+                | Self::KnownPolicy
+                | Self::TwoKeys
+                | Self::Freeze
+                | Self::Pause
+                | Self::Approval
         )
     }
 
@@ -105,6 +113,7 @@ impl Guard {
             Self::UnderWay => "under_way",
             Self::Enabled => "enabled",
             Self::KnownTarget => "known_target",
+            Self::KnownPolicy => "known_policy",
             Self::TwoKeys => "two_keys",
             Self::FreshView => "fresh_view",
             Self::StillIll => "still_ill",

@@ -93,6 +93,7 @@ impl Case<'_> {
             Guard::UnderWay => self.under_way(),
             Guard::Enabled => self.enabled(),
             Guard::KnownTarget => self.known_target(),
+            Guard::KnownPolicy => self.known_policy(),
             Guard::TwoKeys => self.two_keys(),
             Guard::FreshView => self.fresh_view(),
             Guard::StillIll => self.still_ill(),
@@ -145,6 +146,17 @@ impl Case<'_> {
         ))
     }
 
+    /// The shipped rules ask for more than most farms allow, so this one is no mistake.
+    fn known_policy(&self) -> Option<Refusal> {
+        let policy = &self.incident.key.policy;
+        if self.policy.is_some() {
+            return None;
+        }
+        refuse(format!(
+            "no policy is called {policy}: the label `remedy` of the alert must name one of `remedies.policies`"
+        ))
+    }
+
     /// The alert must ask for it, and the configuration must allow it there.
     fn two_keys(&self) -> Option<Refusal> {
         let Key { target, policy, .. } = &self.incident.key;
@@ -167,15 +179,13 @@ impl Case<'_> {
                 Self::shown(&self.incident.key)
             ));
         }
-        match self.policy {
-            None => refuse(format!(
-                "no policy is called {policy}: the label `remedy` of the alert must name one of `remedies.policies`"
-            )),
-            Some(known) if !known.targets.contains(target) => refuse(format!(
+        let known = self.policy?;
+        if !known.targets.contains(target) {
+            return refuse(format!(
                 "policy {policy} is not allowed for {target}: add it to its `targets` if it should be"
-            )),
-            Some(known) => self.another_symptom(known),
+            ));
         }
+        self.another_symptom(known)
     }
 
     /// An alert that names what the policy does not cure is a mistake of its rule.
@@ -497,7 +507,7 @@ impl Case<'_> {
 
 /// Whether a guard is a matter of the configuration, so that it does not let pass what it holds before somebody changes that.
 pub(super) fn label_is_settled(label: &str) -> bool {
-    [Guard::Enabled, Guard::KnownTarget, Guard::TwoKeys]
+    [Guard::Enabled, Guard::KnownTarget, Guard::KnownPolicy, Guard::TwoKeys]
         .iter()
         .any(|guard| guard.label() == label)
 }

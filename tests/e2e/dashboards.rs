@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::prometheus::Prometheus;
-use super::support::wait_for;
+use super::support::{same, wait_for};
 use whole_farm::WholeFarm;
 
 /// Some hundred queries of a busy machine, and one that looks at whole minutes only.
@@ -45,6 +45,16 @@ const NOTHING_WHEN_WELL: [(&str, &str); 7] = [
 
 /// Told of a mount after ten minutes only: asked, and not waited for.
 const KNOWN_LATER: [&str; 2] = ["mount_write_bytes_per_second{", "mount_full_timestamp_seconds{"];
+
+/// What is 0 as long as everything is watched and answers.
+const NOTHING_UNKNOWN: [&str; 6] = [
+    r#"farmwarden-overview: "Findings", "B""#,
+    r#"farmwarden-overview: "Parts that do not answer", "A""#,
+    r#"farmwarden-overview: "Parts that do not answer", "B""#,
+    r#"farmwarden-overview: "PHA not earned per hour", "A""#,
+    r#"farmwarden-overview: "Miners that do not mine", "A""#,
+    r#"farmwarden-mounts: "Not probed", "A""#,
+];
 
 struct Query {
     place: String,
@@ -220,12 +230,24 @@ fn every_query_of_every_dashboard_has_something_to_show() {
     .flatten()
     .collect();
     assert!(waiting.len() > 300, "only {} queries", waiting.len());
+    let healthy: Vec<String> = NOTHING_UNKNOWN
+        .iter()
+        .map(|place| {
+            let query = waiting.iter().find(|query| query.place == *place).unwrap();
+            format!("query?query={}", encoded(&query.expr))
+        })
+        .collect();
     let pieces = || NOTHING_WHEN_WELL.iter().map(|(piece, _)| *piece).chain(KNOWN_LATER);
     for piece in pieces() {
         assert!(waiting.iter().any(|query| query.has([piece])), "no query has {piece}");
     }
     wait_until_all_show("a healthy farm is shown", prometheus, &mut waiting, |query| {
         query.has(pieces())
+    });
+
+    wait_for("nothing of a healthy farm is unknown", WITHIN, || {
+        let mut found = healthy.iter().map(|query| farm.prometheus.api(query));
+        found.try_for_each(|answer| same(&answer?["result"][0]["value"][1], &json!("0")))
     });
 
     farm.break_things();

@@ -49,7 +49,8 @@ pub(super) fn panels() -> [Panel; 5] {
             "",
             format!(
                 "60 * sum by (target, symptom, entity) (count_over_time(({ILL} == 1)[$__range:1m]))
-                    and (sum by (target, symptom, entity) ({ILL} == 1))"
+                    and (sum by (target, symptom, entity) ({ILL} == 1))
+                    or 0 * sum by (target, symptom, entity) ({ILL} == 1)"
             ),
         )
         .column(label("target", t("Target", "目标")).link(own_board()))

@@ -81,7 +81,7 @@ fn now() -> [Panel; 8] {
         stat(
             t("What they are worth", "有效空间"),
             t("Effective size, whatever the compression, since 2.0. Compare with the network's space below.", "无论压缩的有效空间，2.0 起。与下方全网空间比较。"),
-            t("Releases before 2.0 do not tell it", "2.0 之前的版本不提供"),
+            t("Releases before 2.0 do not tell it; or no farmer answers", "2.0 之前的版本不提供；或没有 farmer 应答"),
         )
         .named(t("space", "空间"), "sum(chia_harvester_effective_plot_bytes{@t})")
         .unit("bytes")
@@ -346,7 +346,7 @@ fn node() -> [Panel; 9] {
         stat(
             t("Last win", "上次爆块"),
             t("When the wallet last saw one; luck, mostly. More than five times the expected time: see no_win_for_long.", "钱包上次看到爆块的时间；多半靠运气。超过预计时间五倍：见 no_win_for_long。"),
-            t("No wallet is configured, it is older than 2.0, or nothing was won yet", "没有配置钱包、版本早于 2.0，或尚未爆块"),
+            t("No wallet is configured or answers, it is older than 2.0, or nothing was won yet", "没有配置钱包或没有应答、版本早于 2.0，或尚未爆块"),
         )
         .named(t("win", "爆块"), "1000 * max(chia_wallet_last_farmed_timestamp_seconds{@t})")
         .unit("dateTimeFromNow")

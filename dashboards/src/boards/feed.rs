@@ -23,7 +23,7 @@ pub(super) fn providers() -> [Panel; 3] {
         timeline(
             t("Data providers", "数据提供者"),
             t("What each says of itself; one that has just started says that it is up to date although it knows nothing.", "各自报告的状态；刚启动的会说已追上，尽管它还一无所知。"),
-            t("PRB v3 and workers without a PRB have no data provider", "PRB v3 和无 PRB 的 worker 没有数据提供者"),
+            t("No PRB answers, or they have no data provider: PRB v3, and workers without a PRB", "没有 PRB 应答，或没有数据提供者：PRB v3 和无 PRB 的 worker"),
         )
         .ask("{{target}} {{peer}}", coded("target, peer", "phala_prb_data_provider_state{@t}", codes(PROVIDER)))
         .states(PROVIDER)
@@ -31,7 +31,7 @@ pub(super) fn providers() -> [Panel; 3] {
         series(
             t("Blocks that a data provider still has to process", "数据提供者待处理的块"),
             t("Finalized by its node less what workers can be given. Rising: its disk or node; restarting workers does not help. Drawn: 10.", "节点最终块减去可供 worker 的块。上升：磁盘或节点问题；重启 worker 无用。虚线：10。"),
-            t("PRB v3 and workers without a PRB have no data provider", "PRB v3 和无 PRB 的 worker 没有数据提供者"),
+            t("No PRB answers, or they have no data provider: PRB v3, and workers without a PRB", "没有 PRB 应答，或没有数据提供者：PRB v3 和无 PRB 的 worker"),
         )
         .ask("{{target}} {{peer}} {{chain}}", r#"max by (target, peer, chain) (phala_prb_data_provider_block_height{@t,stage="target"})
             - max by (target, peer, chain) (phala_prb_data_provider_block_height{@t,stage="processed"})"#)
@@ -49,7 +49,7 @@ pub(super) fn transactions() -> [Panel; 6] {
         series(
             t("Trade queue", "交易队列"),
             t("Transactions that wait for the trader's Redis (PRB v2). Waiting grows and never falls: fees of the owner's account, then the trader's log.", "等待交易的任务（PRB v2 的 Redis）。只增不减：检查所有者账户手续费，再看 trade 日志。"),
-            t("No queue is configured (queues), or nothing was ever put into it", "没有配置队列（queues），或从未有任务"),
+            t("No queue is configured (queues), it does not answer, or nothing was ever put into it", "没有配置队列（queues）、它没有应答，或从未有任务"),
         )
         .ask("{{state}}", "sum by (state) (phala_prb_trade_queue_jobs{@t})")
         .unit("none")
@@ -59,7 +59,7 @@ pub(super) fn transactions() -> [Panel; 6] {
         series(
             t("Transactions of worker managers", "worker manager 的交易"),
             t("Of PRB v3, since it started (/tx/status). Errors rise: fees, or the chain refuses; see its list.", "PRB v3 启动以来的交易（/tx/status）。错误增加：手续费不足或链上拒绝；查看其列表。"),
-            t("Only PRB v3 tells of them", "只有 PRB v3 提供"),
+            t("Only PRB v3 tells of them, and none answers", "只有 PRB v3 提供，且没有应答"),
         )
         .ask("{{state}}", r#"sum by (state) (phala_prb_transactions_by_state{@t,lifecycle=~"$lifecycle"})"#)
         .unit("none")
@@ -74,8 +74,8 @@ pub(super) fn transactions() -> [Panel; 6] {
                 "交易队列首位的同一笔交易。虚线：10 分钟，此后 trade 不再发送：检查手续费，再一起重启 lifecycle、trade、redis-q。",
             ),
             t(
-                "Nothing waits, or no queue is configured (queues)",
-                "没有等待的交易，或没有配置队列（queues）",
+                "Nothing waits, no queue is configured (queues), or its Redis does not answer",
+                "没有等待的交易、没有配置队列（queues），或其 Redis 没有应答",
             ),
         )
         .ask(
@@ -93,8 +93,8 @@ pub(super) fn transactions() -> [Panel; 6] {
                 "直接查询，与 PRB 的判断无关。失联：容器、机器、网络。未查询：地址不在 pruntimes.networks 内。",
             ),
             t(
-                "pRuntimes are asked where `pruntimes` is configured",
-                "仅在配置了 `pruntimes` 时查询 pRuntime",
+                "pRuntimes are asked where `pruntimes` is configured, and their PRB answers",
+                "仅在配置了 `pruntimes` 且其 PRB 有应答时查询 pRuntime",
             ),
         )
         .ask(

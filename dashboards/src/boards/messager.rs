@@ -13,7 +13,10 @@ const NONE: Text = t(
     "No messager is configured, or it does not answer",
     "没有配置消息服务，或它没有应答",
 );
-const NOTHING_WAITS: Text = t("Nothing waits for more than a minute", "没有等待超过一分钟的消息");
+const NOTHING_WAITS: Text = t(
+    "Nothing waits for more than a minute, or no messager answers",
+    "没有等待超过一分钟的消息，或消息服务没有应答",
+);
 const OLDEST: &str = r#"time() - min by (target, address, state)
     (venus_messager_oldest_message_created_timestamp_seconds{@t,address=~"$address"})"#;
 
@@ -57,9 +60,12 @@ fn now() -> [Panel; 6] {
         stat(
             t("The oldest waits for", "最久等待"),
             t("Age of the oldest waiting message. 1 to 3 epochs are normal; from 30 minutes on it is stuck.", "最旧消息的等待时间。1 到 3 个高度正常；30 分钟以上为卡住。"),
-            NOTHING_WAITS,
+            NONE,
         )
-        .named(t("age", "时长"), format!("max({OLDEST})"))
+        .named(
+            t("age", "时长"),
+            format!(r#"max({OLDEST}) or 0 * sum(venus_messager_messages{{@t,address=~"$address"}})"#),
+        )
         .unit("s")
         .bounds([(None, Good), (Some(300.0), Wait), (Some(1800.0), Bad)]),
         stat(
@@ -170,7 +176,7 @@ fn history() -> [Panel; 6] {
         series(
             t("Errors by class", "按类别的错误"),
             t("How far messages got, and the chain's exit code. gas_estimate: the chain would refuse it. sign: mend wallet or gateway. insufficient funds: fill the wallet.", "消息到达的阶段与链的退出码。gas_estimate：链会拒绝。sign：修复钱包或网关。余额不足：充值。"),
-            t("No waiting message carries an error", "没有带错误的等待消息"),
+            t("No waiting message carries an error, or no messager answers", "没有带错误的等待消息，或消息服务没有应答"),
         )
         .ask("{{class}} {{exit_code}}", r#"sum by (class, exit_code) (venus_messager_errors{@t,address=~"$address"})"#)
         .unit("none")

@@ -76,7 +76,7 @@ fn now() -> [Panel; 6] {
             t("Miners that more than one service mines for: two blocks at one height are slashed. Stop all but one at once.", "被多个服务挖矿的矿工：同一高度两个区块会被罚没。立即只保留一个。"),
             NONE,
         )
-        .named(t("miners", "矿工"), format!("sum({} > bool 1)", by_miner("sum", "venus_miner_mining")))
+        .named(t("miners", "矿工"), r#"sum(sum by (job, instance, miner) (venus_miner_mining{@t,miner=~"$miner"}) > bool 1)"#)
         .unit("none")
         .none_is_good(1.0, Bad),
         stat(

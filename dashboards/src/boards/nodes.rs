@@ -6,7 +6,7 @@ use crate::board::Board;
 use crate::cells::{label, value};
 use crate::palette::Tone::{Bad, Good, Wait, Warn};
 use crate::panel::{Panel, series, stat, table, timeline};
-use crate::query::{answers, known_last, within_range};
+use crate::query::{answers, within_range};
 use crate::states::{ANSWERS, UP, WELL, YES_OR_NO};
 use crate::text::{Text, t};
 use crate::variable::{several, targets};
@@ -28,8 +28,11 @@ const PEERS: &str = r#"max by (target, chain) (phala_node_peers{@t,chain=~"$chai
 
 /// Of a node that does not answer by the newest block that it told of within a day: it grows older.
 fn head_age_as_far_as_known() -> String {
-    let head = r#"max by (target, chain) (phala_node_best_block_timestamp_seconds{@t,chain=~"$chain"})"#;
-    format!("time() - {}", known_last("target, chain", head))
+    format!(
+        r#"time() - (max by (target, chain) (last_over_time(phala_node_best_block_timestamp_seconds{{@t,chain=~"$chain"}}[1d]))
+            and on (target, chain) {})"#,
+        answers_by_chain()
+    )
 }
 
 /// Of each side of a node.

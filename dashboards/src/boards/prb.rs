@@ -20,8 +20,8 @@ const SUMMARY: Text = t(
     "所选 PRB 均无应答，或没有可显示的单台 worker：detail: full 显示全部，detail: summary 只显示最差的 20 台",
 );
 pub(super) const NO_CHAIN: Text = t(
-    "Asked of the chain only where `node` is configured",
-    "仅在配置了 `node` 时向链上查询",
+    "Asked of the chain only where `node` is configured; or it does not answer",
+    "仅在配置了 `node` 时向链上查询；或它没有应答",
 );
 
 pub(super) fn board() -> Board {
@@ -274,7 +274,7 @@ fn pools() -> [Panel; 4] {
         .size(24, 8),
         series(
             t("Rewards per hour by pool", "各矿池每小时奖励"),
-            t("Sum of what the sessions of a pool earned in the last hour, in PHA. It falls before anything else does when heartbeats are missed.", "矿池内会话最近一小时的收益之和（PHA）。错过心跳时它最先下降。"),
+            t("Sum of what the sessions of a pool earned in the last hour, in PHA; of a PRB with detail: summary, of its worst workers only. It falls before anything else does when heartbeats are missed.", "矿池内会话最近一小时的收益之和（PHA）；detail: summary 的 PRB 只含最差的 worker。错过心跳时它最先下降。"),
             SUMMARY,
         )
         .ask("{{pool}}", r#"sum by (pool) (clamp_min(delta(phala_worker_reward_pha{@t,lifecycle=~"$lifecycle"}[1h]), 0))"#)

@@ -17,7 +17,10 @@ const NO_POLICY: Text = t(
     "No policy is configured (remedies.policies), so nothing is repaired; or farmwarden is not scraped",
     "没有配置策略（remedies.policies），因此不会修复；或未抓取 farmwarden",
 );
-const NOBODY: Text = t("No way to people is configured (notify)", "没有配置通知方式（notify）");
+const NOBODY: Text = t(
+    "No way to people is configured (notify); or farmwarden is not scraped",
+    "没有配置通知方式（notify）；或未抓取 farmwarden",
+);
 
 pub(super) fn board() -> Board {
     Board::new(

@@ -1,12 +1,14 @@
 //! A Venus chain service: its processes, the node's head, the gateway, the token.
 
-use super::costs::{miners_expected, miners_off};
+use super::costs::miners_expected;
+use super::overview::instance;
 use super::{MESSAGER, MINERS, VENUS};
 use crate::board::Board;
 use crate::cells::{label, to, value};
 use crate::palette::Tone::{Bad, Good, Wait, Warn};
 use crate::panel::{Panel, series, stat, table, timeline};
-use crate::states::{UP, WELL, YES_IS_GOOD};
+use crate::query::lost;
+use crate::states::{ANSWERS, UP, WELL, YES_IS_GOOD};
 use crate::text::{Text, t};
 use crate::variable::targets;
 
@@ -15,8 +17,8 @@ const NONE: Text = t(
     "没有监控 Venus 服务（collectors.venus），或其节点均无应答",
 );
 const NO_GATEWAY: Text = t(
-    "No gateway is configured, or the token may not ask it (it needs admin)",
-    "没有配置网关，或令牌权限不足（需要 admin）",
+    "No gateway is configured, it does not answer, or the token may not ask it (it needs admin)",
+    "没有配置网关、它没有应答，或令牌权限不足（需要 admin）",
 );
 
 pub(super) fn board() -> Board {
@@ -36,14 +38,20 @@ pub(super) fn board() -> Board {
     .row(t("Gateway", "网关"), gateway())
 }
 
+/// By process: 0, 1, and 2 where nothing is heard of its service.
+fn processes_up() -> String {
+    let now = "max by (target, component, process) (venus_instance_up{@t})";
+    format!("({now} or 2 + 0 * {})", lost("target", now, now))
+}
+
 fn now() -> [Panel; 6] {
     [
         stat(
             t("Processes that answer", "应答的进程"),
-            t("Processes that told what they were asked for (venus_instance_up). Start order is auth, gateway and node, messager, miner.", "给出所需回答的进程（venus_instance_up）。启动顺序：auth、gateway 与 node、messager、miner。"),
+            t("Processes that told what they were asked for (venus_instance_up), of all that should. Start order is auth, gateway and node, messager, miner.", "给出所需回答的进程（venus_instance_up）。启动顺序：auth、gateway 与 node、messager、miner。"),
             NONE,
         )
-        .named(t("answer", "应答"), "avg(venus_instance_up{@t})")
+        .named(t("answer", "应答"), format!("sum(venus_instance_up{{@t}}) / count({})", processes_up()))
         .unit("percentunit")
         .bounds([(None, Bad), (Some(0.99), Good)]),
         stat(
@@ -87,8 +95,9 @@ fn now() -> [Panel; 6] {
         .named(
             t("mine", "出块"),
             format!(
-                "1 - {} / (sum({}) > 0)",
-                miners_off("{@t}"),
+                "(count(max by (target, miner) (venus_miner_expected{{@t}}) == 1
+                    and on (target, miner) (venus_miner_mining{{@t}} == 1))
+                    or 0 * count(venus_miner_expected{{@t}})) / (sum({}) > 0)",
                 miners_expected("{@t}")
             ),
         )
@@ -105,27 +114,29 @@ fn processes() -> [Panel; 4] {
             t("Every process of the configuration with its release and what our token may ask. Token known 0: not issued by auth, as those of a service's own folder.", "配置中的每个进程、版本及令牌权限。令牌未知：不是 auth 签发的，例如服务自身目录中的令牌。"),
             NONE,
         )
-        .ask("", "max by (target, component, process) (venus_instance_up{@t})")
+        .ask("", processes_up())
         .ask("", "max by (target, component, process) (venus_auth_token_valid{@t})")
         .ask("", "max by (target, component, process) (venus_view_partial{@t})")
         .ask("", "max by (target, component, process, permission) (venus_auth_token_permission{@t} == 1)")
         .ask("", "max by (target, component, process, version, era) (venus_instance_info{@t})")
+        .ask("", format!("{} != bool 1", processes_up()))
         .column(label("component", t("Role", "角色")))
         .column(label("process", t("Process", "进程")))
-        .column(value(0, t("Answers", "应答")).states(UP))
+        .column(value(0, t("Answers", "应答")).states(ANSWERS))
         .column(value(1, t("Token known", "令牌有效")).states(YES_IS_GOOD))
         .column(label("permission", t("Token may", "令牌权限")))
         .column(value(2, t("Own user's only", "仅自身用户")).states(crate::states::YES_OR_NO))
         .column(label("version", t("Release", "版本")))
         .column(label("era", t("Era", "时期")))
         .column(label("target", t("Service", "服务")))
-        .lowest_first(0)
+        .column(instance())
+        .highest_first(5)
         .unit("string")
         .size(12, 9),
         table(
             t("Calls that a process did not answer", "未应答的调用"),
             t("Calls refused or failed in the last round although others were answered; what they would have told is absent. forbidden: a stronger token.", "其他调用正常而这些被拒绝或失败；相应数据缺失。forbidden：需要更强的令牌。"),
-            t("Every call was answered in the last round", "上一轮所有调用均已应答"),
+            t("No call failed of processes that answer: see the table beside", "有应答的进程没有失败的调用：见旁边的表格"),
         )
         .ask("", "max by (target, component, process, method, reason) (venus_call_failed{@t} == 1)")
         .column(label("component", t("Role", "角色")))
@@ -140,7 +151,7 @@ fn processes() -> [Panel; 4] {
             t("Whether each told what it was asked for. All at once: auth, or the machine.", "各进程是否给出回答。同时失联：auth 或机器问题。"),
             NONE,
         )
-        .ask("{{component}} {{process}}", "min by (target, component, process) (venus_instance_up{@t})")
+        .ask("{{target}} {{component}} {{process}}", "min by (target, component, process) (venus_instance_up{@t})")
         .states(UP)
         .size(12, 9),
         timeline(

@@ -83,7 +83,7 @@ fn now() -> [Panel; 7] {
         stat(
             t("Session on the chain", "链上会话"),
             t("Computing earns; unresponsive loses V, until it answers its next challenge.", "计算中才有收益；无响应会损失 V，直到回应下一次挑战。"),
-            t("Not bound on the chain: it has no session", "未在链上绑定：没有会话"),
+            t("No session is known: it is not bound on the chain, or its PRB does not answer", "没有会话：未在链上绑定，或其 PRB 没有应答"),
         )
         .named(t("{{target}} {{lifecycle}} session", "{{target}} {{lifecycle}} 会话"), coded("target, lifecycle, worker", &of_it("phala_worker_session_state"), codes(SESSION)))
         .unit("none")
@@ -99,7 +99,7 @@ fn now() -> [Panel; 7] {
         stat(
             t("Lag", "落后"),
             t("Blocks that its data provider has and it has not. From 10 on it misses heartbeats. Rising: overloaded machine or slow network.", "数据提供者有而它没有的块数。达到 10 会错过心跳。上升：机器过载或网络慢。"),
-            t("Known only while it synchronises or follows", "仅在同步或跟随时可知"),
+            t("Known only while it synchronises or follows, and its PRB answers", "仅在同步或跟随且其 PRB 有应答时可知"),
         )
         .named(t("{{target}} {{lifecycle}} blocks", "{{target}} {{lifecycle}} 块"), max("phala_worker_para_lag_blocks"))
         .unit("none")
@@ -107,7 +107,7 @@ fn now() -> [Panel; 7] {
         stat(
             t("Earned in the last hour", "最近一小时收益"),
             t("Rise of the session's rewards in PHA. Zero for long although it computes: are its messages getting on the chain?", "会话奖励的增量（PHA）。计算中却长期为零：消息是否上链？"),
-            t("Not bound on the chain: it has no session", "未在链上绑定：没有会话"),
+            t("No session is known: it is not bound on the chain, or its PRB does not answer", "没有会话：未在链上绑定，或其 PRB 没有应答"),
         )
         .ask("{{target}} {{lifecycle}} PHA", format!(
                 "max by (target, lifecycle, worker) (clamp_min(delta({}[1h]), 0))",
@@ -162,7 +162,7 @@ fn history() -> [Panel; 5] {
         timeline(
             t("Session over time", "会话变化"),
             t("What the chain, or PRB where no `node` is configured, had the session as.", "链上会话状态（未配置 `node` 时为 PRB 转述）。"),
-            t("Not bound on the chain: it has no session", "未在链上绑定：没有会话"),
+            t("No session is known: it is not bound on the chain, or its PRB does not answer", "没有会话：未在链上绑定，或其 PRB 没有应答"),
         )
         .named(t("{{target}} {{lifecycle}} on the chain", "{{target}} {{lifecycle}} 链上"), coded("target, lifecycle, worker", &of_it("phala_worker_session_state"), codes(SESSION)))
         .states(SESSION)
@@ -170,7 +170,7 @@ fn history() -> [Panel; 5] {
         series(
             t("Lag behind the data provider", "相对数据提供者的落后"),
             t("Should stay near zero. Drawn: 10, the window for a heartbeat. A straight rise: it stands still, restart it in PRB once.", "应接近零。虚线：10，心跳窗口。直线上升：停住，在 PRB 中重启一次。"),
-            t("Known only while it synchronises or follows", "仅在同步或跟随时可知"),
+            t("Known only while it synchronises or follows, and its PRB answers", "仅在同步或跟随且其 PRB 有应答时可知"),
         )
         .named(t("{{target}} {{lifecycle}} blocks", "{{target}} {{lifecycle}} 块"), max("phala_worker_para_lag_blocks"))
         .unit("none")
@@ -200,7 +200,10 @@ fn history() -> [Panel; 5] {
 }
 
 fn earns() -> [Panel; 4] {
-    let no_session = t("Not bound on the chain: it has no session", "未在链上绑定：没有会话");
+    let no_session = t(
+        "No session is known: it is not bound on the chain, or its PRB does not answer",
+        "没有会话：未在链上绑定，或其 PRB 没有应答",
+    );
     [
         series(
             t("V and Ve", "V 与 Ve"),

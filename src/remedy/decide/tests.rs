@@ -96,7 +96,7 @@ fn both_keys_are_needed() {
     let nobody = Remedies::default();
     holds(
         decided(&nobody, &none, &view(now())),
-        Guard::TwoKeys,
+        Guard::KnownPolicy,
         "no policy is called restart",
     );
     let mut ended = incident();
@@ -381,6 +381,7 @@ fn the_first_guard_in_the_order_gives_its_name() {
     };
     history.paused(at(0), &pause);
     let mut incident = in_phase(Phase::Running { since: at(1) });
+    let name = std::mem::replace(&mut remedies.policies[0].name, "another".parse().unwrap());
     for guard in Guard::ALL {
         holds(decide(&incident, &remedies, &history, &view, now()), guard, "");
         let policy = &mut remedies.policies[0];
@@ -388,6 +389,7 @@ fn the_first_guard_in_the_order_gives_its_name() {
             Guard::UnderWay => incident.phase = Phase::Open,
             Guard::Enabled => remedies.enabled = true,
             Guard::KnownTarget => view.is_known = true,
+            Guard::KnownPolicy => policy.name = name.clone(),
             Guard::TwoKeys => policy.targets = vec!["prb-1".parse().unwrap()],
             Guard::FreshView => view.looked = Some(now()),
             Guard::StillIll => view.seen = seen(Sight::Ill, at(0)),

@@ -119,6 +119,7 @@ const fn hint(guard: Guard) -> &'static str {
         Guard::UnderWay => "another rung was under way",
         Guard::Enabled => "repairs are switched off",
         Guard::KnownTarget => "the label `target` of the alert names no target of the configuration",
+        Guard::KnownPolicy => "the label `remedy` of the alert names no policy of the configuration",
         Guard::TwoKeys => "its `targets` do not have what the alert names, or the alert had ended",
         Guard::FreshView => "the target could not be read as a whole (farmwarden doctor)",
         Guard::StillIll => {

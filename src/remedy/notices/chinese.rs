@@ -101,11 +101,10 @@ fn held(guard: Guard, incident: &Incident) -> String {
     let (target, policy) = (&incident.key.target, &incident.key.policy);
     match guard {
         Guard::KnownTarget => format!("配置中没有目标 {target}，请检查告警规则的标签 target"),
+        Guard::KnownPolicy => format!("remedies.policies 中没有策略 {policy}，该告警不会触发修复"),
         Guard::TwoKeys if !incident.fires() => "告警已结束，不再请求修复".to_owned(),
         Guard::TwoKeys => {
-            format!(
-                "策略 {policy} 不存在、未允许用于 {target}，或告警的症状与策略不符，请检查 remedies.policies 与规则的标签"
-            )
+            format!("策略 {policy} 未允许用于 {target}，或告警的症状与策略不符，请检查 remedies.policies 与规则的标签")
         }
         Guard::Window => "不在策略允许的时段".to_owned(),
         Guard::Freeze => "冻结文件存在，删除后继续".to_owned(),

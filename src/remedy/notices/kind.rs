@@ -82,6 +82,7 @@ pub(super) const fn held(guard: Guard) -> Option<Notice> {
     match guard {
         Guard::Approval => Some(Notice::Approval),
         Guard::KnownTarget
+        | Guard::KnownPolicy
         | Guard::TwoKeys
         | Guard::Window
         | Guard::Freeze
@@ -161,7 +162,7 @@ impl Notice {
     pub(super) const fn severity(self) -> Severity {
         match self {
             Self::Escalated | Self::Storm => Severity::Critical,
-            Self::Held(Guard::Window | Guard::Freeze | Guard::Pause)
+            Self::Held(Guard::KnownPolicy | Guard::Window | Guard::Freeze | Guard::Pause)
             | Self::Rehearsed
             | Self::WouldEscalate
             | Self::Unasked
@@ -232,6 +233,7 @@ impl Notice {
 pub(super) const fn held_words(guard: Guard, language: Language) -> &'static str {
     let (english, chinese) = match guard {
         Guard::KnownTarget => ("nothing is done: the target is not known", "未执行：未知目标"),
+        Guard::KnownPolicy => ("nothing is done: there is no policy for it", "未执行：没有对应策略"),
         Guard::TwoKeys => ("nothing is done: it is not allowed here", "未执行：配置未允许"),
         Guard::Window => ("nothing is done outside of the window", "未执行：不在允许时段"),
         Guard::Freeze => ("nothing is done: frozen", "未执行：已冻结"),

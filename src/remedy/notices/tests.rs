@@ -213,7 +213,10 @@ fn what_waits_for_approval_has_a_link_where_people_have_an_address() {
     assert!(url.starts_with("https://farm.example/f_w/approve/4.1-"), "{url}");
     let markdown = linked.markdown.unwrap();
     assert!(markdown.ends_with(&format!("\\): [this link]({url})")), "{markdown}");
-    assert!(markdown.starts_with("waits for a person: farmwarden approve 4.1  \n"), "{markdown}");
+    assert!(
+        markdown.starts_with("waits for a person: farmwarden approve 4.1  \n"),
+        "{markdown}"
+    );
     let without = waits(None);
     assert!(!without.text.contains("or open") && without.markdown.is_none());
 }

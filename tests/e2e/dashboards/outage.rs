@@ -152,14 +152,14 @@ impl Looked {
             (variable["name"].as_str().unwrap().to_owned(), value)
         });
         let mut panels = board["panels"].as_array().unwrap().iter();
-        let panel = panels.find(|panel| panel["title"] == title).expect(title);
+        let panel = panels.find(|panel| panel["title"] == title).unwrap();
         let expr = panel["targets"][query]["expr"].as_str().unwrap();
         let path = format!(
             "query?time={}&query={}",
             BEGINNING + 60 * minute,
             encoded(&filled(expr, &chosen.collect()))
         );
-        let answer = self.prometheus.api(&path).expect(title);
+        let answer = self.prometheus.api(&path).unwrap();
         let rows = answer["result"].as_array().unwrap().iter().map(|row| {
             let labels = ["instance", "target", "board", "chain", "worker", "miner", "mount"];
             let labels = labels.iter().filter_map(|label| row["metric"][label].as_str());
