@@ -124,7 +124,7 @@ fn commands_are_run_once_for_their_symptom_with_nothing_of_ours_and_are_ended_wh
         (
             hang,
             "failed",
-            "not done within 15s; it was killed with all that it had started; wrote: waiting",
+            "not done within 15s; it was killed with its process group; wrote: waiting",
             "escalated",
         ),
     ] {
