@@ -169,7 +169,11 @@ impl Remote {
 
 fn words(reply: &Reply) -> String {
     let text = message::in_short(&String::from_utf8_lossy(&reply.body));
-    format!("HTTP {}: {text}", reply.status.as_u16())
+    let status = reply.status.as_u16();
+    if text.is_empty() {
+        return format!("HTTP {status} without a word, which no farmwarden says: is there a proxy in between?");
+    }
+    format!("HTTP {status}: {text}")
 }
 
 #[cfg(test)]
