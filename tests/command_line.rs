@@ -104,6 +104,29 @@ fn a_web_configuration_is_checked_like_any_other() {
 }
 
 #[test]
+fn a_remote_that_would_keep_farmwarden_from_starting_is_a_mistake() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = |name: &str| directory.path().join(name).display().to_string();
+    let config = format!(
+        "journal: {{directory: {}}}\nremotes:\n  - {{name: rack-2, address: 'https://10.0.0.12:19977', caller: control,\n     \
+         key_file: {}, certificate_file: {}}}\n",
+        place("journal"),
+        place("no.key"),
+        place("no.pem")
+    );
+    std::fs::write(place("farm.yml"), config).unwrap();
+    let (code, said) = ended(&["check-config", &place("farm.yml")]);
+    assert_eq!(code, Some(2), "{said}");
+    for words in [
+        "farm.yml:4:16: remotes[0].key_file: ",
+        "remotes[0].certificate_file: ",
+        "no.pem cannot be read: no such file",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
 fn a_control_socket_that_cannot_be_had_ends_the_start_only_if_it_was_asked_for() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("control.sock");

@@ -82,7 +82,7 @@ pub(super) fn hands<T>(
     mistakes
 }
 
-/// Keys of other farmwardens that cannot be read.
+/// Keys and certificates of other farmwardens that cannot be read: with one of them nothing would start.
 pub(super) fn remotes<T>(
     document: &Document,
     read: &Read<T>,
@@ -96,7 +96,13 @@ pub(super) fn remotes<T>(
     let paths = paths.map(|(number, remote)| (read.path_of("remotes", number), remote));
     let sound = paths.filter(|(path, _)| !read.is_wrong(path));
     sound
-        .filter_map(|(path, remote)| wrong_key(document, &path, &remote.key_file))
+        .flat_map(|(path, remote)| {
+            let certificate = remote.unreadable();
+            let certificate = certificate.map(|(key, words)| document.mistake(&below(&path, key), words));
+            wrong_key(document, &path, &remote.key_file)
+                .into_iter()
+                .chain(certificate)
+        })
         .collect()
 }
 

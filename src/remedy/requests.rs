@@ -14,7 +14,7 @@ pub(super) const REMEMBERED_FOR: Duration = Duration::from_secs(2 * 86_400);
 /// The longest that a request may last.
 pub const LASTS_AT_MOST: Duration = Duration::from_secs(86_400);
 /// Of one caller. Its own budgets are far below; without it a broken one could fill the memory.
-const MOST_OF_A_CALLER: usize = 1000;
+pub(super) const MOST_OF_A_CALLER: usize = 1000;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Requests(BTreeMap<RequestId, Asked>);

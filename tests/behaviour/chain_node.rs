@@ -54,11 +54,12 @@ async fn a_healthy_node_is_read_over_http_and_over_websocket() {
             assert_eq!(sample(&page, &series), Some(value), "{series}");
         }
         assert!(page.contains("chain_name=\"Khala\"") && page.contains("spec_name=\"khala\""));
+        node.block(3);
+        warden.page_with(&format!("{BEST} 4245\n")).await;
+        // It was seen to rise.
         warden
             .page_with("farmwarden_symptom{target=\"node-1\",symptom=\"node_stuck\",entity=\"\"} 0\n")
             .await;
-        node.block(3);
-        warden.page_with(&format!("{BEST} 4245\n")).await;
     }
 }
 

@@ -10,6 +10,7 @@ use super::units::System;
 
 const READER: &str = "farmwarden.service";
 const ACTUATOR: &str = "farmwarden-actuator.service";
+const MOUNTER: &str = "farmwarden-mounter.service";
 
 /// systemd's own judgement, in tenths: 100 takes nothing away.
 const MOST_EXPOSED: &str = "--threshold=20";
@@ -47,7 +48,7 @@ fn log(service: &str) -> String {
 fn install(root: &Path) {
     fs::copy(Farmwarden::binary(), root.join("farmwarden")).unwrap();
     let units = root.join("etc/systemd/system");
-    for name in [READER, ACTUATOR] {
+    for name in [READER, ACTUATOR, MOUNTER] {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/systemd").join(name);
         let unit = fs::read_to_string(shipped).unwrap();
         assert!(unit.contains("ExecStart=/usr/local/bin/farmwarden "), "{unit}");
@@ -69,6 +70,7 @@ fn install(root: &Path) {
     for (service, user, more) in [
         ("farmwarden", READER_USER, ASKS),
         ("farmwarden-actuator", ACTUATOR_USER, ACTS),
+        ("farmwarden-mounter", 0, ""),
     ] {
         let etc = root.join("etc").join(service);
         fs::create_dir(&etc).unwrap();
@@ -112,11 +114,12 @@ fn start(docker: &Docker, system: &System, service: &str) {
     });
 }
 
-/// Waits until the reader's page of metrics has all of these lines. There is no network but the system's own loopback.
+/// Waits until a service's page of metrics has all of these lines. There is no network but the system's own loopback.
 #[track_caller]
-fn wait_for_samples(docker: &Docker, samples: &[&str]) {
+fn wait_for_samples(docker: &Docker, port: u16, samples: &[&str]) {
     let ask =
-        r"exec 3<>/dev/tcp/127.0.0.1/19977; printf 'GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3; cat <&3";
+        r"exec 3<>/dev/tcp/127.0.0.1/PORT; printf 'GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n' >&3; cat <&3";
+    let ask = &ask.replace("PORT", &port.to_string());
     wait_for("the service sees and keeps what it should", LONG, || {
         let page = within(docker, &["/bin/bash", "-c", ask])?;
         match samples.iter().find(|sample| !page.contains(**sample)) {
@@ -175,6 +178,7 @@ fn the_hardened_service_sees_mounts_also_later_ones_and_keeps_its_journal() {
     start(&docker, &system, READER);
     wait_for_samples(
         &docker,
+        19_977,
         &[
             "farmwarden_journal_up 1\n",
             "mount_present{target=\"host\",mount=\"/\"} 1\n",
@@ -186,12 +190,39 @@ fn the_hardened_service_sees_mounts_also_later_ones_and_keeps_its_journal() {
     mount_plots(&docker);
     wait_for_samples(
         &docker,
+        19_977,
         &[
             "mount_size_bytes{target=\"host\",mount=\"/var/plots\"} 67108864\n",
             "mount_read_only{target=\"host\",mount=\"/var/plots\"} 0\n",
         ],
     );
     check_powerless(&status(READER_USER));
+}
+
+/// What it lets go of is let go of on the machine: it has no view of mounts of its own, and only what it needs for that.
+#[test]
+fn the_mounter_sees_the_mounts_of_the_machine_itself() {
+    let docker = Docker::start();
+    let system = System::with(&docker, &["--cap-add=SYS_PTRACE"], install);
+    start(&docker, &system, MOUNTER);
+    mount_plots(&docker);
+    wait_for_samples(
+        &docker,
+        19_979,
+        &["mount_present{target=\"host\",mount=\"/var/plots\"} 1\n"],
+    );
+    let script = "for status in /proc/[0-9]*/status; do read -r _ name <$status; [ \"$name\" != farmwarden ] || \
+                  { readlink ${status%status}ns/mnt; grep ^CapEff $status; }; done; readlink /proc/1/ns/mnt";
+    let said = within(&docker, &["/bin/bash", "-c", script]).unwrap();
+    let lines: Vec<&str> = said.lines().collect();
+    let (first, processes) = lines.split_last().unwrap();
+    let (namespaces, powers): (Vec<&str>, Vec<&str>) = processes.iter().partition(|line| line.starts_with("mnt:"));
+    assert!(
+        !namespaces.is_empty() && namespaces.iter().all(|own| own == first),
+        "{said}"
+    );
+    // CAP_SYS_PTRACE and CAP_SYS_ADMIN.
+    assert!(powers.iter().all(|power| power.ends_with("0000000000280000")), "{said}");
 }
 
 #[test]
@@ -207,6 +238,7 @@ fn the_actuator_restarts_a_container_for_the_reader_that_has_no_engine() {
     let before = started("share");
     wait_for_samples(
         &docker,
+        19_977,
         &["farmwarden_symptom{target=\"host\",symptom=\"mount_missing\",entity=\"/var/plots\"} 1\n"],
     );
     within(&docker, &["/farmwarden", "run", "repair_plots", "host", "/var/plots"]).unwrap();
@@ -221,6 +253,7 @@ fn the_actuator_restarts_a_container_for_the_reader_that_has_no_engine() {
     mount_plots(&docker);
     wait_for_samples(
         &docker,
+        19_977,
         &["farmwarden_remediation_incidents_closed_total{why=\"cured\"} 1\n"],
     );
 

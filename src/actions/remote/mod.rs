@@ -53,6 +53,19 @@ pub enum Believes {
     Authority(PathBuf),
 }
 
+impl Believes {
+    /// Reads the file; the error says what is wrong with it.
+    pub fn trust(&self) -> Result<Trust, String> {
+        match self {
+            Self::Certificate(file) => Trust::pinned(file),
+            Self::Authority(file) => Trust::read(&TrustFiles {
+                ca_file: file.clone(),
+                client: None,
+            }),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Remote {
     wire: Wire,
@@ -89,21 +102,12 @@ impl Remote {
         let wrong = |what: &str, words| Failed::before(&who, what, Why::Configuration(words));
         let way = match place {
             Place::Socket(path) => Way::Socket(path.clone()),
-            Place::Tls { address, believes } => {
-                let trust = match believes {
-                    Believes::Certificate(file) => Trust::pinned(file),
-                    Believes::Authority(file) => Trust::read(&TrustFiles {
-                        ca_file: file.clone(),
-                        client: None,
-                    }),
-                };
-                Way::Net {
-                    upstream: upstream.clone(),
-                    host: address.host().to_owned(),
-                    port: address.port(),
-                    trust: Some(trust.map_err(|words| wrong("its certificate", words))?),
-                }
-            }
+            Place::Tls { address, believes } => Way::Net {
+                upstream: upstream.clone(),
+                host: address.host().to_owned(),
+                port: address.port(),
+                trust: Some(believes.trust().map_err(|words| wrong("its certificate", words))?),
+            },
         };
         let key = Key::read(key).map_err(|words| wrong("the key", words))?;
         Ok(Self {
@@ -169,7 +173,11 @@ impl Remote {
 
 fn words(reply: &Reply) -> String {
     let text = message::in_short(&String::from_utf8_lossy(&reply.body));
-    format!("HTTP {}: {text}", reply.status.as_u16())
+    let status = reply.status.as_u16();
+    if text.is_empty() {
+        return format!("HTTP {status} without a word, which no farmwarden says: is there a proxy in between?");
+    }
+    format!("HTTP {status}: {text}")
 }
 
 #[cfg(test)]

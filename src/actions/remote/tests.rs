@@ -64,6 +64,15 @@ async fn an_error_of_a_server_or_of_a_proxy_on_the_way_does_not_say_that_it_has_
 }
 
 #[tokio::test]
+async fn what_says_nothing_is_not_taken_for_a_farmwarden() {
+    let (said, _) = said(Answers::Status(302, String::new())).await;
+    let Ok(Said::Refused { words, passes: false }) = said else {
+        panic!("{said:?}")
+    };
+    assert!(words.contains("is there a proxy in between?"), "{words}");
+}
+
+#[tokio::test]
 async fn of_an_answer_a_line_is_kept_without_secrets() {
     let long = format!("password=hunter2\n{}", "x".repeat(100_000));
     let told = serde_json::json!({"course": "held", "incident": long, "guard": long, "words": long});

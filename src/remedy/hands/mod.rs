@@ -177,16 +177,14 @@ impl runner::Hands for Hands {
 
     async fn take_back(&self, plan: &Plan, request: Nonce, notes: &dyn Notes) -> Result<String, Undone> {
         let tools = self.tools();
-        match catalogue::read(&plan.action, &plan.with, &tools.settings) {
-            Ok(Order::Remote(order)) => self.take_back(&tools, &order, plan, request, notes).await,
-            _ => {
-                notes.lose_sight();
-                let name = plan.with.get("remote").map_or("", String::as_str);
-                Err(Undone::Failed(format!(
-                    "request {request} cannot be taken back: farmwarden {} is no longer in the configuration; look at it there",
-                    values::repeated(name)
-                )))
-            }
+        if let Ok(Order::Remote(order)) = catalogue::read(&plan.action, &plan.with, &tools.settings) {
+            return self.take_back(&tools, &order, plan, request, notes).await;
         }
+        notes.lose_sight();
+        let name = plan.with.get("remote").map_or("", String::as_str);
+        Err(Undone::Failed(format!(
+            "request {request} cannot be taken back: farmwarden {} is no longer in the configuration; look at it there",
+            values::repeated(name)
+        )))
     }
 }

@@ -132,11 +132,12 @@ impl Checked<'_> {
         for kind in &kinds {
             match (kind, process) {
                 (Some(kind), None) => self.say(format!("{place}.with"), format!("`{action}` {}", kind.must_say())),
-                (Some(Kind::Venus), Some(Process::Chia(_))) => self.say(&*key, "only a Chia farm has such services"),
                 (Some(Kind::Chia) | None, Some(Process::Venus(_))) => {
                     self.say(&*key, "only a chain service of Venus has such processes");
                 }
-                (None, Some(Process::Chia(_))) => self.say(&*key, "only a Chia farm has such services"),
+                (Some(Kind::Venus) | None, Some(Process::Chia(_))) => {
+                    self.say(&*key, "only a Chia farm has such services");
+                }
                 (Some(Kind::Chia), Some(Process::Chia(service))) => self.chia_process(*service, rung, place),
                 (Some(Kind::Venus), Some(Process::Other)) => self.no_process(place),
                 (Some(Kind::Venus), Some(Process::Venus(process))) => self.venus_process(process, place),

@@ -84,6 +84,18 @@ impl Remote {
         wrong.into_iter().map(owned).collect()
     }
 
+    /// What is wrong with the file by which it is known, and the key that names that file.
+    pub fn unreadable(&self) -> Option<(&'static str, String)> {
+        let Place::Tls { believes, .. } = self.for_actions()?.place else {
+            return None;
+        };
+        let key = match believes {
+            Believes::Certificate(_) => "certificate_file",
+            Believes::Authority(_) => "ca_file",
+        };
+        Some((key, believes.trust().err()?))
+    }
+
     /// For the room that acts; nothing for one that says neither or both ways to it.
     pub(super) fn for_actions(&self) -> Option<RemoteSettings> {
         let place = match (&self.socket, &self.address) {

@@ -79,7 +79,7 @@ impl Settings {
                 let words: Vec<String> = stacks.iter().map(|stack| self.members(stack)).collect();
                 (
                     words.join("; "),
-                    format!("{stacks:?} {:?} {:?}", self.engines, self.units.socket),
+                    format!("{stacks:?} {:?} {}", self.engines, self.units.socket.display()),
                 )
             }
             Order::Remote(order) => {
@@ -105,7 +105,7 @@ impl Settings {
                 let engine = self.engines.iter().find(|known| known.name == *engine);
                 format!("{thing:?} {engine:?}")
             }
-            Thing::Unit(_) => format!("{thing:?} {:?}", self.units.socket),
+            Thing::Unit(_) => format!("{thing:?} {}", self.units.socket.display()),
         }
     }
 

@@ -8,11 +8,11 @@ use crate::actions::remote::{Answer, Course, Request, RequestId, Unsealed, Wants
 use crate::clock::UnixTime;
 use crate::remedy::callers::Callers;
 use crate::remedy::incident::Phase;
-use crate::remedy::requests::{Asked, LASTS_AT_MOST, Stage};
+use crate::remedy::requests::{Asked, LASTS_AT_MOST, MOST_OF_A_CALLER, REMEMBERED_FOR, Stage};
 use crate::remedy::settings::{REMOTE, Rung};
 use crate::remedy::state::State;
 use crate::remedy::step::{Outcome, Step};
-use crate::values::{self, Duration};
+use crate::values::{self, Duration, Name};
 
 /// Nothing of what was sent was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -54,17 +54,17 @@ impl Repairs {
                 }
             }
             (Some(_), _) => {}
-            (None, Wants::Nothing) => self.write(Step::Withdrawn(id.clone())).await?,
+            (None, Wants::Nothing) => {
+                // What comes later than its signature holds is refused anyway.
+                if !ledger.with(|state| state.requests.has_room(&request.caller, now)) {
+                    return Ok(declined(no_room(&request.caller)));
+                }
+                self.write(Step::Withdrawn(id.clone())).await?;
+            }
             (None, Wants::Repair) => {
                 let room = ledger.with(|state| state.requests.has_room(&request.caller, now));
                 if let Some(words) = self.decline(&request, &callers, room, now) {
-                    return Ok(Answer {
-                        course: Course::Declined,
-                        incident: None,
-                        guard: None,
-                        until: None,
-                        words,
-                    });
+                    return Ok(declined(words));
                 }
                 let target = request.target.clone();
                 tracing::info!(caller = %request.caller, target = %target, "repairs: farmwarden {} asks for {} on {target}, for its incident {}", request.caller, request.policy, values::clean(&request.incident));
@@ -128,8 +128,26 @@ impl Repairs {
                 "{policy} cures {symptom} here, and is asked for because of {asked}"
             ));
         }
-        (!has_room).then(|| format!("caller {caller} has asked for too much lately"))
+        (!has_room).then(|| no_room(caller))
     }
+}
+
+const fn declined(words: String) -> Answer {
+    Answer {
+        course: Course::Declined,
+        incident: None,
+        guard: None,
+        until: None,
+        words,
+    }
+}
+
+fn no_room(caller: &Name) -> String {
+    let (most, days) = (MOST_OF_A_CALLER, Duration::from(REMEMBERED_FOR));
+    format!(
+        "caller {caller} has asked {most} times within {days}, and no more are remembered: what asks there so often? It is taken \
+         again when the oldest are forgotten"
+    )
 }
 
 /// Nothing for a request that is not known.

@@ -84,7 +84,7 @@ fn commands_without_an_absolute_path_or_with_the_same_name_are_mistakes() {
 }
 
 /// What a rung of a policy for `node-1` is spelled out as.
-fn spelled(settings: &Settings, rung: serde_json::Value) -> Option<String> {
+fn spelled(settings: &Settings, rung: &serde_json::Value) -> Option<String> {
     let policies = json!([{"name": "greet", "symptom": "node_stuck", "targets": ["node-1"], "rungs": [rung]}]);
     let mut remedies = Remedies {
         policies: serde_json::from_value(policies).unwrap(),
@@ -102,7 +102,7 @@ fn what_a_person_approves_is_the_program_with_its_arguments_and_no_other() {
             commands: serde_json::from_value(commands).unwrap(),
             ..Settings::default()
         };
-        spelled(&settings, json!({"action": "run-command", "with": {"command": "x"}})).unwrap()
+        spelled(&settings, &json!({"action": "run-command", "with": {"command": "x"}})).unwrap()
     };
     let one = with(json!(["/bin/power", "cycle", "rack 3", "--password=hunter2"]));
     assert!(one.starts_with("runs `/bin/power` `cycle` `rack 3` "), "{one}");
@@ -114,7 +114,7 @@ fn what_a_person_approves_is_the_program_with_its_arguments_and_no_other() {
     );
     let long = |last: &str| with(json!(["/bin/power", "x".repeat(5000), last]));
     assert!(long("a").len() < 1000 && long("a") != long("b"));
-    assert_eq!(spelled(&Settings::default(), json!({"action": "notify"})), None);
+    assert_eq!(spelled(&Settings::default(), &json!({"action": "notify"})), None);
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn what_a_person_approves_are_the_members_of_a_stack() {
             "name": "farm-1", "node": {"target": "node-1", "container": "node"}, "group": members
         }]});
         let settings = settings(&Engine::with(&["node", "a", "b"]), &sections);
-        spelled(&settings, json!({"action": "restart-stack"})).unwrap()
+        spelled(&settings, &json!({"action": "restart-stack"})).unwrap()
     };
     let words = stack(json!([{"container": "a"}]));
     assert!(

@@ -156,6 +156,12 @@ impl Case<'_> {
             let words = "the messager took the order to give it up, and it is not marked bad";
             return Err(Undone::Failed(format!("{}: {words}", self.what())));
         }
+        if let Ok(now) = &after
+            && (now.signed.is_some() || now.nonce.is_some_and(|nonce| nonce > 0))
+        {
+            let words = "it was given a nonce in the same moment: where that is missing, its sender waits for it; a person must look";
+            return Err(Undone::Failed(format!("{}: {words}", self.what())));
+        }
         let told = self.told("gave up", called, &after, |after| after.state == State::Failed)?;
         let error = self.before.error.as_deref().unwrap_or_default();
         Ok(format!("{told} (its error: {})", values::clean(error)))

@@ -98,7 +98,22 @@ impl Case<'_> {
         let words = format!("{does} {}", self.what());
         let noted = self.making.notes.note(words).await;
         noted.map_err(|e| left_alone(format!("it could not be noted: {e}")))?;
+        // The looks and the note take their time, and a messager goes on meanwhile.
+        let now = self.after().await.map_err(left_alone)?;
+        if !self.is_as_it_was(&now) {
+            let words = format!(
+                "{}: it has changed since it was looked at and is {} now",
+                self.what(),
+                now.state
+            );
+            return Err(left_alone(words));
+        }
         Ok(self.service.make(change).await)
+    }
+
+    fn is_as_it_was(&self, now: &Whole) -> bool {
+        let before = &self.before;
+        (before.state, before.nonce, &before.signed) == (now.state, now.nonce, &now.signed)
     }
 
     /// As it is right after.

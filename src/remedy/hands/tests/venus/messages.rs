@@ -191,3 +191,37 @@ async fn without_room_in_the_journal_nothing_is_sent() {
     assert!(words.contains("it could not be noted: no space left"), "{words}");
     assert_eq!(farm.changes(), BTreeMap::new());
 }
+
+/// Before anything is noted, somebody else has the message pushed, and it lands.
+struct Meanwhile<'a>(&'a Farm);
+
+impl Notes for Meanwhile<'_> {
+    fn note(&self, _words: String) -> futures_util::future::BoxFuture<'_, Result<(), String>> {
+        Box::pin(async {
+            self.0.act("republish-message", &[]).await.unwrap();
+            self.0.filecoin.epoch(1);
+            Ok(())
+        })
+    }
+
+    fn asks(&self, words: String, _request: Nonce) -> futures_util::future::BoxFuture<'_, Result<(), String>> {
+        self.note(words)
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_goes_on_while_others_are_asked_is_left_alone() {
+    let farm = Farm::of("c", ill("stuck_filled")).await;
+    let order = plan("republish-message", "venus-1", &farm.sender(), &[]);
+    let told = farm.hands().run(&order, &Meanwhile(&farm)).await;
+    let words = refused(told.unwrap_err());
+    assert!(
+        words.contains("it has changed since it was looked at and is on chain now"),
+        "{words}"
+    );
+    assert_eq!(
+        farm.changes(),
+        once("Message.RepublishMessage"),
+        "only that of the other"
+    );
+}
