@@ -1,6 +1,6 @@
 //! Each incident of a whole farm has its alerts and no other, with what follows from it held back, and none when it is over.
 //!
-//! All of it is real but the farm, and all durations are sixty times shorter: a minute of the rules is a second here.
+//! All of it is real but the farm, and all durations are so many times shorter: ten minutes of the rules are eight seconds.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::room::{Room, Shown, run};
 use crate::repairs::stage::{TOKEN, told};
 use crate::support::{LONG, same, wait_for};
 
-const TIMES: u64 = 60;
+const TIMES: u64 = 75;
 
 struct Incident {
     what: &'static str,
@@ -24,13 +24,8 @@ struct Incident {
 const CHAIN: &[Incident] = &[
     Incident {
         what: "a data provider has lost its node",
-        begin: |room| {
-            room.set(
-                "prb-v2/m/peer",
-                &json!({"name": "data_provider", "trouble": "lost_node"}),
-            )
-        },
-        end: |room| room.set("prb-v2/m/peer", &json!({"name": "data_provider", "trouble": "healthy"})),
+        begin: |room| provider(room, "lost_node"),
+        end: |room| provider(room, "healthy"),
         told: "DataProviderTargetStale",
         hidden: "",
     },
@@ -71,8 +66,8 @@ const CHAIN: &[Incident] = &[
     },
     Incident {
         what: "a data provider is dead",
-        begin: |room| room.set("prb-v2/m/peer", &json!({"name": "data_provider", "trouble": "dead"})),
-        end: |room| room.set("prb-v2/m/peer", &json!({"name": "data_provider", "trouble": "healthy"})),
+        begin: |room| provider(room, "dead"),
+        end: |room| provider(room, "healthy"),
         told: "PrbPeerDown",
         hidden: "",
     },
@@ -85,37 +80,22 @@ const CHAIN: &[Incident] = &[
     },
     Incident {
         what: "a worker is in error",
-        begin: |room| room.set("prb-v2/m/peer", &json!({"name": "lifecycle", "error_percent": 10})),
-        end: |room| {
-            room.set(
-                "prb-v2/m/peer",
-                &json!({"name": "lifecycle", "error_percent": 0, "stalled": []}),
-            )
-        },
+        begin: |room| workers(room, 10, &[]),
+        end: |room| workers(room, 0, &[]),
         told: "WorkerError",
         hidden: "",
     },
     Incident {
         what: "half of a lifecycle is in error at once",
-        begin: |room| room.set("prb-v2/m/peer", &json!({"name": "lifecycle", "error_percent": 50})),
-        end: |room| {
-            room.set(
-                "prb-v2/m/peer",
-                &json!({"name": "lifecycle", "error_percent": 0, "stalled": []}),
-            )
-        },
+        begin: |room| workers(room, 50, &[]),
+        end: |room| workers(room, 0, &[]),
         told: "WorkersCorrelated",
         hidden: "",
     },
     Incident {
         what: "a worker stands still and PRB does not notice",
-        begin: |room| room.set("prb-v2/m/peer", &json!({"name": "lifecycle", "stalled": ["10.1.0.3"]})),
-        end: |room| {
-            room.set(
-                "prb-v2/m/peer",
-                &json!({"name": "lifecycle", "error_percent": 0, "stalled": []}),
-            )
-        },
+        begin: |room| workers(room, 0, &["10.1.0.3"]),
+        end: |room| workers(room, 0, &[]),
         told: "WorkerSilentStall",
         hidden: "",
     },
@@ -213,19 +193,26 @@ const MACHINES: &[Incident] = &[
         what: "a worker is in error, and Alertmanager's token is refused",
         begin: |room| {
             room.stage.alertmanager.use_token("a-forgotten-token");
-            room.set("prb-v2/m/peer", &json!({"name": "lifecycle", "error_percent": 10}));
+            workers(room, 10, &[]);
         },
         end: |room| {
             room.stage.alertmanager.use_token(TOKEN);
-            room.set(
-                "prb-v2/m/peer",
-                &json!({"name": "lifecycle", "error_percent": 0, "stalled": []}),
-            );
+            workers(room, 0, &[]);
         },
         told: "WorkerError AlertsNotTaken MessagesNotDelivered",
         hidden: "",
     },
 ];
+
+fn provider(room: &Room, trouble: &str) {
+    room.set("prb-v2/m/peer", &json!({"name": "data_provider", "trouble": trouble}));
+}
+
+/// So many of a hundred are in error, and those that are named stand still.
+fn workers(room: &Room, error_percent: u32, stalled: &[&str]) {
+    let settings = json!({"name": "lifecycle", "error_percent": error_percent, "stalled": stalled});
+    room.set("prb-v2/m/peer", &settings);
+}
 
 fn stop_the_trader(room: &mut Room) {
     room.redis.ask("HSET bq:prbmq__main:jobs 1 {}");
@@ -234,8 +221,7 @@ fn stop_the_trader(room: &mut Room) {
 
 fn play(incidents: impl Iterator<Item = &'static Incident>) {
     let mut room = Room::start(TIMES);
-    let silence = Shown::of("", "");
-    room.settles(&silence).unwrap();
+    room.settles(&Shown::of("", "")).unwrap();
     let mut wrong = Vec::new();
     for Incident {
         what,
@@ -248,7 +234,7 @@ fn play(incidents: impl Iterator<Item = &'static Incident>) {
         begin(&mut room);
         let during = room.settles(&Shown::of(told, hidden));
         end(&mut room);
-        for (when, seen) in [("", during), (", and over", room.settles(&silence))] {
+        for (when, seen) in [("", during), (", and over", room.falls_silent())] {
             wrong.extend(seen.err().map(|instead| format!("{what}{when}: {instead}")));
         }
     }
@@ -270,7 +256,7 @@ fn incidents_of_venus_and_machines_have_their_alerts_and_no_other() {
 fn a_restart_of_farmwarden_during_incidents_ends_no_alert() {
     let mut room = Room::start(20);
     room.set("substrate/para-2", &json!({"incident": "stuck"}));
-    room.set("prb-v2/m/peer", &json!({"name": "lifecycle", "stalled": ["10.1.0.3"]}));
+    workers(&room, 0, &["10.1.0.3"]);
     stop_the_trader(&mut room);
     let ill = Shown::of("NodeStuck TradeQueueStuck WorkerSilentStall", "NodeHeadOld");
     room.settles(&ill).unwrap();

@@ -18,7 +18,9 @@ use crate::trade_queue::Redis;
 
 /// Until alerts are as expected. Nothing waits so long unless something is broken.
 const UNTIL_SETTLED: Duration = Duration::from_secs(60);
-/// A scrape and an evaluation, so many seconds of a minute are one of this farm's.
+/// For how long nothing may change then: a collector looks at everything once more.
+const STAYS: Duration = Duration::from_secs(2);
+/// Between two scrapes, and two evaluations: what rules look back holds a few.
 const PACE: &str = "250ms";
 const POOL: u64 = 88;
 const WORKERS: u32 = 10;
@@ -30,8 +32,6 @@ pub(super) struct Room {
     /// Where a filesystem is mounted, and what is in it.
     pub(super) disk: String,
     pub(super) image: String,
-    /// For how long nothing may change before alerts count as settled.
-    stays: Duration,
     _places: Places,
 }
 
@@ -89,14 +89,22 @@ impl Room {
             redis,
             disk,
             image,
-            stays: Duration::from_secs(120) / u32::try_from(times).unwrap(),
             _places: places,
         }
     }
 
     /// Waits until exactly these alerts fire, no other will soon, and it stays so. What there is instead is an error.
     pub(super) fn settles(&mut self, expected: &Shown) -> Result<(), String> {
-        let (begun, stays, mut since) = (Instant::now(), self.stays, None);
+        self.shows(expected, STAYS)
+    }
+
+    /// Waits until no alert fires, and none will soon.
+    pub(super) fn falls_silent(&mut self) -> Result<(), String> {
+        self.shows(&Shown::of("", ""), Duration::ZERO)
+    }
+
+    fn shows(&mut self, expected: &Shown, stays: Duration) -> Result<(), String> {
+        let (begun, mut since) = (Instant::now(), None);
         wait_for("an end of waiting", 2 * UNTIL_SETTLED, || {
             let instead = match self.shown().and_then(|shown| same(&shown, expected)) {
                 Ok(()) if since.get_or_insert_with(Instant::now).elapsed() >= stays => return Ok(Ok(())),

@@ -133,7 +133,7 @@ impl Stage {
     }
 
     /// The same with these rules and this text of an Alertmanager's configuration, and with so much between two looks.
-    pub(crate) fn hurried(farm: &Simfarm, config: Value, rules: &Path, alertmanager: &str, pace: &str) -> Self {
+    pub(crate) fn hurried(farm: &Simfarm, config: Value, rules: &Path, alertmanager: &str, interval: &str) -> Self {
         let (farmwarden, place) = start_farmwarden(farm, config);
         let alertmanager = Alertmanager::as_shipped(alertmanager, &farmwarden.address);
         let jobs = [
@@ -143,7 +143,7 @@ impl Stage {
         let jobs = jobs.map(|(name, address)| json!({"job_name": name, "static_configs": [{"targets": [address]}]}));
         let mut prometheus = Prometheus::with(
             &json!({
-                "global": {"scrape_interval": pace, "scrape_timeout": pace, "evaluation_interval": pace},
+                "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
                 "rule_files": [rules.join("*.yml")],
                 "scrape_configs": jobs,
                 "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager.address]}]}]},
