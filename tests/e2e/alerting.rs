@@ -1,5 +1,9 @@
 //! The rules and the Alertmanager that are shipped: one incident is one message.
 
+mod hurry;
+mod incidents;
+mod room;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

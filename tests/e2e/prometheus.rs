@@ -52,7 +52,7 @@ impl Prometheus {
         Self::with(&json!({"scrape_configs": jobs}), &[])
     }
 
-    /// With a configuration of its own, everything every second, and files that it names.
+    /// With a configuration of its own, everything every second if it does not say otherwise, and files that it names.
     pub(crate) fn with(config: &Value, files: &[(&str, Value)]) -> Self {
         Self::in_directory(directory(), config, files)
     }
@@ -78,7 +78,9 @@ impl Prometheus {
     fn in_directory(directory: tempfile::TempDir, config: &Value, files: &[(&str, Value)]) -> Self {
         let path = directory.path().join("prometheus.yml");
         let mut whole = config.clone();
-        whole["global"] = json!({"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"});
+        if whole["global"].is_null() {
+            whole["global"] = json!({"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"});
+        }
         // JSON is YAML, too.
         std::fs::write(&path, whole.to_string()).unwrap();
         for (name, content) in files {

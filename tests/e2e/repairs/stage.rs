@@ -13,7 +13,7 @@ use super::super::support::{
     Farmwarden, LONG, Process, Simfarm, debian, directory, free_port, handed_over, http, wait_for,
 };
 
-const TOKEN: &str = "the-token-of-alertmanager";
+pub(crate) const TOKEN: &str = "the-token-of-alertmanager";
 const CHAT_TOKEN: &str = "the-token-of-the-robot";
 const JOURNAL: &str = "journal";
 const CONFIGURATION: &str = "farmwarden.yml";
@@ -25,7 +25,7 @@ pub(crate) const CHAT: [&str; 2] = ["--dingtalk", "ops=127.0.0.1:0"];
 pub(crate) struct Alertmanager {
     pub(crate) address: String,
     _process: Process,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Alertmanager {
@@ -46,7 +46,13 @@ impl Alertmanager {
 
     /// As it is shipped, but for addresses and names.
     pub(crate) fn shipped(farmwarden: &str) -> Self {
-        let config = std::fs::read_to_string(alerts("alertmanager.yml")).unwrap();
+        Self::as_shipped(
+            &std::fs::read_to_string(alerts("alertmanager.yml")).unwrap(),
+            farmwarden,
+        )
+    }
+
+    fn as_shipped(config: &str, farmwarden: &str) -> Self {
         let config = config.replace("127.0.0.1:19977", farmwarden);
         let config = config.replace("/etc/alertmanager/farmwarden.token", "token");
         Self::with(&config.replace("/chat/operators", "/chat/ops"))
@@ -76,8 +82,13 @@ impl Alertmanager {
         Self {
             address,
             _process: process,
-            _directory: directory,
+            directory,
         }
+    }
+
+    /// With its next message: it reads the file anew for each.
+    pub(crate) fn use_token(&self, token: &str) {
+        std::fs::write(self.directory.path().join("token"), token).unwrap();
     }
 }
 
@@ -121,6 +132,33 @@ impl Stage {
         Self::watch(farmwarden, place, alertmanager, rules.to_str().unwrap(), &[])
     }
 
+    /// The same with these rules and this text of an Alertmanager's configuration, and with so much between two looks.
+    pub(crate) fn hurried(farm: &Simfarm, config: Value, rules: &Path, alertmanager: &str, pace: &str) -> Self {
+        let (farmwarden, place) = start_farmwarden(farm, config);
+        let alertmanager = Alertmanager::as_shipped(alertmanager, &farmwarden.address);
+        let jobs = [
+            ("farmwarden", &farmwarden.address),
+            ("alertmanager", &alertmanager.address),
+        ];
+        let jobs = jobs.map(|(name, address)| json!({"job_name": name, "static_configs": [{"targets": [address]}]}));
+        let mut prometheus = Prometheus::with(
+            &json!({
+                "global": {"scrape_interval": pace, "scrape_timeout": pace, "evaluation_interval": pace},
+                "rule_files": [rules.join("*.yml")],
+                "scrape_configs": jobs,
+                "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager.address]}]}]},
+            }),
+            &[],
+        );
+        prometheus.wait_until_all_are_up(2);
+        Self {
+            farmwarden,
+            alertmanager,
+            prometheus,
+            place,
+        }
+    }
+
     fn watch(
         farmwarden: Farmwarden,
         place: PathBuf,
@@ -155,7 +193,7 @@ impl Stage {
     }
 
     /// kill -9, and another farmwarden with the same configuration and journal.
-    pub(super) fn kill_farmwarden(&mut self) {
+    pub(crate) fn kill_farmwarden(&mut self) {
         let mut command = command(&self.place, &self.farmwarden.address);
         self.farmwarden.kill_and_start(&mut command);
     }
