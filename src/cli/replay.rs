@@ -120,7 +120,9 @@ fn prepared(args: &Args) -> Result<(Settings, Prometheus), String> {
 /// Piece by piece, so that a long time of a large farm is never in memory as a whole.
 async fn replay(args: &Args, settings: &Settings, prometheus: &Prometheus) -> Result<Replayed, String> {
     let step = args.step.get();
-    let until = args.until.unwrap_or_else(|| Clock::system().now().wall);
+    // Of what is to come nothing was seen.
+    let now = Clock::system().now().wall;
+    let until = args.until.map_or(now, |until| until.min(now));
     // In whole steps of the clock, so that the same time gives the same answer.
     let align = |time: UnixTime| {
         let seconds = time.since_epoch().as_secs();

@@ -67,6 +67,9 @@ impl Prometheus {
 struct Answer {
     data: Option<Data>,
     error: Option<String>,
+    /// What is missing in the answer, where several places were asked.
+    #[serde(default)]
+    warnings: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -92,6 +95,11 @@ fn read(status: u16, body: &[u8]) -> Result<Vec<Series>, Why> {
     };
     if let Some(words) = answer.error {
         return Err(Why::upstream(values::clean(&words)));
+    }
+    // What could not be asked would look like a time in which nothing happened.
+    if let Some(warning) = answer.warnings.first() {
+        let words = format!("its answer is not whole: {}", values::clean(warning));
+        return Err(Why::upstream(&words));
     }
     match answer.data {
         Some(data) if data.kind == "matrix" => data.result.into_iter().map(series).collect(),
@@ -136,6 +144,11 @@ mod tests {
                 400,
                 r#"{"status":"error","errorType":"bad_data","error":"exceeded 11,000 points"}"#,
                 "exceeded 11,000 points",
+            ),
+            (
+                200,
+                r#"{"data":{"resultType":"matrix","result":[]},"warnings":["no store is there"]}"#,
+                "its answer is not whole: no store is there",
             ),
             (502, "<html>", "502"),
             (200, "<html>", "it does not answer like Prometheus"),
