@@ -22,10 +22,10 @@ const COOL_DOWN: Duration = Duration::from_secs(900);
 /// Restarts in a day.
 const MOST: u32 = 3;
 
-/// What a process is restarted for.
-static CURED: [&Symptom; 4] = [
+/// What a process is restarted for. One that answers something else has a limit, a database or a port that is wrong, which a
+/// restart does not mend, and serves somebody perhaps.
+static CURED: [&Symptom; 3] = [
     &symptoms::INSTANCE_DOWN,
-    &symptoms::INSTANCE_UNUSABLE,
     &symptoms::NODE_BEHIND,
     &symptoms::HEAD_STALLED,
 ];
