@@ -14,6 +14,7 @@ use super::step::{IncidentId, Step};
 use crate::actions::remote::Request;
 use crate::alerts::{Alert, Change};
 use crate::clock::UnixTime;
+use crate::values::Name;
 
 /// Open incidents. A storm of some thousand alerts; without it invented targets would fill the memory. What comes
 /// beyond is recorded, counted, and opens when there is room and it is repeated.
@@ -366,6 +367,22 @@ impl State {
         incident.ended(time, ended);
         if ended == Ended::Refused {
             self.history.refused(&incident.key);
+        } else if incident.tried.as_ref().is_some_and(|plan| !plan.notice) {
+            let target = incident.key.target.clone();
+            self.prove_anew(&target, time);
+        }
+    }
+
+    /// What was proven on a target while an action ran there was disturbed by it.
+    fn prove_anew(&mut self, target: &Name, time: UnixTime) {
+        for incident in self
+            .incidents
+            .values_mut()
+            .filter(|incident| incident.key.target == *target)
+        {
+            if let Phase::Proving { since, .. } = &mut incident.phase {
+                *since = time;
+            }
         }
     }
 

@@ -30,6 +30,9 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
         return Turn::Write(Step::Interrupted { incident: id, rung });
     }
     let policy = remedies.policy(&incident.key.policy);
+    // No person is called for what an action does to its target meanwhile; proofs begin anew when it ends.
+    let disturbed = view.running.iter().any(|runs| runs.target == incident.key.target);
+    let is_last = policy.is_none_or(|policy| rung + 1 >= policy.rungs.len());
     if let Proof::Failed(words) = proof(incident, remedies, view, now) {
         if incident.is_unknown() {
             // It may be under way over there: what follows would come on top of it.
@@ -37,6 +40,9 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
                 incident: id,
                 words: format!("{words}; nothing more is done, look at it there and here"),
             });
+        }
+        if disturbed && is_last {
+            return Turn::Wait(None);
         }
         return Turn::Write(Step::Failed {
             incident: id,
@@ -63,6 +69,7 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
         }),
         Decision::Done(Why::LadderEnded, words) => match incident.phase {
             Phase::Escalated { .. } => Turn::Wait(None),
+            _ if disturbed => Turn::Wait(None),
             _ => Turn::Write(Step::Escalated { incident: id, words }),
         },
         Decision::Done(why, words) => Turn::Write(Step::Closed {

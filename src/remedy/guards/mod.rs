@@ -341,9 +341,10 @@ impl Case<'_> {
         }
         let action = &self.rung()?.action;
         refuse(format!(
-            "{}: {action} waits for a person: `farmwarden approve {}`",
+            "{}: {action} waits for a person: `farmwarden approve {} --rung {}`",
             Self::shown(&self.incident.key),
-            self.incident.id
+            self.incident.id,
+            self.next() + 1
         ))
     }
 

@@ -112,7 +112,11 @@ fn held(guard: Guard, incident: &Incident) -> String {
         Guard::Attempts => "尝试次数已用完，请人工查看".to_owned(),
         Guard::Budget => "修复额度已用完".to_owned(),
         Guard::Flapping => "多次修复后又复发，已隔离，请查找根本原因".to_owned(),
-        Guard::Approval => format!("等待人工批准，命令：farmwarden approve {}", incident.id),
+        Guard::Approval => format!(
+            "等待人工批准，命令：farmwarden approve {} --rung {}",
+            incident.id,
+            incident.rung + 1
+        ),
         _ => "暂不执行".to_owned(),
     }
 }

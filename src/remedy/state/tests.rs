@@ -43,6 +43,47 @@ fn failed() -> Step {
     }
 }
 
+#[test]
+fn proofs_on_a_target_begin_anew_when_an_action_there_ends() {
+    let second = IncidentId { nth: 1, ..ID };
+    let of_second = |step: &Step| match step.clone() {
+        Step::Started { words, .. } => Step::Started {
+            incident: second,
+            plan: plan("w2", 0),
+            words,
+        },
+        Step::Finished {
+            rung, outcome, words, ..
+        } => Step::Finished {
+            incident: second,
+            rung,
+            outcome,
+            words,
+        },
+        other => other,
+    };
+    let both = Step::Received {
+        from: "test".to_owned(),
+        alerts: vec![firing("w1", at(0)), firing("w2", at(0))],
+    };
+    let refused = Step::Finished {
+        incident: second,
+        rung: 0,
+        outcome: Outcome::Refused,
+        words: String::new(),
+    };
+    let since = |last: Step| {
+        let state = after(&[both.clone(), started(0), finished(), of_second(&started(0)), last]);
+        state.incident(ID).unwrap().phase
+    };
+    let proving = |since| Phase::Proving {
+        since,
+        after: After::Action,
+    };
+    assert_eq!(since(of_second(&finished())), proving(at(4)));
+    assert_eq!(since(refused), proving(at(2)), "nothing was touched");
+}
+
 fn relapsed() -> Step {
     Step::Relapsed {
         after: ID,

@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::remedy::incident::Askers;
+use crate::remedy::step::Step;
+use crate::remedy::turn::{Turn, turn};
+use crate::remedy::view::Runs;
 
 fn proving(since: UnixTime, after: After) -> Incident {
     in_phase(Phase::Proving { since, after })
@@ -42,6 +45,29 @@ fn an_action_that_did_not_help_fails_when_its_time_is_over() {
         panic!()
     };
     assert!(words.contains("the symptom is still there 5m after soft"), "{words}");
+}
+
+#[test]
+fn nobody_is_called_for_what_another_action_does_to_its_target() {
+    let last = remedies().policies[0].rungs.len() - 1;
+    let judged = |running: Vec<Runs>| {
+        let view = View {
+            running,
+            ..view(at(4000))
+        };
+        let incident = Incident {
+            rung: last,
+            ..proving(at(100), After::Action)
+        };
+        turn(&incident, &remedies(), &History::default(), &view, at(4000))
+    };
+    let runs = |target: &str| Runs {
+        target: target.parse().unwrap(),
+        group: "default".parse().unwrap(),
+        words: "restart-stack of incident 7.0".to_owned(),
+    };
+    assert!(matches!(judged(vec![runs("prb-2")]), Turn::Write(Step::Failed { .. })));
+    assert_eq!(judged(vec![runs("prb-1")]), Turn::Wait(None));
 }
 
 #[test]
