@@ -145,13 +145,13 @@ impl Checked<'_> {
             }
         }
         let named = thing.and_then(|(_, thing)| Some((thing, named_as(thing)?)));
-        let is_said = matches!(process, Some(Process::Venus(_) | Process::Chia(_)));
+        let is_said = process.is_some();
         if let Some((thing, _)) =
             named.filter(|(_, kind)| !is_said && !kinds.contains(&Some(*kind)) && !kinds.is_empty())
         {
             let words = format!(
                 "{thing} is by its name a service of Venus or Chia: only a policy whose target is that chain service or farm, and \
-                 whose rung says which `process` it is, knows when it may be touched"
+                 whose rung says which `process` it is, knows when it may be touched; if it is none, say `process: other`"
             );
             self.say(format!("{place}.with"), words);
         }

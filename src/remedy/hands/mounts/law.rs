@@ -81,13 +81,13 @@ fn is_dead(view: &MountView) -> bool {
 /// Why it is not well after it was mounted, if it is not.
 pub(super) fn is_well(snapshot: &Snapshot, entity: &str) -> Result<(), String> {
     let view = snapshot.mounts.iter().find(|view| view.mount == entity);
+    let files = view.and_then(|view| view.files);
+    let is_bare = files.is_some_and(|files| files.plot_files == 0 && !files.incomplete);
     match view {
         Some(view) if !view.present => Err("what is expected is not mounted there".to_owned()),
         Some(view) if view.stuck == Some(true) => Err("it hangs again".to_owned()),
         Some(view) => match view.health {
-            Some(Ok(())) if view.files.is_some_and(|files| files.plot_files == 0) => {
-                Err("it answers and holds no plot: is it the right share?".to_owned())
-            }
+            Some(Ok(())) if is_bare => Err("it answers and holds no plot: is it the right share?".to_owned()),
             Some(Ok(())) => Ok(()),
             Some(Err(_)) => Err("a look at it meets an error".to_owned()),
             None => Err("it has not answered yet".to_owned()),
