@@ -32,11 +32,7 @@ async fn what_holds_is_told_as_it_is_now_and_not_as_it_was_recorded() {
 #[tokio::test]
 async fn other_policies_hold_from_the_next_decision_on_and_incidents_stay() {
     let directory = tempfile::tempdir().unwrap();
-    let running = Running::start(directory.path(), APPROVED).await;
-    let id = running.repairs.order(&key("node-1"), "ada").await.unwrap().id;
-    running
-        .until("the hold", |overview| held_by(overview, Guard::Approval))
-        .await;
+    let (running, id) = waiting_for_approval(directory.path()).await;
     let journal = JournalSection {
         directory: Some(directory.path().join("journal")),
         ..JournalSection::default()
@@ -196,12 +192,8 @@ async fn only_an_alert_that_finds_no_room_is_said_to_find_none() {
 #[tokio::test]
 async fn a_plan_that_changes_while_it_waits_is_told_anew() {
     let directory = tempfile::tempdir().unwrap();
-    let running = Running::start(directory.path(), APPROVED).await;
+    let (running, id) = waiting_for_approval(directory.path()).await;
     let repairs = &running.repairs;
-    let id = repairs.order(&key("node-1"), "ada").await.unwrap().id;
-    running
-        .until("the hold", |overview| held_by(overview, Guard::Approval))
-        .await;
     let changed = APPROVED.replace("true", "true, \"within\": \"7m\"");
     repairs.change_to(&JournalSection::default(), remedies(&changed));
     running

@@ -161,6 +161,16 @@ fn held_by(overview: &Overview, guard: Guard) -> bool {
     overview.incidents.iter().any(|incident| incident.guard == Some(guard))
 }
 
+/// Running, with an order that waits for a person.
+async fn waiting_for_approval(directory: &std::path::Path) -> (Running, crate::remedy::IncidentId) {
+    let running = Running::start(directory, APPROVED).await;
+    let id = running.repairs.order(&key("node-1"), "ada").await.unwrap().id;
+    running
+        .until("the hold", |overview| held_by(overview, Guard::Approval))
+        .await;
+    (running, id)
+}
+
 fn approvals() -> Approvals {
     Approvals {
         external_url: Some("https://farm.example".parse().unwrap()),

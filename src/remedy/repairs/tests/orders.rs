@@ -5,11 +5,7 @@ use super::*;
 #[tokio::test]
 async fn what_needs_an_approval_waits_for_it_and_goes_on_at_once() {
     let directory = tempfile::tempdir().unwrap();
-    let running = Running::start(directory.path(), APPROVED).await;
-    let id = running.repairs.order(&key("node-1"), "ada").await.unwrap().id;
-    running
-        .until("the hold", |overview| held_by(overview, Guard::Approval))
-        .await;
+    let (running, id) = waiting_for_approval(directory.path()).await;
     assert_eq!(running.acted.0.load(Ordering::Relaxed), 0);
     let repairs = &running.repairs;
     let other = "99.0".parse().unwrap();
@@ -32,12 +28,8 @@ async fn what_needs_an_approval_waits_for_it_and_goes_on_at_once() {
 #[tokio::test]
 async fn a_link_approves_once_and_looking_at_it_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let running = Running::start(directory.path(), APPROVED).await;
+    let (running, id) = waiting_for_approval(directory.path()).await;
     let repairs = &running.repairs;
-    let id = repairs.order(&key("node-1"), "ada").await.unwrap().id;
-    running
-        .until("the hold", |overview| held_by(overview, Guard::Approval))
-        .await;
     let plan = repairs.open().unwrap().runner.planned(id).unwrap();
     let now = Clock::system().now().wall;
     let made = |links: &Links, plan: &Plan, at| {
