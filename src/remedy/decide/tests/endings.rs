@@ -61,13 +61,9 @@ fn nobody_is_called_for_what_another_action_does_to_its_target() {
         };
         turn(&incident, &remedies(), &History::default(), &view, at(4000))
     };
-    let runs = |target: &str| Runs {
-        target: target.parse().unwrap(),
-        group: "default".parse().unwrap(),
-        words: "restart-stack of incident 7.0".to_owned(),
-    };
-    assert!(matches!(judged(vec![runs("prb-2")]), Turn::Write(Step::Failed { .. })));
-    assert_eq!(judged(vec![runs("prb-1")]), Turn::Wait(None));
+    let on = |target: &str| runs(target, "default");
+    assert!(matches!(judged(vec![on("prb-2")]), Turn::Write(Step::Failed { .. })));
+    assert_eq!(judged(vec![on("prb-1")]), Turn::Wait(None));
 }
 
 #[test]
