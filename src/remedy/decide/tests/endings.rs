@@ -162,7 +162,7 @@ fn a_ladder_without_a_further_rung_ends_with_a_person() {
         panic!("{decision:?}")
     };
     assert!(
-        words.contains("all 2 rungs were tried and none helped (no block for 4m)"),
+        words.contains("the last of its 2 rungs is behind it, and it is still ill (no block for 4m)"),
         "{words}"
     );
     let called = in_phase(Phase::Escalated { since: at(10) });
