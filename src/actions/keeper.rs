@@ -139,7 +139,10 @@ fn end_all() -> bool {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the keeper has no runtime whose thread it could stop")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the keeper has no runtime whose thread it could stop"
+)]
 fn pause() {
     thread::sleep(LOOK_EVERY);
 }
