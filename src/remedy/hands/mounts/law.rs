@@ -4,10 +4,11 @@
 
 use nix::errno::Errno;
 
+use crate::collectors::mounts::fstab::SSHFS;
 use crate::collectors::mounts::{Failed, MountView, Snapshot, Target, Trouble};
 
 /// Filesystems whose server a new mount can find again.
-pub(super) const NETWORK: [&str; 5] = ["cifs", "smb3", "smb2", "nfs", "nfs4"];
+pub(super) const NETWORK: [&str; 6] = ["cifs", "smb3", "smb2", "nfs", "nfs4", SSHFS];
 
 /// What only a new mount cures; an error of the disk or of the credentials stays.
 const CURED: [Errno; 3] = [Errno::ESTALE, Errno::EHOSTDOWN, Errno::ENOTCONN];
@@ -48,7 +49,7 @@ pub(super) fn mount(snapshot: &Snapshot, entity: &str) -> Result<Ill, String> {
         return Ok(Ill::Missing);
     }
     if !NETWORK.contains(&view.fstype.as_str()) {
-        return Err(format!("it is a {}, no network mount (cifs, nfs)", view.fstype));
+        return Err(format!("it is a {}, no network mount (cifs, nfs, sshfs)", view.fstype));
     }
     match snapshot.reachable(view) {
         Some(true) => {}

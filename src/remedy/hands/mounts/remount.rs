@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::super::Hands;
 use super::super::settings::Thing;
 use super::super::tools::Tools;
-use super::fstab;
 use super::law::{self, Ill};
 use crate::actions::handle::Handle;
 use crate::actions::units::UnitName;
 use crate::actions::unmount::{How, Unmounter};
 use crate::collectors::chia::Chia;
+use crate::collectors::mounts::fstab::Entry;
 use crate::collectors::mounts::{Mounts, Target};
 use crate::remedy::runner::{Notes, Undone};
 use crate::remedy::step::Plan;
@@ -165,13 +165,14 @@ fn fstab_has(fstab: &Path, mount: &Path) -> Result<(), String> {
     let mut text = String::new();
     let read = std::fs::File::open(fstab).and_then(|file| file.take(LARGEST_FSTAB).read_to_string(&mut text));
     read.map_err(|e| format!("{shown} cannot be read: {}", values::io_words(&e)))?;
-    let fstype = mount.to_str().and_then(|mount| fstab::type_of(&text, mount));
+    let entry = mount.to_str().and_then(|mount| Entry::of(&text, mount));
+    let fstype = entry.map(|entry| entry.fstype());
     let fstype = fstype.ok_or_else(|| format!("{shown} has no entry for it, so nobody knows how it is mounted"))?;
     if law::NETWORK.contains(&fstype) {
         return Ok(());
     }
     Err(format!(
-        "{shown} has it as {}, no network mount (cifs, nfs)",
+        "{shown} has it as {}, no network mount (cifs, nfs, sshfs)",
         values::repeated(fstype)
     ))
 }
@@ -239,11 +240,12 @@ mod tests {
         let fstab = directory.path().join("fstab");
         std::fs::write(
             &fstab,
-            "//nas/d01 /mnt/a cifs password=secret\n/dev/sdb1 /mnt/b ext4 rw,secret\n",
+            "//nas/d01 /mnt/a cifs password=secret\n/dev/sdb1 /mnt/b ext4 rw,secret\n\
+             sshfs#chia@nas:/d02 /mnt/d fuse noauto\n",
         )
         .unwrap();
         let has = |mount: &str| fstab_has(&fstab, Path::new(mount));
-        assert_eq!(has("/mnt/a"), Ok(()));
+        assert_eq!((has("/mnt/a"), has("/mnt/d")), (Ok(()), Ok(())));
         for (mount, words) in [
             ("/mnt/b", "as `ext4`, no network mount"),
             ("/mnt/c", "has no entry for it"),
