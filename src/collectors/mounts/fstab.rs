@@ -107,7 +107,11 @@ mod tests {
         ] {
             let entry = Entry::of(line, "/mnt/a").unwrap();
             let server = entry.sshfs_server().map(|server| (server.host, server.port));
-            assert_eq!((entry.fstype(), server), (SSHFS, Some((host.to_owned(), port))), "{line}");
+            assert_eq!(
+                (entry.fstype(), server),
+                (SSHFS, Some((host.to_owned(), port))),
+                "{line}"
+            );
         }
     }
 

@@ -87,7 +87,9 @@ pub(super) async fn mount_table(target: &Target) -> Result<Table, Fault> {
     let mut table = table::parse_mountinfo(&text);
     plan::strip_rootfs(&mut table, &target.rootfs);
     if table.needs_fstab() {
-        let fstab = read(&target.rootfs.join("etc/fstab"), FSTAB_CAP).await.unwrap_or_default();
+        let fstab = read(&target.rootfs.join("etc/fstab"), FSTAB_CAP)
+            .await
+            .unwrap_or_default();
         table.complete(&String::from_utf8_lossy(&fstab));
     }
     if table.rows.is_empty() {
