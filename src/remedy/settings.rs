@@ -155,9 +155,9 @@ pub struct Rung {
     /// Whether a person must approve it first.
     #[serde(default)]
     pub approval: bool,
-    /// What its names stand for elsewhere in the configuration: that is what a person approves.
+    /// What its names stand for elsewhere in the configuration, for each target: that is what a person approves.
     #[serde(skip)]
-    pub does: Option<String>,
+    pub does: BTreeMap<Name, String>,
     /// How often its deed may be done, whatever policies there are.
     #[serde(skip)]
     pub law: Option<Law>,

@@ -64,7 +64,7 @@ impl Case<'_> {
             rung: self.next(),
             action: rung.action.clone(),
             with: rung.with.clone(),
-            does: rung.does.clone(),
+            does: rung.does.get(target).cloned(),
             deed: rung.law.as_ref().map(|law| law.deed(entity)),
             within: rung.within,
             notice: rung.is_notice(),

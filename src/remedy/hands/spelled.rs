@@ -1,6 +1,7 @@
 //! What the names in a rung stand for. Lists change with the configuration while a rung waits for a person: whoever approves
 //! approves what the names stood for then.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use ring::digest::{SHA256, digest};
@@ -8,8 +9,8 @@ use ring::digest::{SHA256, digest};
 use super::catalogue::{self, Order};
 use super::process::Process;
 use super::settings::{Settings, Stack, Thing};
-use crate::remedy::settings::{Law, Policy, Remedies, Rung};
-use crate::values::{self, Duration};
+use crate::remedy::settings::{Law, Remedies, Rung};
+use crate::values::{self, Duration, Name};
 
 /// In a day, of what the contracts limit: restarts of services, remounts, replacements of a message.
 const MOST: u32 = 3;
@@ -26,9 +27,13 @@ impl Settings {
     /// Writes into every rung what it does, as far as that stands elsewhere in the configuration.
     pub fn spell_out(&self, remedies: &mut Remedies) {
         for policy in &mut remedies.policies {
-            let does: Vec<Option<String>> = policy.rungs.iter().map(|rung| self.spelled(policy, rung)).collect();
-            for (rung, does) in policy.rungs.iter_mut().zip(does) {
-                rung.does = does;
+            let targets = &policy.targets;
+            for rung in &mut policy.rungs {
+                let does = targets.iter().filter_map(|target| {
+                    let does = self.spelled(target, &rung.action, &rung.with)?;
+                    Some((target.clone(), does))
+                });
+                rung.does = does.collect();
                 rung.law = self.law(rung);
             }
         }
@@ -62,8 +67,9 @@ impl Settings {
         }
     }
 
-    fn spelled(&self, policy: &Policy, rung: &Rung) -> Option<String> {
-        let order = catalogue::read(&rung.action, &rung.with, self).ok()?;
+    /// What an action does to a target, as far as that stands elsewhere in the configuration.
+    pub(super) fn spelled(&self, target: &Name, action: &Name, with: &BTreeMap<String, String>) -> Option<String> {
+        let order = catalogue::read(action, with, self).ok()?;
         let (words, all) = match order {
             Order::Command { name, .. } => {
                 let command = self.commands.find(&name).ok()?;
@@ -72,14 +78,10 @@ impl Settings {
             }
             Order::Thing { thing, .. } => (thing.to_string(), self.behind(&thing)),
             Order::Stack(name) => {
-                let stacks = policy.targets.iter();
-                let stacks: Vec<&Stack> = stacks
-                    .filter_map(|target| self.stack_of(name.as_ref(), target).ok())
-                    .collect();
-                let words: Vec<String> = stacks.iter().map(|stack| self.members(stack)).collect();
+                let stack = self.stack_of(name.as_ref(), target).ok()?;
                 (
-                    words.join("; "),
-                    format!("{stacks:?} {:?} {}", self.engines, self.units.socket.display()),
+                    self.members(stack),
+                    format!("{stack:?} {:?} {}", self.engines, self.units.socket.display()),
                 )
             }
             Order::Remote(order) => {

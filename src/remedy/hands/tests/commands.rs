@@ -91,7 +91,10 @@ fn spelled(settings: &Settings, rung: &serde_json::Value) -> Option<String> {
         ..Remedies::default()
     };
     settings.spell_out(&mut remedies);
-    remedies.policies[0].rungs[0].does.clone()
+    remedies.policies[0].rungs[0]
+        .does
+        .get(&"node-1".parse().unwrap())
+        .cloned()
 }
 
 #[test]
@@ -132,4 +135,28 @@ async fn what_a_person_approves_are_the_members_of_a_stack() {
         "{words}"
     );
     assert!(stack(json!([{"container": "a"}, {"container": "b"}])).contains("b at farm-1"));
+}
+
+#[tokio::test]
+async fn of_a_rung_for_several_targets_each_is_shown_what_is_done_to_it_alone() {
+    let sections = json!({"stacks": [
+        {"name": "room-a", "node": {"target": "node-1", "container": "node"}},
+        {"name": "room-b", "node": {"target": "node-2", "container": "other"}},
+    ]});
+    let settings = settings(&Engine::with(&["node", "other"]), &sections);
+    let policy = json!({"name": "mend", "symptom": "node_stuck", "targets": ["node-1", "node-2"],
+        "rungs": [{"action": "restart-stack"}]});
+    let mut remedies = Remedies {
+        policies: vec![serde_json::from_value(policy).unwrap()],
+        ..Remedies::default()
+    };
+    settings.spell_out(&mut remedies);
+    let does = &remedies.policies[0].rungs[0].does;
+    for (target, own, others) in [("node-1", "room-a", "room-b"), ("node-2", "room-b", "room-a")] {
+        let words = &does[&target.parse().unwrap()];
+        assert!(
+            words.starts_with(&format!("stack {own}: ")) && !words.contains(others),
+            "{words}"
+        );
+    }
 }
