@@ -52,7 +52,7 @@ pub use notices::Notices;
 pub use relapse::Resting;
 pub use repairs::{
     Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, NotTaken, Offer, Ordered, Overview, Parts,
-    PauseSeen, PolicySeen, Repairs, RestingSeen, Unheard,
+    PauseSeen, PolicySeen, Repairs, RestingSeen, Shown, Unheard,
 };
 pub use requests::{Asked, LASTS_AT_MOST, Requests, Stage};
 pub use rerun::{Glimpse, Illness, Moment, OfPolicy, Replayed, Rerun};

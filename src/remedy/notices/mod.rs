@@ -161,13 +161,10 @@ fn action(told: &Told<'_>, language: Language) -> Option<String> {
         Step::Finished { .. } | Step::Interrupted { .. } => told.incident?.tried.as_ref()?,
         _ => return None,
     };
-    let with: Vec<String> = plan.with.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let does = plan.does.as_ref().map(|does| format!(": {does}"));
-    let with = format!("{}{}", with.join(" "), does.unwrap_or_default());
-    let shown = values::clean(with.as_str());
+    let words = plan.in_words();
     Some(match language {
-        Language::English => format!("action: {} {shown}", plan.action).trim_end().to_owned(),
-        Language::Chinese => format!("操作：{} {shown}", plan.action).trim_end().to_owned(),
+        Language::English => format!("action: {words}"),
+        Language::Chinese => format!("操作：{words}"),
     })
 }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::journal::Head;
 use crate::notify::Severity;
 use crate::remedy::decide::{Guard, Why};
+use crate::remedy::guards::SEEN_SINCE;
 use crate::remedy::incident::{After, Ended, Incident, Phase};
 use crate::remedy::links::Approvals;
 use crate::remedy::step::{IncidentId, Outcome, Plan};
@@ -94,17 +95,24 @@ fn a_rung_that_only_tells_wants_somebody_to_look() {
 }
 
 #[test]
-fn an_approval_says_once_how_it_is_given() {
+fn an_approval_says_once_how_it_is_given_and_what_is_seen() {
+    let plan = plan(false);
+    let command = format!("farmwarden approve 4.1 --plan {}", plan.mark());
     let step = Step::Decided {
         incident: ID,
         guard: Guard::Approval,
         until: None,
-        words: "waits for a person: `farmwarden approve 4.1`".to_owned(),
-        plan: None,
+        words: format!(
+            "waits for a person: `{command}`{SEEN_SINCE}{}: no header for 20m",
+            at(0)
+        ),
+        plan: Some(plan),
     };
     for language in [Language::English, Language::Chinese] {
         let text = told(&step, language).unwrap().text;
-        assert_eq!(text.matches("farmwarden approve 4.1").count(), 1, "{text}");
+        for words in [&command, "no header for 20m"] {
+            assert_eq!(text.matches(words).count(), 1, "{text}");
+        }
     }
 }
 
