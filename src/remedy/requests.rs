@@ -17,7 +17,11 @@ pub const LASTS_AT_MOST: Duration = Duration::from_secs(86_400);
 pub(super) const MOST_OF_A_CALLER: usize = 1000;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Requests(BTreeMap<RequestId, Asked>);
+pub struct Requests {
+    asked: BTreeMap<RequestId, Asked>,
+    /// When the first record of the journal was written.
+    since: Option<UnixTime>,
+}
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,12 +50,22 @@ pub enum Stage {
 
 impl Requests {
     pub fn get(&self, id: &RequestId) -> Option<&Asked> {
-        self.0.get(id)
+        self.asked.get(id)
+    }
+
+    /// Since when requests would be known; nothing before the first record.
+    pub(super) const fn since(&self) -> Option<UnixTime> {
+        self.since
+    }
+
+    /// Told of every record.
+    pub(super) fn go_by(&mut self, time: UnixTime) {
+        self.since.get_or_insert(time);
     }
 
     pub fn has_room(&self, caller: &Name, now: UnixTime) -> bool {
         let own = self
-            .0
+            .asked
             .iter()
             .filter(|(id, asked)| id.caller == *caller && asked.is_kept(now));
         own.count() < MOST_OF_A_CALLER
@@ -69,7 +83,7 @@ impl Requests {
 
     /// Nothing is begun for it any more; one that comes later is known as well.
     pub(super) fn withdraw(&mut self, id: &RequestId, time: UnixTime) {
-        match self.0.get_mut(id) {
+        match self.asked.get_mut(id) {
             Some(asked) if asked.stage == Stage::Waits => asked.stage = Stage::Withdrawn,
             Some(_) => {}
             None => {
@@ -85,13 +99,13 @@ impl Requests {
     }
 
     fn insert(&mut self, id: RequestId, asked: Asked, time: UnixTime) {
-        self.0.retain(|_, asked| asked.is_kept(time));
-        self.0.insert(id, asked);
+        self.asked.retain(|_, asked| asked.is_kept(time));
+        self.asked.insert(id, asked);
     }
 
     /// Takes those of an incident that are this far further.
     pub(super) fn go_on(&mut self, incident: IncidentId, from: &Stage, to: &Stage) {
-        let own = self.0.values_mut().filter(|asked| asked.incident == Some(incident));
+        let own = self.asked.values_mut().filter(|asked| asked.incident == Some(incident));
         for asked in own.filter(|asked| asked.stage == *from) {
             asked.stage = to.clone();
         }

@@ -156,6 +156,9 @@ pub struct Answer {
     pub guard: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<UnixTime>,
+    /// Since when the journal there goes; left out while it is empty. What was asked for before is not known there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembers_since: Option<UnixTime>,
     pub words: String,
 }
 

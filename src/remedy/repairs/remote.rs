@@ -44,7 +44,7 @@ impl Repairs {
         let request = callers.open(body, now)?;
         let open = self.open().map_err(NotTaken::Unrecorded)?;
         let (id, ledger) = (request.id(), open.runner.ledger());
-        let known = ledger.with(|state| state.requests.get(&id).cloned());
+        let (known, since) = ledger.with(|state| (state.requests.get(&id).cloned(), state.requests.since()));
         match (known, request.wants) {
             (Some(asked), wants) if asked.stage == Stage::Waits => {
                 if wants == Wants::Nothing || asked.until <= now {
@@ -57,14 +57,14 @@ impl Repairs {
             (None, Wants::Nothing) => {
                 // What comes later than its signature holds is refused anyway.
                 if !ledger.with(|state| state.requests.has_room(&request.caller, now)) {
-                    return Ok(declined(no_room(&request.caller)));
+                    return Ok(declined(no_room(&request.caller), since));
                 }
                 self.write(Step::Withdrawn(id.clone())).await?;
             }
             (None, Wants::Repair) => {
                 let room = ledger.with(|state| state.requests.has_room(&request.caller, now));
                 if let Some(words) = self.decline(&request, &callers, room, now) {
-                    return Ok(declined(words));
+                    return Ok(declined(words, since));
                 }
                 let target = request.target.clone();
                 tracing::info!(caller = %request.caller, target = %target, "repairs: farmwarden {} asks for {} on {target}, for its incident {}", request.caller, request.policy, values::clean(&request.incident));
@@ -132,12 +132,13 @@ impl Repairs {
     }
 }
 
-const fn declined(words: String) -> Answer {
+const fn declined(words: String, remembers_since: Option<UnixTime>) -> Answer {
     Answer {
         course: Course::Declined,
         incident: None,
         guard: None,
         until: None,
+        remembers_since,
         words,
     }
 }
@@ -158,6 +159,7 @@ fn answer(state: &State, id: &RequestId) -> Option<Answer> {
         incident: asked.incident.map(|incident| incident.to_string()),
         guard: None,
         until: None,
+        remembers_since: state.requests.since(),
         words: words.to_owned(),
     };
     Some(match &asked.stage {
