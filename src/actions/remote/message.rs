@@ -43,6 +43,8 @@ pub enum Wants {
     Repair,
     /// That nothing is begun any more.
     Nothing,
+    /// To know whether it would be taken. Nothing is recorded, and nothing follows.
+    ToKnow,
 }
 
 /// The longest that the texts of a request may be, as those of an alert's labels.
@@ -208,6 +210,8 @@ pub enum Course {
     Withdrawn,
     /// It is not in the journal there, and will not be taken: nothing was done.
     Declined,
+    /// It would be taken, and is not: that was all that was asked.
+    Welcome,
 }
 
 impl Course {

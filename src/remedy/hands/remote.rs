@@ -31,6 +31,11 @@ impl Order {
     pub(super) fn is_of(&self, remote: &Name) -> bool {
         self.remote == *remote
     }
+
+    /// What is asked for there.
+    pub(super) const fn policy(&self) -> &Name {
+        &self.policy
+    }
 }
 
 const NAME: Key = Key {
@@ -303,6 +308,7 @@ impl Asking<'_> {
                 (None, Course::Declined) => Came::NotDone(format!("{name} declines: {words}")),
                 (None, _) => Came::NotDone(format!("{}{words}", self.why_not())),
             },
+            Course::Welcome => Came::Unknown(format!("{name} answers another question: {words}")),
             Course::Unknown => Came::Unknown(format!("what {name} did is not known{there}: {words}")),
         })
     }

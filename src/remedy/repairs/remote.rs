@@ -9,10 +9,13 @@ use crate::clock::UnixTime;
 use crate::remedy::callers::Callers;
 use crate::remedy::incident::Phase;
 use crate::remedy::requests::{Asked, LASTS_AT_MOST, MOST_OF_A_CALLER, REMEMBERED_FOR, Stage};
-use crate::remedy::settings::{REMOTE, Rung};
+use crate::remedy::settings::{Mode, REMOTE, Rung};
 use crate::remedy::state::State;
 use crate::remedy::step::{Outcome, Step};
 use crate::values::{self, Duration, Name};
+
+/// Clocks that differ by so much are told of before it is too much.
+const APART: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Nothing of what was sent was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -46,6 +49,7 @@ impl Repairs {
         let (id, ledger) = (request.id(), open.runner.ledger());
         let (known, since) = ledger.with(|state| (state.requests.get(&id).cloned(), state.requests.since()));
         match (known, request.wants) {
+            (_, Wants::ToKnow) => return Ok(self.would_take(&request, &callers, now)),
             (Some(asked), wants) if asked.stage == Stage::Waits => {
                 if wants == Wants::Nothing || asked.until <= now {
                     // Between two beginnings: what is answered after it holds.
@@ -74,6 +78,30 @@ impl Repairs {
         }
         let answer = ledger.with(|state| answer(state, &id));
         answer.ok_or_else(|| NotTaken::Unrecorded("the request is not in the books".to_owned()))
+    }
+
+    /// Whether such a request would be taken, and what follows on it here.
+    fn would_take(&self, request: &Request, callers: &Callers, now: UnixTime) -> Answer {
+        if let Some(words) = self.decline(request, callers, true, now) {
+            return declined(words, None);
+        }
+        let remedies = self.remedies();
+        let policy = remedies.policy(&request.policy);
+        let rungs = policy.map_or(&[][..], |policy| &policy.rungs);
+        let rungs: Vec<&str> = rungs.iter().map(|rung| rung.action.as_str()).collect();
+        let follows = match policy {
+            Some(policy) if remedies.enabled && policy.enabled && policy.mode == Mode::Act => "it acts there",
+            Some(policy) if remedies.enabled && policy.enabled => "it only rehearses there (`mode: dry_run`)",
+            _ => "it is switched off there, so it would be held",
+        };
+        let apart = request.time.age_at(now).max(now.age_at(request.time));
+        let clocks =
+            (apart >= APART).then(|| format!("; the two clocks are {}s apart, of 60s that may be", apart.as_secs()));
+        Answer {
+            course: Course::Welcome,
+            words: format!("{}: {follows}{}", rungs.join(", "), clocks.unwrap_or_default()),
+            ..declined(String::new(), None)
+        }
     }
 
     async fn write(&self, step: Step) -> Result<(), NotTaken> {

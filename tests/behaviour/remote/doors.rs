@@ -1,6 +1,8 @@
 //! Who is let in, and who is believed.
 
 use farmwarden::actions::remote::Believes;
+use farmwarden::config::Settings;
+use farmwarden::remedy::hands::reach;
 
 use super::*;
 
@@ -92,4 +94,47 @@ async fn another_certificate_than_the_pinned_one_is_sent_nothing() {
     );
     assert!(words.ends_with("nothing was changed"), "{words}");
     warden.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_looks_beforehand_is_told_what_would_be_taken_and_nothing_is_recorded() {
+    let farm = Farm::new().await;
+    let _engine = Engine::serve(farm.path("docker.sock"));
+    let callee = farm.start("start_node", &farm.callee()).await;
+    let place = format!("socket: '{}'", farm.path("remote.sock").display());
+    let caller = farm.caller(&place);
+    let wrong_key = farm.path("wrong-key").display().to_string();
+    let (key, nobody) = (farm.path("key").display().to_string(), farm.path("nobody.sock"));
+    let away = format!("socket: '{}'", nobody.display());
+    for (config, is_well, words) in [
+        (caller.clone(), true, "start-container: it acts there"),
+        (
+            caller.replace("policy: start_node", "policy: dance"),
+            false,
+            "caller control may not ask for dance here, only for start_node",
+        ),
+        (
+            caller.replace("symptom: node_stuck", "symptom: node_few_peers"),
+            false,
+            "start_node cures node_stuck here, and is asked for because of",
+        ),
+        (caller.replace(&key, &wrong_key), false, "has it a caller control "),
+        (farm.caller(&away), false, "there is no such socket"),
+    ] {
+        let settings = Settings::parse("farm.yml", &config).unwrap();
+        let upstream = Upstream::from_system().unwrap();
+        let reached = reach(&settings.hands, &settings.remedies, &upstream, &Clock::system()).await;
+        let reached = reached.unwrap();
+        assert_eq!(reached.len(), 1, "{reached:?}");
+        let thing = &reached[0].thing;
+        assert!(
+            thing.starts_with("farmwarden rack-2 /") && thing.ends_with(" for node-1"),
+            "{thing}"
+        );
+        assert_eq!(reached[0].said.is_ok(), is_well, "{reached:?}");
+        let (Ok(said) | Err(said)) = &reached[0].said;
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert!(farm.journal("start_node").is_empty());
+    callee.stop().await;
 }

@@ -134,6 +134,17 @@ async fn over_tls_a_link_that_is_cut_in_the_middle_of_the_action_costs_no_second
 
 #[tokio::test]
 async fn whoever_is_restarted_takes_back_what_it_asked_for_before_it_goes_on() {
+    // Nothing else is begun: there is no other rung, and this one only rehearses.
+    is_taken_back(|config| config.replace("mode: act", "mode: dry_run")).await;
+}
+
+#[tokio::test]
+async fn what_was_asked_for_is_taken_back_also_when_its_policy_is_gone() {
+    is_taken_back(|config| config.replace("name: repair_node", "name: another")).await;
+}
+
+/// With another configuration after its restart.
+async fn is_taken_back(changed: impl Fn(String) -> String) {
     let farm = Farm::new().await;
     let engine = Engine::serve(farm.path("docker.sock"));
     let freeze = farm.path("freeze");
@@ -150,9 +161,7 @@ async fn whoever_is_restarted_takes_back_what_it_asked_for_before_it_goes_on() {
     .await;
     control.stop().await;
     assert!(farm.steps("start_node", "withdrawn").is_empty());
-    // Nothing else is begun: there is no other rung, and this one is paused.
-    let paused = farm.caller(&socket).replace("mode: act", "mode: dry_run");
-    let control = farm.start("repair_node", &paused).await;
+    let control = farm.start("repair_node", &changed(farm.caller(&socket))).await;
     let withdrawn = farm.until_step("start_node", "withdrawn").await;
     assert_eq!(withdrawn["nonce"], farm.steps("start_node", "asked")[0]["nonce"]);
     let finished = farm.until_step("repair_node", "finished").await;

@@ -13,6 +13,7 @@ mod reload;
 mod replace;
 mod republish;
 mod start;
+mod tokens;
 mod update_filled;
 
 use std::time::Duration;
@@ -29,6 +30,7 @@ use crate::upstream::{Fault, Token, Upstream, VenusService, Why};
 use crate::values::SecretSource;
 use mark_bad::{ExitCodes, Most};
 pub(super) use process::Process;
+pub(super) use tokens::try_tokens;
 
 /// What is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
