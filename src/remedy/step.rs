@@ -1,7 +1,7 @@
 //! What the journal tells of repairs. Everything that decisions remember is made from these and nothing else, so that a
 //! restart knows what was known before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -266,6 +266,9 @@ pub struct Plan {
     /// What is counted over all policies: `replace-message f3e2bp`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deed: Option<String>,
+    /// Containers and units that it stops or starts; no other action has one of them meanwhile.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub touches: BTreeSet<String>,
     pub within: Duration,
     /// It tells people and changes nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

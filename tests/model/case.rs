@@ -210,6 +210,7 @@ impl Case {
             with: rung_of.with.clone(),
             does: None,
             deed: None,
+            touches: std::collections::BTreeSet::new(),
             within: rung_of.within,
             notice: false,
         }

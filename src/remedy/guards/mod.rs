@@ -5,7 +5,7 @@ mod limits;
 use super::decide::{Guard, OLDEST_VIEW, Proof, proof};
 use super::history::History;
 use super::incident::{Incident, Key, Phase};
-use super::settings::{Mode, Policy, REMOTE, Remedies, Rung, Storm};
+use super::settings::{Meaning, Mode, Policy, REMOTE, Remedies, Rung, Storm};
 use super::step::Plan;
 use super::view::{Fleet, Sight, View};
 use crate::clock::UnixTime;
@@ -59,6 +59,7 @@ impl Case<'_> {
     pub(super) fn plan(&self) -> Option<Plan> {
         let rung = self.rung()?;
         let Key { target, entity, policy } = &self.incident.key;
+        let meaning = self.meaning().cloned().unwrap_or_default();
         Some(Plan {
             policy: policy.clone(),
             target: target.clone(),
@@ -67,8 +68,9 @@ impl Case<'_> {
             rung: self.next(),
             action: rung.action.clone(),
             with: rung.with.clone(),
-            does: rung.does.get(target).cloned(),
-            deed: rung.law.as_ref().map(|law| law.deed(entity)),
+            does: meaning.does,
+            deed: meaning.law.map(|law| law.deed(entity)),
+            touches: meaning.touches,
             within: rung.within,
             notice: rung.is_notice(),
         })
@@ -81,6 +83,11 @@ impl Case<'_> {
 
     fn rung(&self) -> Option<&Rung> {
         self.policy?.rungs.get(self.next())
+    }
+
+    /// What the rung is on this target.
+    fn meaning(&self) -> Option<&Meaning> {
+        self.rung()?.meanings.get(&self.incident.key.target)
     }
 
     fn mode(&self) -> Mode {

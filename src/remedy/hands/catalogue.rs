@@ -172,7 +172,9 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// More is another word.
 const MOST_EDITS: usize = 4;
-/// What an engine itself needs beside the patience with the container.
+/// So that there is time to end one that does not end by itself.
+const SHORTEST_COMMAND: Duration = Duration::from_secs(30);
+/// What an engine or systemd itself needs, beside the patience with a container.
 const ENGINE_TIME: Duration = Duration::from_secs(60);
 
 /// Reads a rung: what is to be done, or everything that is wrong, by its key below the rung.
@@ -347,14 +349,23 @@ impl Order {
     /// The shortest `within` with which it can come to its end; less would leave it half done.
     pub(super) fn needs(&self, stack: Option<&settings::Stack>) -> Duration {
         match self {
+            Self::Notify => Duration::ZERO,
             // What a command needs only its operator knows.
-            Self::Notify | Self::Command { .. } => Duration::ZERO,
+            Self::Command { process, .. } => SHORTEST_COMMAND + Process::looks_within(process.as_ref()),
             Self::Remote(_) => remote::NEEDS,
-            // The job of a unit, whose own timeout only systemd knows.
             Self::Thing {
-                thing: Thing::Unit(_), ..
-            } => Duration::from_secs(60),
-            Self::Thing { patience, .. } => patience.get() + ENGINE_TIME,
+                thing,
+                patience,
+                process,
+                ..
+            } => {
+                let acts = match thing {
+                    // Its job, whose own timeout only systemd knows.
+                    Thing::Unit(_) => ENGINE_TIME,
+                    Thing::Container { .. } => patience.get() + ENGINE_TIME,
+                };
+                acts + Process::looks_within(process.as_ref())
+            }
             Self::Stack(_) => stack.map(stack_needs).unwrap_or_default(),
             Self::Worker(order) => order.needs(),
             Self::Venus(order) => order.needs(),

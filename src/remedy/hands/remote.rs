@@ -126,7 +126,10 @@ impl Hands {
             .about()
             .ok_or_else(|| unknown("nobody knows on whose behalf".to_owned()))?;
         let mut asking = self.asking(&remote, order, plan, nonce, (&about, notes));
-        asking.is_same_place = tools.settings.spelled(&plan.target, &plan.action, &plan.with) == plan.does;
+        asking.is_same_place = tools
+            .settings
+            .meaning(&catalogue::Order::Remote(order.clone()), &plan.target)
+            .is_of(plan);
         told(asking.take_back().await, notes)
     }
 

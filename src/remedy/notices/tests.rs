@@ -28,6 +28,7 @@ fn plan(notice: bool) -> Plan {
         with: [("pace".to_owned(), "1s".to_owned())].into(),
         does: None,
         deed: None,
+        touches: std::collections::BTreeSet::new(),
         within: crate::values::Duration::from_secs(60),
         notice,
     }

@@ -305,7 +305,10 @@ impl Does {
         Self {
             action: Some(rung.action.to_string()),
             with: rung.with.clone(),
-            does: rung.does.get(&incident.key.target).cloned(),
+            does: rung
+                .meanings
+                .get(&incident.key.target)
+                .and_then(|meaning| meaning.does.clone()),
         }
     }
 }

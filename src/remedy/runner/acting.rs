@@ -2,6 +2,7 @@
 //! as far as it may.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -158,7 +159,17 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
                 Some(request) => self.hands.take_back(&plan, request, &notes).await,
             }
         };
-        let (outcome, words) = match tokio::time::timeout(plan.within.get(), acting).await {
+        let acting = AssertUnwindSafe(tokio::time::timeout(plan.within.get(), acting)).catch_unwind();
+        let ended = acting.await.unwrap_or_else(|panic| {
+            // What was not asked elsewhere counts as interrupted; that would be taken back again and again.
+            if !self.has_asked(id) {
+                std::panic::resume_unwind(panic);
+            }
+            notes.lose_sight();
+            let words = "a defect of farmwarden ended it, please report that; look at it there";
+            Ok(Err(Undone::Failed(words.to_owned())))
+        });
+        let (outcome, words) = match ended {
             Ok(Ok(words)) => (Outcome::Done, words),
             Ok(Err(Undone::Refused(words))) => (Outcome::Refused, words),
             Ok(Err(Undone::Failed(words))) => (Outcome::Failed, words),

@@ -104,13 +104,8 @@ async fn came_after(
             ],
         )
     };
-    let order = Plan {
-        does: settings
-            .spelled(&order.target, &order.action, &order.with)
-            .filter(|_| !lent.elsewhere),
-        ..order
-    };
     let hands = hands(&settings, &Arc::default());
+    let order = if lent.elsewhere { order } else { hands.meant(&order) };
     let said = match before {
         None => hands.run(&order, &lent).await,
         Some(number) => runner::Hands::take_back(&hands, &order, number, &lent).await,
