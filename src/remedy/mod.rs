@@ -46,7 +46,7 @@ pub use hindsight::{AtMost, HeldBack, Hindsight, Looking, Retrospect, Tried, Use
 pub use history::{History, Of};
 pub use incident::{After, Approval, Askers, Ended, Held, Incident, Key, Order, Phase};
 pub use ledger::{Ledger, Record};
-pub use links::{Approvals, ExternalUrl, Links, PATH as LINK_PATH};
+pub use links::{Approvals, ExternalUrl, IN_CHINESE as LINK_IN_CHINESE, Links, PATH as LINK_PATH};
 pub use most::Most;
 pub use notices::Notices;
 pub use relapse::Resting;

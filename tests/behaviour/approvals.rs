@@ -45,6 +45,13 @@ async fn a_link_in_a_message_shows_on_get_and_approves_once_on_post() {
             );
         }
     }
+    let in_chinese = format!("{path}?language=zh");
+    let shown = warden.ask("GET", &in_chinese, "").await;
+    assert!(
+        shown.text().contains("修复等待批准") && shown.text().contains("start-unit"),
+        "{}",
+        shown.text()
+    );
     for nonsense in ["/approve/", "/approve/x", &format!("{path}x")] {
         assert_eq!(warden.ask("POST", nonsense, "").await.status, 404, "{nonsense}");
     }
@@ -62,6 +69,12 @@ async fn a_link_in_a_message_shows_on_get_and_approves_once_on_post() {
     warden
         .page_with("farmwarden_remediation_decisions_total{guard=\"dry_run\"} 1\n")
         .await;
+    let again = warden.ask("GET", &in_chinese, "").await;
+    assert!(
+        again.status == 409 && again.text().contains("未批准任何操作"),
+        "{}",
+        again.text()
+    );
     for method in ["POST", "GET"] {
         let again = warden.ask(method, &path, "").await;
         assert_eq!(again.status, 409, "{}", again.text());

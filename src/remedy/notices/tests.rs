@@ -205,15 +205,17 @@ fn what_waits_for_approval_has_a_link_where_people_have_an_address() {
         incident: Some(&incident),
         opened: &[],
     };
-    let waits = |external_url: Option<&str>| {
+    let waits_in = |language, external_url: Option<&str>| {
         let approvals = Approvals {
             external_url: external_url.map(|url| url.parse().unwrap()),
             ..Approvals::default()
         };
         let links = Links::new(&approvals).unwrap();
         // Told again, a minute later.
-        with_link(english(&step), &links, &told, at(65), Language::English)
+        with_link(english(&step), &links, &told, at(65), language)
     };
+    let waits = |external_url| waits_in(Language::English, external_url);
+    let in_chinese = waits_in(Language::Chinese, Some("https://farm.example/f_w"));
     let linked = waits(Some("https://farm.example/f_w"));
     let (_, url) = linked
         .text
@@ -222,6 +224,7 @@ fn what_waits_for_approval_has_a_link_where_people_have_an_address() {
     assert!(url.starts_with("https://farm.example/f_w/approve/4.1-"), "{url}");
     let markdown = linked.markdown.unwrap();
     assert!(markdown.ends_with(&format!("\\): [this link]({url})")), "{markdown}");
+    assert!(in_chinese.text.ends_with("?language=zh"), "{}", in_chinese.text);
     assert!(
         markdown.starts_with("waits for a person: farmwarden approve 4.1  \n"),
         "{markdown}"
