@@ -63,12 +63,23 @@ impl Requests {
         self.since.get_or_insert(time);
     }
 
+    /// Whether a caller may ask for something.
     pub fn has_room(&self, caller: &Name, now: UnixTime) -> bool {
+        self.count(caller, now, true) < MOST_OF_A_CALLER
+    }
+
+    /// Whether it may take back what never came: those have as much room of their own, so that they keep out nothing that is
+    /// asked for.
+    pub fn has_room_for_unheard(&self, caller: &Name, now: UnixTime) -> bool {
+        self.count(caller, now, false) < MOST_OF_A_CALLER
+    }
+
+    fn count(&self, caller: &Name, now: UnixTime, came: bool) -> usize {
         let own = self
             .asked
             .iter()
             .filter(|(id, asked)| id.caller == *caller && asked.is_kept(now));
-        own.count() < MOST_OF_A_CALLER
+        own.filter(|(_, asked)| asked.incident.is_some() == came).count()
     }
 
     pub(super) fn ask(&mut self, request: &Request, incident: IncidentId, stage: Stage, time: UnixTime) {
@@ -115,5 +126,38 @@ impl Requests {
 impl Asked {
     fn is_kept(&self, now: UnixTime) -> bool {
         self.heard.age_at(now) < REMEMBERED_FOR
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::remote::{Nonce, testing::request};
+    use crate::remedy::testing::{ID, at};
+
+    fn number(number: usize) -> Nonce {
+        let [low, high, ..] = number.to_le_bytes();
+        let mut bytes = [0; 16];
+        bytes[..2].copy_from_slice(&[low, high]);
+        Nonce::of(bytes)
+    }
+
+    #[test]
+    fn whoever_takes_back_what_never_came_fills_up_nobodys_room_but_his_own_for_that() {
+        let mut requests = Requests::default();
+        let of = |nonce| Request { nonce, ..request() };
+        for own in 0..MOST_OF_A_CALLER {
+            assert!(requests.has_room_for_unheard(&request().caller, at(5)));
+            requests.withdraw(&of(number(own)).id(), at(0));
+        }
+        assert!(!requests.has_room_for_unheard(&request().caller, at(5)));
+        assert!(requests.has_room_for_unheard(&"other".parse().unwrap(), at(5)));
+        for own in 0..MOST_OF_A_CALLER {
+            assert!(requests.has_room(&request().caller, at(5)));
+            requests.ask(&of(number(own + MOST_OF_A_CALLER)), ID, Stage::Waits, at(0));
+        }
+        assert!(!requests.has_room(&request().caller, at(5)));
+        let later = at(0).plus(REMEMBERED_FOR);
+        assert!(requests.has_room(&request().caller, later) && requests.has_room_for_unheard(&request().caller, later));
     }
 }

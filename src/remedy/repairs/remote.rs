@@ -59,9 +59,9 @@ impl Repairs {
             }
             (Some(_), _) => {}
             (None, Wants::Nothing) => {
-                // What comes later than its signature holds is refused anyway.
-                if !ledger.with(|state| state.requests.has_room(&request.caller, now)) {
-                    return Ok(declined(no_room(&request.caller), since));
+                // It may come yet, so it is no answer that it is not there: whoever asks must not believe that all is well.
+                if !ledger.with(|state| state.requests.has_room_for_unheard(&request.caller, now)) {
+                    return Err(NotTaken::Unrecorded(no_room(&request.caller)));
                 }
                 self.write(Step::Withdrawn(id.clone())).await?;
             }
