@@ -178,3 +178,34 @@ async fn is_taken_back(changed: impl Fn(String) -> String) {
     control.stop().await;
     callee.stop().await;
 }
+
+#[tokio::test]
+async fn whoever_is_restarted_while_it_holds_a_request_goes_on_with_it() {
+    let farm = Farm::new().await;
+    let engine = Engine::serve(farm.path("docker.sock"));
+    engine.may_end.add_permits(10);
+    let freeze = farm.path("freeze");
+    std::fs::write(&freeze, "hands off").unwrap();
+    let frozen = format!("remedies:\n  freeze_file: '{}'\n", freeze.display());
+    let config = farm.callee().replace("remedies:\n", &frozen);
+    let callee = farm.start("start_node", &config).await;
+    let socket = format!("socket: '{}'", farm.path("remote.sock").display());
+    let control = farm.start("repair_node", &farm.caller(&socket)).await;
+    farm.runs().await;
+    let holds = "rack-2 holds it back by freeze";
+    farm.until("it is held there", async || farm.told("repair_node").contains(holds))
+        .await;
+    callee.stop().await;
+    farm.until("nobody answers", async || {
+        farm.told("repair_node").contains("rack-2 cannot be asked: ")
+    })
+    .await;
+    let callee = farm.start("start_node", &config).await;
+    assert_eq!(engine.starts(), 0);
+    std::fs::remove_file(&freeze).unwrap();
+    let finished = farm.until_step("repair_node", "finished").await;
+    assert_eq!(finished["outcome"], "done", "{finished}");
+    assert_eq!((engine.starts(), farm.steps("start_node", "asked").len()), (1, 1));
+    control.stop().await;
+    callee.stop().await;
+}

@@ -111,3 +111,39 @@ async fn a_request_is_declined_in_words_and_nothing_of_it_is_recorded() {
     assert!(farm.journal("start_node").is_empty());
     callee.stop().await;
 }
+
+#[tokio::test]
+async fn of_two_callers_at_once_both_are_told_of_the_one_action() {
+    let farm = Farm::new().await;
+    let engine = Engine::serve(farm.path("docker.sock"));
+    engine.may_end.add_permits(10);
+    let freeze = farm.path("freeze");
+    std::fs::write(&freeze, "hands off").unwrap();
+    let frozen = format!("remedies:\n  freeze_file: '{}'\n", freeze.display());
+    let other = format!(
+        "callers: [{{name: other, key_file: '{}', policies: [start_node]}}, ",
+        farm.path("key").display()
+    );
+    let config = farm.callee().replace("remedies:\n", &frozen);
+    let callee = farm.start("start_node", &config.replace("callers: [", &other)).await;
+    let one = request(1);
+    // The same number, of somebody else.
+    let two = Request {
+        caller: "other".parse().unwrap(),
+        ..one.clone()
+    };
+    let come_to = async |course: Course| {
+        farm.until(&format!("{course:?}"), async || {
+            let (first, second) = tokio::join!(farm.asks(&one), farm.asks(&two));
+            first.course == course && second.course == course
+        })
+        .await;
+    };
+    come_to(Course::Held).await;
+    std::fs::remove_file(&freeze).unwrap();
+    come_to(Course::Done).await;
+    let (first, second) = tokio::join!(farm.asks(&one), farm.asks(&two));
+    assert_eq!((first.incident, first.words), (second.incident, second.words));
+    assert_eq!((engine.starts(), farm.steps("start_node", "asked").len()), (1, 2));
+    callee.stop().await;
+}
