@@ -41,7 +41,7 @@ pub struct Remedies {
     pub freeze_file: Option<PathBuf>,
     /// Actions of all policies together, in any hour and any 24 hours.
     pub most: Most,
-    /// Actions that may run at the same time, of all policies. On one target there is never more than one.
+    /// Actions that may run at the same time, of all policies. On one target there is never more than one. What other farmwardens are asked for is counted for each of them alone.
     pub at_once: Together,
     /// Approvals from a chat.
     pub approvals: Approvals,
@@ -225,6 +225,17 @@ impl Rung {
     pub fn is_remote(&self) -> bool {
         self.action.as_str() == REMOTE
     }
+
+    /// Whom it asks.
+    pub(super) fn remote(&self) -> Option<&str> {
+        asked(&self.action, &self.with)
+    }
+}
+
+/// The other farmwarden that an action asks; nothing for one that is done here.
+pub(super) fn asked<'a>(action: &Name, with: &'a BTreeMap<String, String>) -> Option<&'a str> {
+    let remote = with.get("remote").filter(|_| action.as_str() == REMOTE);
+    remote.map(String::as_str)
 }
 
 /// How often a policy acts at most, in any hour and any 24 hours.

@@ -12,7 +12,7 @@ use crate::actions::remote::{Nonce, Request, RequestId};
 use crate::alerts::Alert;
 use crate::clock::UnixTime;
 use crate::journal;
-use crate::values::{Duration, Name};
+use crate::values::{self, Duration, Name};
 use crate::values::{deserialize_from_str, serialize_as_str};
 
 /// A record.
@@ -273,6 +273,32 @@ pub struct Plan {
     /// It tells people and changes nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub notice: bool,
+}
+
+/// Characters of a mark. It keeps apart what people were shown at different times; nobody makes plans to deceive it.
+const MARK: usize = 8;
+
+impl Plan {
+    /// By which people name just this plan, with all that it does: `1f3a09c2`.
+    pub fn mark(&self) -> String {
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        let mut mark = journal::Hash::of(&text).to_string();
+        mark.truncate(MARK);
+        mark
+    }
+
+    /// `restart-stack stack=farm-1: stack farm-1: node node at farm-1 (sha256 ..)`.
+    pub fn in_words(&self) -> String {
+        action_in_words(self.action.as_str(), &self.with, self.does.as_deref())
+    }
+}
+
+/// An action with its settings, and what these stand for.
+pub(super) fn action_in_words(action: &str, with: &BTreeMap<String, String>, does: Option<&str>) -> String {
+    let with = with.iter().map(|(key, value)| format!(" {key}={value}"));
+    let does = does.map(|does| format!(": {does}"));
+    let words: String = std::iter::once(action.to_owned()).chain(with).chain(does).collect();
+    values::clean(&words).into_owned()
 }
 
 /// How an action ended, as it says. Whether it helped is another question.

@@ -175,6 +175,7 @@ pub(super) fn runs(target: &str, group: &str) -> Runs {
         incident: "77.0".parse().unwrap(),
         touches: std::collections::BTreeSet::new(),
         is_out_of_sight: false,
+        remote: None,
         target: target.parse().unwrap(),
         group: group.parse().unwrap(),
         words: format!("soft on {target}"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::incident::{Incident, Phase};
+use super::settings::asked;
 use super::step::IncidentId;
 use crate::clock::UnixTime;
 use crate::values::{self, Name};
@@ -79,6 +80,8 @@ pub struct Runs {
     /// It is over for us, and nobody knows whether what it set off is: a job of systemd, a stop that an engine goes on
     /// with, another farmwarden. Until its proof is over, too.
     pub is_out_of_sight: bool,
+    /// The other farmwarden that it asks, which has limits of its own.
+    pub remote: Option<String>,
     /// `restart-node of incident 7.0 (restart_node for node-1)`
     pub words: String,
 }
@@ -99,6 +102,7 @@ impl Runs {
             group: plan.group.clone(),
             touches: plan.touches.clone(),
             is_out_of_sight,
+            remote: asked(&plan.action, &plan.with).map(str::to_owned),
             words: format!("{} of incident {} ({}){may}", plan.action, incident.id, incident.key),
         })
     }

@@ -42,6 +42,8 @@ pub enum Wants {
     Repair,
     /// That nothing is begun any more.
     Nothing,
+    /// To know whether it would be taken. Nothing is recorded, and nothing follows.
+    ToKnow,
 }
 
 /// The longest that the texts of a request may be, as those of an alert's labels.
@@ -147,6 +149,9 @@ pub struct Answer {
     pub guard: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<UnixTime>,
+    /// Since when the journal there goes; left out while it is empty. What was asked for before is not known there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembers_since: Option<UnixTime>,
     pub words: String,
 }
 
@@ -196,6 +201,8 @@ pub enum Course {
     Withdrawn,
     /// It is not in the journal there, and will not be taken: nothing was done.
     Declined,
+    /// It would be taken, and is not: that was all that was asked.
+    Welcome,
 }
 
 impl Course {

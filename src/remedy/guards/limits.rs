@@ -2,7 +2,7 @@
 
 use super::{Case, DAY, HOUR, Refusal, refuse, refuse_until};
 use crate::remedy::history::Of;
-use crate::remedy::settings::Law;
+use crate::remedy::settings::{Law, Rung};
 use crate::remedy::view::Runs;
 use crate::values::{self, Name};
 
@@ -159,23 +159,26 @@ impl Case<'_> {
                 values::clean(thing)
             ));
         }
-        let places = [
-            (
-                others().filter(|runs| runs.target == *target).collect::<Vec<_>>(),
-                1,
-                format!("target {target}"),
-            ),
-            (
-                seen().filter(|runs| runs.group == *group).collect(),
-                most.group.get(),
-                format!("group {group}"),
-            ),
-            (seen().collect(), most.farm.get(), "the farm".to_owned()),
-        ];
+        // Another farmwarden that hangs, or holds what it was asked for, holds up nobody but whom it would be asked for next.
+        let of_remote = |remote: Option<&str>| {
+            let of = seen().filter(|runs| runs.remote.as_deref() == remote);
+            of.collect::<Vec<_>>()
+        };
+        let on_target = others().filter(|runs| runs.target == *target).collect();
+        let mut places = vec![(on_target, 1, format!("on target {target}"))];
+        if let Some(remote) = self.rung().and_then(Rung::remote) {
+            let words = format!("asked of farmwarden {}", values::clean(remote));
+            places.push((of_remote(Some(remote)), most.group.get(), words));
+        } else {
+            let mut of_group = of_remote(None);
+            of_group.retain(|runs| runs.group == *group);
+            places.push((of_group, most.group.get(), format!("on group {group}")));
+            places.push((of_remote(None), most.farm.get(), "on the farm".to_owned()));
+        }
         let is_full = |running: &[&Runs], most: u32| u32::try_from(running.len()).is_ok_and(|count| count >= most);
         let (running, most, place) = places.into_iter().find(|(running, most, _)| is_full(running, *most))?;
         refuse(format!(
-            "waits for the end of {}: no more than {most} at a time on {place}",
+            "waits for the end of {}: no more than {most} at a time {place}",
             waited_for(&running)
         ))
     }

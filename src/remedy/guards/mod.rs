@@ -14,6 +14,9 @@ use crate::values::{self, Duration};
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
+/// Behind it stands, in the words about an approval, since when what is seen.
+pub(super) const SEEN_SINCE: &str = "; seen since ";
+
 /// All that a decision knows.
 #[derive(Clone, Copy)]
 pub(super) struct Case<'a> {
@@ -346,12 +349,14 @@ impl Case<'_> {
         if given.is_some_and(|given| Some(&given.plan) == plan.as_ref() && given.until > self.now) {
             return None;
         }
-        let action = &self.rung()?.action;
+        let (action, seen) = (&self.rung()?.action, &self.view.seen);
         refuse(format!(
-            "{}: {action} waits for a person: `farmwarden approve {} --rung {}`",
+            "{}: {action} waits for a person: `farmwarden approve {} --plan {}`{SEEN_SINCE}{}: {}",
             Self::shown(&self.incident.key),
             self.incident.id,
-            self.next() + 1
+            plan.map(|plan| plan.mark()).unwrap_or_default(),
+            seen.since,
+            values::clean(&seen.evidence)
         ))
     }
 

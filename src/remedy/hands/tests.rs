@@ -167,6 +167,10 @@ pub(super) fn hands(settings: &Settings, store: &Arc<Store>) -> Hands {
 impl Hands {
     /// As the runner does with a plan that it has just made: its names mean what they mean now.
     pub(super) async fn run(&self, plan: &Plan, notes: &dyn runner::Notes) -> Result<String, Undone> {
+        runner::Hands::run(self, &self.meant(plan), notes).await
+    }
+
+    pub(super) fn meant(&self, plan: &Plan) -> Plan {
         let mut plan = plan.clone();
         if let Ok(order) = catalogue::read(&plan.action, &plan.with, &self.tools().settings) {
             let meaning = self.tools().settings.meaning(&order, &plan.target);
@@ -174,7 +178,7 @@ impl Hands {
             plan.does = meaning.does;
             plan.touches = meaning.touches;
         }
-        runner::Hands::run(self, &plan, notes).await
+        plan
     }
 }
 

@@ -302,6 +302,35 @@ fn what_runs_on_the_target_the_group_or_the_farm_holds() {
 }
 
 #[test]
+fn what_is_asked_of_another_farmwarden_has_a_place_of_its_own() {
+    let asks = |remote: &str| Runs {
+        remote: Some(remote.to_owned()),
+        ..runs("node-9", "default")
+    };
+    let beside = |remedies: &Remedies, running: Vec<Runs>| {
+        let view = View { running, ..view(now()) };
+        decided(remedies, &History::default(), &view)
+    };
+    // Two dead racks hold up nothing here.
+    acts(&beside(
+        &remedies(),
+        vec![asks("rack-1"), asks("rack-2"), asks("rack-3")],
+    ));
+    let remote = with(|policy| {
+        policy.rungs[0].action = "remote".parse().unwrap();
+        policy.rungs[0].with = [("remote".to_owned(), "rack-2".to_owned())].into();
+    });
+    acts(&beside(&remote, vec![asks("rack-1"), runs("node-9", "default")]));
+    let waits = "waits for the end of soft on node-9: no more than 1 at a time asked of farmwarden rack-2";
+    holds(beside(&remote, vec![asks("rack-2")]), Guard::Concurrency, waits);
+    let of_target = Runs {
+        remote: Some("rack-1".to_owned()),
+        ..runs("prb-1", "default")
+    };
+    holds(beside(&remote, vec![of_target]), Guard::Concurrency, "on target prb-1");
+}
+
+#[test]
 fn a_rung_waits_for_the_approval_of_its_very_plan() {
     let careful = with(|policy| policy.rungs[0].approval = true);
     let none = History::default();

@@ -14,6 +14,7 @@ mod reload;
 mod replace;
 mod republish;
 mod start;
+mod tokens;
 mod update_filled;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ use crate::values::SecretSource;
 pub(super) use disk::DISK;
 use mark_bad::{ExitCodes, Most};
 pub(super) use process::Process;
+pub(super) use tokens::try_tokens;
 
 /// What is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
