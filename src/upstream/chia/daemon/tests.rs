@@ -109,6 +109,14 @@ async fn events_come_after_the_registration_and_a_lost_connection_is_made_anew()
     assert_eq!(all, [round(0), round(1)].concat());
 }
 
+#[test]
+fn attempts_are_ever_further_apart_until_one_succeeds() {
+    let pauses = std::iter::successors(Some(FIRST_PAUSE), |before| Some(pause_after(*before, false)));
+    let seconds: Vec<u64> = pauses.take(9).map(|pause| pause.as_secs()).collect();
+    assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    assert_eq!(pause_after(LONGEST_PAUSE, true), FIRST_PAUSE);
+}
+
 #[tokio::test]
 async fn a_refused_registration_is_no_connection() {
     let door = Door::of("farm").await;
