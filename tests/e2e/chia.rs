@@ -1,6 +1,7 @@
 //! A real Chia farm: daemon, simulated node, farmer, wallet, and two harvesters of which one is as on a machine of its own:
 //! with its own installation and daemon, its plots on a share that can be frozen. Only the pool is a stand-in.
 
+mod alerted;
 mod certificates;
 mod elsewhere;
 mod farm;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use super::mounts::{Places, Share};
 use super::support::{Farmwarden, Samples, wait_for};
+use alerted::Alerted;
 use certificates::wrong_certificates_are_told;
 use elsewhere::Elsewhere;
 use farm::Farm;
@@ -140,7 +142,9 @@ fn a_real_farm_is_read_and_what_fails_in_it_is_told() {
     harvester_dies_and_comes_back(&mut farm, &warden);
     websocket_is_cut(&mut farm, &warden);
     repairs_are_heard(&mut farm, &share);
-    share_freezes(&farm, &warden, &elsewhere, &share);
+    let alerted = Alerted::start(&farm, &elsewhere);
+    share_freezes(&farm, &warden, (&elsewhere, &alerted), &share);
+    drop(alerted);
     farmer_freezes(&farm, &warden);
     warden.stops_at_once();
     elsewhere.warden.stops_at_once();

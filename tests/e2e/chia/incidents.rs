@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use nix::sys::signal::{Signal, kill};
 
+use super::alerted::Alerted;
 use super::elsewhere::Elsewhere;
 use super::farm::Farm;
 use super::figures::{counters, lookups, nothing_is_counted_twice, points};
@@ -74,7 +75,12 @@ pub(super) fn websocket_is_cut(farm: &mut Farm, warden: &Farmwarden) {
     nothing_is_counted_twice(farm, &page);
 }
 
-pub(super) fn share_freezes(farm: &Farm, warden: &Farmwarden, elsewhere: &Elsewhere, share: &Share) {
+pub(super) fn share_freezes(
+    farm: &Farm,
+    warden: &Farmwarden,
+    (elsewhere, alerted): (&Elsewhere, &Alerted),
+    share: &Share,
+) {
     kill(share.server, Signal::SIGSTOP).unwrap();
     let page = seen(
         warden,
@@ -100,6 +106,7 @@ pub(super) fn share_freezes(farm: &Farm, warden: &Farmwarden, elsewhere: &Elsewh
         is_above("lookups", lookups(page, HERE), before + 1.0)
     });
     elsewhere.tells_of_its_share(share);
+    alerted.one_of_three_is_told();
     kill(share.server, Signal::SIGCONT).unwrap();
     elsewhere.is_well(share);
     seen(warden, "all is well when the share answers again", |page| {
