@@ -1,7 +1,7 @@
 //! A real Chia farm: daemon, simulated node, farmer, and two harvesters of which one is as on a machine of its own, its
 //! plots on a share that can be frozen.
 
-mod farm;
+pub(crate) mod farm;
 
 use std::collections::BTreeSet;
 use std::fs;
