@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::PATIENCE;
+use super::{PATIENCE, is_above};
 use crate::support::{Process, handed_over, own, wait_for};
 
 /// Its services listen at the usual ports, so there is one at a time.
@@ -20,7 +20,10 @@ pub(crate) struct Farm {
     asker: RefCell<Asker>,
     pub(super) daemon: Option<Process>,
     pub(crate) nas: Option<Process>,
+    _nas_daemon: Process,
     node: Process,
+    _pool: Process,
+    _wallet: Process,
     pub(super) farmer: Process,
     pub(super) harvester: Option<Process>,
     _only: MutexGuard<'static, ()>,
@@ -44,8 +47,8 @@ impl Asker {
         }
     }
 
-    fn ask(&mut self, port: u16, route: &str) -> Result<Value, String> {
-        writeln!(self.questions, "{port} {route}").unwrap();
+    fn ask(&mut self, port: u16, route: &str, body: &Value) -> Result<Value, String> {
+        writeln!(self.questions, "{port} {route} {body}").unwrap();
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
         let mut said: Value = serde_json::from_str(&line).map_err(|e| format!("{route}: {e}: {line}"))?;
@@ -64,7 +67,7 @@ impl Drop for Asker {
 }
 
 /// A program of chia's.
-pub(crate) fn program(directory: &Path, installation: &str, name: &str) -> Command {
+pub(super) fn program(directory: &Path, installation: &str, name: &str) -> Command {
     let python = handed_over("E2E_CHIA");
     let mut command = Command::new(python.with_file_name(name));
     command.env("CHIA_ROOT", directory.join(installation));
@@ -90,10 +93,14 @@ impl Farm {
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let start = |installation, name| Process::start(name, &mut program(directory, installation, name));
-        let daemon = Some(start("farm", "chia_daemon"));
+        let (daemon, nas_daemon) = (Some(start("farm", "chia_daemon")), start("nas", "chia_daemon"));
         let installation = directory.join("farm");
         let node = Process::start("node", &mut farm_py(directory, &[Path::new("node"), &installation]));
+        let pool = Process::start("pool", &mut farm_py(directory, &[Path::new("pool")]));
         let farm = Self {
+            _nas_daemon: nas_daemon,
+            _pool: pool,
+            _wallet: start("farm", "chia_wallet"),
             farmer: start("farm", "chia_farmer"),
             harvester: Some(start("farm", "chia_harvester")),
             nas: Some(start("nas", "chia_harvester")),
@@ -104,9 +111,13 @@ impl Farm {
             _only: only,
         };
         wait_for(
-            "both harvesters have loaded their plots, and the node hands out signage points",
+            "both harvesters have loaded their plots, the wallet knows the chain, and the node hands out signage points",
             PATIENCE,
-            || farm.is_whole(),
+            || {
+                farm.is_whole()?;
+                let farmed = farm.rpc(9256, "get_farmed_amount")?;
+                is_above("blocks won", farmed["blocks_won"].as_f64().unwrap_or_default(), 0.0)
+            },
         );
         farm
     }
@@ -128,7 +139,11 @@ impl Farm {
 
     /// What a service says.
     pub(crate) fn rpc(&self, port: u16, route: &str) -> Result<Value, String> {
-        self.asker.borrow_mut().ask(port, route)
+        self.ask(port, route, &json!({}))
+    }
+
+    pub(super) fn ask(&self, port: u16, route: &str, body: &Value) -> Result<Value, String> {
+        self.asker.borrow_mut().ask(port, route, body)
     }
 
     /// How many signage points the node has handed out.

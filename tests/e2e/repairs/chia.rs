@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::sys::signal::{Signal, kill};
 use serde_json::{Value, json};
 
-use super::super::chia::farm::{Farm, program};
+use super::super::chia::farm::Farm;
 use super::super::mounts::{Places, Share};
 use super::super::support::{Farmwarden, Process, Samples, wait_for};
 use super::{Asked, PATIENCE, alerts_token, symptom};
@@ -75,7 +75,6 @@ fn a_harvester_that_died_is_started_by_its_daemon_and_left_alone_where_that_woul
     let directory = places.root().join("chia");
     fs::create_dir(&directory).unwrap();
     let mut farm = Farm::start(&directory, Path::new(&share.point));
-    let _daemon = Process::start("chia_daemon", &mut program(&directory, "nas", "chia_daemon"));
     let (machine, journal) = (places.root().join("proc"), places.root().join("journal"));
     procfs(&machine, farm.nas.as_ref().unwrap());
     let config = config(&farm, &share.point, &machine, &journal);

@@ -17,7 +17,6 @@ use crate::collectors::mounts::Mounts;
 use crate::collectors::mounts::bench::picture_of;
 use crate::collectors::mounts::{Failed, MountView, Server, Snapshot, Trouble};
 use crate::collectors::{Finding, Link};
-use crate::remedy::runner::Hands as _;
 use crate::store::Store;
 use crate::upstream::chia::testing::{Door, fixture};
 

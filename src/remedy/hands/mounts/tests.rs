@@ -8,7 +8,6 @@ use super::super::tests::{Book, hands, plan, refused, settings_of};
 use super::law::{self, Ill};
 use crate::collectors::mounts::bench::picture_of;
 use crate::collectors::mounts::{Failed, Files, MountView, Server, Target, Trouble};
-use crate::remedy::runner::Hands as _;
 
 /// A share that hangs, and whose server is there.
 fn dead() -> MountView {
