@@ -4,7 +4,7 @@
 mod alerted;
 mod certificates;
 mod elsewhere;
-mod farm;
+pub(crate) mod farm;
 mod figures;
 mod incidents;
 mod repairs;

@@ -242,7 +242,7 @@ impl Repairs {
                 _ => None,
             };
             let held = Held::of(incident, decision);
-            let does = Does::of(incident, policy);
+            let does = AtHand::of(incident, policy);
             IncidentSeen {
                 id: incident.id,
                 target: incident.key.target.to_string(),
@@ -282,13 +282,13 @@ impl Repairs {
 
 /// The rung that runs, is being proven or comes next.
 #[derive(Default)]
-struct Does {
+struct AtHand {
     action: Option<String>,
     with: BTreeMap<String, String>,
     does: Option<String>,
 }
 
-impl Does {
+impl AtHand {
     fn of(incident: &Incident, policy: Option<&Policy>) -> Self {
         let is_under_way = matches!(incident.phase, Phase::Running { .. } | Phase::Proving { .. });
         // The configuration may say something else by now.
