@@ -361,17 +361,17 @@ fn every_remedy_has_a_policy_that_cures_its_symptom_and_keeps_the_labels() {
         );
         // Target and entity are what a repair is asked for with.
         let plain = format!("max_over_time(farmwarden_symptom{{symptom=\"{symptom}\"}}[1m]) == 1");
-        let with_host = |host: &str| {
+        let with_machine = |machine: &str, more: &str| {
             format!(
-                "(\n  {plain}\n    unless on (job, instance, target, entity) {host}\n)\nor on (job, instance, target, entity)\n\
-                 (\n  ({plain})\n    * on (job, instance, target, entity) group_left (host) {host}\n)"
+                "(\n  {plain}\n    unless on (job, instance, target, entity) {machine}\n)\nor on (job, instance, target, entity)\n\
+                 (\n  ({plain})\n    * on (job, instance, target, entity) group_left (machine{more}) {machine}\n)"
             )
         };
         let expr = alert.rule.expr.trim_end();
         let known = [
             plain.clone(),
-            with_host("farmwarden:harvester:host"),
-            with_host("farmwarden:mount:host"),
+            with_machine("farmwarden:harvester:machine", ", node, told_by"),
+            with_machine("farmwarden:mount:machine", ""),
         ];
         assert!(known.iter().any(|known| known == expr), "{}: {expr}", alert.name);
     }

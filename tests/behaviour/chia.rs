@@ -1,11 +1,13 @@
-//! A Chia farm behind the whole program: read, at full size, with what nobody expects, and with wrong certificates.
+//! A Chia farm behind the whole program: read, and with services that fail.
 
-use std::path::Path;
+mod certificates;
+mod load;
+mod releases;
 
 use serde_json::json;
 use simfarm::chia::Chia;
 
-use crate::harness::{PATIENCE, Warden};
+use crate::harness::Warden;
 
 /// A farm in a directory of its own, in which time stands still.
 async fn farm() -> (Chia, tempfile::TempDir) {
@@ -29,14 +31,6 @@ fn entry(name: &str, chia: &Chia, more: &str) -> String {
         at(&chia.daemon),
         at(&chia.harvester)
     )
-}
-
-/// An entry that looks at plots one by one, and takes its time: large answers are slow on a busy machine.
-fn patient_entry(chia: &Chia) -> String {
-    let entry = entry("chia-1", chia, "      plot_detail: 'on'\n");
-    entry
-        .replace("interval: 1s", "interval: 60s")
-        .replace("timeout: 900ms", "timeout: 55s")
 }
 
 fn config(entries: &[String]) -> String {
@@ -182,113 +176,6 @@ async fn a_silent_harvester_is_ill_and_one_that_is_gone_is_not_forgotten() {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_plots_on_twenty_harvesters_are_counted() {
-    let (chia, _directory) = farm().await;
-    let twenty: Vec<_> = (0..20).map(|_| json!({"plots": 5000})).collect();
-    chia.set(&json!({"harvesters": twenty})).unwrap();
-    let warden = Warden::start(&config(&[patient_entry(&chia)])).await;
-    let counted = |page: &str| {
-        let lines = page
-            .lines()
-            .filter(|line| line.starts_with("chia_harvester_plots_by_kind{"));
-        let plots: f64 = lines
-            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
-            .sum();
-        (plots - 100_000.0).abs() < 0.5
-    };
-    let page = warden.page_where("all plots", counted).await;
-    assert!(page.lines().count() < 2_000, "nothing on the page grows with the plots");
-    assert_eq!(chia.farmer.calls().of("get_harvester_plots_valid"), 20);
-}
-
-#[tokio::test]
-async fn one_answer_of_58_mb_is_counted_while_it_is_read() {
-    let (chia, _directory) = farm().await;
-    chia.set(&json!({"harvesters": [{"plots": 100_000}]})).unwrap();
-    let warden = Warden::start(&config(&[patient_entry(&chia)])).await;
-    warden
-        .page_where("all plots, and all other parts", |page| {
-            let plots = value(page, "chia_harvester_plots_by_kind", "harvester=\"here\"");
-            plots == Some(100_000.0) && all_up(page, "chia-1")
-        })
-        .await;
-}
-
-#[tokio::test]
-async fn what_nobody_has_heard_of_is_counted_and_costs_nothing() {
-    let (chia, _directory) = farm().await;
-    let unknown = json!({"results": {
-        "get_harvesters_summary": {"harvesters_of_the_future": [{"deep": [1, 2, {"x": null}]}]},
-        "get_pool_state": {"pool_state_v2": {}}}});
-    chia.farmer.set(unknown).await.unwrap();
-    let state =
-        json!({"results": {"get_blockchain_state": {"blockchain_state": {"difficulty": "many", "peak": {"new": 1}}}}});
-    chia.full_node.set(state).await.unwrap();
-    let warden = Warden::start(&config(&[entry("chia-1", &chia, "")])).await;
-    warden.page_where("all parts", |page| all_up(page, "chia-1")).await;
-    chia.push(("chia_new_service", "unheard_of"), &json!({"anything": [1, 2, 3]}), 3);
-    chia.push(
-        ("chia_farmer", "new_farming_info"),
-        &json!({"farming_info": "another form"}),
-        2,
-    );
-    chia.push(("chia_farmer", "new_signage_point"), &json!(null), 1);
-    chia.point(1);
-    let page = warden
-        .page_where("the signage point", |page| {
-            value(page, "chia_farmer_signage_points_total", "") == Some(1.0)
-        })
-        .await;
-    assert_eq!(
-        value(&page, "chia_events_received_total", "origin=\"other\""),
-        Some(3.0),
-        "{page}"
-    );
-    assert_eq!(value(&page, "chia_events_unreadable_total", ""), Some(3.0), "{page}");
-    assert_eq!(value(&page, "chia_full_node_difficulty", ""), None, "{page}");
-}
-
-#[tokio::test]
-async fn a_flood_of_events_is_read_to_its_end_and_the_rest_of_the_program_goes_on() {
-    let (chia, _directory) = farm().await;
-    let warden = Warden::start(&config(&[entry("chia-1", &chia, "")])).await;
-    warden.page_where("all parts", |page| all_up(page, "chia-1")).await;
-    chia.push(
-        ("chia_new_service", "unheard_of"),
-        &json!({"text": "x".repeat(200)}),
-        30_000,
-    );
-    let page = warden
-        .page_where("every event is counted", |page| {
-            let looked = value(page, "chia_events_received_total", "origin=\"other\"");
-            let dropped = value(page, "chia_events_dropped_total", "");
-            looked
-                .zip(dropped)
-                .is_some_and(|(looked, dropped)| looked + dropped > 29_999.5)
-        })
-        .await;
-    assert!(page.contains(&up("chia-1", "events", 1)), "{page}");
-    warden
-        .page_where("all parts go on", |page| all_up(page, "chia-1"))
-        .await;
-    // Another second, and everything is looked at again.
-    let looked_at = async {
-        let mut points = 0;
-        loop {
-            chia.point(1);
-            points += 1;
-            let seen = value(&warden.page().await, "chia_farmer_signage_points_total", "");
-            if seen.is_some_and(|seen| seen > 0.0) || points > 1_000 {
-                return seen;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-    };
-    let seen = tokio::time::timeout(PATIENCE, looked_at).await.unwrap();
-    assert!(seen.is_some_and(|seen| seen > 0.0));
-}
-
-#[tokio::test]
 async fn a_farm_whose_clock_is_wrong_is_not_ill_for_it() {
     for skew in [-40_000_000_i64, 40_000_000] {
         let (chia, _directory) = farm().await;
@@ -334,92 +221,6 @@ async fn two_farms_have_their_own_certificates_and_their_own_figures() {
 }
 
 #[tokio::test]
-async fn a_farm_behind_another_or_an_expired_certificate_is_a_fault_of_tls() {
-    for shown in ["strange", "expired"] {
-        let (chia, _directory) = farm().await;
-        chia.set(&json!({"certificate": shown})).unwrap();
-        let warden = Warden::start(&config(&[entry("chia-1", &chia, "")])).await;
-        let page = warden
-            .page_where("the fault", |page| {
-                ["farmer", "events"].iter().all(|part| failed(page, part, "tls"))
-            })
-            .await;
-        assert!(!page.contains("chia_harvester_plots{"), "{page}");
-        assert!(chia.farmer.calls().methods.is_empty(), "nothing was sent");
-        chia.set(&json!({"certificate": "own"})).unwrap();
-        warden.page_with(&up("chia-1", "farmer", 1)).await;
-    }
-}
-
-/// Files of its own in place of the installation's.
-fn presenting(root: &Path, authorities: &[&str], own: &str) -> String {
-    let bundle = root.join("bundle.crt");
-    let read = |path: &&str| std::fs::read_to_string(root.join(path)).unwrap();
-    std::fs::write(&bundle, authorities.iter().map(read).collect::<String>()).unwrap();
-    let file = |end: &str| root.join(format!("{own}/private_daemon.{end}")).display().to_string();
-    format!(
-        "      ca_file: {}\n      cert_file: {}\n      key_file: {}\n",
-        bundle.display(),
-        file("crt"),
-        file("key")
-    )
-}
-
-#[tokio::test]
-async fn a_client_certificate_that_the_farm_refuses_is_told_as_that() {
-    let own = "config/ssl/ca/private_ca.crt";
-    for (authorities, shown) in [(&[own, "strange/private_ca.crt"][..], "strange"), (&[own], "expired")] {
-        let (chia, directory) = farm().await;
-        let files = presenting(directory.path(), authorities, shown);
-        let warden = Warden::start(&config(&[entry("chia-1", &chia, &files)])).await;
-        let refused = |page: &str| {
-            ["farmer", "full_node", "events"]
-                .iter()
-                .all(|part| failed(page, part, "client_cert_refused"))
-        };
-        let page = warden.page_where("refused", refused).await;
-        assert!(!page.contains("chia_harvester_plots{"), "{page}");
-    }
-}
-
-/// The certificate of ours that farmwarden shows was renewed, as a farm's is by `chia init -c`.
-#[tokio::test]
-async fn a_renewed_certificate_is_taken_at_a_reload() {
-    let (chia, directory) = farm().await;
-    let root = directory.path();
-    let renew = |from: &str| {
-        std::fs::create_dir_all(root.join("ours")).unwrap();
-        for end in ["crt", "key"] {
-            let file = format!("private_daemon.{end}");
-            std::fs::copy(root.join(from).join(&file), root.join("ours").join(&file)).unwrap();
-        }
-    };
-    renew("expired");
-    let files = presenting(root, &["config/ssl/ca/private_ca.crt"], "ours");
-    let text = config(&[entry("chia-1", &chia, &files)]);
-    let warden = Warden::start_from_file(&text).await;
-    let ends = |page: &str| {
-        value(
-            page,
-            "chia_tls_certificate_not_after_timestamp_seconds",
-            "file=\"client\"",
-        )
-    };
-    let refused = |page: &str| {
-        let parts = ["farmer", "events"];
-        parts.iter().all(|part| failed(page, part, "client_cert_refused"))
-    };
-    let before = warden.page_where("refused", refused).await;
-    let words = warden.reload_as_it_is().await.unwrap();
-    assert!(words.contains("1 unchanged, 0 changed"), "{words}");
-    renew("config/ssl/daemon");
-    let words = warden.reload_as_it_is().await.unwrap();
-    assert!(words.contains("0 unchanged, 1 changed"), "{words}");
-    let page = warden.page_where("all parts", |page| all_up(page, "chia-1")).await;
-    assert!(ends(&before) < ends(&page) && ends(&before).is_some(), "{page}");
-}
-
-#[tokio::test]
 async fn a_frozen_farmer_costs_its_own_part_and_its_harvesters_are_unknown() {
     let (chia, _directory) = farm().await;
     let warden = Warden::start(&config(&[entry("chia-1", &chia, "")])).await;
@@ -435,36 +236,4 @@ async fn a_frozen_farmer_costs_its_own_part_and_its_harvesters_are_unknown() {
         .await;
     chia.farmer.set(json!({"incident": "healthy"})).await.unwrap();
     warden.page_with("chia_harvester_connected{").await;
-}
-
-#[tokio::test]
-async fn an_answer_larger_than_all_plots_is_given_up() {
-    let (chia, _directory) = farm().await;
-    chia.farmer
-        .set(json!({"incident": "huge", "huge_bytes": 20_000_000}))
-        .await
-        .unwrap();
-    let warden = Warden::start(&config(&[patient_entry(&chia)])).await;
-    warden
-        .page_where("too large", |page| failed(page, "farmer", "too_large"))
-        .await;
-}
-
-#[tokio::test]
-async fn a_release_before_1_6_is_read_as_far_as_it_tells() {
-    let (chia, _directory) = farm().await;
-    let old = json!({"missing": ["get_harvesters_summary", "get_version", "get_network_info", "get_pool_state"]});
-    chia.farmer.set(old).await.unwrap();
-    let warden = Warden::start(&config(&[entry("chia-1", &chia, "")])).await;
-    let page = warden
-        .page_where("who is connected", |page| {
-            value(page, "chia_harvester_connected", "harvester=\"here\"") == Some(1.0)
-        })
-        .await;
-    assert!(page.contains(&up("chia-1", "farmer", 1)), "{page}");
-    let page = warden.page_with(&up("chia-1", "plots", 1)).await;
-    assert!(
-        !page.contains("chia_harvester_plots{") && !page.contains("chia_pool_plots{"),
-        "{page}"
-    );
 }

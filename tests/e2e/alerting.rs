@@ -15,13 +15,13 @@ use super::support::{LONG, Simfarm, http, same, wait_for};
 /// Rules look back a minute and wait another, messages a third.
 const UNTIL_TOLD: Duration = Duration::from_secs(300);
 
-/// `MountStuck target=nas-1 entity=/mnt/d01` as the labels of an alert.
-fn labels(words: &str, instance: &str) -> BTreeMap<String, String> {
+/// `MountStuck target=nas-1 entity=/mnt/d01` as the labels of an alert of a farm.
+fn labels(words: &str, farm: &str) -> BTreeMap<String, String> {
     let mut words = words.split_whitespace();
     let fixed = [
         ("alertname", words.next().unwrap()),
-        ("job", "farmwarden"),
-        ("instance", instance),
+        ("job", farm),
+        ("instance", "fw-1"),
     ];
     let named = words.map(|word| word.split_once('=').unwrap());
     let all = fixed.into_iter().chain(named);
@@ -62,8 +62,8 @@ fn a_cause_hides_its_effects_and_nothing_else() {
         let hides = case.split_once(" hides ");
         let (cause, effect) = hides.or_else(|| case.split_once(" leaves ")).unwrap();
         // Each case is a farm of its own.
-        let instance = number.to_string();
-        let (cause, effect) = (labels(cause, &instance), labels(effect, &instance));
+        let farm = number.to_string();
+        let (cause, effect) = (labels(cause, &farm), labels(effect, &farm));
         hand_in(&alertmanager.address, &[&cause]);
         assert!(!is_hidden(&alertmanager.address, &cause), "{case}: the cause is told");
         hand_in(&alertmanager.address, &[&effect]);

@@ -1,7 +1,6 @@
 //! What two farmwardens say to one another: the request that is signed, and the answer.
 
 use std::fmt;
-use std::fmt::Write as _;
 use std::str::FromStr;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -98,7 +97,7 @@ impl Nonce {
 
 impl fmt::Display for Nonce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(&values::hex(&self.0))
     }
 }
 
@@ -121,14 +120,6 @@ impl FromStr for Nonce {
 
 values::deserialize_from_str!(Nonce, "32 hexadecimal digits");
 values::serialize_as_str!(Nonce);
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
-}
 
 pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {

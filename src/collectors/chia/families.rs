@@ -117,7 +117,7 @@ pub(super) static CONNECTED: Desc<2> = Desc::gauge(
 );
 pub(super) static INFO: Desc<3> = Desc::info(
     "chia_harvester_info",
-    "Node id of a harvester and where it dials from; it changes with its certificate (get_harvesters_summary).",
+    "Node id of a harvester, which changes with its certificate, and where it dials from (get_harvesters_summary; without a farmer its certificate).",
     &["harvester", "host", "node_id"],
 );
 pub(super) static PLOTS: Desc<2> = Desc::gauge(

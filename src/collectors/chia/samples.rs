@@ -37,6 +37,10 @@ pub(super) fn samples(snapshot: &Snapshot, page: &mut Page) {
     for (id, known) in &snapshot.harvesters {
         harvester(id, known, snapshot, page);
     }
+    // By this the farmwarden of the farmer's machine and that of the harvester's are known to speak of the same.
+    if let Some(id) = snapshot.alone() {
+        page.add(&INFO, [&snapshot.own_label, "", &id.to_string()], true);
+    }
     if snapshot.farmer.is_some() {
         for name in &snapshot.unseen {
             page.add(&CONNECTED, [name, ""], false);

@@ -49,6 +49,8 @@ pub struct Snapshot {
     pub(super) own_label: String,
     /// A harvester is configured, so without a farmer the daemon is that of its machine.
     own_is_named: bool,
+    /// Its id, where no farmer is configured that would tell it.
+    alone: Option<NodeId>,
     pub(super) compat: bool,
     plots_on_root_disk: bool,
     /// By part, calls that failed beside others that did not.
@@ -99,6 +101,8 @@ impl Snapshot {
             .find(|pick| pick.is_here())
             .or(target.harvesters.first());
         self.own_is_named = named.is_some();
+        let written = || named?.node_id.as_ref()?.parse().ok();
+        self.alone = own.or_else(written).filter(|_| target.farmer.is_none());
         self.own_label = match (named, own) {
             (Some(pick), _) => pick.name.as_str().to_owned(),
             (None, Some(id)) => id.short(),

@@ -177,7 +177,7 @@ impl runner::Hands for Hands {
                 self.may_touch(&tools, process.as_ref(), plan).await?;
                 let command = tools.settings.commands.find(&name).map_err(left_alone)?;
                 let within = plan.within.get().saturating_sub(began.elapsed() + COMMAND_END);
-                Ok(command::run(&command.who(), &command.argv, within.max(COMMAND_END)).await?)
+                Ok(command::run(&tools.keeper, &command.who(), &command.argv, within.max(COMMAND_END)).await?)
             }
         }
     }

@@ -169,7 +169,7 @@ impl Checked<'_> {
                 }
                 (Some(Kind::Chia), Some(Process::Chia(service))) => self.chia_process(*service, rung, place),
                 (Some(Kind::Venus), Some(Process::Other)) => self.no_process(place),
-                (Some(Kind::Venus), Some(Process::Venus(process))) => self.venus_process(process, place),
+                (Some(Kind::Venus), Some(Process::Venus(process))) => self.venus_process(process, rung, place),
                 (Some(Kind::Chia) | None, Some(Process::Other)) | (None, None) => {}
             }
         }

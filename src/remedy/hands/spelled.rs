@@ -2,7 +2,6 @@
 //! approves what the names stood for then.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use ring::digest::{SHA256, digest};
 
@@ -121,7 +120,7 @@ impl Settings {
         let shown = words.get(..end).unwrap_or_default();
         Some(format!(
             "{shown}{cut} (sha256 {})",
-            hex(digest(&SHA256, all.as_bytes()).as_ref())
+            shortened(digest(&SHA256, all.as_bytes()).as_ref())
         ))
     }
 
@@ -153,10 +152,6 @@ impl Settings {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(DIGEST).fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
+fn shortened(digest: &[u8]) -> String {
+    values::hex(digest.get(..DIGEST).unwrap_or(digest))
 }

@@ -96,11 +96,7 @@ impl DaemonEvents {
                 })
                 .await;
             hear(Heard::Lost(fault));
-            pause = if connected {
-                FIRST_PAUSE
-            } else {
-                (pause * 2).min(LONGEST_PAUSE)
-            };
+            pause = pause_after(pause, connected);
             tokio::time::sleep(pause).await;
         }
     }
@@ -162,6 +158,15 @@ impl DaemonEvents {
         let sent = sender.send(REGISTER.to_owned()).await;
         sent.map_err(|e| fault("register_service", lost_why(&e, false)))?;
         Ok((sender, receiver))
+    }
+}
+
+/// How long to wait after an attempt: longer each time, until one of them has led to a connection.
+fn pause_after(before: Duration, connected: bool) -> Duration {
+    if connected {
+        FIRST_PAUSE
+    } else {
+        (before * 2).min(LONGEST_PAUSE)
     }
 }
 

@@ -107,3 +107,67 @@ fn refusal(error: &Error) -> Why {
         other => tls::why(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use rustls::AlertDescription;
+    use rustls::pki_types::UnixTime;
+
+    use super::*;
+
+    /// As a connection hands on what its TLS found.
+    fn on_the_way(error: Error) -> io::Error {
+        io::Error::new(Kind::InvalidData, error)
+    }
+
+    #[test]
+    fn each_thing_that_is_wrong_with_a_certificate_has_words_of_its_own() {
+        let at = |days: u64| UnixTime::since_unix_epoch(Duration::from_secs(days * 86_400));
+        let expired = CertificateError::ExpiredContext {
+            time: at(90),
+            not_after: at(20),
+        };
+        for (error, words) in [
+            (
+                CertificateError::BadSignature,
+                "is that the private_ca.crt of this very farm?",
+            ),
+            (
+                CertificateError::UnknownIssuer,
+                "is that the private_ca.crt of this very farm?",
+            ),
+            (
+                CertificateError::NotValidForName,
+                "is not one of chia, which are for chia.net",
+            ),
+            (expired, "its certificate expired 70 days ago"),
+            (
+                CertificateError::NotValidYet,
+                "its certificate is not valid yet; is the clock of this machine right?",
+            ),
+        ] {
+            let told = handshake_why(&on_the_way(Error::InvalidCertificate(error)));
+            assert!(
+                matches!(&told, Why::Tls(_)) && told.to_string().contains(words),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_end_before_the_first_byte_is_a_refusal_of_our_certificate() {
+        let refused = [
+            io::Error::from(Kind::UnexpectedEof),
+            io::Error::from(Kind::ConnectionReset),
+            on_the_way(Error::AlertReceived(AlertDescription::CertificateRequired)),
+        ];
+        for error in refused {
+            assert_eq!(ended_unheard(&error), Some(Why::ClientCertRefused), "{error}");
+        }
+        let other = io::Error::from(Kind::HostUnreachable);
+        assert!(matches!(ended_unheard(&other), Some(Why::Unreachable(_))));
+        assert_eq!(ended_unheard(&std::fmt::Error), None);
+    }
+}

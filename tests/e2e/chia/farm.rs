@@ -5,9 +5,9 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::PATIENCE;
+use super::{PATIENCE, is_above};
 use crate::support::{Process, handed_over, own, wait_for};
 
 /// A farm in a directory, with its services.
@@ -16,7 +16,10 @@ pub(super) struct Farm {
     asker: RefCell<Asker>,
     pub(super) daemon: Option<Process>,
     pub(super) nas: Option<Process>,
+    _nas_daemon: Process,
     node: Process,
+    _pool: Process,
+    _wallet: Process,
     pub(super) farmer: Process,
     pub(super) harvester: Option<Process>,
 }
@@ -39,8 +42,8 @@ impl Asker {
         }
     }
 
-    fn ask(&mut self, port: u16, route: &str) -> Result<Value, String> {
-        writeln!(self.questions, "{port} {route}").unwrap();
+    fn ask(&mut self, port: u16, route: &str, body: &Value) -> Result<Value, String> {
+        writeln!(self.questions, "{port} {route} {body}").unwrap();
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
         let mut said: Value = serde_json::from_str(&line).map_err(|e| format!("{route}: {e}: {line}"))?;
@@ -84,10 +87,14 @@ impl Farm {
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let start = |installation, name| Process::start(name, &mut program(directory, installation, name));
-        let daemon = Some(start("farm", "chia_daemon"));
+        let (daemon, nas_daemon) = (Some(start("farm", "chia_daemon")), start("nas", "chia_daemon"));
         let installation = directory.join("farm");
         let node = Process::start("node", &mut farm_py(directory, &[Path::new("node"), &installation]));
+        let pool = Process::start("pool", &mut farm_py(directory, &[Path::new("pool")]));
         let farm = Self {
+            _nas_daemon: nas_daemon,
+            _pool: pool,
+            _wallet: start("farm", "chia_wallet"),
             farmer: start("farm", "chia_farmer"),
             harvester: Some(start("farm", "chia_harvester")),
             nas: Some(start("nas", "chia_harvester")),
@@ -97,9 +104,13 @@ impl Farm {
             directory: directory.to_owned(),
         };
         wait_for(
-            "both harvesters have loaded their plots, and the node hands out signage points",
+            "both harvesters have loaded their plots, the wallet knows the chain, and the node hands out signage points",
             PATIENCE,
-            || farm.is_whole(),
+            || {
+                farm.is_whole()?;
+                let farmed = farm.rpc(9256, "get_farmed_amount")?;
+                is_above("blocks won", farmed["blocks_won"].as_f64().unwrap_or_default(), 0.0)
+            },
         );
         farm
     }
@@ -121,7 +132,11 @@ impl Farm {
 
     /// What a service says.
     pub(super) fn rpc(&self, port: u16, route: &str) -> Result<Value, String> {
-        self.asker.borrow_mut().ask(port, route)
+        self.ask(port, route, &json!({}))
+    }
+
+    pub(super) fn ask(&self, port: u16, route: &str, body: &Value) -> Result<Value, String> {
+        self.asker.borrow_mut().ask(port, route, body)
     }
 
     /// How many signage points the node has handed out.

@@ -104,10 +104,19 @@ fn harvesters_that_scan_hang_or_are_gone() {
 fn a_machine_with_a_harvester_alone() {
     let keys = r#", "daemon": "127.0.0.1:55400", "harvesters": [{"name": "nas-1", "rpc": "127.0.0.1:8560"}]"#;
     let mut farm = Farm::new(keys);
+    farm.own = Some(id(7));
     farm.here(&["/mnt/a"])
         .hear_recorded("chia_harvester", "farming_info")
         .events();
     golden::check(&format!("{ROOM}/harvester-alone.prom"), &page(&farm.snapshot));
+}
+
+#[test]
+fn a_machine_without_a_harvester_names_none() {
+    let mut farm = Farm::new(r#", "full_node": "127.0.0.1:8555""#);
+    farm.own = Some(id(7));
+    farm.here(&[]).recorded_wallet();
+    assert!(!page(&farm.snapshot).contains("chia_harvester_info{"));
 }
 
 #[test]

@@ -95,6 +95,11 @@ impl Snapshot {
         self.own_is_named || !self.here().is_empty()
     }
 
+    /// The harvester of this machine, of which no farmer speaks here.
+    pub(in super::super) fn alone(&self) -> Option<NodeId> {
+        self.alone.filter(|_| self.has_harvester_here())
+    }
+
     /// The harvester of this machine, where the farmer knows it.
     pub(in super::super) fn own_id(&self) -> Option<NodeId> {
         self.here().iter().find_map(|here| here.id).or(self.own)

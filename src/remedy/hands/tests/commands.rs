@@ -1,4 +1,6 @@
 use super::*;
+use crate::actions::keeper::Keeper;
+use crate::process::Program;
 use crate::remedy::settings::{Each, Meaning, Remedies};
 
 fn listed(enabled: bool) -> Settings {
@@ -13,15 +15,29 @@ fn listed(enabled: bool) -> Settings {
     }
 }
 
+/// In the place of the keeper: writes down whom it was to run, of which `/bin/false` alone fails. The real one is tested with
+/// the binary (`tests/commands.rs`).
+const KEEPER: &str = r#"read -r asked
+mark=$(expr "$asked" : '.*"mark":"\([^"]*\)"'); expr "$asked" : '.*"argv":\(\[.*\]\)'
+case $asked in *false*) code=1 ;; *) code=0 ;; esac
+printf '%s{"how":{"code":%s},"is_left":false}' "$mark" "$code" >&2"#;
+
 async fn run(settings: &Settings, command: &str) -> Result<String, Undone> {
     let order = plan("run-command", "node-1", "para; rm -rf /", &[("command", command)]);
-    hands(settings, &Arc::default()).run(&order, &Book::default()).await
+    let hands = hands(settings, &Arc::default());
+    let tools = Tools::new(settings, &Upstream::from_system().unwrap()).unwrap();
+    let keeper = Keeper::by(Program::new("/bin/sh", ["-c", KEEPER]));
+    hands.replace(Prepared(tools.with_keeper(keeper)));
+    hands.run(&order, &Book::default()).await
 }
 
 #[tokio::test]
 async fn a_command_gets_its_own_arguments_as_they_are_and_nothing_of_an_alert() {
     let words = run(&listed(true), "greet").await.unwrap();
-    assert_eq!(words, "command greet: exit code 0; wrote: $HOME; it's me");
+    assert_eq!(
+        words,
+        r#"command greet: exit code 0; wrote: ["/bin/echo","$HOME;","it's","me"]"#
+    );
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 //! 2.6, 3, 8.5.
 
 mod check;
+mod disk;
 mod mark_bad;
 mod message;
 mod miner;
@@ -28,6 +29,7 @@ use crate::remedy::runner::{Notes, Undone};
 use crate::remedy::step::Plan;
 use crate::upstream::{Fault, Token, Upstream, VenusService, Why};
 use crate::values::SecretSource;
+pub(super) use disk::DISK;
 use mark_bad::{ExitCodes, Most};
 pub(super) use process::Process;
 pub(super) use tokens::try_tokens;

@@ -109,6 +109,59 @@ async fn events_come_after_the_registration_and_a_lost_connection_is_made_anew()
     assert_eq!(all, [round(0), round(1)].concat());
 }
 
+#[test]
+fn attempts_are_ever_further_apart_until_one_succeeds() {
+    let pauses = std::iter::successors(Some(FIRST_PAUSE), |before| Some(pause_after(*before, false)));
+    let seconds: Vec<u64> = pauses.take(9).map(|pause| pause.as_secs()).collect();
+    assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    assert_eq!(pause_after(LONGEST_PAUSE, true), FIRST_PAUSE);
+}
+
+/// From the registration on, time passes as soon as nobody has anything to do.
+fn quickly_after(number: usize) -> impl FnMut(&[String]) -> ControlFlow<()> {
+    let mut enough = after(number);
+    move |all| {
+        if all.len() == 1 {
+            tokio::time::pause();
+        }
+        enough(all)
+    }
+}
+
+#[tokio::test]
+async fn a_daemon_that_answers_no_ping_is_given_up() {
+    let door = Door::of("farm").await;
+    let place = door.place();
+    let served = tokio::spawn(async move {
+        let (_, mut socket) = next(&door).await;
+        socket.send(Message::text(REGISTERED)).await.unwrap();
+        // It stays connected, reads nothing and says nothing.
+        std::future::pending::<()>().await;
+    });
+    let all = heard(&place, quickly_after(2)).await;
+    served.abort();
+    assert_eq!(all[1], format!("wss://{place}: events: no answer within 1m30s"));
+}
+
+#[tokio::test]
+async fn a_quiet_farm_is_listened_to_for_as_long_as_its_daemon_answers_pings() {
+    let door = Door::of("farm").await;
+    let place = door.place();
+    let served = tokio::spawn(async move {
+        let (_, mut socket) = next(&door).await;
+        socket.send(Message::text(REGISTERED)).await.unwrap();
+        // Ten minutes.
+        for _ in 0..20 {
+            assert!(socket.next().await.unwrap().unwrap().is_ping());
+        }
+        socket.send(Message::text(push("late"))).await.unwrap();
+        while socket.next().await.is_some() {}
+    });
+    let all = heard(&place, quickly_after(2)).await;
+    served.await.unwrap();
+    assert_eq!(all, ["connected", "chia_farmer late {\"a\":1}"]);
+}
+
 #[tokio::test]
 async fn a_refused_registration_is_no_connection() {
     let door = Door::of("farm").await;

@@ -1,4 +1,5 @@
-//! What each service answers to the routes that a monitor may ask, in the form of release 2.7.5.
+//! What each service answers to the routes that a monitor may ask, in the form of release 2.7.5, without what an older one
+//! does not have.
 
 use std::iter;
 
@@ -49,7 +50,8 @@ impl Role {
 pub(super) fn answer(world: &World, role: Role, instance: &Instance, request: &Request<Bytes>) -> Response<Load> {
     let bare = |status, words: &'static str| reply(status, "text/plain; charset=utf-8", words).map(Load::Whole);
     let route = route(request);
-    if role == Role::Daemon || instance.missing.iter().any(|missing| missing == route) {
+    let missing = instance.missing.iter().any(|missing| missing == route);
+    if role == Role::Daemon || missing || !has_route(world, role, route) {
         return bare(404, "404: Not Found");
     }
     if request.method() != Method::POST {
@@ -59,7 +61,7 @@ pub(super) fn answer(world: &World, role: Role, instance: &Instance, request: &R
         return bare(500, "500 Internal Server Error");
     };
     if let Some(words) = instance.errors.get(route) {
-        return json_reply(failed(words));
+        return json_reply(failed(world, words));
     }
     if (role, route) == (Role::Farmer, "get_harvester_plots_valid") {
         return plots(world, &body);
@@ -80,11 +82,33 @@ pub(super) fn route(request: &Request<Bytes>) -> &str {
     request.uri().path().trim_start_matches('/')
 }
 
+/// By the releases in which routes were first seen.
+fn has_route(world: &World, role: Role, route: &str) -> bool {
+    let since = |release| world.settings.since(release);
+    match route {
+        "get_harvesters_summary" | "get_harvester_plots_valid" | "healthz" => since([1, 6, 2]),
+        "get_harvester_config" => since([2, 0, 0]),
+        "get_network_info" => since([2, 3, 1]) || matches!(role, Role::FullNode | Role::Wallet),
+        "get_version" => since([2, 4, 4]),
+        _ => true,
+    }
+}
+
+/// An object without the members that came with a later release.
+pub(super) fn as_of(world: &World, release: [u32; 3], mut value: Value, members: &[&str]) -> Value {
+    if let Some(object) = value.as_object_mut().filter(|_| !world.settings.since(release)) {
+        object.retain(|name, _| !members.contains(&name.as_str()));
+    }
+    value
+}
+
 /// Errors come with HTTP 200.
-fn failed(words: &str) -> Value {
-    json!({"success": false, "error": words,
+fn failed(world: &World, words: &str) -> Value {
+    let error = json!({"success": false, "error": words,
         "traceback": format!("Traceback (most recent call last):\n  File \"/opt/chia/rpc/util.py\"\n{words}"),
-        "structuredError": {"code": "UNKNOWN", "message": words, "data": {}}})
+        "structuredError": {"code": "UNKNOWN", "message": words, "data": {}}});
+    let error = as_of(world, [2, 1, 0], error, &["traceback"]);
+    as_of(world, [2, 6, 0], error, &["structuredError"])
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is made for this and used nowhere else")]
@@ -141,9 +165,10 @@ fn value(world: &World, role: Role, route: &str) -> Option<Value> {
                 "confirmed_wallet_balance": huge, "spendable_balance": huge}})
         }
         (Role::Wallet, "get_farmed_amount") => {
-            json!({"blocks_won": 24, "farmed_amount": 48_000_000_000_000_u64, "farmer_reward_amount": 6_000_000_000_000_u64,
-                "fee_amount": 0, "last_height_farmed": settings.height, "last_time_farmed": world.unix_s(),
-                "pool_reward_amount": 42_000_000_000_000_u64})
+            let farmed = json!({"blocks_won": 24, "farmed_amount": 48_000_000_000_000_u64,
+                "farmer_reward_amount": 6_000_000_000_000_u64, "fee_amount": 0, "last_height_farmed": settings.height,
+                "last_time_farmed": world.unix_s(), "pool_reward_amount": 42_000_000_000_000_u64});
+            as_of(world, [2, 0, 0], farmed, &["blocks_won", "last_time_farmed"])
         }
         _ => return None,
     })
@@ -171,13 +196,14 @@ fn connections(world: &World, role: Role) -> Value {
 
 fn blockchain(world: &World) -> Value {
     let settings = &world.settings;
-    json!({"blockchain_state": {
+    let state = json!({
         "peak": {"height": settings.height, "timestamp": world.unix_s(), "header_hash": "0x31", "weight": "@u128:30000000000000000000"},
         "sync": {"synced": settings.synced, "sync_mode": false, "sync_tip_height": 0, "sync_progress_height": 0},
         "difficulty": 18_000, "sub_slot_iters": 578_813_952, "space": format!("@u128:{}", settings.space),
         "average_block_time": 18, "mempool_size": 12, "mempool_cost": 90_000_000, "mempool_fees": 0,
         "mempool_max_total_cost": 110_000_000_000_u64, "block_max_cost": 11_000_000_000_u64,
-        "mempool_min_fees": {"cost_5000000": 0}, "genesis_challenge_initialized": true, "node_id": "55".repeat(32)}})
+        "mempool_min_fees": {"cost_5000000": 0}, "genesis_challenge_initialized": true, "node_id": "55".repeat(32)});
+    json!({"blockchain_state": as_of(world, [2, 0, 0], state, &["average_block_time"])})
 }
 
 fn pool(world: &World) -> Value {
@@ -188,15 +214,21 @@ fn pool(world: &World) -> Value {
         .filter(|one| one.connected)
         .map(|one| one.plots)
         .sum();
-    let (launcher, points) = ("5c8d18cf".repeat(8), settings.partials * 10);
-    json!({"pool_config": {"launcher_id": launcher, "pool_url": "https://pool.example", "payout_instructions": "SIMFARM-PAYOUT",
+    let prefix = if settings.since([2, 7, 5]) { "" } else { "0x" };
+    let (launcher, points) = (format!("{prefix}{}", "5c8d18cf".repeat(8)), settings.partials * 10);
+    let pool = json!({"pool_config": {"launcher_id": launcher, "pool_url": "https://pool.example", "payout_instructions": "SIMFARM-PAYOUT",
             "target_puzzle_hash": "SIMFARM-TARGET", "owner_public_key": "aa", "p2_singleton_puzzle_hash": "bb"},
         "p2_singleton_puzzle_hash": "bb", "plot_count": plots, "current_difficulty": 10, "current_points": points,
         "points_found_since_start": points, "points_acknowledged_since_start": points,
         "points_found_24h": [[now, 10]], "points_acknowledged_24h": [[now, 10]],
         "valid_partials_since_start": settings.partials, "stale_partials_since_start": 0,
         "invalid_partials_since_start": 0, "missing_partials_since_start": 0, "insufficient_partials_since_start": 0,
-        "pool_errors_24h": [], "authentication_token_timeout": 5})
+        "pool_errors_24h": [], "authentication_token_timeout": 5});
+    let [first @ .., last] =
+        ["valid", "stale", "invalid", "missing", "insufficient"].map(|result| format!("{result}_partials_since_start"));
+    let first = first.each_ref().map(String::as_str);
+    let pool = as_of(world, [2, 0, 0], pool, &first);
+    as_of(world, [2, 1, 0], pool, &[&last])
 }
 
 fn directory(number: u64) -> String {
@@ -213,29 +245,27 @@ fn plots(world: &World, body: &Value) -> Response<Load> {
         .iter()
         .find(|one| one.connected && one.node_id == id);
     let Some(one) = found else {
-        return json_reply(failed(&format!("Receiver missing for {id}")));
+        return json_reply(failed(world, &format!("Receiver missing for {id}")));
     };
     let number = |key| body.get(key).and_then(Value::as_u64);
     let (Some(page), Some(size)) = (number("page"), number("page_size").filter(|size| *size > 0)) else {
-        return json_reply(failed("fields missing for PlotInfoRequestData: page, page_size"));
+        return json_reply(failed(world, "fields missing for PlotInfoRequestData: page, page_size"));
     };
     let pages = one.plots.div_ceil(size).max(1);
     if page >= pages {
-        return json_reply(failed(&format!(
-            "Page {page} out of bounds. Available pages: 0-{}",
-            pages - 1
-        )));
+        let words = format!("Page {page} out of bounds. Available pages: 0-{}", pages - 1);
+        return json_reply(failed(world, &words));
     }
     let range = page * size..one.plots.min((page + 1) * size);
     let head = format!(
         r#"{{"node_id": "{id}", "page": {page}, "page_count": {pages}, "total_count": {}, "success": true, "plots": ["#,
         one.plots
     );
-    let one = one.clone();
+    let (one, level) = (one.clone(), world.settings.since([2, 0, 0]));
     let first = range.start;
     let entries = range.map(move |at| {
         let comma = if at == first { "" } else { ", " };
-        Bytes::from(format!("{comma}{}", plot(&one, at)))
+        Bytes::from(format!("{comma}{}", plot(&one, at, level)))
     });
     let pieces = iter::once(Bytes::from(head))
         .chain(entries)
@@ -246,16 +276,18 @@ fn plots(world: &World, body: &Value) -> Response<Load> {
     response
 }
 
-fn plot(one: &Harvester, at: u64) -> String {
+/// `level` is whether the release tells that of the compression.
+fn plot(one: &Harvester, at: u64, level: bool) -> String {
     let short = one.node_id.get(..8).unwrap_or_default();
     let (id, key) = (format!("{short}{at:056x}"), "ab".repeat(48));
     let place = directory(at.checked_rem(one.disks).unwrap_or_default());
     format!(
         concat!(
-            r#"{{"compression_level": 5, "file_size": {bytes}, "filename": "{place}/plot-k32-c05-2024-05-01-12-00-{id}.plot", "#,
+            r#"{{{level}"file_size": {bytes}, "filename": "{place}/plot-k32-c05-2024-05-01-12-00-{id}.plot", "#,
             r#""meta_group": 0, "plot_id": "0x{id}", "plot_index": 0, "plot_public_key": "0x{key}", "#,
             r#""pool_contract_puzzle_hash": "0x{id}", "pool_public_key": null, "size": 32, "time_modified": 1795191326}}"#
         ),
+        level = if level { r#""compression_level": 5, "# } else { "" },
         bytes = one.plot_bytes,
         place = place,
         id = id,

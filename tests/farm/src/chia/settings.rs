@@ -69,6 +69,7 @@ impl Harvester {
 /// Settings of a [`super::Chia`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
+    /// The release. What older ones do not have (from 1.2 on) is left out of what they answer and push.
     pub version: String,
     pub network: String,
     pub synced: bool,
@@ -94,6 +95,14 @@ pub struct Settings {
 
 fn harvesters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Harvester>, D::Error> {
     over_numbered(deserializer, Harvester::numbered)
+}
+
+impl Settings {
+    /// Whether the release is this one, or a later one.
+    pub(super) fn since(&self, release: [u32; 3]) -> bool {
+        let mut own = self.version.split('.').map(|number| number.parse().unwrap_or(0));
+        [(); 3].map(|()| own.next().unwrap_or(0)) >= release
+    }
 }
 
 impl Default for Settings {

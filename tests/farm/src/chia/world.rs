@@ -5,13 +5,15 @@ use std::collections::VecDeque;
 use serde_json::{Value, json};
 
 use super::{
-    answers::bare_numbers,
+    answers::{as_of, bare_numbers},
     settings::{Harvester, Settings},
 };
 use crate::{clock::unix_ms, standin::patched};
 
 /// Events that a listener may be behind; older ones are forgotten.
 const MOST_EVENTS: usize = 50_000;
+/// Events that older releases show to their own wallet only.
+const TOLD_LATER: [&str; 3] = ["new_signage_point", "new_farming_info", "harvester_update"];
 /// Signage points of a sub-slot.
 const OF_A_SLOT: u64 = 64;
 /// After a long rest only so many are made up.
@@ -164,6 +166,7 @@ impl World {
                 "signage_point",
                 &json!({"broadcast_farmer": {"challenge_chain_sp": point}}),
             );
+            let event = as_of(self, [2, 0, 0], event, &["missing_signage_points"]);
             self.push("chia_farmer", "new_signage_point", &event);
             let answering: Vec<Harvester> = self.connected().filter(|one| !one.silent).cloned().collect();
             for one in answering {
@@ -176,10 +179,11 @@ impl World {
     fn answer(&mut self, one: &Harvester, own: bool, point: &str, challenge: &str) {
         // The filter lets one plot of 256 through.
         let eligible = one.plots.div_ceil(256);
-        let info = json!({"farming_info": {"challenge_hash": challenge, "lookup_time": one.lookup_ms * 1000,
+        let info = json!({"challenge_hash": challenge, "lookup_time": one.lookup_ms * 1000,
             "node_id": format!("0x{}", one.node_id), "passed_filter": eligible, "proofs": 0, "signage_point": point,
-            "timestamp": self.unix_s(), "total_plots": one.plots}});
-        self.push("chia_farmer", "new_farming_info", &info);
+            "timestamp": self.unix_s(), "total_plots": one.plots});
+        let info = as_of(self, [2, 0, 0], info, &["lookup_time"]);
+        self.push("chia_farmer", "new_farming_info", &json!({"farming_info": info}));
         if own {
             let bare = challenge.trim_start_matches("0x");
             let seconds = std::time::Duration::from_millis(one.lookup_ms).as_secs_f64();
@@ -191,6 +195,9 @@ impl World {
 
     /// An event, as a daemon passes it on to those who are registered as `metrics`.
     pub(super) fn push(&mut self, origin: &str, command: &str, data: &Value) {
+        if TOLD_LATER.contains(&command) && !self.settings.since([1, 8, 2]) {
+            return;
+        }
         let mut data = data.clone();
         if let Some(members) = data.as_object_mut() {
             members.insert("success".to_owned(), json!(true));
@@ -236,10 +243,16 @@ impl World {
         let by_clock = self.unix_s() - self.unix_s().rem_euclid(scans_every);
         let last_scan = one.last_scan.map_or_else(|| json!(by_clock), |last| json!(last));
         let bytes = u128::from(one.plots) * u128::from(one.plot_bytes);
-        json!({"connection": {"node_id": format!("0x{}", one.node_id), "host": one.host, "port": 58_176},
+        let entry = json!({"connection": {"node_id": format!("0x{}", one.node_id), "host": one.host, "port": 58_176},
             "plots": one.plots, "failed_to_open_filenames": one.invalid, "no_key_filenames": one.keys_missing,
             "duplicates": one.duplicates, "total_plot_size": format!("@u128:{bytes}"),
             "total_effective_plot_size": format!("@u128:{bytes}"), "syncing": null, "last_sync_time": last_scan,
-            "harvesting_mode": 1})
+            "harvesting_mode": 1});
+        as_of(
+            self,
+            [2, 0, 0],
+            entry,
+            &["total_effective_plot_size", "harvesting_mode"],
+        )
     }
 }
