@@ -73,8 +73,6 @@ const BEGINS_WITHIN: Duration = Duration::from_secs(600);
 /// Kept of the time of a rung for the last word: that nothing is to be begun any more, or how it ended.
 /// Two messages, each of which may take some seconds.
 const LAST_WORD: Duration = Duration::from_secs(20);
-/// How often it is noted in the journal that something changed over there; a guard that comes and goes must not fill it.
-const MOST_NOTES: usize = 20;
 
 impl Checked<'_> {
     pub(super) fn remote(&mut self, rung: &Rung, place: &str) {

@@ -12,6 +12,9 @@ use crate::remedy::requests::REMEMBERED_FOR;
 use crate::remedy::runner::Notes;
 use crate::values::{self, Name};
 
+/// How often it is noted in the journal that something changed over there; a guard that comes and goes must not fill it.
+const MOST_NOTES: usize = 20;
+
 /// One request while it is asked.
 pub(super) struct Asking<'a> {
     pub(super) name: &'a Name,
