@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -13,21 +14,34 @@ use super::{break_node, mend_node, of_kind, only_begun};
 /// This end of the link, where the host is.
 const HERE: &str = "10.77.0.1";
 
+/// The link has one name and one address at this end.
+static ONE_LINK: Mutex<()> = Mutex::new(());
+
 /// Another network, for as long as this lives.
 struct Elsewhere {
     holder: Child,
+    _only: MutexGuard<'static, ()>,
 }
 
 impl Elsewhere {
     fn start() -> Self {
+        let only = ONE_LINK.lock().unwrap_or_else(PoisonError::into_inner);
         let mut command = Command::new("unshare");
         command.args(["--net", "sh", "-c", "echo there; exec sleep infinity"]);
         let mut holder = command.stdout(Stdio::piped()).spawn().unwrap();
         // Until it says so it may still be in this one.
         let mut there = [0; 5];
         std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut there).unwrap();
-        let elsewhere = Self { holder };
-        run(link(&["make", &elsewhere.holder.id().to_string()]));
+        let elsewhere = Self { holder, _only: only };
+        // One that was here before goes some time after its network.
+        wait_for("a link", LONG, || {
+            let output = link(&["make", &elsewhere.holder.id().to_string()]).output().unwrap();
+            if output.status.success() {
+                Ok(())
+            } else {
+                Err(format!("{output:?}"))
+            }
+        });
         run(link(&["address", "fw0", HERE]));
         for (end, address) in [("fw1", "10.77.0.2"), ("lo", "127.0.0.1")] {
             let mut inside = elsewhere.command("env");
