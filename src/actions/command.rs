@@ -5,12 +5,11 @@
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use super::keeper::{How, Keeper, Kept};
 use super::{Effect, Failed};
-use crate::process::{Finished, Program};
 use crate::upstream::{Fault, Why};
 use crate::values;
 
@@ -18,41 +17,34 @@ use crate::values;
 const MOST_TOLD: usize = 1000;
 
 /// Runs it; `who` is how failures name it. The words are how it ended and what it wrote.
-pub async fn run(who: &str, argv: &[String], within: Duration) -> Result<String, Failed> {
+pub async fn run(keeper: &Keeper, who: &str, argv: &[String], within: Duration) -> Result<String, Failed> {
     let before = |why| Failed::before(who, "run", why);
-    let Some((path, arguments)) = argv.split_first() else {
+    let Some(path) = argv.first() else {
         return Err(before(Why::Configuration("it has no program".to_owned())));
     };
     trusted(Path::new(path)).map_err(before)?;
-    let ended = Program::new(path, arguments).finish(within).await;
-    // Between the fork and the program nothing of it has run.
-    let ended = ended.map_err(|e| before(Why::NotFound(format!("{path}: {}", values::io_words(&e)))))?;
-    let left = if ended.is_left {
-        "; something that it started has left its process group, holds its output open and may still run"
+    let kept = keeper.run(argv, within).await;
+    let kept = kept.map_err(|e| before(Why::NotFound(format!("{path}: {}", values::io_words(&e)))))?;
+    let left = if kept.is_left {
+        "; something that it started cannot be killed and may still run"
     } else {
         ""
     };
-    let wrote = format!("{left}{}", wrote(&ended));
-    match ended.status {
-        Some(status) if status.success() => Ok(format!("{who}: exit code 0{wrote}")),
-        Some(status) => {
-            let how = match (status.code(), status.signal()) {
-                (Some(code), _) => format!("exit code {code}"),
-                (None, Some(signal)) => format!("ended by signal {signal}"),
-                (None, None) => "ended in a way that is not known".to_owned(),
-            };
-            Err(undone(who, Why::Upstream(format!("{how}{wrote}"))))
-        }
-        None if ended.is_gone => {
+    let how = match kept.how {
+        How::Code(code) => format!("exit code {code}"),
+        How::Signal(signal) => format!("ended by signal {signal}"),
+        How::NotStarted(_) => "not started".to_owned(),
+        How::TimeOver => {
             let limit = values::Duration::from(within);
-            let words = format!("not done within {limit}; it was killed with its process group{wrote}");
-            Err(undone(who, Why::Upstream(words)))
+            format!("not done within {limit}; it was killed with all that it had started")
         }
-        None => {
-            let words = format!("it hangs in the kernel and cannot be killed{wrote}");
-            Err(undone(who, Why::Upstream(words)))
-        }
+        How::Lost => "the process of farmwarden that looked after it was killed, how it ended is not known".to_owned(),
+    };
+    let words = format!("{how}{left}{}", wrote(&kept));
+    if kept.how == How::Code(0) {
+        return Ok(format!("{who}: {words}"));
     }
+    Err(undone(who, Why::Upstream(words)))
 }
 
 fn undone(who: &str, why: Why) -> Failed {
@@ -120,7 +112,7 @@ fn says_what_runs_it(path: &Path) -> bool {
 }
 
 /// Without what looks like a secret, in one line.
-fn wrote(ended: &Finished) -> String {
+fn wrote(ended: &Kept) -> String {
     let both = [("wrote", &ended.out), ("and to standard error", &ended.err)];
     let told = both.iter().filter_map(|(how, bytes)| {
         let text = String::from_utf8_lossy(bytes);
@@ -145,35 +137,6 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    async fn shell(script: &str) -> Result<String, Failed> {
-        let argv = ["/bin/sh", "-c", script].map(str::to_owned);
-        run("command test", &argv, LONG).await
-    }
-
-    #[tokio::test]
-    async fn a_program_says_how_it_ended_and_what_it_wrote_without_secrets() {
-        let words = shell("echo 'token=abcdefgh done'; echo hm >&2").await.unwrap();
-        assert_eq!(
-            words,
-            "command test: exit code 0; wrote: token=<secret> done; and to standard error: hm"
-        );
-        let failed = shell("printf 'two\\nlines'; exit 4").await.unwrap_err();
-        assert_eq!(failed.effect, Effect::Unknown);
-        let words = failed.fault.to_string();
-        assert!(words.ends_with("exit code 4; wrote: two\\nlines"), "{words}");
-        let killed = shell("kill -9 $$").await.unwrap_err().to_string();
-        assert!(killed.contains("ended by signal 9"), "{killed}");
-    }
-
-    #[tokio::test]
-    async fn of_much_output_the_end_is_told() {
-        let words = shell("head -c 5000 /dev/zero | tr '\\0' a; echo the end")
-            .await
-            .unwrap();
-        assert!(words.ends_with("the end") && words.contains("wrote: ...aaa"), "{words}");
-        assert!(words.len() < MOST_TOLD + 100, "{}", words.len());
-    }
-
     #[tokio::test]
     async fn what_anybody_may_change_or_is_not_there_is_not_run() {
         let directory = tempfile::tempdir().unwrap();
@@ -191,7 +154,7 @@ mod tests {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             fs::set_permissions(directory.path(), fs::Permissions::from_mode(around)).unwrap();
-            let failed = run("command test", &argv, LONG).await.unwrap_err();
+            let failed = run(&Keeper::own(), "command test", &argv, LONG).await.unwrap_err();
             assert_eq!(failed.effect, Effect::Nothing);
             assert!(failed.to_string().contains(words), "{failed}");
         }
@@ -200,20 +163,14 @@ mod tests {
         std::os::unix::fs::symlink(&path, &link).unwrap();
         fs::write(&path, &script).unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        let failed = run("command test", &[link.display().to_string()], LONG)
+        let failed = run(&Keeper::own(), "command test", &[link.display().to_string()], LONG)
             .await
             .unwrap_err();
         assert!(failed.to_string().contains("may put another program there"), "{failed}");
-        let failed = run("command test", &["/nowhere".to_owned()], LONG).await.unwrap_err();
+        let failed = run(&Keeper::own(), "command test", &["/nowhere".to_owned()], LONG)
+            .await
+            .unwrap_err();
         assert_eq!(failed.effect, Effect::Nothing);
         assert!(!ran.exists());
-    }
-
-    #[tokio::test]
-    async fn a_program_whose_time_is_over_is_killed_and_nobody_knows_what_it_did() {
-        let argv = ["/bin/sh", "-c", "sleep 600"].map(str::to_owned);
-        let failed = run("command test", &argv, Duration::from_millis(50)).await.unwrap_err();
-        assert_eq!(failed.effect, Effect::Unknown);
-        assert!(failed.to_string().contains("killed with its process group"), "{failed}");
     }
 }

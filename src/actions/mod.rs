@@ -9,6 +9,7 @@ pub mod chia;
 pub mod command;
 pub mod containers;
 pub mod handle;
+pub mod keeper;
 pub mod prb_workers;
 pub mod remote;
 pub mod stack;

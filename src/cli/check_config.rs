@@ -109,6 +109,7 @@ fn warn(file: &Path, settings: &Settings) {
         None => {}
     }
     words.extend(settings.hands.unreachable());
+    words.extend(settings.exposed());
     for words in words {
         drop(writeln!(std::io::stderr(), "{}: warning: {words}", file.display()));
     }

@@ -20,7 +20,8 @@ pub(super) const EXAMPLES: &str = "Examples:
       This machine: its mounts and chain nodes.
   farmwarden doctor --config.file /etc/farmwarden.yml
       Every target of the file, with the steps of those that are not well; the
-      journal's disk, and the containers and units that repairs may touch.
+      journal's disk, the containers and units that repairs may touch, tokens,
+      and whether other farmwardens would take what they are asked for.
   farmwarden doctor --config.file /etc/farmwarden.yml node-1 nas-2
       Two of them, every step shown.
   farmwarden doctor --as phala http://10.0.0.11:9944

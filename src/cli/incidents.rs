@@ -93,6 +93,9 @@ fn block(incident: &IncidentSeen, text: &mut Text) {
     );
     row("seen", &incident.sight(), text);
     row("next", &incident.course(), text);
+    if let Some(deed) = incident.deed() {
+        row("action", &deed, text);
+    }
 }
 
 fn row(title: &str, words: &str, text: &mut Text) {

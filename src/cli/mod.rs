@@ -11,6 +11,7 @@ mod explain;
 mod healthy;
 mod incidents;
 mod journal;
+mod keep;
 mod manual;
 mod metrics;
 mod near;
@@ -138,6 +139,9 @@ enum Command {
     /// Let go of a mount on behalf of the serving process. Not for people.
     #[command(hide = true)]
     Unmount,
+    /// Run a program on behalf of the serving process, and end all that it starts. Not for people.
+    #[command(hide = true)]
+    Keep,
 }
 
 /// Runs the command of the process.
@@ -170,6 +174,7 @@ pub fn main() -> ExitCode {
             Command::Metrics => metrics::run(),
             Command::ProbeMount => probe_mount::run(),
             Command::Unmount => unmount::run(),
+            Command::Keep => keep::run(),
         },
     }
 }

@@ -32,10 +32,10 @@ Exit code: 0 it is recorded, 1 it is not, 2 wrong arguments.";
 pub(super) const APPROVE_EXAMPLES: &str = "Examples:
   farmwarden incidents
       What waits for an approval, and what it would do.
+  farmwarden approve 412.0 --plan 1f3a09c2
+      Allow just what was shown, once, within the next hour.
   farmwarden approve 412.0
-      Allow it, once, within the next hour.
-  farmwarden approve 412.0 --rung 2
-      Only if it is still that rung.
+      Allow whatever waits now; the answer says what that is.
 
 Exit code: 0 it is recorded, 1 it is not, 2 wrong arguments.";
 
@@ -106,6 +106,9 @@ pub(super) struct Approve {
     /// Only if this rung is the one that waits; the first is 1.
     #[arg(long, value_name = "N")]
     rung: Option<std::num::NonZeroUsize>,
+    /// Only if just this is what waits: the mark that stands in the message and in `incidents`.
+    #[arg(long, value_name = "MARK")]
+    plan: Option<String>,
     #[command(flatten)]
     at: At,
 }
@@ -139,7 +142,7 @@ pub(super) fn resume(args: &Resume) -> ExitCode {
 }
 
 pub(super) fn approve(args: &Approve) -> ExitCode {
-    let order = json!({"incident": args.incident, "rung": args.rung});
+    let order = json!({"incident": args.incident, "rung": args.rung, "plan": args.plan});
     ask(&args.at, "/-/repairs/approve", &order)
 }
 

@@ -31,7 +31,7 @@ pub(super) fn is_alone() -> bool {
 
 /// Whoever started the service may have left descriptors open, of a listening socket even; held by a child that hangs
 /// they would outlive the service.
-fn close_what_was_inherited() {
+pub(super) fn close_what_was_inherited() {
     const LAST_OF_OURS: i32 = 2;
     let Ok(open) = fs::read_dir("/proc/self/fd") else {
         return;

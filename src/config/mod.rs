@@ -86,6 +86,12 @@ pub enum Secrets {
 }
 
 impl Settings {
+    /// Which keys and tokens of repairs others than farmwarden have as well, a line each.
+    pub fn exposed(&self) -> Vec<String> {
+        let callers = self.callers.iter().filter_map(Caller::exposed);
+        self.hands.exposed().into_iter().chain(callers).collect()
+    }
+
     /// From a file.
     pub fn read(file: &Path, secrets: Secrets) -> Result<Self, Mistakes> {
         let shown = file.display().to_string();

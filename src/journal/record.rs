@@ -32,7 +32,7 @@ impl Hash {
     /// What the first record of all stands on.
     pub const NONE: Self = Self([0; SHA256_OUTPUT_LEN]);
 
-    pub(super) fn of(line: &[u8]) -> Self {
+    pub fn of(line: &[u8]) -> Self {
         let mut bytes = [0; SHA256_OUTPUT_LEN];
         bytes.copy_from_slice(digest(&SHA256, line).as_ref());
         Self(bytes)

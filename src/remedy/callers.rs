@@ -28,6 +28,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// That others than farmwarden have its key as well.
+    pub fn exposed(&self) -> Option<String> {
+        let exposed = SecretSource::File(self.key_file.clone()).exposed()?;
+        Some(format!("the key of caller {}: {exposed}", self.name))
+    }
+
     fn contradictions(&self, remedies: &Remedies, is_unread: impl Fn(&Name) -> bool) -> Vec<(String, String)> {
         let mut found = Vec::new();
         if self.policies.is_empty() {

@@ -319,7 +319,7 @@ fn ladder_ended(case: &Case<'_>) -> Option<String> {
         let evidence = values::clean(&case.view.seen.evidence);
         let seen = if evidence.is_empty() { "no figures" } else { &evidence };
         let tried = if case.incident.acted {
-            format!("all {rungs} rungs were tried and none helped")
+            format!("the last of its {rungs} rungs is behind it, and it is still ill")
         } else if case.incident.rehearsed {
             format!("dry run: all {rungs} rungs were only shown, and a person would be called now")
         } else {

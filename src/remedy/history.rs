@@ -43,8 +43,8 @@ pub enum Of<'a> {
     Group(&'a Name, &'a Name),
     Policy(&'a Name),
     All,
-    /// The same deed on a target, by whatever policy.
-    Deed(&'a Name, &'a str),
+    /// The same deed, by whatever policy; on one target, or on any.
+    Deed(Option<&'a Name>, &'a str),
 }
 
 impl Of<'_> {
@@ -55,7 +55,9 @@ impl Of<'_> {
             Self::Group(policy, group) => act.key.policy == *policy && act.group == *group,
             Self::Policy(policy) => act.key.policy == *policy,
             Self::All => true,
-            Self::Deed(target, deed) => act.key.target == *target && act.deed.as_deref() == Some(deed),
+            Self::Deed(target, deed) => {
+                target.is_none_or(|target| act.key.target == *target) && act.deed.as_deref() == Some(deed)
+            }
         }
     }
 }

@@ -322,6 +322,12 @@ impl Incident {
         )
     }
 
+    /// Whether what was begun last may go on without us.
+    pub(super) fn is_out_of_sight(&self) -> bool {
+        let ended = [Ended::TimedOut, Ended::Unknown, Ended::Interrupted];
+        self.ended.is_some_and(|how| ended.contains(&how))
+    }
+
     /// Only what was seen after this counts: it was opened, or something was done or given up.
     pub fn changed(&self) -> UnixTime {
         match self.phase {

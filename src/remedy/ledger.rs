@@ -1,6 +1,7 @@
 //! The state beside the record it is made of: a step counts once it is on the disk, in the order of the journal.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -59,7 +60,16 @@ impl Books {
     }
 
     fn apply(&self, state: &mut State, Appended { head, time }: Appended, step: &Step) {
-        tell::take(state, head, time, step, |told| self.tell.told(told));
+        tell::take(state, head, time, step, |told| {
+            // The books must go on: every step that follows waits for this one.
+            if catch_unwind(AssertUnwindSafe(|| self.tell.told(told))).is_err() {
+                let number = head.sequence;
+                tracing::error!(
+                    number,
+                    "step {number} of the journal was told in part or not at all: a defect of farmwarden, please report it"
+                );
+            }
+        });
     }
 }
 

@@ -23,6 +23,9 @@ use crate::values::{Duration, deserialize_from_str};
 /// Where links lead, below the address that people use.
 pub const PATH: &str = "/approve/";
 
+/// Behind a link in a message in Chinese: the page is for whoever reads that.
+pub const IN_CHINESE: &str = "language=zh";
+
 /// Without it whatever a stranger asks for would be read.
 const LONGEST: usize = 256;
 

@@ -46,13 +46,13 @@ pub use hindsight::{AtMost, HeldBack, Hindsight, Looking, Retrospect, Tried, Use
 pub use history::{History, Of};
 pub use incident::{After, Approval, Askers, Ended, Held, Incident, Key, Order, Phase};
 pub use ledger::{Ledger, Record};
-pub use links::{Approvals, ExternalUrl, Links, PATH as LINK_PATH};
+pub use links::{Approvals, ExternalUrl, IN_CHINESE as LINK_IN_CHINESE, Links, PATH as LINK_PATH};
 pub use most::Most;
 pub use notices::Notices;
 pub use relapse::Resting;
 pub use repairs::{
     Declined, FAMILIES, Foreseen, Foresight, IncidentSeen, JournalSeen, NotTaken, Offer, Ordered, Overview, Parts,
-    PauseSeen, PolicySeen, Repairs, RestingSeen, Unheard,
+    PauseSeen, PolicySeen, Repairs, RestingSeen, Shown, Unheard,
 };
 pub use requests::{Asked, LASTS_AT_MOST, Requests, Stage};
 pub use rerun::{Glimpse, Illness, Moment, OfPolicy, Replayed, Rerun};

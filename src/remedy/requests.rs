@@ -17,7 +17,11 @@ pub const LASTS_AT_MOST: Duration = Duration::from_secs(86_400);
 pub(super) const MOST_OF_A_CALLER: usize = 1000;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Requests(BTreeMap<RequestId, Asked>);
+pub struct Requests {
+    asked: BTreeMap<RequestId, Asked>,
+    /// When the first record of the journal was written.
+    since: Option<UnixTime>,
+}
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,15 +50,36 @@ pub enum Stage {
 
 impl Requests {
     pub fn get(&self, id: &RequestId) -> Option<&Asked> {
-        self.0.get(id)
+        self.asked.get(id)
     }
 
+    /// Since when requests would be known; nothing before the first record.
+    pub(super) const fn since(&self) -> Option<UnixTime> {
+        self.since
+    }
+
+    /// Told of every record.
+    pub(super) fn go_by(&mut self, time: UnixTime) {
+        self.since.get_or_insert(time);
+    }
+
+    /// Whether a caller may ask for something.
     pub fn has_room(&self, caller: &Name, now: UnixTime) -> bool {
+        self.count(caller, now, true) < MOST_OF_A_CALLER
+    }
+
+    /// Whether it may take back what never came: those have as much room of their own, so that they keep out nothing that is
+    /// asked for.
+    pub fn has_room_for_unheard(&self, caller: &Name, now: UnixTime) -> bool {
+        self.count(caller, now, false) < MOST_OF_A_CALLER
+    }
+
+    fn count(&self, caller: &Name, now: UnixTime, came: bool) -> usize {
         let own = self
-            .0
+            .asked
             .iter()
             .filter(|(id, asked)| id.caller == *caller && asked.is_kept(now));
-        own.count() < MOST_OF_A_CALLER
+        own.filter(|(_, asked)| asked.incident.is_some() == came).count()
     }
 
     pub(super) fn ask(&mut self, request: &Request, incident: IncidentId, stage: Stage, time: UnixTime) {
@@ -69,7 +94,7 @@ impl Requests {
 
     /// Nothing is begun for it any more; one that comes later is known as well.
     pub(super) fn withdraw(&mut self, id: &RequestId, time: UnixTime) {
-        match self.0.get_mut(id) {
+        match self.asked.get_mut(id) {
             Some(asked) if asked.stage == Stage::Waits => asked.stage = Stage::Withdrawn,
             Some(_) => {}
             None => {
@@ -85,13 +110,13 @@ impl Requests {
     }
 
     fn insert(&mut self, id: RequestId, asked: Asked, time: UnixTime) {
-        self.0.retain(|_, asked| asked.is_kept(time));
-        self.0.insert(id, asked);
+        self.asked.retain(|_, asked| asked.is_kept(time));
+        self.asked.insert(id, asked);
     }
 
     /// Takes those of an incident that are this far further.
     pub(super) fn go_on(&mut self, incident: IncidentId, from: &Stage, to: &Stage) {
-        let own = self.0.values_mut().filter(|asked| asked.incident == Some(incident));
+        let own = self.asked.values_mut().filter(|asked| asked.incident == Some(incident));
         for asked in own.filter(|asked| asked.stage == *from) {
             asked.stage = to.clone();
         }
@@ -101,5 +126,38 @@ impl Requests {
 impl Asked {
     fn is_kept(&self, now: UnixTime) -> bool {
         self.heard.age_at(now) < REMEMBERED_FOR
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::remote::{Nonce, testing::request};
+    use crate::remedy::testing::{ID, at};
+
+    fn number(number: usize) -> Nonce {
+        let [low, high, ..] = number.to_le_bytes();
+        let mut bytes = [0; 16];
+        bytes[..2].copy_from_slice(&[low, high]);
+        Nonce::of(bytes)
+    }
+
+    #[test]
+    fn whoever_takes_back_what_never_came_fills_up_nobodys_room_but_his_own_for_that() {
+        let mut requests = Requests::default();
+        let of = |nonce| Request { nonce, ..request() };
+        for own in 0..MOST_OF_A_CALLER {
+            assert!(requests.has_room_for_unheard(&request().caller, at(5)));
+            requests.withdraw(&of(number(own)).id(), at(0));
+        }
+        assert!(!requests.has_room_for_unheard(&request().caller, at(5)));
+        assert!(requests.has_room_for_unheard(&"other".parse().unwrap(), at(5)));
+        for own in 0..MOST_OF_A_CALLER {
+            assert!(requests.has_room(&request().caller, at(5)));
+            requests.ask(&of(number(own + MOST_OF_A_CALLER)), ID, Stage::Waits, at(0));
+        }
+        assert!(!requests.has_room(&request().caller, at(5)));
+        let later = at(0).plus(REMEMBERED_FOR);
+        assert!(requests.has_room(&request().caller, later) && requests.has_room_for_unheard(&request().caller, later));
     }
 }

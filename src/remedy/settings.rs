@@ -4,7 +4,7 @@
 //! `act`. What an action is made of belongs to the room that acts; here it has a name and settings.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::links::Approvals;
 use super::most::Most;
 use super::share::Share;
+use super::step::Plan;
 use super::symptom_name::SymptomName;
 use super::window::Window;
 use crate::values::{Duration, Name};
@@ -40,7 +41,7 @@ pub struct Remedies {
     pub freeze_file: Option<PathBuf>,
     /// Actions of all policies together, in any hour and any 24 hours.
     pub most: Most,
-    /// Actions that may run at the same time, of all policies. On one target there is never more than one.
+    /// Actions that may run at the same time, of all policies. On one target there is never more than one. What other farmwardens are asked for is counted for each of them alone.
     pub at_once: Together,
     /// Approvals from a chat.
     pub approvals: Approvals,
@@ -155,12 +156,28 @@ pub struct Rung {
     /// Whether a person must approve it first.
     #[serde(default)]
     pub approval: bool,
-    /// What its names stand for elsewhere in the configuration: that is what a person approves.
+    /// What it is on each target of its policy, as far as that stands elsewhere in the configuration.
     #[serde(skip)]
+    pub meanings: BTreeMap<Name, Meaning>,
+}
+
+/// What a rung is on one target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meaning {
+    /// What its names stand for: that is what a person approves.
     pub does: Option<String>,
     /// How often its deed may be done, whatever policies there are.
-    #[serde(skip)]
     pub law: Option<Law>,
+    /// Containers and units. No two actions have one of them at the same time, whatever their targets are.
+    pub touches: BTreeSet<String>,
+}
+
+impl Meaning {
+    /// Whether a plan for it means the same.
+    pub(super) fn is_of(&self, plan: &Plan) -> bool {
+        let deed = self.law.as_ref().map(|law| law.deed(&plan.entity));
+        (&self.does, &deed, &self.touches) == (&plan.does, &plan.deed, &plan.touches)
+    }
 }
 
 /// A limit of the contract with whoever is acted on. It holds for all policies together.
@@ -168,21 +185,33 @@ pub struct Rung {
 pub struct Law {
     /// What is done, the same by whatever action: `restart chia_harvester`.
     pub deed: String,
-    /// Each entity has its own.
-    pub of_entity: bool,
+    pub each: Each,
     pub cool_down: Duration,
     /// In any 24 hours.
     pub most: u32,
 }
 
+/// What has a limit of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Each {
+    Entity,
+    Target,
+    /// The deed names what it is done to, which several targets may show.
+    Deed,
+}
+
 impl Law {
     /// As plans and history name it.
     pub(super) fn deed(&self, entity: &str) -> String {
-        if self.of_entity {
-            format!("{} {entity}", self.deed)
-        } else {
-            self.deed.clone()
+        match self.each {
+            Each::Entity => format!("{} {entity}", self.deed),
+            Each::Target | Each::Deed => self.deed.clone(),
         }
+    }
+
+    /// The target whose deeds count, where not those of all do.
+    pub(super) fn counted_on<'a>(&self, target: &'a Name) -> Option<&'a Name> {
+        (self.each != Each::Deed).then_some(target)
     }
 }
 
@@ -196,6 +225,17 @@ impl Rung {
     pub fn is_remote(&self) -> bool {
         self.action.as_str() == REMOTE
     }
+
+    /// Whom it asks.
+    pub(super) fn remote(&self) -> Option<&str> {
+        asked(&self.action, &self.with)
+    }
+}
+
+/// The other farmwarden that an action asks; nothing for one that is done here.
+pub(super) fn asked<'a>(action: &Name, with: &'a BTreeMap<String, String>) -> Option<&'a str> {
+    let remote = with.get("remote").filter(|_| action.as_str() == REMOTE);
+    remote.map(String::as_str)
 }
 
 /// How often a policy acts at most, in any hour and any 24 hours.

@@ -77,6 +77,7 @@ impl State {
 
     /// Takes in the record with this number and time. What speaks of an incident that is over changes nothing.
     pub fn apply(&mut self, sequence: u64, time: UnixTime, step: &Step) {
+        self.requests.go_by(time);
         match step {
             Step::Received { alerts, .. } => self.hear_all(sequence, alerts, false, time),
             Step::Strange { alerts, .. } => self.hear_all(sequence, alerts, true, time),

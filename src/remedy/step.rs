@@ -1,7 +1,7 @@
 //! What the journal tells of repairs. Everything that decisions remember is made from these and nothing else, so that a
 //! restart knows what was known before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,7 +12,7 @@ use crate::actions::remote::{Nonce, Request, RequestId};
 use crate::alerts::Alert;
 use crate::clock::UnixTime;
 use crate::journal;
-use crate::values::{Duration, Name};
+use crate::values::{self, Duration, Name};
 use crate::values::{deserialize_from_str, serialize_as_str};
 
 /// A record.
@@ -266,10 +266,39 @@ pub struct Plan {
     /// What is counted over all policies: `replace-message f3e2bp`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deed: Option<String>,
+    /// Containers and units that it stops or starts; no other action has one of them meanwhile.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub touches: BTreeSet<String>,
     pub within: Duration,
     /// It tells people and changes nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub notice: bool,
+}
+
+/// Characters of a mark. It keeps apart what people were shown at different times; nobody makes plans to deceive it.
+const MARK: usize = 8;
+
+impl Plan {
+    /// By which people name just this plan, with all that it does: `1f3a09c2`.
+    pub fn mark(&self) -> String {
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        let mut mark = journal::Hash::of(&text).to_string();
+        mark.truncate(MARK);
+        mark
+    }
+
+    /// `restart-stack stack=farm-1: stack farm-1: node node at farm-1 (sha256 ..)`.
+    pub fn in_words(&self) -> String {
+        action_in_words(self.action.as_str(), &self.with, self.does.as_deref())
+    }
+}
+
+/// An action with its settings, and what these stand for.
+pub(super) fn action_in_words(action: &str, with: &BTreeMap<String, String>, does: Option<&str>) -> String {
+    let with = with.iter().map(|(key, value)| format!(" {key}={value}"));
+    let does = does.map(|does| format!(": {does}"));
+    let words: String = std::iter::once(action.to_owned()).chain(with).chain(does).collect();
+    values::clean(&words).into_owned()
 }
 
 /// How an action ended, as it says. Whether it helped is another question.

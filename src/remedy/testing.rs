@@ -163,6 +163,7 @@ pub(super) fn plan(entity: &str, rung: usize) -> Plan {
         with: rung_of.with.clone(),
         does: None,
         deed: None,
+        touches: std::collections::BTreeSet::new(),
         within: rung_of.within,
         notice: false,
     }
@@ -171,6 +172,10 @@ pub(super) fn plan(entity: &str, rung: usize) -> Plan {
 /// An action that runs there.
 pub(super) fn runs(target: &str, group: &str) -> Runs {
     Runs {
+        incident: "77.0".parse().unwrap(),
+        touches: std::collections::BTreeSet::new(),
+        is_out_of_sight: false,
+        remote: None,
         target: target.parse().unwrap(),
         group: group.parse().unwrap(),
         words: format!("soft on {target}"),

@@ -31,7 +31,10 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
     }
     let policy = remedies.policy(&incident.key.policy);
     // No person is called for what an action does to its target meanwhile; proofs begin anew when it ends.
-    let disturbed = view.running.iter().any(|runs| runs.target == incident.key.target);
+    let disturbed = view
+        .running
+        .iter()
+        .any(|runs| runs.target == incident.key.target && !runs.is_out_of_sight);
     let is_last = policy.is_none_or(|policy| rung + 1 >= policy.rungs.len());
     if let Proof::Failed(words) = proof(incident, remedies, view, now) {
         if incident.is_unknown() {

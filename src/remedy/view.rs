@@ -1,6 +1,10 @@
 //! What a decision is made on, as one plain value: how the entity looks now, what is broken before it, how the others are.
 
+use std::collections::BTreeSet;
+
 use super::incident::{Incident, Phase};
+use super::settings::asked;
+use super::step::IncidentId;
 use crate::clock::UnixTime;
 use crate::values::{self, Name};
 
@@ -19,7 +23,7 @@ pub struct View {
     /// What is broken before the target, in words; nothing if nothing is.
     pub cause: Option<String>,
     pub fleet: Fleet,
-    /// Actions that run on all targets; those that only tell people are none.
+    /// Actions that run on all targets, or may still; those that only tell people are none.
     pub running: Vec<Runs>,
     /// What the freeze file says; nothing if there is none.
     pub frozen: Option<String>,
@@ -65,26 +69,41 @@ pub struct Fleet {
     pub stormed: Option<UnixTime>,
 }
 
-/// An action that runs, of whatever policy.
+/// An action that runs or may run still, of whatever policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runs {
+    pub incident: IncidentId,
     pub target: Name,
     pub group: Name,
+    /// What of ours it stops or starts.
+    pub touches: BTreeSet<String>,
+    /// It is over for us, and nobody knows whether what it set off is: a job of systemd, a stop that an engine goes on
+    /// with, another farmwarden. Until its proof is over, too.
+    pub is_out_of_sight: bool,
+    /// The other farmwarden that it asks, which has limits of its own.
+    pub remote: Option<String>,
     /// `restart-node of incident 7.0 (restart_node for node-1)`
     pub words: String,
 }
 
 impl Runs {
-    /// Nothing unless an action of the incident runs.
+    /// Nothing where none does.
     pub(super) fn of(incident: &Incident) -> Option<Self> {
-        let Phase::Running { .. } = incident.phase else {
-            return None;
+        let is_out_of_sight = match incident.phase {
+            Phase::Running { .. } => false,
+            Phase::Proving { .. } if incident.is_out_of_sight() => true,
+            _ => return None,
         };
         let plan = incident.tried.as_ref().filter(|plan| !plan.notice)?;
+        let may = if is_out_of_sight { ", which may go on" } else { "" };
         Some(Self {
+            incident: incident.id,
             target: plan.target.clone(),
             group: plan.group.clone(),
-            words: format!("{} of incident {} ({})", plan.action, incident.id, incident.key),
+            touches: plan.touches.clone(),
+            is_out_of_sight,
+            remote: asked(&plan.action, &plan.with).map(str::to_owned),
+            words: format!("{} of incident {} ({}){may}", plan.action, incident.id, incident.key),
         })
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/-/repairs/pause` | `{"scope": "all", "for": "2h", "reason": "..."}`; also `{"group": NAME}`, `{"target": NAME}` |
 //! | `/-/repairs/resume` | `{"scope": ...}` |
-//! | `/-/repairs/approve` | `{"incident": "412.0", "rung": 2}`; the rung, from 1, may be left out |
+//! | `/-/repairs/approve` | `{"incident": "412.0", "plan": "1f3a09c2"}`; the mark of the plan, or a `"rung"` from 1 in its place, may be left out |
 //! | `/-/repairs/run` | `{"policy": NAME, "target": NAME, "entity": "..."}`; no entity is the target as a whole, and `"take_back": true` ends it |
 //!
 //! 200 it is recorded, 400 no such order, 404 there is no such thing, 409 not as it is now, 503 it cannot be recorded.
@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Answer;
 use crate::clock::UnixTime;
-use crate::remedy::{Declined, IncidentId, Key, Ordered, Repairs, Scope};
+use crate::remedy::{Declined, IncidentId, Key, Ordered, Repairs, Scope, Shown};
 use crate::values::{self, Name};
 
 /// An order is a line; a larger body is somebody else's.
@@ -51,6 +51,8 @@ struct Approve {
     incident: IncidentId,
     #[serde(default)]
     rung: Option<std::num::NonZeroUsize>,
+    #[serde(default)]
+    plan: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -106,16 +108,21 @@ async fn follow(repairs: &Repairs, path: &str, from: &From, body: &[u8]) -> Resu
             Ok(format!("{scope} is no longer paused, says {by}"))
         }
         "/-/repairs/approve" => {
-            let Approve { incident, rung } = read(body)?;
-            let rung = rung.map(|rung| rung.get() - 1);
+            let Approve { incident, rung, plan } = read(body)?;
+            let shown = Shown {
+                rung: rung.map(|rung| rung.get() - 1),
+                plan: plan.as_deref(),
+            };
             let plan = repairs
-                .approve(incident, rung, by)
+                .approve(incident, shown, by)
                 .await
                 .map_err(|why| declined(&why))?;
-            let (action, target) = (&plan.action, &plan.target);
             Ok(format!(
-                "{action} on {target} (incident {incident}, rung {}) is approved by {by} for an hour",
-                plan.rung + 1
+                "on {} (incident {incident}, rung {}, plan {}) is approved by {by} for an hour: {}",
+                plan.target,
+                plan.rung + 1,
+                plan.mark(),
+                plan.in_words()
             ))
         }
         _ => {

@@ -224,7 +224,7 @@ impl Routes {
     }
 
     async fn remote(&self, request: Request<Incoming>, client: &Client) -> Answer {
-        let Some(answer) = remote::take(self.inbox.repairs(), request.into_body()).await else {
+        let Some(answer) = remote::take(self.inbox.repairs(), client.via, request.into_body()).await else {
             return Answer::words(StatusCode::NOT_FOUND, self.what_there_is());
         };
         if answer.status == StatusCode::UNAUTHORIZED {

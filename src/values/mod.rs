@@ -2,6 +2,8 @@
 //!
 //! They hold no logic of any room.
 
+use std::fmt::Write as _;
+
 mod bytes;
 mod duration;
 mod endpoint;
@@ -31,6 +33,15 @@ pub fn io_words(error: &std::io::Error) -> String {
     let text = error.to_string();
     let sentence = text.split(" (os error").next().unwrap_or(&text);
     sentence.to_lowercase()
+}
+
+/// In lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// `Deserialize` by way of `FromStr`: the value is a string and the error is the type's own sentence.

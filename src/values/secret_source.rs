@@ -58,6 +58,25 @@ impl SecretSource {
     }
 }
 
+/// What every user of the machine may do with a file.
+const BY_ALL: u32 = 0o006;
+
+impl SecretSource {
+    /// That others than its owner and group have it as well, and what to do; nothing where that is not so or cannot be seen.
+    pub fn exposed(&self) -> Option<String> {
+        use std::os::unix::fs::MetadataExt as _;
+        let Self::File(path) = self else { return None };
+        let mode = std::fs::metadata(path).ok()?.mode();
+        let shown = path.display();
+        (mode & BY_ALL != 0).then(|| {
+            format!(
+                "every user of this machine can read or change {shown} (mode {:03o}): chmod o= {shown}",
+                mode & 0o777
+            )
+        })
+    }
+}
+
 fn read_file(path: &Path) -> Result<String, String> {
     use std::io::Read as _;
     let shown = path.display();
@@ -81,6 +100,25 @@ fn read_file(path: &Path) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_everybody_can_read_is_told_with_what_to_do() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        std::fs::write(&path, "s3cret").unwrap();
+        let source = SecretSource::File(path.clone());
+        for (mode, is_told) in [(0o600, false), (0o440, false), (0o644, true), (0o602, true)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(source.exposed().is_some(), is_told, "{mode:o}");
+        }
+        let words = source.exposed().unwrap();
+        assert!(
+            words.contains("(mode 602): chmod o= ") && !words.contains("s3cret"),
+            "{words}"
+        );
+        assert_eq!(SecretSource::File(directory.path().join("none")).exposed(), None);
+    }
 
     fn read(bytes: &[u8]) -> Result<String, String> {
         let directory = tempfile::tempdir().unwrap();

@@ -86,7 +86,7 @@ async fn lost_plots_are_looked_for_and_are_back() {
 async fn a_silent_harvester_whose_mounts_nobody_watches_is_left_alone() {
     let farm = Farm::new().await;
     let rung =
-        "{action: restart-chia-service, with: {service: chia_harvester}, within: 10m, timeout: 10m, gone_for: 1s}";
+        "{action: restart-chia-service, with: {service: chia_harvester}, within: 15m, timeout: 15m, gone_for: 1s}";
     let (chia, _directory, warden) = begun(&farm, "harvester_silent", rung).await;
     chia.one_harvester(&json!({"at": 0, "silent": true})).unwrap();
     // Signage points that came before anybody listened do not count.

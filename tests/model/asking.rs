@@ -154,3 +154,36 @@ fn an_order_that_does_not_end_is_found() {
         ..orders()
     });
 }
+
+fn asked() -> Case {
+    Case {
+        asks: true,
+        remote: true,
+        left: Left {
+            passes: 3,
+            flips: 1,
+            crashes: 1,
+            vetoes: 1,
+            ..Left::default()
+        },
+        happens: vec!["taken_back_there", "unknown", "refused", "cured", "second_rung"],
+        ..case("what is asked for elsewhere", ONE, |remedies| {
+            quick(&mut remedies.policies[0]);
+        })
+    }
+}
+
+#[test]
+fn what_is_asked_for_elsewhere() {
+    let states = search(asked());
+    assert!(states > 5_000, "{states}");
+}
+
+#[test]
+#[should_panic(expected = "not so: nothing is begun while what was asked for elsewhere may still begin")]
+fn a_request_that_a_restart_forgets_is_found() {
+    search(Case {
+        fault: Fault::ForgottenNumber,
+        ..asked()
+    });
+}

@@ -66,6 +66,8 @@ pub(crate) enum Fault {
     SilentHands,
     /// A person's order holds for ever.
     EndlessOrder,
+    /// The number of what is asked for elsewhere is not in the record.
+    ForgottenNumber,
 }
 
 #[expect(
@@ -94,6 +96,8 @@ pub(crate) struct Case {
     pub(crate) requests: Vec<u64>,
     /// An action may end with nobody knowing what was done.
     pub(crate) remote: bool,
+    /// Its actions ask another farmwarden, which goes on whatever becomes of this one.
+    pub(crate) asks: bool,
     /// What is wrong with it, to see whether that is found.
     pub(crate) fault: Fault,
     /// What must be seen to happen: kinds of steps, guards that hold, ways in which incidents end.
@@ -210,6 +214,7 @@ impl Case {
             with: rung_of.with.clone(),
             does: None,
             deed: None,
+            touches: std::collections::BTreeSet::new(),
             within: rung_of.within,
             notice: false,
         }

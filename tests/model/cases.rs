@@ -59,6 +59,7 @@ pub(crate) fn case(name: &'static str, entities: &[(&str, &'static str)], change
         approval: false,
         requests: Vec::new(),
         remote: false,
+        asks: false,
         fault: Fault::None,
         happens: Vec::new(),
     }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use farmwarden::actions::remote::Nonce;
 use farmwarden::clock::UnixTime;
 use farmwarden::collectors::Symptom;
 use farmwarden::journal::{AppendError, Appended, Hash as LineHash, Head};
@@ -161,22 +162,82 @@ impl Hands for Around {
                 outside.world.is_run(plan, &[]);
                 return Ok(String::new());
             }
-            let Outside {
-                world, running, runs, ..
-            } = &mut *outside;
+            let Outside { world, running, .. } = &mut *outside;
             world.is_run(plan, running);
             running.push(plan.target.clone());
-            runs.push((plan.clone(), told));
             Busy(self.clone(), plan.target.clone())
         };
-        let is_silent = self.locked().world.case.fault == Fault::SilentHands;
+        let (asks, fault) = {
+            let case = &self.locked().world.case;
+            (case.asks, case.fault)
+        };
+        if asks {
+            self.asks(plan, notes, fault).await?;
+        }
+        self.locked().runs.push((plan.clone(), told));
         let said = ended
             .await
             .unwrap_or_else(|_| Err(Undone::Failed("cut off".to_owned())));
         drop(busy);
-        if said.as_ref().is_err_and(|undone| undone.to_string() == LOST) && !is_silent {
-            notes.lose_sight();
+        if is_lost(&said) {
+            if fault != Fault::SilentHands {
+                notes.lose_sight();
+            }
+        } else if asks {
+            self.is_known(plan, notes);
         }
         said
+    }
+
+    async fn take_back(&self, plan: &Plan, _request: Nonce, notes: &dyn Notes) -> Result<String, Undone> {
+        notes.lose_sight();
+        let (told, ended) = oneshot::channel();
+        let busy = {
+            let mut outside = self.locked();
+            outside.world.signs.insert("taken_back_there");
+            outside.running.push(plan.target.clone());
+            outside.runs.push((plan.clone(), told));
+            Busy(self.clone(), plan.target.clone())
+        };
+        let said = ended
+            .await
+            .unwrap_or_else(|_| Err(Undone::Failed("cut off".to_owned())));
+        drop(busy);
+        if !is_lost(&said) {
+            self.is_known(plan, notes);
+        }
+        said
+    }
+}
+
+/// The number of a request; that it is one of a kind matters to nobody here.
+const NUMBER: Nonce = Nonce::of([9; 16]);
+
+fn is_lost(said: &Result<String, Undone>) -> bool {
+    said.as_ref().is_err_and(|undone| undone.to_string() == LOST)
+}
+
+impl Around {
+    /// Asks another farmwarden, as soon as the number is on the disk.
+    async fn asks(&self, plan: &Plan, notes: &dyn Notes, fault: Fault) -> Result<(), Undone> {
+        let words = format!("asks for {}", plan.action);
+        let noted = if fault == Fault::ForgottenNumber {
+            notes.note(words).await
+        } else {
+            notes.asks(words, NUMBER).await
+        };
+        noted.map_err(Undone::Refused)?;
+        if let Some(about) = notes.about() {
+            self.locked().world.is_asked_elsewhere(about.incident);
+        }
+        notes.lose_sight();
+        Ok(())
+    }
+
+    fn is_known(&self, plan: &Plan, notes: &dyn Notes) {
+        notes.regain_sight();
+        if let Some(about) = notes.about() {
+            self.locked().world.is_known_elsewhere(about.incident, &plan.target);
+        }
     }
 }

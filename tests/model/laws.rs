@@ -16,7 +16,9 @@ pub(crate) const LEFT_ALONE: &str = "what is ill and asked for has an incident o
 pub(crate) const TAKEN_BACK: &str = "nothing is begun for what was taken back";
 pub(crate) const GUESSED: &str = "nothing follows on an action of which nobody knows what it did";
 
-pub(crate) const LAWS: [&str; 15] = [
+pub(crate) const ASKED_FOR: &str = "nothing is begun while what was asked for elsewhere may still begin";
+
+pub(crate) const LAWS: [&str; 16] = [
     TWO_AT_ONCE,
     OVER_BUDGET,
     TOO_MANY,
@@ -32,4 +34,5 @@ pub(crate) const LAWS: [&str; 15] = [
     LEFT_ALONE,
     TAKEN_BACK,
     GUESSED,
+    ASKED_FOR,
 ];

@@ -40,6 +40,7 @@ const HOLDS: [Holds; LAWS.len()] = [
     holds::<12>,
     holds::<13>,
     holds::<14>,
+    holds::<15>,
 ];
 const HAPPENS: [Holds; 12] = [
     happens::<0>,

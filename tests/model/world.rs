@@ -13,8 +13,8 @@ use farmwarden::values::Name;
 use super::asked::{Heard, Order, Wish};
 use super::case::{Case, FRESH_FOR, HOUR};
 use super::laws::{
-    BLIND, DRY, ENDED, FORBIDDEN, GUESSED, LEFT_ALONE, OVER_BUDGET, STALE, TAKEN_BACK, TOO_MANY, TWICE, TWO_AT_ONCE,
-    UNRECORDED, UNSEEN,
+    ASKED_FOR, BLIND, DRY, ENDED, FORBIDDEN, GUESSED, LEFT_ALONE, OVER_BUDGET, STALE, TAKEN_BACK, TOO_MANY, TWICE,
+    TWO_AT_ONCE, UNRECORDED, UNSEEN,
 };
 use super::moment::Sees;
 use super::signs::sign;
@@ -79,6 +79,8 @@ pub(crate) struct World {
     /// Targets whose action has ended with nobody knowing what it did, and incidents where that is on the disk.
     cut: BTreeSet<Name>,
     lost: BTreeSet<IncidentId>,
+    /// Incidents for which another farmwarden may still begin something.
+    elsewhere: BTreeSet<IncidentId>,
     pub(crate) paused: bool,
     pub(crate) frozen: bool,
     pub(crate) cause: bool,
@@ -112,6 +114,7 @@ impl World {
             order: Order::default(),
             cut: BTreeSet::new(),
             lost: BTreeSet::new(),
+            elsewhere: BTreeSet::new(),
             paused: false,
             frozen: false,
             cause: false,
@@ -216,6 +219,17 @@ impl World {
         self.cut.insert(target.clone());
     }
 
+    /// Another farmwarden has the request, or may have it.
+    pub(crate) fn is_asked_elsewhere(&mut self, incident: IncidentId) {
+        self.elsewhere.insert(incident);
+    }
+
+    /// It said what became of it, so nothing of it follows.
+    pub(crate) fn is_known_elsewhere(&mut self, incident: IncidentId, target: &Name) {
+        self.elsewhere.remove(&incident);
+        self.cut.remove(target);
+    }
+
     fn is_lost(&mut self, incident: IncidentId) {
         let of = self
             .begun
@@ -259,6 +273,7 @@ impl World {
         self.breaks(STALE, !is_ill || !self.is_looked_at(&key.target, incident));
         self.breaks(ENDED, !self.is_asked_for(entity, true));
         self.breaks(GUESSED, self.lost.contains(&incident));
+        self.breaks(ASKED_FOR, self.elsewhere.contains(&incident));
         let needs_approval = case.policy().rungs[plan.rung].approval;
         let now = self.now();
         let allows =
@@ -386,6 +401,7 @@ impl Hash for World {
             self.order,
             &self.cut,
             &self.lost,
+            &self.elsewhere,
         )
             .hash(hasher);
         for (sight, since) in &self.seen {

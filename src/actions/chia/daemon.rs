@@ -9,9 +9,9 @@ use jsonrpsee::core::client::{ReceivedMessage, TransportReceiverT, TransportSend
 use serde::Deserialize;
 use url::Url;
 
-use super::super::{Effect, Failed};
+use super::super::Failed;
 use crate::upstream::chia::{Identity, Way};
-use crate::upstream::{Fault, Upstream, Why};
+use crate::upstream::{Upstream, Why};
 use crate::values::HostPort;
 
 /// A service that may be restarted.
@@ -31,6 +31,15 @@ impl Service {
             Self::Harvester => "chia_harvester",
             Self::Farmer => "chia_farmer",
             Self::FullNode => "chia_full_node",
+        }
+    }
+
+    /// What a person types to start it alone.
+    const fn started_by(self) -> &'static str {
+        match self {
+            Self::Harvester => "chia start harvester",
+            Self::Farmer => "chia start farmer-only",
+            Self::FullNode => "chia start node",
         }
     }
 }
@@ -89,8 +98,8 @@ const LARGEST_FRAME: u32 = 1 << 20;
 const MOST_FRAMES: usize = 100;
 
 impl Daemon {
-    /// Longest that a restart takes.
-    pub const LONGEST: Duration = Duration::from_secs(10 + 20 + 75 + 20);
+    /// Longest that a restart takes: connect, look, stop, start, connect once more, start.
+    pub const LONGEST: Duration = Duration::from_secs(10 + 20 + 75 + 20 + 10 + 20);
 
     /// Nothing is sent yet.
     pub fn new(upstream: &Upstream, identity: &Arc<Identity>, place: &HostPort) -> Self {
@@ -104,8 +113,7 @@ impl Daemon {
         let operation = format!("restart {service}");
         let before = |why| Failed::before(self.way.who(), &operation, why);
         let after = |why| Failed::after(self.way.who(), &operation, why);
-        let opened = tokio::time::timeout(CONNECT_WITHIN, self.open()).await;
-        let mut talk = opened.map_err(|_| before(Why::Timeout(CONNECT_WITHIN)))??;
+        let mut talk = self.connect().await?;
         let runs = talk.order(Order::IsRunning, service).await.map_err(before)?;
         let runs = runs
             .is_running
@@ -118,21 +126,43 @@ impl Daemon {
                 return Err(before(Why::Forbidden(words.to_owned())));
             }
         }
-        let started = talk.order(Order::Start, service).await;
-        let started = started.and_then(|said| match (said.success, said.error) {
-            (Some(true), _) => Ok(()),
-            (_, Some(words)) => Err(Why::upstream(words)),
-            (_, None) => Err(Why::upstream("it does not say why")),
-        });
-        started.map_err(|why| Failed {
-            fault: Fault::new(self.way.who(), format!("start {service}"), why),
-            effect: Effect::Unknown,
+        self.start(&mut talk, service).await.map_err(|why| {
+            let stopped = format!(
+                "start {service}, which is stopped now (`{}` starts it)",
+                service.started_by()
+            );
+            Failed::after(self.way.who(), stopped, why)
         })?;
         Ok(if runs {
             Restarted::StoppedAndStarted
         } else {
             Restarted::Started
         })
+    }
+
+    /// By a new connection if this one is lost: a service must not be left stopped, and to be told twice does no harm.
+    async fn start(
+        &self,
+        talk: &mut Talk<impl TransportSenderT, impl TransportReceiverT>,
+        service: Service,
+    ) -> Result<(), Why> {
+        let said = match talk.order(Order::Start, service).await {
+            Ok(said) => said,
+            Err(_) => {
+                let mut talk = self.connect().await.map_err(|failed| failed.fault.why)?;
+                talk.order(Order::Start, service).await?
+            }
+        };
+        match (said.success, said.error) {
+            (Some(true), _) => Ok(()),
+            (_, Some(words)) => Err(Why::upstream(words)),
+            (_, None) => Err(Why::upstream("it does not say why")),
+        }
+    }
+
+    async fn connect(&self) -> Result<Talk<impl TransportSenderT + use<>, impl TransportReceiverT + use<>>, Failed> {
+        let opened = tokio::time::timeout(CONNECT_WITHIN, self.open()).await;
+        opened.map_err(|_| Failed::before(self.way.who(), "connect", Why::Timeout(CONNECT_WITHIN)))?
     }
 
     async fn open(&self) -> Result<Talk<impl TransportSenderT + use<>, impl TransportReceiverT + use<>>, Failed> {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 
-use super::testing::daemon;
+use super::testing::{daemon, daemon_called};
 use super::*;
 use crate::actions::Effect;
 use crate::upstream::chia::testing::{Door, identity};
@@ -134,7 +134,9 @@ async fn a_service_that_does_not_start_again_is_told_as_that() {
     .await;
     let words = outcome.unwrap_err().to_string();
     assert!(
-        words.contains("start chia_harvester: ") && words.contains("start failed") && words.ends_with("is not known"),
+        words.contains("start chia_harvester, which is stopped now (`chia start harvester` starts it): ")
+            && words.contains("start failed")
+            && words.ends_with("is not known"),
         "{words}"
     );
 }
@@ -148,4 +150,42 @@ async fn a_daemon_that_hangs_up_in_the_middle_leaves_it_open_what_became_of_the_
     .await;
     let failed = outcome.unwrap_err();
     assert_eq!((failed.effect, asked.len()), (Effect::Unknown, 2), "{failed}");
+}
+
+/// It hangs up where it is to start the service, the first times.
+async fn lost_before_the_start(times: usize) -> (Result<Restarted, Failed>, Vec<String>) {
+    let door = Door::of("farm").await;
+    let upstream = Upstream::from_system().unwrap();
+    let told = Daemon::new(&upstream, &identity("farm"), &door.place());
+    let mut left = times;
+    let served = daemon_called(2, door, move |command| {
+        if command == "start_service" && left > 0 {
+            left -= 1;
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(json!({"success": true, "is_running": true, "error": null}))
+    });
+    let outcome = told.restart(Service::Harvester).await;
+    let asked = served.await.unwrap();
+    (outcome, asked)
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_between_stop_and_start_leaves_no_service_stopped() {
+    let (outcome, asked) = lost_before_the_start(1).await;
+    assert_eq!(outcome, Ok(Restarted::StoppedAndStarted));
+    let expected = ["is_running", "stop_service", "start_service", "start_service"];
+    assert_eq!(asked, expected.map(|command| format!("{command} chia_harvester")));
+}
+
+#[tokio::test]
+async fn a_service_that_is_left_stopped_is_told_with_what_starts_it() {
+    let (outcome, asked) = lost_before_the_start(2).await;
+    let failed = outcome.unwrap_err();
+    let words = failed.to_string();
+    assert!(
+        words.contains("start chia_harvester, which is stopped now (`chia start harvester` starts it): it ended"),
+        "{words}"
+    );
+    assert_eq!((failed.effect, asked.len()), (Effect::Unknown, 4));
 }

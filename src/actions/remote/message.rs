@@ -1,7 +1,6 @@
 //! What two farmwardens say to one another: the request that is signed, and the answer.
 
 use std::fmt;
-use std::fmt::Write as _;
 use std::str::FromStr;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -43,6 +42,8 @@ pub enum Wants {
     Repair,
     /// That nothing is begun any more.
     Nothing,
+    /// To know whether it would be taken. Nothing is recorded, and nothing follows.
+    ToKnow,
 }
 
 /// The longest that the texts of a request may be, as those of an alert's labels.
@@ -96,7 +97,7 @@ impl Nonce {
 
 impl fmt::Display for Nonce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0))
+        f.write_str(&values::hex(&self.0))
     }
 }
 
@@ -119,14 +120,6 @@ impl FromStr for Nonce {
 
 values::deserialize_from_str!(Nonce, "32 hexadecimal digits");
 values::serialize_as_str!(Nonce);
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
-}
 
 pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -156,6 +149,9 @@ pub struct Answer {
     pub guard: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<UnixTime>,
+    /// Since when the journal there goes; left out while it is empty. What was asked for before is not known there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembers_since: Option<UnixTime>,
     pub words: String,
 }
 
@@ -205,6 +201,8 @@ pub enum Course {
     Withdrawn,
     /// It is not in the journal there, and will not be taken: nothing was done.
     Declined,
+    /// It would be taken, and is not: that was all that was asked.
+    Welcome,
 }
 
 impl Course {

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::message::{self, Request};
 use crate::clock::UnixTime;
-use crate::values::{Duration, Name, SecretSource};
+use crate::values::{self, Duration, Name, SecretSource};
 
 /// What both sides know. It prints as `<secret>`.
 #[derive(Clone)]
@@ -68,7 +68,7 @@ pub(super) fn seal(request: &Request, key: &Key) -> Result<Vec<u8>, String> {
     let text = serde_json::to_string(request).map_err(broken)?;
     let envelope = Envelope {
         caller: request.caller.clone(),
-        signature: message::hex(key.over(&text).as_ref()),
+        signature: values::hex(key.over(&text).as_ref()),
         request: text,
     };
     serde_json::to_vec(&envelope).map_err(broken)

@@ -141,8 +141,13 @@ pub(crate) struct Systemd {
 
 /// With `phala-node.service`, which runs.
 pub(crate) async fn systemd() -> Systemd {
+    systemd_of("phala-node.service").await
+}
+
+/// With this unit, which runs.
+pub(crate) async fn systemd_of(name: &'static str) -> Systemd {
     let state = Arc::new(Mutex::new(State {
-        name: "phala-node.service",
+        name,
         load: "loaded",
         active: "active",
         starts: 1,
@@ -166,7 +171,7 @@ pub(crate) async fn systemd() -> Systemd {
     let units = Units {
         who: "systemd".to_owned(),
         bus: Bus::Peer(client),
-        listed: vec![node()],
+        listed: vec![name.parse().unwrap()],
     };
     Systemd {
         state,

@@ -1,8 +1,10 @@
-//! Whether repairs could be recorded and done, by this user: the journal's directory, and what is listed for them.
+//! Whether repairs could be recorded and done, by this user: the journal's directory, what is listed for them, what other
+//! farmwardens would take, tokens, and who else has their secrets.
 
 use std::time::Duration;
 
 use super::super::terminal::{Text, Tone};
+use crate::clock::Clock;
 use crate::config::Settings;
 use crate::journal::{self, JournalSettings};
 use crate::remedy::hands;
@@ -25,14 +27,22 @@ pub(super) async fn look(settings: &Settings, upstream: &Upstream) -> Vec<Line> 
     if let Some(journal) = settings.journal.settings() {
         lines.push(recorded(journal).await);
     }
-    match hands::reach(&settings.hands, upstream).await {
+    let doubts = settings.exposed();
+    if !doubts.is_empty() {
+        lines.push(Line {
+            what: "keys and tokens".to_owned(),
+            said: Ok("not all of them are kept".to_owned()),
+            doubts,
+        });
+    }
+    match hands::reach(&settings.hands, &settings.remedies, upstream, &Clock::system()).await {
         Ok(all) => lines.extend(all.into_iter().map(|reached| Line {
             what: reached.thing,
             said: reached.said,
             doubts: Vec::new(),
         })),
         Err(words) => lines.push(Line {
-            what: "engines".to_owned(),
+            what: "what repairs need".to_owned(),
             said: Err(words),
             doubts: Vec::new(),
         }),

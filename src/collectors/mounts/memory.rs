@@ -105,6 +105,11 @@ pub(super) struct Finished {
 }
 
 impl Finished {
+    /// At the last count that came to its end.
+    pub(super) fn seen(&self) -> Option<u64> {
+        self.last.map(|(_, plots)| plots)
+    }
+
     /// Plots that vanish take nothing away. An incomplete count says nothing.
     pub(super) fn see(&mut self, at: Instant, files: &Files) {
         if files.incomplete || self.last.is_some_and(|(last, _)| at <= last) {

@@ -11,6 +11,7 @@ mod defaults;
 mod diagnose;
 mod discover;
 mod families;
+pub mod fstab;
 mod gist;
 mod memory;
 mod plan;

@@ -236,7 +236,8 @@ impl<'a> Places<'a> {
 }
 
 fn is_source(expected: &Expected, source: &str) -> bool {
-    let wanted = expected.source.as_deref();
+    // As fstab may write it, and the kernel never does.
+    let wanted = expected.source.as_deref().map(super::fstab::without_prefix);
     wanted.is_none_or(|wanted| wanted == source || wanted == super::source::shown(source))
 }
 

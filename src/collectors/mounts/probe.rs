@@ -83,11 +83,10 @@ fn files(root: &Path, skip: &[RawPath], budget: Duration) -> Result<Files, i32> 
         let listed = match fs::read_dir(&directory) {
             Ok(listed) => listed,
             Err(error) if depth == 0 => return Err(number(&error)),
-            // lost+found belongs to root, and a directory may just have gone: neither says anything about the mount.
-            Err(error) if [io::ErrorKind::PermissionDenied, io::ErrorKind::NotFound].contains(&error.kind()) => {
+            Err(error) => {
+                count.unseen |= hides(&directory, &error)?;
                 continue;
             }
-            Err(error) => return Err(number(&error)),
         };
         for entry in listed {
             let entry = entry.map_err(|error| number(&error))?;
@@ -99,8 +98,10 @@ fn files(root: &Path, skip: &[RawPath], budget: Duration) -> Result<Files, i32> 
             let kind = entry.file_type().map_err(|error| number(&error))?;
             if kind.is_file() {
                 look_at(&entry, &mut count, &mut plots)?;
-            } else if kind.is_dir() && depth < MAX_DEPTH && !skip.contains(entry.path().as_path()) {
-                if directories < MAX_DIRECTORIES {
+            } else if kind.is_dir() && !skip.contains(entry.path().as_path()) {
+                if depth == MAX_DEPTH {
+                    count.unseen = true;
+                } else if directories < MAX_DIRECTORIES {
                     directories += 1;
                     waiting.push_back((entry.path(), depth + 1));
                 } else {
@@ -111,6 +112,17 @@ fn files(root: &Path, skip: &[RawPath], budget: Duration) -> Result<Files, i32> 
     }
     count.temp_plots = u64::try_from(plots.len()).unwrap_or(u64::MAX);
     Ok(count)
+}
+
+/// A directory that does not open: whether something may lie in it that is not counted, or the mount's own error.
+fn hides(directory: &Path, error: &io::Error) -> Result<bool, i32> {
+    match error.kind() {
+        // It has just gone.
+        io::ErrorKind::NotFound => Ok(false),
+        // Of root on every ext4, with what a check of the filesystem found.
+        io::ErrorKind::PermissionDenied => Ok(directory.file_name() != Some(OsStr::new("lost+found"))),
+        _ => Err(number(error)),
+    }
 }
 
 /// Only plots are asked for their size: everything else is counted by its name.
@@ -196,9 +208,30 @@ mod tests {
                 temp_written_bytes: found.temp_written_bytes,
                 temp_plots: 2,
                 incomplete: false,
+                // `too/deep`
+                unseen: true,
             }
         );
         assert!(found.temp_written_bytes >= 10_000);
+    }
+
+    #[test]
+    fn a_count_says_whether_it_looked_everywhere() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        write(root.join("chia/plots/plot-k32-a.plot"), 1);
+        write(root.join("mounted/a/b/c/plot-k32-b.plot"), 1);
+        let skip = [root.join("mounted").into()];
+        assert!(!files(root, &skip, LONG).unwrap().unseen);
+        write(root.join("chia/plots/more/plot-k32-c.plot.tmp"), 1);
+        let found = files(root, &skip, LONG).unwrap();
+        assert_eq!((found.unseen, found.incomplete, found.temp_files), (true, false, 0));
+        // Whoever runs these tests may read everything.
+        let hidden = |name: &str, number| hides(&root.join(name), &io::Error::from_raw_os_error(number));
+        assert_eq!(hidden("of-the-plotter", 13), Ok(true));
+        assert_eq!(hidden("lost+found", 13), Ok(false));
+        assert_eq!(hidden("gone", 2), Ok(false));
+        assert_eq!(hidden("broken", 5), Err(5));
     }
 
     #[test]

@@ -75,6 +75,8 @@ pub struct Files {
     pub temp_plots: u64,
     /// A bound was reached: the true figures are higher.
     pub incomplete: bool,
+    /// There are directories that were not looked into: too deep, or not to be read by farmwarden's user.
+    pub unseen: bool,
 }
 
 /// A path of any bytes as JSON text, escaped as in the mount table.

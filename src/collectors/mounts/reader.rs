@@ -41,6 +41,8 @@ pub struct Probed {
 
 /// Hundred thousand mounts have some 20 MB of table; what is larger is none.
 const TABLE_CAP: u64 = 64 << 20;
+/// Larger than any fstab.
+const FSTAB_CAP: u64 = 1 << 20;
 
 pub(super) async fn probe(target: &Target, prober: &Prober) -> Result<Reading, Fault> {
     let table = mount_table(target).await?;
@@ -84,6 +86,12 @@ pub(super) async fn mount_table(target: &Target) -> Result<Table, Fault> {
     };
     let mut table = table::parse_mountinfo(&text);
     plan::strip_rootfs(&mut table, &target.rootfs);
+    if table.needs_fstab() {
+        let fstab = read(&target.rootfs.join("etc/fstab"), FSTAB_CAP)
+            .await
+            .unwrap_or_default();
+        table.complete(&String::from_utf8_lossy(&fstab));
+    }
     if table.rows.is_empty() {
         let words = Why::malformed("it names no mount; are `procfs` and `rootfs` those of the same machine?");
         return Err(Fault::new(path.display().to_string(), "read", words));
@@ -194,6 +202,29 @@ mod tests {
         };
         assert_eq!((probed.entries, probed.plan.chosen.len()), (1, 1));
         assert!(probed.reports[0].unprobed && probed.trouble.is_some());
+    }
+
+    #[tokio::test]
+    async fn the_server_of_an_sshfs_mount_is_the_one_that_fstab_names() {
+        let text = "1 0 0:1 / / rw - ext4 /dev/sda1 rw\n\
+                    2 1 0:2 / /mnt/a rw - fuse.sshfs chia@nas:/a rw,user_id=0\n\
+                    3 1 0:3 / /mnt/b rw - fuse.sshfs chia@nas:/b rw,user_id=0\n";
+        let (_procfs, mut target) = machine(text, "1");
+        let rootfs = tempfile::tempdir().unwrap();
+        fs::create_dir(rootfs.path().join("etc")).unwrap();
+        let fstab = rootfs.path().join("etc/fstab");
+        fs::write(fstab, "chia@nas:/a /mnt/a fuse.sshfs port=2222 0 0\n").unwrap();
+        // As the table of a machine whose / is mounted there.
+        let seen = text.replace(" / / ", " / ROOT ").replace(" /mnt", " ROOT/mnt");
+        let seen = seen.replace("ROOT", rootfs.path().to_str().unwrap());
+        fs::write(target.procfs.join("1/mountinfo"), seen).unwrap();
+        target.rootfs = rootfs.path().to_owned();
+        let table = mount_table(&target).await.unwrap();
+        let servers = table.rows.into_iter().map(|row| row.server);
+        let servers: Vec<_> = servers
+            .map(|server| server.map(|server| (server.host, server.port)))
+            .collect();
+        assert_eq!(servers, [None, Some(("nas".to_owned(), 2222)), None]);
     }
 
     #[tokio::test]

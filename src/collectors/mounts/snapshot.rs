@@ -73,6 +73,9 @@ pub struct MountView {
     pub files: Option<Files>,
     /// Whether unfinished plots lay on it when it was last read, also while it cannot be read; `None` if that is not known.
     pub unfinished: Option<bool>,
+    /// Plots on it when they were last counted to the end, also while it cannot be read or is not there; `None` if they never
+    /// were.
+    pub plots_seen: Option<u64>,
     /// Plots of each configured kind that still fit.
     pub free_slots: Vec<(String, u64)>,
     pub bytes_per_second: Option<i64>,
@@ -176,8 +179,10 @@ impl Snapshot {
         for missing in &plan.missing {
             let of = CountOf::Missing(missing.expected.mount.clone());
             let report = missing.lies_on.and_then(|lies_on| reports.get(lies_on));
+            let label = plan::label(plan::path_bytes(&missing.expected.mount));
             self.mounts.push(MountView {
-                mount: plan::label(plan::path_bytes(&missing.expected.mount)),
+                plots_seen: self.memory.get(&label).and_then(|memory| memory.plots.seen()),
+                mount: label,
                 expected: Some(missing.expected.clone()),
                 source: missing.found_source.as_deref().map(source::shown).unwrap_or_default(),
                 missing_files: report
@@ -312,6 +317,36 @@ mod tests {
         assert_eq!(
             (view.bytes_per_second, view.full_at, view.plots_finished),
             (None, None, Some(0))
+        );
+    }
+
+    #[test]
+    fn what_lies_on_a_mount_is_known_while_it_hangs_and_unknown_where_not_all_was_seen() {
+        let mut farm = Machine::farm();
+        let counted = |plot_files, temp_files, unseen| {
+            Some(Files {
+                plot_files,
+                temp_files,
+                unseen,
+                ..Files::default()
+            })
+        };
+        for (plots, temporary, unseen, unfinished) in
+            [(3, 1, true, Some(true)), (4, 0, true, None), (5, 0, false, Some(false))]
+        {
+            farm.well("/mnt/nas1", space(TB, TB / 2), counted(plots, temporary, unseen))
+                .look()
+                .after(ROUND);
+            let view = farm.view("/mnt/nas1");
+            assert_eq!((view.unfinished, view.plots_seen), (unfinished, Some(plots)));
+        }
+        for _ in 0..20 {
+            farm.after(ROUND).hangs("/mnt/nas1", ROUND).look();
+        }
+        let view = farm.view("/mnt/nas1");
+        assert_eq!(
+            (view.files, view.unfinished, view.plots_seen),
+            (None, Some(false), Some(5))
         );
     }
 

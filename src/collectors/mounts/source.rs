@@ -11,6 +11,7 @@ pub struct Server {
 /// The usual ports: SMB directly over TCP, and NFS version 4 (version 3 listens there too).
 const CIFS_PORT: u16 = 445;
 const NFS_PORT: u16 = 2049;
+const SSH_PORT: u16 = 22;
 
 /// The server of a CIFS or NFS mount that can be reached by TCP.
 pub(super) fn server(fstype: &str, source: &str, super_options: &str) -> Option<Server> {
@@ -52,6 +53,35 @@ fn nfs_host(source: &str) -> Option<&str> {
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host);
     (!host.is_empty()).then_some(host)
+}
+
+/// What leads sshfs elsewhere than to the host in its source.
+const OTHER_WAYS: [&str; 4] = ["ssh_command", "hostname", "proxycommand", "proxyjump"];
+
+/// The server of an sshfs mount, `user@host:/directory` with the options that it was given. Aliases of an ssh configuration
+/// are not known here.
+pub(super) fn ssh_server(source: &str, options: &str) -> Option<Server> {
+    // A path may hold any sign.
+    let (before, _) = source.split_once(':')?;
+    let host = match before.split_once('[') {
+        Some(_) => source.split_once('[')?.1.split_once("]:")?.0,
+        None => before.rsplit_once('@').map_or(before, |(_, host)| host),
+    };
+    let mut options = options
+        .split(',')
+        .map(|option| option.split_once('=').unwrap_or((option, "")));
+    let is = |name: &str, names: &[&str]| names.iter().any(|other| name.eq_ignore_ascii_case(other));
+    if host.is_empty() || options.clone().any(|(name, _)| is(name, &OTHER_WAYS)) {
+        return None;
+    }
+    let port = match options.find(|(name, _)| is(name, &["port", "directport"])) {
+        Some((_, port)) => port.parse().ok().filter(|port| *port != 0)?,
+        None => SSH_PORT,
+    };
+    Some(Server {
+        host: host.to_owned(),
+        port,
+    })
 }
 
 /// A source without user names, passwords and options: it becomes a label.

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::fstab;
 use super::source::{self, Server};
 
 /// One mount.
@@ -19,7 +20,7 @@ pub(super) struct Row {
     pub fstype: String,
     /// As the kernel has it; [`source::shown`] takes credentials out.
     pub source: String,
-    /// Who serves it, for CIFS and NFS.
+    /// Who serves it, for CIFS and NFS; for sshfs where fstab tells.
     pub server: Option<Server>,
 }
 
@@ -42,6 +43,22 @@ pub(super) fn parse_mountinfo(text: &[u8]) -> Table {
     }
     drop_hidden(&mut table.rows);
     table
+}
+
+impl Table {
+    /// Whether the kernel's table alone does not say who serves what is mounted.
+    pub(super) fn needs_fstab(&self) -> bool {
+        self.rows.iter().any(|row| row.fstype == fstab::SSHFS)
+    }
+
+    /// The servers of what fstab lists as well.
+    pub(super) fn complete(&mut self, fstab: &str) {
+        for row in self.rows.iter_mut().filter(|row| row.fstype == fstab::SSHFS) {
+            let mount = std::str::from_utf8(&row.mount_point).ok();
+            let entry = mount.and_then(|mount| fstab::Entry::of(fstab, mount));
+            row.server = entry.and_then(|entry| entry.sshfs_server());
+        }
+    }
 }
 
 /// A mount is hidden by a later one on the same point, and by a later one above it: that has the same parent,

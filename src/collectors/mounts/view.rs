@@ -45,7 +45,8 @@ impl Round<'_> {
         if let Some((at, files)) = counted.and_then(|last| Some((last.at, last.outcome.ok()?))) {
             memory.plots.see(at, &files);
             memory.counted |= !files.incomplete;
-            memory.unfinished = (files.temp_files > 0 || !files.incomplete).then_some(files.temp_files > 0);
+            let has_seen_all = !files.incomplete && !files.unseen;
+            memory.unfinished = (files.temp_files > 0 || has_seen_all).then_some(files.temp_files > 0);
         }
         let in_flight = memory.in_flight(report.in_flight, self.now);
         let files = counted.and_then(|last| last.outcome.ok());
@@ -67,6 +68,7 @@ impl Round<'_> {
             has_temporary: false,
             files,
             unfinished: memory.unfinished,
+            plots_seen: memory.plots.seen(),
             free_slots: self.free_slots(chosen, space, files),
             bytes_per_second,
             full_at: space.and_then(|space| self.full_at(space.avail?, bytes_per_second?)),

@@ -2,8 +2,9 @@
 
 use super::{Case, DAY, HOUR, Refusal, refuse, refuse_until};
 use crate::remedy::history::Of;
+use crate::remedy::settings::{Law, Rung};
 use crate::remedy::view::Runs;
-use crate::values;
+use crate::values::{self, Name};
 
 /// Actions that run are shown up to so many: a farm may allow any number.
 const MOST_SHOWN: usize = 3;
@@ -15,9 +16,11 @@ impl Case<'_> {
 
     /// Another policy may have done the same there a moment ago.
     fn cool_down_of_law(&self) -> Option<Refusal> {
-        let (law, target) = (self.rung()?.law.as_ref()?, &self.incident.key.target);
+        let (law, target) = (self.meaning()?.law.as_ref()?, &self.incident.key.target);
         let deed = law.deed(&self.incident.key.entity);
-        let last = self.history.last(Of::Deed(target, &deed), self.mode())?;
+        let last = self
+            .history
+            .last(Of::Deed(law.counted_on(target), &deed), self.mode())?;
         let until = last.plus(law.cool_down.get());
         if last.age_at(self.now) >= law.cool_down.get() {
             return None;
@@ -25,8 +28,8 @@ impl Case<'_> {
         refuse_until(
             until,
             format!(
-                "{} on {target} began at {last} last, by whatever policy, and is done every {} at most: not before {until}",
-                values::clean(&deed),
+                "{} began at {last} last, by whatever policy, and is done every {} at most: not before {until}",
+                counted(law, &deed, target),
                 law.cool_down
             ),
         )
@@ -62,15 +65,15 @@ impl Case<'_> {
     }
 
     fn attempts_of_law(&self) -> Option<Refusal> {
-        let (law, target) = (self.rung()?.law.as_ref()?, &self.incident.key.target);
+        let (law, target) = (self.meaning()?.law.as_ref()?, &self.incident.key.target);
         let deed = law.deed(&self.incident.key.entity);
-        let of = Of::Deed(target, &deed);
+        let of = Of::Deed(law.counted_on(target), &deed);
         let until = self.history.used_up(of, self.mode(), law.most, DAY.get(), self.now)?;
         refuse_until(
             until,
             format!(
-                "{} on {target} was done {} times within {DAY}, by whatever policy; the next is possible at {until}. Look at it yourself",
-                values::clean(&deed),
+                "{} was done {} times within {DAY}, by whatever policy; the next is possible at {until}. Look at it yourself",
+                counted(law, &deed, target),
                 law.most
             ),
         )
@@ -138,23 +141,54 @@ impl Case<'_> {
 
     pub(super) fn concurrency(&self) -> Option<Refusal> {
         let (target, group, most) = (&self.incident.key.target, &self.view.group, self.remedies.at_once);
-        let running = |is_there: &dyn Fn(&&Runs) -> bool| self.view.running.iter().filter(is_there).collect::<Vec<_>>();
-        let places = [
-            (running(&|runs| runs.target == *target), 1, format!("target {target}")),
-            (
-                running(&|runs| runs.group == *group),
-                most.group.get(),
-                format!("group {group}"),
-            ),
-            (running(&|_| true), most.farm.get(), "the farm".to_owned()),
-        ];
+        let others = || {
+            self.view
+                .running
+                .iter()
+                .filter(|runs| runs.incident != self.incident.id)
+        };
+        // What nobody sees holds its own place only.
+        let seen = || others().filter(|runs| !runs.is_out_of_sight);
+        if let Some(own) = self.meaning()
+            && let Some((other, thing)) =
+                others().find_map(|runs| Some((runs, runs.touches.intersection(&own.touches).next()?)))
+        {
+            return refuse(format!(
+                "waits for the end of {}: both touch {}",
+                other.words,
+                values::clean(thing)
+            ));
+        }
+        // Another farmwarden that hangs, or holds what it was asked for, holds up nobody but whom it would be asked for next.
+        let of_remote = |remote: Option<&str>| {
+            let of = seen().filter(|runs| runs.remote.as_deref() == remote);
+            of.collect::<Vec<_>>()
+        };
+        let on_target = others().filter(|runs| runs.target == *target).collect();
+        let mut places = vec![(on_target, 1, format!("on target {target}"))];
+        if let Some(remote) = self.rung().and_then(Rung::remote) {
+            let words = format!("asked of farmwarden {}", values::clean(remote));
+            places.push((of_remote(Some(remote)), most.group.get(), words));
+        } else {
+            let mut of_group = of_remote(None);
+            of_group.retain(|runs| runs.group == *group);
+            places.push((of_group, most.group.get(), format!("on group {group}")));
+            places.push((of_remote(None), most.farm.get(), "on the farm".to_owned()));
+        }
         let is_full = |running: &[&Runs], most: u32| u32::try_from(running.len()).is_ok_and(|count| count >= most);
         let (running, most, place) = places.into_iter().find(|(running, most, _)| is_full(running, *most))?;
         refuse(format!(
-            "waits for the end of {}: no more than {most} at a time on {place}",
+            "waits for the end of {}: no more than {most} at a time {place}",
             waited_for(&running)
         ))
     }
+}
+
+/// `remount /mnt/d01 on rack-1`
+fn counted(law: &Law, deed: &str, target: &Name) -> String {
+    let deed = values::clean(deed);
+    law.counted_on(target)
+        .map_or_else(|| deed.to_string(), |target| format!("{deed} on {target}"))
 }
 
 fn waited_for(running: &[&Runs]) -> String {

@@ -5,7 +5,7 @@ mod limits;
 use super::decide::{Guard, OLDEST_VIEW, Proof, proof};
 use super::history::History;
 use super::incident::{Incident, Key, Phase};
-use super::settings::{Mode, Policy, REMOTE, Remedies, Rung, Storm};
+use super::settings::{Meaning, Mode, Policy, REMOTE, Remedies, Rung, Storm};
 use super::step::Plan;
 use super::view::{Fleet, Sight, View};
 use crate::clock::UnixTime;
@@ -13,6 +13,9 @@ use crate::values::{self, Duration};
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
+
+/// Behind it stands, in the words about an approval, since when what is seen.
+pub(super) const SEEN_SINCE: &str = "; seen since ";
 
 /// All that a decision knows.
 #[derive(Clone, Copy)]
@@ -56,6 +59,7 @@ impl Case<'_> {
     pub(super) fn plan(&self) -> Option<Plan> {
         let rung = self.rung()?;
         let Key { target, entity, policy } = &self.incident.key;
+        let meaning = self.meaning().cloned().unwrap_or_default();
         Some(Plan {
             policy: policy.clone(),
             target: target.clone(),
@@ -64,8 +68,9 @@ impl Case<'_> {
             rung: self.next(),
             action: rung.action.clone(),
             with: rung.with.clone(),
-            does: rung.does.clone(),
-            deed: rung.law.as_ref().map(|law| law.deed(entity)),
+            does: meaning.does,
+            deed: meaning.law.map(|law| law.deed(entity)),
+            touches: meaning.touches,
             within: rung.within,
             notice: rung.is_notice(),
         })
@@ -78,6 +83,11 @@ impl Case<'_> {
 
     fn rung(&self) -> Option<&Rung> {
         self.policy?.rungs.get(self.next())
+    }
+
+    /// What the rung is on this target.
+    fn meaning(&self) -> Option<&Meaning> {
+        self.rung()?.meanings.get(&self.incident.key.target)
     }
 
     fn mode(&self) -> Mode {
@@ -339,12 +349,14 @@ impl Case<'_> {
         if given.is_some_and(|given| Some(&given.plan) == plan.as_ref() && given.until > self.now) {
             return None;
         }
-        let action = &self.rung()?.action;
+        let (action, seen) = (&self.rung()?.action, &self.view.seen);
         refuse(format!(
-            "{}: {action} waits for a person: `farmwarden approve {} --rung {}`",
+            "{}: {action} waits for a person: `farmwarden approve {} --plan {}`{SEEN_SINCE}{}: {}",
             Self::shown(&self.incident.key),
             self.incident.id,
-            self.next() + 1
+            plan.map(|plan| plan.mark()).unwrap_or_default(),
+            seen.since,
+            values::clean(&seen.evidence)
         ))
     }
 

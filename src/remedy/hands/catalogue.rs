@@ -80,6 +80,10 @@ const PROCESS: Key = Key {
     name: "process",
     is: "which service of its target this is: of a chain service of Venus as symptoms name it, like `gateway/10.0.0.21:45132`, of a Chia farm `chia_harvester`, `chia_farmer` or `chia_full_node`; `other` is your word that it is none of them",
 };
+const DISK: Key = Key {
+    name: venus::DISK,
+    is: "of a node of Venus: the directory in which it has its repository, on a mount of this machine that is watched; it is not restarted while that is full",
+};
 const STACK: Key = Key {
     name: "stack",
     is: "the stack, by its name in `stacks`; left out, the one of the target",
@@ -104,7 +108,7 @@ static FAMILIES: &[&[Action]] = &[
 static COMMANDS: [Action; 1] = [Action {
     name: "run-command",
     does: "runs a program with fixed arguments; off until `commands.enabled` says otherwise",
-    keys: &[COMMAND, PROCESS],
+    keys: &[COMMAND, PROCESS, DISK],
     read: |with| with.command(),
 }];
 
@@ -119,37 +123,37 @@ static THINGS: [Action; 8] = [
     Action {
         name: "restart-container",
         does: "stops a container and starts it again",
-        keys: &[ENGINE, CONTAINER, PATIENCE, PROCESS],
+        keys: &[ENGINE, CONTAINER, PATIENCE, PROCESS, DISK],
         read: |with| with.container(Verb::Restart),
     },
     Action {
         name: "stop-container",
         does: "stops a container; a restart policy does not start it again",
-        keys: &[ENGINE, CONTAINER, PATIENCE, PROCESS],
+        keys: &[ENGINE, CONTAINER, PATIENCE, PROCESS, DISK],
         read: |with| with.container(Verb::Stop),
     },
     Action {
         name: "start-container",
         does: "starts a container that is stopped",
-        keys: &[ENGINE, CONTAINER, PROCESS],
+        keys: &[ENGINE, CONTAINER, PROCESS, DISK],
         read: |with| with.container(Verb::Start),
     },
     Action {
         name: "restart-unit",
         does: "restarts a unit of systemd and waits for its job",
-        keys: &[UNIT, PROCESS],
+        keys: &[UNIT, PROCESS, DISK],
         read: |with| with.unit(Verb::Restart),
     },
     Action {
         name: "stop-unit",
         does: "stops a unit of systemd and waits for its job",
-        keys: &[UNIT, PROCESS],
+        keys: &[UNIT, PROCESS, DISK],
         read: |with| with.unit(Verb::Stop),
     },
     Action {
         name: "start-unit",
         does: "starts a unit of systemd and waits for its job",
-        keys: &[UNIT, PROCESS],
+        keys: &[UNIT, PROCESS, DISK],
         read: |with| with.unit(Verb::Start),
     },
     Action {
@@ -172,7 +176,9 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// More is another word.
 const MOST_EDITS: usize = 4;
-/// What an engine itself needs beside the patience with the container.
+/// So that there is time to end one that does not end by itself.
+const SHORTEST_COMMAND: Duration = Duration::from_secs(30);
+/// What an engine or systemd itself needs, beside the patience with a container.
 const ENGINE_TIME: Duration = Duration::from_secs(60);
 
 /// Reads a rung: what is to be done, or everything that is wrong, by its key below the rung.
@@ -347,14 +353,23 @@ impl Order {
     /// The shortest `within` with which it can come to its end; less would leave it half done.
     pub(super) fn needs(&self, stack: Option<&settings::Stack>) -> Duration {
         match self {
+            Self::Notify => Duration::ZERO,
             // What a command needs only its operator knows.
-            Self::Notify | Self::Command { .. } => Duration::ZERO,
+            Self::Command { process, .. } => SHORTEST_COMMAND + Process::looks_within(process.as_ref()),
             Self::Remote(_) => remote::NEEDS,
-            // The job of a unit, whose own timeout only systemd knows.
             Self::Thing {
-                thing: Thing::Unit(_), ..
-            } => Duration::from_secs(60),
-            Self::Thing { patience, .. } => patience.get() + ENGINE_TIME,
+                thing,
+                patience,
+                process,
+                ..
+            } => {
+                let acts = match thing {
+                    // Its job, whose own timeout only systemd knows.
+                    Thing::Unit(_) => ENGINE_TIME,
+                    Thing::Container { .. } => patience.get() + ENGINE_TIME,
+                };
+                acts + Process::looks_within(process.as_ref())
+            }
             Self::Stack(_) => stack.map(stack_needs).unwrap_or_default(),
             Self::Worker(order) => order.needs(),
             Self::Venus(order) => order.needs(),

@@ -9,8 +9,6 @@ use crate::remedy::check::Contradiction;
 use crate::remedy::settings::{Policy, Remedies, Rung};
 use crate::values::{self, Name};
 
-/// So that there is time to end one that does not end by itself.
-const SHORTEST_COMMAND: values::Duration = values::Duration::from_secs(30);
 /// Restarts of a node in an hour and in a day.
 const NODE_MOST: (u32, u32) = (1, 3);
 
@@ -96,13 +94,7 @@ impl Checked<'_> {
                     );
                     self.say("targets", words);
                 }
-                if rung.within < SHORTEST_COMMAND {
-                    let words = format!(
-                        "a command is given {SHORTEST_COMMAND} at least, and {} here",
-                        rung.within
-                    );
-                    self.say(format!("{place}.within"), words);
-                }
+                self.time(order, None, rung, place);
             }
             Order::Venus(own) => {
                 self.venus(own, rung, place);

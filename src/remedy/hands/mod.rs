@@ -142,12 +142,19 @@ impl Hands {
 
 impl runner::Hands for Hands {
     async fn run(&self, plan: &Plan, notes: &dyn Notes) -> Result<String, Undone> {
+        let began = Instant::now();
         let tools = self.tools();
         // It was checked when it was read; the configuration may be another one since.
         let order = catalogue::read(&plan.action, &plan.with, &tools.settings).map_err(|wrong| {
             let words: Vec<String> = wrong.into_iter().map(|(_, words)| words).collect();
             left_alone(words.join("; "))
         })?;
+        if !tools.settings.meaning(&order, &plan.target).is_of(plan) {
+            return Err(left_alone(format!(
+                "the configuration was read anew since it was decided, and what {} stands for is another thing now",
+                plan.action
+            )));
+        }
         match order {
             Order::Notify => Ok("told; nothing was changed".to_owned()),
             Order::Thing {
@@ -157,8 +164,8 @@ impl runner::Hands for Hands {
                 process,
             } => {
                 self.may_touch(&tools, process.as_ref(), plan).await?;
-                self.thing(&tools, verb, &thing, patience.get(), plan.within.get())
-                    .await
+                let within = plan.within.get().saturating_sub(began.elapsed());
+                self.thing(&tools, verb, &thing, patience.get(), within).await
             }
             Order::Stack(name) => self.stack(&tools, name.as_ref(), plan, notes).await,
             Order::Worker(order) => self.worker(&tools, order, plan).await,
@@ -169,8 +176,8 @@ impl runner::Hands for Hands {
             Order::Command { name, process } => {
                 self.may_touch(&tools, process.as_ref(), plan).await?;
                 let command = tools.settings.commands.find(&name).map_err(left_alone)?;
-                let within = plan.within.get().saturating_sub(COMMAND_END);
-                Ok(command::run(&command.who(), &command.argv, within.max(COMMAND_END)).await?)
+                let within = plan.within.get().saturating_sub(began.elapsed() + COMMAND_END);
+                Ok(command::run(&tools.keeper, &command.who(), &command.argv, within.max(COMMAND_END)).await?)
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::catalogue::Verb;
 use super::check::Checked;
@@ -22,6 +23,17 @@ pub(super) enum Process {
     Chia(Service),
     /// A person's word that it is no service of its target.
     Other,
+}
+
+/// For the looks before something with a law of its own is touched: what hangs is no reason to wait for long.
+pub(super) const LOOKS_WITHIN: Duration = Duration::from_secs(60);
+
+impl Process {
+    /// What of the time of a rung the looks may take.
+    pub(super) fn looks_within(process: Option<&Self>) -> Duration {
+        let has_laws = process.is_some_and(|process| *process != Self::Other);
+        if has_laws { LOOKS_WITHIN } else { Duration::ZERO }
+    }
 }
 
 /// For what is none of the target's services.
@@ -103,6 +115,23 @@ fn is_mount(thing: &Thing) -> bool {
     matches!(thing, Thing::Unit(unit) if unit.as_str().ends_with("mount"))
 }
 
+impl Thing {
+    /// Why it is no part of a stack: those of Phala know nothing of the laws of others.
+    pub(super) fn belongs_elsewhere(&self) -> Option<String> {
+        if is_mount(self) {
+            return Some(format!(
+                "{self} is a mount, which would be taken from under whoever uses it: `remount` keeps the order"
+            ));
+        }
+        named_as(self).map(|_| {
+            format!(
+                "{self} is by its name a service of Venus or Chia, which has laws of its own: `restart-unit` or `restart-container` \
+                 with its `process` keeps them; if it is none, call it otherwise"
+            )
+        })
+    }
+}
+
 impl Checked<'_> {
     /// `thing` is nothing for a command.
     pub(super) fn process(
@@ -140,7 +169,7 @@ impl Checked<'_> {
                 }
                 (Some(Kind::Chia), Some(Process::Chia(service))) => self.chia_process(*service, rung, place),
                 (Some(Kind::Venus), Some(Process::Other)) => self.no_process(place),
-                (Some(Kind::Venus), Some(Process::Venus(process))) => self.venus_process(process, place),
+                (Some(Kind::Venus), Some(Process::Venus(process))) => self.venus_process(process, rung, place),
                 (Some(Kind::Chia) | None, Some(Process::Other)) | (None, None) => {}
             }
         }
@@ -166,8 +195,19 @@ impl Checked<'_> {
 }
 
 impl Hands {
-    /// Whether what the plan is about may be stopped and started now.
+    /// Whether what the plan is about may be stopped and started now. It takes [`LOOKS_WITHIN`] at most.
     pub(super) async fn may_touch(&self, tools: &Tools, process: Option<&Process>, plan: &Plan) -> Result<(), Undone> {
+        let looks = self.look_whether(tools, process, plan);
+        let looked = tokio::time::timeout(LOOKS_WITHIN, looks).await;
+        looked.unwrap_or_else(|_| {
+            let within = values::Duration::from(LOOKS_WITHIN);
+            Err(left_alone(format!(
+                "whether it may be touched now was not seen within {within}"
+            )))
+        })
+    }
+
+    async fn look_whether(&self, tools: &Tools, process: Option<&Process>, plan: &Plan) -> Result<(), Undone> {
         match process {
             Some(Process::Venus(process)) => self.may_touch_process(tools, process, plan).await,
             Some(Process::Chia(service)) => self.may_touch_service(tools, *service, plan).await,

@@ -9,12 +9,12 @@ use super::catalogue::{self, Action, Key};
 use super::check::Checked;
 use super::tools::Tools;
 use super::{Hands, left_alone};
-use crate::actions::remote::{Answer, Course, Nonce, Remote, Request, Said, Wants};
+use crate::actions::remote::{Answer, Course, Nonce, Remote, Request, Said, WINDOW, Wants};
 use crate::actions::{Effect, Failed};
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixTime};
 use crate::remedy::guards::label_is_settled;
-use crate::remedy::requests::LASTS_AT_MOST;
-use crate::remedy::runner::{Notes, Undone};
+use crate::remedy::requests::{LASTS_AT_MOST, REMEMBERED_FOR};
+use crate::remedy::runner::{About, Notes, Undone};
 use crate::remedy::settings::{REMOTE, Rung};
 use crate::remedy::step::Plan;
 use crate::values::{self, Name};
@@ -30,6 +30,11 @@ pub(super) struct Order {
 impl Order {
     pub(super) fn is_of(&self, remote: &Name) -> bool {
         self.remote == *remote
+    }
+
+    /// What is asked for there.
+    pub(super) const fn policy(&self) -> &Name {
+        &self.policy
     }
 }
 
@@ -92,8 +97,9 @@ impl Hands {
         let Order { remote: name, .. } = order;
         let remote = tools.remote(name).map_err(left_alone)?;
         let nonce = Nonce::random().map_err(left_alone)?;
-        let asking = self.asking(&remote, order, plan, nonce, notes);
-        let asking = asking.ok_or_else(|| left_alone("nobody knows on whose behalf"))?;
+        let about = notes.about().filter(|about| about.symptom.is_some());
+        let about = about.ok_or_else(|| left_alone("nobody knows on whose behalf"))?;
+        let asking = self.asking(&remote, order, plan, nonce, (&about, notes));
         told(asking.run().await, notes)
     }
 
@@ -111,25 +117,30 @@ impl Hands {
         let unknown = |words: String| {
             let name = &order.remote;
             Undone::Failed(format!(
-                "whether {name} did it is not known: {words}; look at request {nonce} in its journal"
+                "whether {name} did it is not known (look at request {nonce} in its journal): {words}"
             ))
         };
         let remote = tools.remote(&order.remote).map_err(unknown)?;
-        let asking = self.asking(&remote, order, plan, nonce, notes);
-        let asking = asking.ok_or_else(|| unknown("there is no such policy here any more".to_owned()))?;
+        // Its policy may be gone, also to stop it.
+        let about = notes
+            .about()
+            .ok_or_else(|| unknown("nobody knows on whose behalf".to_owned()))?;
+        let mut asking = self.asking(&remote, order, plan, nonce, (&about, notes));
+        asking.is_same_place = tools
+            .settings
+            .meaning(&catalogue::Order::Remote(order.clone()), &plan.target)
+            .is_of(plan);
         told(asking.take_back().await, notes)
     }
 
-    /// Nothing if nobody knows on whose behalf.
     fn asking<'a>(
         &'a self,
         remote: &'a Remote,
         order: &'a Order,
         plan: &Plan,
         nonce: Nonce,
-        notes: &'a dyn Notes,
-    ) -> Option<Asking<'a>> {
-        let about = notes.about()?;
+        (about, notes): (&About, &'a dyn Notes),
+    ) -> Asking<'a> {
         let within = plan.within.get().saturating_sub(LAST_WORD);
         let begin_within = order.begin_within.min(within);
         let (started, now) = (Instant::now(), self.clock.now().wall);
@@ -141,12 +152,12 @@ impl Hands {
             policy: order.policy.clone(),
             target: plan.target.clone(),
             entity: plan.entity.clone(),
-            symptom: about.symptom.to_owned(),
+            symptom: about.symptom.unwrap_or_default().to_owned(),
             incident: about.incident.to_string(),
             rung: plan.rung.saturating_add(1),
             until: now.plus(begin_within),
         };
-        Some(Asking {
+        Asking {
             name: &order.remote,
             remote,
             notes,
@@ -155,11 +166,14 @@ impl Hands {
             ends: started + within,
             every: self.look_every,
             request,
+            began: about.began,
+            is_same_place: true,
             may_have_arrived: false,
+            was_known: false,
             noted: (String::new(), 0),
             last: None,
             trouble: None,
-        })
+        }
     }
 }
 
@@ -185,7 +199,12 @@ struct Asking<'a> {
     ends: Instant,
     every: Duration,
     request: Request,
+    began: UnixTime,
+    /// It was asked there, under this name and with this key, from the beginning.
+    is_same_place: bool,
     may_have_arrived: bool,
+    /// It was told how the request stands.
+    was_known: bool,
     /// What was last noted, and how often something was.
     noted: (String, usize),
     /// What it last said.
@@ -244,9 +263,10 @@ impl Asking<'_> {
         self.request.time = self.clock.now().wall;
         let trouble = match self.remote.ask(&self.request).await {
             Ok(Said::Told(answer)) => {
-                self.may_have_arrived = true;
                 self.trouble = None;
                 let came = self.came(&answer);
+                self.may_have_arrived = true;
+                self.was_known |= answer.incident.is_some();
                 if came.is_none() {
                     self.note(self.in_words(&answer)).await;
                     self.last = Some(answer);
@@ -286,10 +306,49 @@ impl Asking<'_> {
             Course::Refused => Came::NotDone(format!("{name} does not touch it{there}: {words}")),
             Course::Over => Came::NotDone(format!("{name} is done with it{there}: {words}")),
             Course::Rehearsed => Came::NotDone(format!("{name} only rehearses{there}: {words}")),
-            Course::Declined => Came::NotDone(format!("{name} declines: {words}")),
-            Course::Withdrawn => Came::NotDone(format!("{}{words}", self.why_not())),
+            Course::Declined | Course::Withdrawn => match (self.forgotten(answer), answer.course) {
+                (Some(why), _) => Came::Unknown(format!("{}: it knows nothing of it, and {why}", self.is_not_known())),
+                (None, Course::Declined) => Came::NotDone(format!("{name} declines: {words}")),
+                (None, _) => Came::NotDone(format!("{}{words}", self.why_not())),
+            },
+            Course::Welcome => Came::Unknown(format!("{name} answers another question: {words}")),
             Course::Unknown => Came::Unknown(format!("what {name} did is not known{there}: {words}")),
         })
+    }
+
+    /// Why one of whom nothing is known there may have been begun all the same; nothing where that is out of the question.
+    fn forgotten(&self, answer: &Answer) -> Option<String> {
+        if answer.incident.is_some() || !self.may_have_arrived {
+            return None;
+        }
+        if self.was_known {
+            return Some("it did before: was its journal put away?".to_owned());
+        }
+        if !self.is_same_place {
+            return Some("how it is asked (address, socket, caller or key) has changed here since".to_owned());
+        }
+        let began = self.began;
+        if began.age_at(self.clock.now().wall) + WINDOW.get() >= REMEMBERED_FOR {
+            let most = values::Duration::from(REMEMBERED_FOR);
+            return Some(format!(
+                "it was asked for at {began}; after {most} such things are forgotten"
+            ));
+        }
+        let is_older = answer
+            .remembers_since
+            .is_some_and(|since| since.plus(WINDOW.get()) <= began);
+        (!is_older).then(|| match answer.remembers_since {
+            Some(since) => format!("its journal goes back to {since} only, and it was asked for at {began}"),
+            None => "its journal is empty".to_owned(),
+        })
+    }
+
+    fn is_not_known(&self) -> String {
+        let nonce = self.request.nonce;
+        format!(
+            "whether {} did it is not known (look at request {nonce} in its journal)",
+            self.name
+        )
     }
 
     /// Whether it was not begun in time, or will not be. Where nobody answers now, nobody knows.
@@ -321,10 +380,7 @@ impl Asking<'_> {
             Ok(Said::Refused { words, .. } | Said::Unclear(words)) => words,
             Err(failed) => failed.fault.to_string(),
         };
-        Came::Unknown(format!(
-            "whether {} did it is not known: {trouble}; look at request {} in its journal",
-            self.name, self.request.nonce
-        ))
+        Came::Unknown(format!("{}: {trouble}", self.is_not_known()))
     }
 
     /// What last kept it from beginning.

@@ -89,10 +89,8 @@ impl Settings {
 
     fn wrong_parts(&self, stack: &Stack) -> Vec<(String, String)> {
         let mut wrong = Vec::new();
-        let node = stack.node.as_ref().map(|node| ("node".to_owned(), node.written()));
-        let others = stack.others().map(|(key, member)| (key, member.written()));
         let mut seen: Vec<(Thing, String)> = Vec::new();
-        for (place, written) in node.into_iter().chain(others) {
+        for (place, written) in stack.parts() {
             match self.thing(written) {
                 Err((key, words)) => wrong.push((below(&place, key), words)),
                 Ok(thing) => {
@@ -102,6 +100,9 @@ impl Settings {
                         .find(|(other, at)| *other == thing && same_order(at, &place));
                     if let Some((_, before)) = before {
                         wrong.push((place.clone(), format!("{thing} is also {before}")));
+                    }
+                    if let Some(words) = thing.belongs_elsewhere() {
+                        wrong.push((place.clone(), words));
                     }
                     if feeds_workers(&thing) && stack.prb.is_none() {
                         let words = format!(

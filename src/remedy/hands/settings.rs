@@ -301,9 +301,9 @@ impl Settings {
     pub(super) fn stacks_with(&self, thing: &Thing) -> impl Iterator<Item = (&Stack, bool)> {
         let is = |written: Written<'_>| self.thing(written).as_ref() == Ok(thing);
         self.stacks.iter().filter_map(move |stack| {
-            let is_node = stack.node.as_ref().is_some_and(|node| is(node.written()));
-            let is_other = stack.others().any(|(_, member)| is(member.written()));
-            (is_node || is_other).then_some((stack, is_node))
+            let mut parts = stack.parts().filter(|(_, part)| is(*part)).peekable();
+            parts.peek()?;
+            Some((stack, parts.any(|(key, _)| key == "node")))
         })
     }
 }
@@ -311,6 +311,12 @@ impl Settings {
 impl Stack {
     pub(super) fn is_of(&self, target: &Name) -> bool {
         self.prb.as_ref() == Some(target) || self.node.as_ref().is_some_and(|node| node.target == *target)
+    }
+
+    /// All that is stopped and started, each with its key.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (String, Written<'_>)> {
+        let node = self.node.iter().map(|node| ("node".to_owned(), node.written()));
+        node.chain(self.others().map(|(key, member)| (key, member.written())))
     }
 
     /// All but the node, each with its key.

@@ -1,15 +1,15 @@
 //! What the names in a rung stand for. Lists change with the configuration while a rung waits for a person: whoever approves
 //! approves what the names stood for then.
 
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 
 use ring::digest::{SHA256, digest};
 
 use super::catalogue::{self, Order};
 use super::process::Process;
 use super::settings::{Settings, Stack, Thing};
-use crate::remedy::settings::{Law, Policy, Remedies, Rung};
-use crate::values::{self, Duration};
+use crate::remedy::settings::{Each, Law, Meaning, Remedies};
+use crate::values::{self, Duration, Name};
 
 /// In a day, of what the contracts limit: restarts of services, remounts, replacements of a message.
 const MOST: u32 = 3;
@@ -17,69 +17,95 @@ const MOST: u32 = 3;
 const RESTARTS: Duration = Duration::from_secs(900);
 /// A replacement needs some epochs.
 const REPLACEMENTS: Duration = Duration::from_secs(300);
+/// Between two restarts of the same node.
+const NODE_RESTARTS: Duration = Duration::from_secs(3600);
 /// More is cut; the digest is over all of it.
 const LONGEST: usize = 600;
 /// Bytes of a digest that are shown: nobody finds another list with the same ones by trying.
 const DIGEST: usize = 16;
 
 impl Settings {
-    /// Writes into every rung what it does, as far as that stands elsewhere in the configuration.
+    /// Writes into every rung what it is on each target.
     pub fn spell_out(&self, remedies: &mut Remedies) {
         for policy in &mut remedies.policies {
-            let does: Vec<Option<String>> = policy.rungs.iter().map(|rung| self.spelled(policy, rung)).collect();
-            for (rung, does) in policy.rungs.iter_mut().zip(does) {
-                rung.does = does;
-                rung.law = self.law(rung);
+            for rung in &mut policy.rungs {
+                let Ok(order) = catalogue::read(&rung.action, &rung.with, self) else {
+                    continue;
+                };
+                let meanings = policy.targets.iter();
+                rung.meanings = meanings
+                    .map(|target| (target.clone(), self.meaning(&order, target)))
+                    .collect();
             }
         }
     }
 
-    fn law(&self, rung: &Rung) -> Option<Law> {
-        let order = catalogue::read(&rung.action, &rung.with, self).ok()?;
-        let often = |deed: String, cool_down| Law {
+    pub(super) fn meaning(&self, order: &Order, target: &Name) -> Meaning {
+        Meaning {
+            does: self.spelled(order, target),
+            law: self.law(order, target),
+            touches: self.touched(order, target),
+        }
+    }
+
+    fn law(&self, order: &Order, target: &Name) -> Option<Law> {
+        let often = |deed: String, each, cool_down| Law {
             deed,
-            of_entity: false,
+            each,
             cool_down,
             most: MOST,
         };
         match order {
-            Order::Remount => Some(Law {
-                of_entity: true,
-                ..often("remount".to_owned(), RESTARTS)
-            }),
-            Order::Venus(order) if order.replaces() => Some(Law {
-                of_entity: true,
-                ..often("replace-message".to_owned(), REPLACEMENTS)
-            }),
-            Order::Chia(order) => Some(often(format!("restart {}", order.service()?), RESTARTS)),
+            Order::Remount => Some(often("remount".to_owned(), Each::Entity, RESTARTS)),
+            Order::Venus(order) if order.replaces() => {
+                Some(often("replace-message".to_owned(), Each::Entity, REPLACEMENTS))
+            }
+            Order::Chia(order) => Some(often(format!("restart {}", order.service()?), Each::Target, RESTARTS)),
             Order::Thing {
                 process: Some(process), ..
             }
             | Order::Command {
                 process: Some(process), ..
-            } if process != Process::Other => Some(often(format!("restart {process}"), RESTARTS)),
+            } if *process != Process::Other => Some(often(format!("restart {process}"), Each::Target, RESTARTS)),
+            Order::Stack(name) => {
+                let node = self.stack_of(name.as_ref(), target).ok()?.node.as_ref()?;
+                Some(often(
+                    format!("restart node {}", node.target),
+                    Each::Deed,
+                    NODE_RESTARTS,
+                ))
+            }
             _ => None,
         }
     }
 
-    fn spelled(&self, policy: &Policy, rung: &Rung) -> Option<String> {
-        let order = catalogue::read(&rung.action, &rung.with, self).ok()?;
+    fn touched(&self, order: &Order, target: &Name) -> BTreeSet<String> {
+        match order {
+            Order::Thing { thing, .. } => BTreeSet::from([thing.to_string()]),
+            Order::Stack(name) => {
+                let stack = self.stack_of(name.as_ref(), target);
+                let parts = stack.into_iter().flat_map(Stack::parts);
+                parts
+                    .filter_map(|(_, part)| Some(self.thing(part).ok()?.to_string()))
+                    .collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
+    fn spelled(&self, order: &Order, target: &Name) -> Option<String> {
         let (words, all) = match order {
             Order::Command { name, .. } => {
-                let command = self.commands.find(&name).ok()?;
+                let command = self.commands.find(name).ok()?;
                 let argv: Vec<String> = command.argv.iter().map(|argument| values::repeated(argument)).collect();
                 (format!("runs {}", argv.join(" ")), format!("{:?}", command.argv))
             }
-            Order::Thing { thing, .. } => (thing.to_string(), self.behind(&thing)),
+            Order::Thing { thing, .. } => (thing.to_string(), self.behind(thing)),
             Order::Stack(name) => {
-                let stacks = policy.targets.iter();
-                let stacks: Vec<&Stack> = stacks
-                    .filter_map(|target| self.stack_of(name.as_ref(), target).ok())
-                    .collect();
-                let words: Vec<String> = stacks.iter().map(|stack| self.members(stack)).collect();
+                let stack = self.stack_of(name.as_ref(), target).ok()?;
                 (
-                    words.join("; "),
-                    format!("{stacks:?} {:?} {}", self.engines, self.units.socket.display()),
+                    self.members(stack),
+                    format!("{stack:?} {:?} {}", self.engines, self.units.socket.display()),
                 )
             }
             Order::Remote(order) => {
@@ -94,7 +120,7 @@ impl Settings {
         let shown = words.get(..end).unwrap_or_default();
         Some(format!(
             "{shown}{cut} (sha256 {})",
-            hex(digest(&SHA256, all.as_bytes()).as_ref())
+            shortened(digest(&SHA256, all.as_bytes()).as_ref())
         ))
     }
 
@@ -115,17 +141,17 @@ impl Settings {
             self.thing(written)
                 .map_or_else(|(_, words)| words, |thing| thing.to_string())
         };
-        let node = stack.node.iter().map(|node| format!("node {}", shown(node.written())));
-        let others = stack.others().map(|(_, member)| shown(member.written()));
-        let all: Vec<String> = node.chain(others).collect();
+        let all: Vec<String> = stack
+            .parts()
+            .map(|(place, part)| match place.as_str() {
+                "node" => format!("node {}", shown(part)),
+                _ => shown(part),
+            })
+            .collect();
         format!("stack {}: {}", stack.name, all.join(", "))
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().take(DIGEST).fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
+fn shortened(digest: &[u8]) -> String {
+    values::hex(digest.get(..DIGEST).unwrap_or(digest))
 }

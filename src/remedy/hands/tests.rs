@@ -23,7 +23,6 @@ use crate::collectors::{self, Collector, TargetConfig as _};
 use crate::exposition::{Own, Page};
 use crate::relations;
 use crate::remedy::hands::commands::Commands;
-use crate::remedy::runner::Hands as _;
 use crate::store::Slot;
 
 /// The words of an action that touched nothing.
@@ -165,6 +164,24 @@ pub(super) fn hands(settings: &Settings, store: &Arc<Store>) -> Hands {
     hands
 }
 
+impl Hands {
+    /// As the runner does with a plan that it has just made: its names mean what they mean now.
+    pub(super) async fn run(&self, plan: &Plan, notes: &dyn runner::Notes) -> Result<String, Undone> {
+        runner::Hands::run(self, &self.meant(plan), notes).await
+    }
+
+    pub(super) fn meant(&self, plan: &Plan) -> Plan {
+        let mut plan = plan.clone();
+        if let Ok(order) = catalogue::read(&plan.action, &plan.with, &self.tools().settings) {
+            let meaning = self.tools().settings.meaning(&order, &plan.target);
+            plan.deed = meaning.law.map(|law| law.deed(&plan.entity));
+            plan.does = meaning.does;
+            plan.touches = meaning.touches;
+        }
+        plan
+    }
+}
+
 pub(super) fn plan(action: &str, target: &str, entity: &str, with: &[(&str, &str)]) -> Plan {
     Plan {
         policy: "repair".parse().unwrap(),
@@ -179,6 +196,7 @@ pub(super) fn plan(action: &str, target: &str, entity: &str, with: &[(&str, &str
             .collect(),
         does: None,
         deed: None,
+        touches: std::collections::BTreeSet::new(),
         within: crate::values::Duration::from_secs(3600),
         notice: false,
     }

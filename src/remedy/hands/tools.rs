@@ -7,6 +7,7 @@ use super::settings::{Settings, Thing};
 use super::venus::Reach;
 use crate::actions::containers::Engine;
 use crate::actions::handle::Handle;
+use crate::actions::keeper::Keeper;
 use crate::actions::remote::Remote;
 use crate::actions::units::Units;
 use crate::upstream::Upstream;
@@ -17,6 +18,8 @@ pub(super) struct Tools {
     pub(super) settings: Settings,
     engines: BTreeMap<Name, Arc<Engine>>,
     units: Arc<Units>,
+    /// What runs programs.
+    pub(super) keeper: Keeper,
     /// Chain services of Venus in which something may be changed.
     pub(super) venus: BTreeMap<Name, Reach>,
     remotes: BTreeMap<Name, Arc<Remote>>,
@@ -68,6 +71,7 @@ impl Tools {
             engines,
             venus,
             units: Arc::new(Units::new(settings.units.for_actions())),
+            keeper: Keeper::own(),
             remotes,
         })
     }
@@ -93,6 +97,12 @@ impl Tools {
                 unit: unit.clone(),
             }),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_keeper(mut self, keeper: Keeper) -> Self {
+        self.keeper = keeper;
+        self
     }
 
     #[cfg(test)]

@@ -2,8 +2,9 @@
 //! evidence and answers of upstreams are quoted.
 
 use crate::remedy::decide::Guard;
+use crate::remedy::guards::SEEN_SINCE;
 use crate::remedy::incident::{Incident, Phase};
-use crate::remedy::step::{Outcome, Pause, Scope, Step};
+use crate::remedy::step::{Outcome, Pause, Plan, Scope, Step};
 use crate::remedy::tell::Told;
 use crate::values;
 
@@ -13,12 +14,20 @@ pub(super) fn sentence(told: &Told<'_>) -> Option<String> {
     let action = tried.map_or("上一级操作", |plan| plan.action.as_str());
     Some(match told.step {
         Step::Decided {
-            guard, until, words, ..
+            guard,
+            until,
+            words,
+            plan,
+            ..
         } => {
             let until = until.map_or_else(String::new, |until| format!("（最早 {until} 再试）"));
-            let held = format!("{}{until}", held(*guard, told.incident?));
-            // Who holds it, why, and which budget it was stand in the words alone.
-            let why = matches!(guard, Guard::Freeze | Guard::Pause | Guard::Budget).then(|| quoted("说明", words));
+            let held = format!("{}{until}", held(*guard, told.incident?, plan.as_ref()));
+            // Who holds it, why, which budget it was and what is seen of it stand in the words alone.
+            let why = match guard {
+                Guard::Freeze | Guard::Pause | Guard::Budget => Some(quoted("说明", words)),
+                Guard::Approval => words.split_once(SEEN_SINCE).map(|(_, seen)| quoted("症状", seen)),
+                _ => None,
+            };
             below(held, why.flatten())
         }
         Step::Rehearsed { plan, .. } => format!("演练模式：本应执行 {}，未做任何更改", plan.action),
@@ -97,7 +106,7 @@ const fn ladder(incident: &Incident) -> &'static str {
     }
 }
 
-fn held(guard: Guard, incident: &Incident) -> String {
+fn held(guard: Guard, incident: &Incident, plan: Option<&Plan>) -> String {
     let (target, policy) = (&incident.key.target, &incident.key.policy);
     match guard {
         Guard::KnownTarget => format!("配置中没有目标 {target}，请检查告警规则的标签 target"),
@@ -113,9 +122,9 @@ fn held(guard: Guard, incident: &Incident) -> String {
         Guard::Budget => "修复额度已用完".to_owned(),
         Guard::Flapping => "多次修复后又复发，已隔离，请查找根本原因".to_owned(),
         Guard::Approval => format!(
-            "等待人工批准，命令：farmwarden approve {} --rung {}",
+            "等待人工批准，命令：farmwarden approve {} --plan {}",
             incident.id,
-            incident.rung + 1
+            plan.map(Plan::mark).unwrap_or_default()
         ),
         _ => "暂不执行".to_owned(),
     }

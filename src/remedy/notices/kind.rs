@@ -203,10 +203,7 @@ impl Notice {
             Self::Interrupted => ("a repair was interrupted", "修复被中断"),
             Self::Cured => ("cured", "已修复"),
             Self::DidNotHelp => ("the repair did not help", "修复无效"),
-            Self::GivenUp => (
-                "the repair was refused again and again; the next one follows",
-                "修复一再被拒绝，改用下一级",
-            ),
+            Self::GivenUp => ("the repair was refused again and again", "修复一再被拒绝"),
             Self::Escalated => ("a person must act", "需要人工处理"),
             Self::WouldEscalate => ("dry run: a person would be called", "演练：本应通知人工"),
             Self::Unasked => ("nobody asks for a repair any more", "告警已结束，不再修复"),

@@ -11,7 +11,7 @@ pub(super) mod untold;
 use std::sync::{Mutex, PoisonError};
 
 use super::incident::Key;
-use super::links::Links;
+use super::links::{IN_CHINESE, Links};
 use super::step::{Pause, Step};
 use super::tell::{Tell, Told};
 use crate::clock::UnixTime;
@@ -78,9 +78,13 @@ fn with_link(mut message: Message, links: &Links, told: &Told<'_>, now: UnixTime
     let Some((url, until)) = links.link(*incident, plan, now) else {
         return message;
     };
-    let (words, name) = match language {
-        Language::English => (format!("or open (until {until}): "), "this link"),
-        Language::Chinese => (format!("或打开链接（{until} 前有效）："), "此链接"),
+    let (url, words, name) = match language {
+        Language::English => (url, format!("or open (until {until}): "), "this link"),
+        Language::Chinese => (
+            format!("{url}?{IN_CHINESE}"),
+            format!("或打开链接（{until} 前有效）："),
+            "此链接",
+        ),
     };
     let words = format!("{}\n{words}", message.text);
     message.markdown = Some(format!("{}{}", escaped(&words), link(name, &url)));
@@ -161,13 +165,10 @@ fn action(told: &Told<'_>, language: Language) -> Option<String> {
         Step::Finished { .. } | Step::Interrupted { .. } => told.incident?.tried.as_ref()?,
         _ => return None,
     };
-    let with: Vec<String> = plan.with.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let does = plan.does.as_ref().map(|does| format!(": {does}"));
-    let with = format!("{}{}", with.join(" "), does.unwrap_or_default());
-    let shown = values::clean(with.as_str());
+    let words = plan.in_words();
     Some(match language {
-        Language::English => format!("action: {} {shown}", plan.action).trim_end().to_owned(),
-        Language::Chinese => format!("操作：{} {shown}", plan.action).trim_end().to_owned(),
+        Language::English => format!("action: {words}"),
+        Language::Chinese => format!("操作：{words}"),
     })
 }
 

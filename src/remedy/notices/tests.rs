@@ -6,6 +6,7 @@ use super::*;
 use crate::journal::Head;
 use crate::notify::Severity;
 use crate::remedy::decide::{Guard, Why};
+use crate::remedy::guards::SEEN_SINCE;
 use crate::remedy::incident::{After, Ended, Incident, Phase};
 use crate::remedy::links::Approvals;
 use crate::remedy::step::{IncidentId, Outcome, Plan};
@@ -27,6 +28,7 @@ fn plan(notice: bool) -> Plan {
         with: [("pace".to_owned(), "1s".to_owned())].into(),
         does: None,
         deed: None,
+        touches: std::collections::BTreeSet::new(),
         within: crate::values::Duration::from_secs(60),
         notice,
     }
@@ -94,17 +96,24 @@ fn a_rung_that_only_tells_wants_somebody_to_look() {
 }
 
 #[test]
-fn an_approval_says_once_how_it_is_given() {
+fn an_approval_says_once_how_it_is_given_and_what_is_seen() {
+    let plan = plan(false);
+    let command = format!("farmwarden approve 4.1 --plan {}", plan.mark());
     let step = Step::Decided {
         incident: ID,
         guard: Guard::Approval,
         until: None,
-        words: "waits for a person: `farmwarden approve 4.1`".to_owned(),
-        plan: None,
+        words: format!(
+            "waits for a person: `{command}`{SEEN_SINCE}{}: no header for 20m",
+            at(0)
+        ),
+        plan: Some(plan),
     };
     for language in [Language::English, Language::Chinese] {
         let text = told(&step, language).unwrap().text;
-        assert_eq!(text.matches("farmwarden approve 4.1").count(), 1, "{text}");
+        for words in [&command, "no header for 20m"] {
+            assert_eq!(text.matches(words).count(), 1, "{text}");
+        }
     }
 }
 
@@ -196,15 +205,17 @@ fn what_waits_for_approval_has_a_link_where_people_have_an_address() {
         incident: Some(&incident),
         opened: &[],
     };
-    let waits = |external_url: Option<&str>| {
+    let waits_in = |language, external_url: Option<&str>| {
         let approvals = Approvals {
             external_url: external_url.map(|url| url.parse().unwrap()),
             ..Approvals::default()
         };
         let links = Links::new(&approvals).unwrap();
         // Told again, a minute later.
-        with_link(english(&step), &links, &told, at(65), Language::English)
+        with_link(english(&step), &links, &told, at(65), language)
     };
+    let waits = |external_url| waits_in(Language::English, external_url);
+    let in_chinese = waits_in(Language::Chinese, Some("https://farm.example/f_w"));
     let linked = waits(Some("https://farm.example/f_w"));
     let (_, url) = linked
         .text
@@ -213,6 +224,7 @@ fn what_waits_for_approval_has_a_link_where_people_have_an_address() {
     assert!(url.starts_with("https://farm.example/f_w/approve/4.1-"), "{url}");
     let markdown = linked.markdown.unwrap();
     assert!(markdown.ends_with(&format!("\\): [this link]({url})")), "{markdown}");
+    assert!(in_chinese.text.ends_with("?language=zh"), "{}", in_chinese.text);
     assert!(
         markdown.starts_with("waits for a person: farmwarden approve 4.1  \n"),
         "{markdown}"

@@ -21,7 +21,8 @@ pub struct Offer {
 }
 
 /// Old links and those of before a start are told apart from nothing: both were never valid, or are no longer.
-const UNKNOWN: &str = "this link is not, or no longer, valid: it may be of before farmwarden started anew, or what it was for has changed";
+const UNKNOWN: &str = "this link is not, or no longer, valid: it may be of before farmwarden started anew, or what it was for has \
+                       changed; `farmwarden incidents` shows what waits, and how it is approved";
 
 impl Repairs {
     /// What the link would allow. Changes nothing.
@@ -60,8 +61,10 @@ impl Repairs {
         let now = self.0.clock.now().wall;
         if now >= claim.until {
             let words = format!(
-                "this link ended at {}; `farmwarden approve {}` approves what still waits",
-                claim.until, claim.incident
+                "this link ended at {}; `farmwarden approve {} --plan {}` approves it",
+                claim.until,
+                claim.incident,
+                planned.mark()
             );
             return Err(Declined::NotNow(words));
         }

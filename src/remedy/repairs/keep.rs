@@ -48,10 +48,12 @@ impl Repairs {
         {
             let running: Vec<String> = open.runner.ledger().with(|state| {
                 let running = state.incidents().filter_map(Runs::of);
+                let running = running.filter(|runs| !runs.is_out_of_sight);
                 running.map(|runs| runs.words).collect()
             });
             tracing::warn!(
-                "stopping while an action runs: {}; it counts as interrupted, and is looked at after the start",
+                "stopping while an action runs: {}; it counts as interrupted and is looked at after the start, and what another \
+                 farmwarden was asked for is taken back then",
                 running.join(", ")
             );
         }

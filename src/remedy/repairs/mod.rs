@@ -41,7 +41,7 @@ use counters::Counters;
 pub use counters::Unheard;
 use desk::{Desk, Open};
 pub use foresee::{Foreseen, Foresight};
-pub use orders::{Declined, Ordered};
+pub use orders::{Declined, Ordered, Shown};
 pub use overview::{IncidentSeen, JournalSeen, Overview, PauseSeen, PolicySeen, RestingSeen};
 pub use page::FAMILIES;
 pub use remote::NotTaken;

@@ -29,6 +29,31 @@ pub struct Ordered {
     pub first: String,
 }
 
+/// What whoever approves has seen; what is left out is whatever waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shown<'a> {
+    /// From 0.
+    pub rung: Option<usize>,
+    /// The mark of the plan.
+    pub plan: Option<&'a str>,
+}
+
+impl Shown<'_> {
+    /// Why what waits is not what was seen.
+    fn differs(self, id: IncidentId, plan: &Plan) -> Option<String> {
+        let (rung, mark) = (plan.rung + 1, plan.mark());
+        let other = match (self.rung, self.plan) {
+            (Some(shown), _) if shown != plan.rung => format!("rung {}", shown + 1),
+            (_, Some(shown)) if !shown.eq_ignore_ascii_case(&mark) => format!("plan {}", values::repeated(shown)),
+            _ => return None,
+        };
+        Some(format!(
+            "incident {id} waits for something else than {other}: rung {rung}, {}; if that is right: `farmwarden approve {id} --plan {mark}`",
+            plan.in_words()
+        ))
+    }
+}
+
 /// Why an order is not followed, in words for whoever gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Declined {
@@ -88,8 +113,8 @@ impl Repairs {
         Ok(())
     }
 
-    /// Allows what an incident waits to do, and nothing else. `rung` is the one that whoever approves has seen.
-    pub async fn approve(&self, id: IncidentId, rung: Option<usize>, by: &str) -> Result<Plan, Declined> {
+    /// Allows what an incident waits to do, and nothing else.
+    pub async fn approve(&self, id: IncidentId, shown: Shown<'_>, by: &str) -> Result<Plan, Declined> {
         let open = self.open().map_err(Declined::Unrecorded)?;
         // Of two who approve the same at once the second hears that it is approved.
         let alone = self.0.approving.lock().await;
@@ -116,12 +141,11 @@ impl Repairs {
                 )));
             }
         };
-        let of_rung = |plan: &Plan| rung.is_none_or(|rung| rung == plan.rung);
-        let Some(plan) = plan.filter(of_rung) else {
-            return Err(Declined::NotNow(format!(
-                "incident {id} waits for another rung than the one that was to be approved; look again"
-            )));
-        };
+        let plan =
+            plan.ok_or_else(|| Declined::NotNow(format!("incident {id} has no rung that is next; look again")))?;
+        if let Some(words) = shown.differs(id, &plan) {
+            return Err(Declined::NotNow(words));
+        }
         let now = self.0.clock.now().wall;
         self.record(approved(id, plan.clone(), short(by), now, None)).await?;
         drop(alone);

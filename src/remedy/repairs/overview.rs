@@ -1,5 +1,7 @@
 //! What repairs are about now, as one plain value for page, API and commands. What is not known is left out.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Repairs;
@@ -12,7 +14,7 @@ use crate::remedy::incident::{After, Incident, Phase};
 use crate::remedy::most::Most;
 use crate::remedy::settings::{Mode, Policy, Remedies};
 use crate::remedy::state::State;
-use crate::remedy::step::{IncidentId, Pause, Scope};
+use crate::remedy::step::{IncidentId, Pause, Plan, Scope};
 use crate::remedy::view::Sight;
 
 /// All of it. Fields are public API: new ones may come, none may go or change its meaning.
@@ -106,6 +108,14 @@ pub struct IncidentSeen {
     /// The action of the rung that runs, is being proven or comes next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+    /// With which settings, and what these stand for elsewhere in the configuration.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub with: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub does: Option<String>,
+    /// While it waits for a person: the mark of just this, for `approve --plan`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
     /// Nothing was done so far, and would have been.
     pub rehearsed: bool,
     pub opened: UnixTime,
@@ -227,15 +237,12 @@ impl Repairs {
         let outlooks = open.runner.outlooks(state);
         let seen = state.incidents().zip(outlooks).map(|(incident, (seen, decision))| {
             let policy = remedies.policy(&incident.key.policy);
-            let held = Held::of(incident, decision);
-            let action = match incident.phase {
-                // The configuration may say something else by now.
-                Phase::Running { .. } | Phase::Proving { .. } => {
-                    incident.tried.as_ref().map(|plan| plan.action.to_string())
-                }
-                Phase::Open | Phase::Escalated { .. } => None,
+            let plan = match &decision {
+                Decision::Hold(hold) if hold.guard == Guard::Approval => hold.plan.as_ref().map(Plan::mark),
+                _ => None,
             };
-            let next = || policy?.rungs.get(incident.rung).map(|rung| rung.action.to_string());
+            let held = Held::of(incident, decision);
+            let does = Does::of(incident, policy);
             IncidentSeen {
                 id: incident.id,
                 target: incident.key.target.to_string(),
@@ -245,7 +252,10 @@ impl Repairs {
                 phase: phase(incident).to_owned(),
                 rung: policy.map_or(0, |policy| incident.rung.saturating_add(1).min(policy.rungs.len())),
                 rungs: policy.map_or(0, |policy| policy.rungs.len()),
-                action: action.or_else(next),
+                action: does.action,
+                with: does.with,
+                does: does.does,
+                plan,
                 rehearsed: incident.rehearsed || is_rehearsal(incident),
                 opened: incident.opened,
                 heard: incident.heard,
@@ -267,6 +277,39 @@ impl Repairs {
             }
         });
         seen.collect()
+    }
+}
+
+/// The rung that runs, is being proven or comes next.
+#[derive(Default)]
+struct Does {
+    action: Option<String>,
+    with: BTreeMap<String, String>,
+    does: Option<String>,
+}
+
+impl Does {
+    fn of(incident: &Incident, policy: Option<&Policy>) -> Self {
+        let is_under_way = matches!(incident.phase, Phase::Running { .. } | Phase::Proving { .. });
+        // The configuration may say something else by now.
+        if let Some(plan) = incident.tried.as_ref().filter(|_| is_under_way) {
+            return Self {
+                action: Some(plan.action.to_string()),
+                with: plan.with.clone(),
+                does: plan.does.clone(),
+            };
+        }
+        let Some(rung) = policy.and_then(|policy| policy.rungs.get(incident.rung)) else {
+            return Self::default();
+        };
+        Self {
+            action: Some(rung.action.to_string()),
+            with: rung.with.clone(),
+            does: rung
+                .meanings
+                .get(&incident.key.target)
+                .and_then(|meaning| meaning.does.clone()),
+        }
     }
 }
 

@@ -9,10 +9,13 @@ use crate::clock::UnixTime;
 use crate::remedy::callers::Callers;
 use crate::remedy::incident::Phase;
 use crate::remedy::requests::{Asked, LASTS_AT_MOST, MOST_OF_A_CALLER, REMEMBERED_FOR, Stage};
-use crate::remedy::settings::{REMOTE, Rung};
+use crate::remedy::settings::{Mode, REMOTE, Rung};
 use crate::remedy::state::State;
 use crate::remedy::step::{Outcome, Step};
 use crate::values::{self, Duration, Name};
+
+/// Clocks that differ by so much are told of before it is too much.
+const APART: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Nothing of what was sent was taken.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -44,8 +47,9 @@ impl Repairs {
         let request = callers.open(body, now)?;
         let open = self.open().map_err(NotTaken::Unrecorded)?;
         let (id, ledger) = (request.id(), open.runner.ledger());
-        let known = ledger.with(|state| state.requests.get(&id).cloned());
+        let (known, since) = ledger.with(|state| (state.requests.get(&id).cloned(), state.requests.since()));
         match (known, request.wants) {
+            (_, Wants::ToKnow) => return Ok(self.would_take(&request, &callers, now)),
             (Some(asked), wants) if asked.stage == Stage::Waits => {
                 if wants == Wants::Nothing || asked.until <= now {
                     // Between two beginnings: what is answered after it holds.
@@ -55,16 +59,16 @@ impl Repairs {
             }
             (Some(_), _) => {}
             (None, Wants::Nothing) => {
-                // What comes later than its signature holds is refused anyway.
-                if !ledger.with(|state| state.requests.has_room(&request.caller, now)) {
-                    return Ok(declined(no_room(&request.caller)));
+                // It may come yet, so it is no answer that it is not there: whoever asks must not believe that all is well.
+                if !ledger.with(|state| state.requests.has_room_for_unheard(&request.caller, now)) {
+                    return Err(NotTaken::Unrecorded(no_room(&request.caller)));
                 }
                 self.write(Step::Withdrawn(id.clone())).await?;
             }
             (None, Wants::Repair) => {
                 let room = ledger.with(|state| state.requests.has_room(&request.caller, now));
                 if let Some(words) = self.decline(&request, &callers, room, now) {
-                    return Ok(declined(words));
+                    return Ok(declined(words, since));
                 }
                 let target = request.target.clone();
                 tracing::info!(caller = %request.caller, target = %target, "repairs: farmwarden {} asks for {} on {target}, for its incident {}", request.caller, request.policy, values::clean(&request.incident));
@@ -74,6 +78,30 @@ impl Repairs {
         }
         let answer = ledger.with(|state| answer(state, &id));
         answer.ok_or_else(|| NotTaken::Unrecorded("the request is not in the books".to_owned()))
+    }
+
+    /// Whether such a request would be taken, and what follows on it here.
+    fn would_take(&self, request: &Request, callers: &Callers, now: UnixTime) -> Answer {
+        if let Some(words) = self.decline(request, callers, true, now) {
+            return declined(words, None);
+        }
+        let remedies = self.remedies();
+        let policy = remedies.policy(&request.policy);
+        let rungs = policy.map_or(&[][..], |policy| &policy.rungs);
+        let rungs: Vec<&str> = rungs.iter().map(|rung| rung.action.as_str()).collect();
+        let follows = match policy {
+            Some(policy) if remedies.enabled && policy.enabled && policy.mode == Mode::Act => "it acts there",
+            Some(policy) if remedies.enabled && policy.enabled => "it only rehearses there (`mode: dry_run`)",
+            _ => "it is switched off there, so it would be held",
+        };
+        let apart = request.time.age_at(now).max(now.age_at(request.time));
+        let clocks =
+            (apart >= APART).then(|| format!("; the two clocks are {}s apart, of 60s that may be", apart.as_secs()));
+        Answer {
+            course: Course::Welcome,
+            words: format!("{}: {follows}{}", rungs.join(", "), clocks.unwrap_or_default()),
+            ..declined(String::new(), None)
+        }
     }
 
     async fn write(&self, step: Step) -> Result<(), NotTaken> {
@@ -132,12 +160,13 @@ impl Repairs {
     }
 }
 
-const fn declined(words: String) -> Answer {
+const fn declined(words: String, remembers_since: Option<UnixTime>) -> Answer {
     Answer {
         course: Course::Declined,
         incident: None,
         guard: None,
         until: None,
+        remembers_since,
         words,
     }
 }
@@ -158,6 +187,7 @@ fn answer(state: &State, id: &RequestId) -> Option<Answer> {
         incident: asked.incident.map(|incident| incident.to_string()),
         guard: None,
         until: None,
+        remembers_since: state.requests.since(),
         words: words.to_owned(),
     };
     Some(match &asked.stage {

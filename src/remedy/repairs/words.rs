@@ -2,6 +2,7 @@
 
 use super::overview::{IncidentSeen, Overview, PauseSeen, RestingSeen};
 use crate::remedy::settings::Mode;
+use crate::remedy::step::action_in_words;
 use crate::values;
 
 impl Overview {
@@ -101,6 +102,15 @@ impl IncidentSeen {
                 self.seen_since
             ),
         }
+    }
+
+    /// The action with its settings and what these stand for; nothing where its name says all.
+    pub fn deed(&self) -> Option<String> {
+        if self.with.is_empty() && self.does.is_none() {
+            return None;
+        }
+        let action = self.action.as_deref()?;
+        Some(action_in_words(action, &self.with, self.does.as_deref()))
     }
 
     /// How it goes on: what runs, what holds it and until when, who must act.

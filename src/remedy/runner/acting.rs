@@ -2,6 +2,7 @@
 //! as far as it may.
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use tokio::sync::watch;
 
 use super::{About, Eyes, Hands, Notes, Runner, Undone};
 use crate::actions::remote::Nonce;
+use crate::clock::UnixTime;
+use crate::remedy::incident::Phase;
 use crate::remedy::ledger::{Ledger, Record};
 use crate::remedy::step::{IncidentId, Outcome, Plan, Step};
 use crate::values;
@@ -78,6 +81,7 @@ struct Noting<'a, R> {
     incident: IncidentId,
     rung: usize,
     symptom: Option<&'static str>,
+    began: UnixTime,
     out_of_sight: AtomicBool,
 }
 
@@ -105,7 +109,8 @@ impl<R: Record> Notes for Noting<'_, R> {
     fn about(&self) -> Option<About> {
         Some(About {
             incident: self.incident,
-            symptom: self.symptom?,
+            symptom: self.symptom,
+            began: self.began,
         })
     }
 
@@ -119,6 +124,17 @@ impl<R: Record> Notes for Noting<'_, R> {
 }
 
 impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
+    /// When the action of an incident was recorded as begun.
+    fn began(&self, id: IncidentId) -> UnixTime {
+        let phase = self
+            .ledger
+            .with(|state| state.incident(id).map(|incident| incident.phase));
+        match phase {
+            Some(Phase::Running { since }) => since,
+            _ => self.now(),
+        }
+    }
+
     /// Carries out what a visit has begun, and records what it came to; then its target is to be visited again. It may be
     /// dropped at any time: then it counts as interrupted.
     pub async fn act(&self, begun: Begun) {
@@ -134,6 +150,7 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
             incident: id,
             rung: plan.rung,
             symptom: policy.policy(&plan.policy).map(|policy| policy.symptom.get().name),
+            began: self.began(id),
             out_of_sight: AtomicBool::new(false),
         };
         let acting = async {
@@ -142,7 +159,17 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
                 Some(request) => self.hands.take_back(&plan, request, &notes).await,
             }
         };
-        let (outcome, words) = match tokio::time::timeout(plan.within.get(), acting).await {
+        let acting = AssertUnwindSafe(tokio::time::timeout(plan.within.get(), acting)).catch_unwind();
+        let ended = acting.await.unwrap_or_else(|panic| {
+            // What was not asked elsewhere counts as interrupted; that would be taken back again and again.
+            if !self.has_asked(id) {
+                std::panic::resume_unwind(panic);
+            }
+            notes.lose_sight();
+            let words = "a defect of farmwarden ended it, please report that; look at it there";
+            Ok(Err(Undone::Failed(words.to_owned())))
+        });
+        let (outcome, words) = match ended {
             Ok(Ok(words)) => (Outcome::Done, words),
             Ok(Err(Undone::Refused(words))) => (Outcome::Refused, words),
             Ok(Err(Undone::Failed(words))) => (Outcome::Failed, words),

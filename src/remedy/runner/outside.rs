@@ -82,7 +82,10 @@ pub trait Notes: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct About {
     pub incident: IncidentId,
-    pub symptom: &'static str,
+    /// Nothing where its policy is gone.
+    pub symptom: Option<&'static str>,
+    /// When it was begun.
+    pub began: UnixTime,
 }
 
 /// What sees.

@@ -97,6 +97,7 @@ fn row(incident: &IncidentSeen, view: &View) -> Markup {
             " " span.quiet { "incident " (incident.id) ", since " (incident.opened) }
             div { (incident.sight()) }
             div { (incident.course()) }
+            @if let Some(deed) = incident.deed() { div.quiet { (deed) } }
         }
     }
 }

@@ -16,7 +16,8 @@ const MEND: &str = r#"readlink /proc/$$/fd/0 >"$0.input"; pwd >"$0.directory"
 tr '\0' '\n' </proc/$$/environ >"$0.environment"; tr '\0' '\n' </proc/$$/cmdline >"$0.arguments"
 echo "token=nobody-may-see"; exec mount -t tmpfs e2e "$1""#;
 const FAIL: &str = "echo 'the rack does not answer' >&2; exit 3";
-const HANG: &str = r#"sleep 600 & echo $! >"$0.new"; mv "$0.new" "$0.child"; echo waiting; wait"#;
+const HANG: &str =
+    r#"setsid sh -c 'echo $$ >"$0.new"; mv "$0.new" "$0.child"; exec sleep 600' "$0" & echo waiting; wait"#;
 
 /// A mount that is missing, and the program that is run for it, of the same name.
 const COMMANDS: [(&str, &str); 3] = [("mend", MEND), ("fail", FAIL), ("hang", HANG)];
@@ -124,7 +125,7 @@ fn commands_are_run_once_for_their_symptom_with_nothing_of_ours_and_are_ended_wh
         (
             hang,
             "failed",
-            "not done within 15s; it was killed with its process group; wrote: waiting",
+            "not done within 15s; it was killed with all that it had started; wrote: waiting",
             "escalated",
         ),
     ] {

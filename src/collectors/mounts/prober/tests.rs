@@ -19,7 +19,7 @@ const CHILD: &str = r#"
             *nonsense*) echo nonsense; continue;;
         esac
         case "$line" in
-            *Files*) echo "{\"id\":$id,\"found\":{\"Files\":{\"files\":7,\"plot_files\":3,\"plot_bytes\":0,\"temp_files\":0,\"temp_bytes\":0,\"temp_written_bytes\":0,\"temp_plots\":0,\"incomplete\":false}}}";;
+            *Files*) echo "{\"id\":$id,\"found\":{\"Files\":{\"files\":7,\"plot_files\":3,\"plot_bytes\":0,\"temp_files\":0,\"temp_bytes\":0,\"temp_written_bytes\":0,\"temp_plots\":0,\"incomplete\":false,\"unseen\":false}}}";;
             *refused*) echo "{\"id\":$id,\"found\":{\"Failed\":112}}";;
             *) echo "{\"id\":$id,\"found\":{\"Space\":{\"size\":9,\"avail\":4,\"used\":5,\"inodes\":null,\"inodes_free\":null,\"device\":null}}}";;
         esac

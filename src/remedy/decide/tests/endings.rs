@@ -61,13 +61,9 @@ fn nobody_is_called_for_what_another_action_does_to_its_target() {
         };
         turn(&incident, &remedies(), &History::default(), &view, at(4000))
     };
-    let runs = |target: &str| Runs {
-        target: target.parse().unwrap(),
-        group: "default".parse().unwrap(),
-        words: "restart-stack of incident 7.0".to_owned(),
-    };
-    assert!(matches!(judged(vec![runs("prb-2")]), Turn::Write(Step::Failed { .. })));
-    assert_eq!(judged(vec![runs("prb-1")]), Turn::Wait(None));
+    let on = |target: &str| runs(target, "default");
+    assert!(matches!(judged(vec![on("prb-2")]), Turn::Write(Step::Failed { .. })));
+    assert_eq!(judged(vec![on("prb-1")]), Turn::Wait(None));
 }
 
 #[test]
@@ -166,7 +162,7 @@ fn a_ladder_without_a_further_rung_ends_with_a_person() {
         panic!("{decision:?}")
     };
     assert!(
-        words.contains("all 2 rungs were tried and none helped (no block for 4m)"),
+        words.contains("the last of its 2 rungs is behind it, and it is still ill (no block for 4m)"),
         "{words}"
     );
     let called = in_phase(Phase::Escalated { since: at(10) });

@@ -1,7 +1,11 @@
 //! What has been done counts, and what people and runs hold back.
 
+use std::collections::BTreeSet;
+
 use super::*;
-use crate::remedy::settings::Law;
+use crate::remedy::settings::{Each, Law, Meaning};
+use crate::remedy::testing::runs;
+use crate::remedy::view::Runs;
 
 #[test]
 fn a_pause_holds_what_it_covers_until_it_expires() {
@@ -61,12 +65,16 @@ fn an_action_cools_down() {
 fn what_the_contracts_limit_is_counted_over_all_policies() {
     let law = Law {
         deed: "remount".to_owned(),
-        of_entity: true,
+        each: Each::Entity,
         cool_down: crate::values::Duration::from_secs(900),
         most: 3,
     };
     let remedies = with(|policy| {
-        policy.rungs[0].law = Some(law);
+        let meaning = Meaning {
+            law: Some(law),
+            ..Meaning::default()
+        };
+        policy.rungs[0].meanings.insert("prb-1".parse().unwrap(), meaning);
         policy.cool_down = crate::values::Duration::from_secs(1);
     });
     // By a policy of another name, that has another entity of the same target as well.
@@ -103,6 +111,89 @@ fn what_the_contracts_limit_is_counted_over_all_policies() {
         &others(&[(1500, "w1"), (500, "w1"), (60, "w1")]),
         &view(now()),
     ));
+}
+
+#[test]
+fn a_node_is_restarted_once_an_hour_whichever_target_shows_it() {
+    let law = Law {
+        deed: "restart node node-1".to_owned(),
+        each: Each::Deed,
+        cool_down: crate::values::Duration::from_secs(3600),
+        most: 3,
+    };
+    let remedies = with(|policy| {
+        let meaning = Meaning {
+            law: Some(law),
+            ..Meaning::default()
+        };
+        policy.rungs[0].meanings.insert("prb-1".parse().unwrap(), meaning);
+    });
+    let restarted = |deed: &str| {
+        let mut history = History::default();
+        let other = Plan {
+            policy: "other".parse().unwrap(),
+            target: "node-1".parse().unwrap(),
+            deed: Some(deed.to_owned()),
+            ..plan("", 0)
+        };
+        history.acted(now().minus(minutes(59)), &other, false);
+        history
+    };
+    let of_node = decided(&remedies, &restarted("restart node node-1"), &view(now()));
+    holds(of_node, Guard::CoolDown, "restart node node-1 began at");
+    acts(&decided(&remedies, &restarted("restart node node-2"), &view(now())));
+}
+
+#[test]
+fn two_actions_never_touch_the_same_thing_at_once() {
+    let touching = |things: &[&str]| things.iter().map(|thing| (*thing).to_owned()).collect::<BTreeSet<_>>();
+    let mut remedies = with(|policy| {
+        let meaning = Meaning {
+            touches: touching(&["trade at farm-1", "lifecycle at farm-1"]),
+            ..Meaning::default()
+        };
+        policy.rungs[0].meanings.insert("prb-1".parse().unwrap(), meaning);
+    });
+    remedies.at_once.group = 9_u32.try_into().unwrap();
+    remedies.at_once.farm = 9_u32.try_into().unwrap();
+    let beside = |things: &[&str], is_out_of_sight: bool| {
+        let other = Runs {
+            touches: touching(things),
+            is_out_of_sight,
+            ..runs("node-1", "elsewhere")
+        };
+        let view = View {
+            running: vec![other],
+            ..view(now())
+        };
+        decided(&remedies, &History::default(), &view)
+    };
+    for is_out_of_sight in [false, true] {
+        let shared = beside(&["node at farm-1", "trade at farm-1"], is_out_of_sight);
+        holds(shared, Guard::Concurrency, "both touch trade at farm-1");
+        acts(&beside(&["trade at farm-2"], is_out_of_sight));
+    }
+}
+
+#[test]
+fn what_may_go_on_holds_its_own_target_and_no_other() {
+    let beside = |target: &str| {
+        let other = Runs {
+            is_out_of_sight: true,
+            ..runs(target, "default")
+        };
+        let view = View {
+            running: vec![other],
+            ..view(now())
+        };
+        decided(&remedies(), &History::default(), &view)
+    };
+    holds(
+        beside("prb-1"),
+        Guard::Concurrency,
+        "no more than 1 at a time on target prb-1",
+    );
+    acts(&beside("prb-2"));
 }
 
 #[test]
@@ -208,6 +299,35 @@ fn what_runs_on_the_target_the_group_or_the_farm_holds() {
     let waits = "waits for the end of soft on prb-2 or soft on prb-3: no more than 2 at a time on the farm";
     holds(running(&two), Guard::Concurrency, waits);
     acts(&running(&two[..1]));
+}
+
+#[test]
+fn what_is_asked_of_another_farmwarden_has_a_place_of_its_own() {
+    let asks = |remote: &str| Runs {
+        remote: Some(remote.to_owned()),
+        ..runs("node-9", "default")
+    };
+    let beside = |remedies: &Remedies, running: Vec<Runs>| {
+        let view = View { running, ..view(now()) };
+        decided(remedies, &History::default(), &view)
+    };
+    // Two dead racks hold up nothing here.
+    acts(&beside(
+        &remedies(),
+        vec![asks("rack-1"), asks("rack-2"), asks("rack-3")],
+    ));
+    let remote = with(|policy| {
+        policy.rungs[0].action = "remote".parse().unwrap();
+        policy.rungs[0].with = [("remote".to_owned(), "rack-2".to_owned())].into();
+    });
+    acts(&beside(&remote, vec![asks("rack-1"), runs("node-9", "default")]));
+    let waits = "waits for the end of soft on node-9: no more than 1 at a time asked of farmwarden rack-2";
+    holds(beside(&remote, vec![asks("rack-2")]), Guard::Concurrency, waits);
+    let of_target = Runs {
+        remote: Some("rack-1".to_owned()),
+        ..runs("prb-1", "default")
+    };
+    holds(beside(&remote, vec![of_target]), Guard::Concurrency, "on target prb-1");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod check;
 mod law;
 mod plots;
+mod processes;
 mod restart;
 #[cfg(test)]
 mod tests;
@@ -76,8 +77,10 @@ impl std::str::FromStr for Named {
     }
 }
 
-/// What a harvester is given to find its plots again, at least; policies may give more.
-const FINDS_PLOTS: Duration = Duration::from_secs(60);
+/// What a harvester is given to find its plots again.
+const FINDS_PLOTS: Duration = Duration::from_secs(600);
+/// For each round that is asked for before.
+const LOOK_WITHIN: Duration = Duration::from_secs(60);
 
 impl Order {
     /// That is restarted.
@@ -88,11 +91,12 @@ impl Order {
         }
     }
 
-    /// The calls, and the look of a harvester at its directories.
+    /// The looks before, the calls, and the look of a harvester at its directories.
     pub(super) fn needs(&self) -> Duration {
         match self {
             Self::RefreshPlots(_) => Duration::from_secs(30),
-            Self::Restart(_) => Daemon::LONGEST + FINDS_PLOTS,
+            Self::Restart(Service::Harvester) => LOOK_WITHIN * 2 + Daemon::LONGEST + FINDS_PLOTS,
+            Self::Restart(Service::Farmer | Service::FullNode) => LOOK_WITHIN + Daemon::LONGEST,
         }
     }
 }

@@ -1,13 +1,13 @@
 //! `restart-chia-service`: through the daemon of this machine, after a fresh look at what the service stands on.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::super::Hands;
 use super::super::tools::Tools;
-use super::{FINDS_PLOTS, identity, law};
+use super::{FINDS_PLOTS, LOOK_WITHIN, identity, law, processes};
 use crate::actions::chia::{Daemon, Restarted, Service};
 use crate::clock::UnixTime;
 use crate::collectors::chia::{Chia, Target};
@@ -16,10 +16,8 @@ use crate::remedy::runner::{Notes, Undone};
 use crate::remedy::step::Plan;
 use crate::values;
 
-/// For the rounds that are asked for before.
-const LOOK_WITHIN: Duration = Duration::from_secs(60);
-/// Processes that are looked at; a machine of a farm has some hundred.
-const MOST_PROCESSES: usize = 32_768;
+/// Of the time of a rung, for the words about what came of it.
+const WORDS: Duration = Duration::from_secs(5);
 
 impl Hands {
     pub(super) async fn restart_service(
@@ -30,13 +28,13 @@ impl Hands {
         plan: &Plan,
         notes: &dyn Notes,
     ) -> Result<String, Undone> {
+        let began = Instant::now();
         let left_alone = |words: String| Undone::Refused(format!("{service} was left alone: {words}"));
         let daemon = target.daemon.as_ref().filter(|_| target.has_daemon_here());
         let daemon = daemon.ok_or_else(|| left_alone(format!("`{}` has no `daemon` of this machine", target.name)))?;
         self.may_restart_service(tools, target, service, &plan.entity)
             .await
             .map_err(left_alone)?;
-        let before = self.last_scan(target, &plan.entity);
         let daemon = Daemon::new(&self.upstream, &identity(target)?, daemon);
         let begins = notes.note(format!("restart {service}: begins")).await;
         begins.map_err(left_alone)?;
@@ -51,12 +49,13 @@ impl Hands {
         if service != Service::Harvester || target.farmer.is_none() {
             return Ok(words);
         }
-        let within = plan.within.get().saturating_sub(Daemon::LONGEST).max(FINDS_PLOTS);
-        let scanned = self.has_scanned(target, &plan.entity, before);
+        let left = plan.within.get().saturating_sub(began.elapsed() + WORDS);
+        let within = FINDS_PLOTS.min(left);
+        let scanned = self.has_scanned(target, &plan.entity, self.clock.now().wall);
         if let Ok(plots) = tokio::time::timeout(within, scanned).await {
             return Ok(format!("{words}; it has found {plots} plots"));
         }
-        let within = values::Duration::from(within);
+        let within = values::Duration::from_secs(within.as_secs());
         let words = format!("{words}, and has not looked through its directories within {within}");
         Err(Undone::Failed(words))
     }
@@ -106,7 +105,7 @@ impl Hands {
         }
         let watched = machine.as_ref().and_then(|name| tools.settings.machine(name));
         let procfs = watched.map_or_else(|| PathBuf::from("/proc"), |target| target.procfs.clone());
-        hangs_in_the_kernel(procfs, service).await
+        processes::may_be_ended(procfs, service).await
     }
 
     /// Every part of a target now; what hangs longer has shown nothing.
@@ -117,11 +116,7 @@ impl Hands {
         self.store.judge(crate::relations::judge);
     }
 
-    /// When the harvester of this machine that is meant last ended a look, by the farmer.
-    fn last_scan(&self, target: &Target, label: &str) -> Option<UnixTime> {
-        self.seen(target, label).and_then(|(scanned, _)| scanned)
-    }
-
+    /// When it last ended a look, and with how many plots, by the farmer.
     fn seen(&self, target: &Target, label: &str) -> Option<(Option<UnixTime>, u64)> {
         let view = self.view(&target.name)?;
         let snapshot = view.snapshot::<Chia>()?;
@@ -130,78 +125,16 @@ impl Hands {
         Some((now.last_scan, now.plots?))
     }
 
-    /// With how many plots it is back.
-    async fn has_scanned(&self, target: &Target, label: &str, before: Option<UnixTime>) -> u64 {
+    /// With how many plots it is back: it has ended a look since it was started, by the clock of this very machine. What ran
+    /// before may have ended one while it was stopped.
+    async fn has_scanned(&self, target: &Target, label: &str, started: UnixTime) -> u64 {
         loop {
-            if let Some((scanned, plots)) = self.seen(target, label)
-                && scanned.is_some()
-                && scanned != before
+            if let Some((Some(scanned), plots)) = self.seen(target, label)
+                && scanned >= started
             {
                 return plots;
             }
             tokio::time::sleep(self.look_every).await;
         }
     }
-}
-
-/// Who waits in the kernel cannot be ended, and a daemon that waits for his end answers nobody any more.
-async fn hangs_in_the_kernel(procfs: PathBuf, service: Service) -> Result<(), String> {
-    let hung = tokio::task::spawn_blocking(move || hung(&procfs, service.name())).await;
-    match hung {
-        Ok(Ok(None)) => Ok(()),
-        Ok(Err(words)) => Err(words),
-        Ok(Ok(Some(process))) => Err(format!(
-            "its process {process} waits in the kernel (state D) and cannot be ended: the daemon would wait for it and answer \
-             nobody any more; look for a mount that hangs"
-        )),
-        Err(panic) => Err(panic.to_string()),
-    }
-}
-
-/// The first process of this name of which a thread cannot be interrupted, or why that cannot be told. Only `comm` and `stat`
-/// are read, which no hung process can hold up.
-pub(super) fn hung(procfs: &Path, name: &str) -> Result<Option<u32>, String> {
-    let processes = std::fs::read_dir(procfs)
-        .into_iter()
-        .flatten()
-        .take(MOST_PROCESSES)
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let number: u32 = entry.file_name().to_str()?.parse().ok()?;
-            let comm = std::fs::read_to_string(entry.path().join("comm")).ok()?;
-            // The kernel keeps 15 characters.
-            let named = comm.trim_end() == name.get(..15).unwrap_or(name);
-            named.then(|| (number, entry.path()))
-        });
-    let mut is_seen = false;
-    for (number, path) in processes {
-        match waits(&path) {
-            Some(true) => return Ok(Some(number)),
-            Some(false) => is_seen = true,
-            None => return Err(format!("the state of its process {number} cannot be read")),
-        }
-    }
-    // None of it may run. But in a container, or where others' processes are hidden, none is ever seen: there the kernel's own
-    // are not seen either.
-    let kernel = std::fs::read_to_string(procfs.join("2/comm")).unwrap_or_default();
-    if is_seen || kernel.trim_end() == "kthreadd" {
-        return Ok(None);
-    }
-    Err(format!(
-        "whether its process waits in the kernel (state D) cannot be seen: {} does not show the machine's processes (a container? \
-         hidepid?)",
-        procfs.display()
-    ))
-}
-
-/// Nothing if its threads cannot be read.
-fn waits(process: &Path) -> Option<bool> {
-    let threads = std::fs::read_dir(process.join("task")).ok()?;
-    let states = threads.take(MOST_PROCESSES).filter_map(|thread| {
-        let stat = std::fs::read_to_string(thread.ok()?.path().join("stat")).ok()?;
-        // Behind the name, which may hold anything.
-        stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
-    });
-    let states: Vec<char> = states.collect();
-    (!states.is_empty()).then(|| states.contains(&'D'))
 }

@@ -1,5 +1,5 @@
-use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::super::settings::Settings;
 use super::super::tests::{Book, Shown, hands, plan, refused, settings_of};
 use super::law;
-use super::restart::hung;
 use crate::actions::chia::testing::daemon;
+use crate::clock::{Clock, UnixTime};
 use crate::collectors::Symptom;
 use crate::collectors::chia::Chia;
 use crate::collectors::chia::testing::{Farm, harvester};
@@ -17,7 +17,6 @@ use crate::collectors::mounts::Mounts;
 use crate::collectors::mounts::bench::picture_of;
 use crate::collectors::mounts::{Failed, MountView, Server, Snapshot, Trouble};
 use crate::collectors::{Finding, Link};
-use crate::remedy::runner::Hands as _;
 use crate::store::Store;
 use crate::upstream::chia::testing::{Door, fixture};
 
@@ -197,34 +196,6 @@ fn a_farmer_is_restarted_for_its_lost_node_and_a_node_for_standing_still() {
     assert_eq!(law::full_node(&[ill(&NODE_STALLED, "")]), Ok(()));
 }
 
-#[test]
-fn a_process_that_waits_in_the_kernel_is_found_by_its_threads() {
-    let directory = tempfile::tempdir().unwrap();
-    let process = |number: u32, name: &str, states: &[&str]| {
-        let own = directory.path().join(number.to_string());
-        for (thread, state) in states.iter().enumerate() {
-            let thread = own.join(format!("task/{thread}"));
-            std::fs::create_dir_all(&thread).unwrap();
-            std::fs::write(thread.join("stat"), format!("{number} (a) D ) x) {state} 1 2 3")).unwrap();
-        }
-        std::fs::write(own.join("comm"), format!("{name}\n")).unwrap();
-    };
-    process(12, "chia_harvester", &["S", "S"]);
-    process(13, "chia_farmer", &["D"]);
-    std::fs::create_dir(directory.path().join("sys")).unwrap();
-    let seen = |name: &str| hung(directory.path(), name);
-    assert_eq!(seen("chia_harvester"), Ok(None));
-    // As in a container: nobody knows whether none is there, or none is shown.
-    assert!(seen("chia_full_node").unwrap_err().contains("cannot be seen"));
-    assert!(hung(Path::new("/no/such/proc"), "chia_harvester").is_err());
-    process(2, "kthreadd", &["S"]);
-    assert_eq!(seen("chia_full_node"), Ok(None));
-    process(14, "chia_harvester", &["S", "D"]);
-    assert_eq!(seen("chia_harvester"), Ok(Some(14)));
-    std::fs::remove_dir_all(directory.path().join("14/task")).unwrap();
-    assert!(seen("chia_harvester").unwrap_err().contains("14 cannot be read"));
-}
-
 fn entry(place: &str) -> serde_json::Value {
     let path = |name: &str| fixture(name).display().to_string();
     json!({"chia": [{
@@ -349,12 +320,33 @@ fn shown(
     (store, sections, farm, machine, procfs)
 }
 
+/// The farmer tells of a look of the harvester that has ended so many seconds from now.
+fn looked(farm: &Mutex<Shown<Chia>>, plots: u64, seconds: i64) {
+    let mut now = Clock::system().now();
+    let apart = Duration::from_secs(seconds.unsigned_abs());
+    now.wall = match seconds {
+        0.. => now.wall.plus(apart),
+        _ => UnixTime::from_duration(UnixTime::default().age_at(now.wall).saturating_sub(apart)),
+    };
+    let mut played = self::farm();
+    played.farmer(vec![harvester(1, plots, now)]);
+    let mut farm = farm.lock().unwrap();
+    farm.snapshot = played.snapshot;
+    farm.show();
+}
+
 #[tokio::test]
 async fn a_harvester_is_restarted_and_waited_for_until_it_has_found_its_plots() {
     let door = Door::of("farm").await;
-    let (store, sections, mut farm, _machine, _procfs) = shown(&door.place().to_string());
+    let (store, sections, farm, _machine, _procfs) = shown(&door.place().to_string());
+    let farm = Arc::new(Mutex::new(farm));
     let hands = hands(&settings_of(&sections), &store);
-    let served = daemon(door, |_| {
+    let stopped = Arc::clone(&farm);
+    let served = daemon(door, move |command| {
+        // It ends one more look while it is stopped.
+        if command == "stop_service" {
+            looked(&stopped, 7, -1);
+        }
         std::ops::ControlFlow::Continue(json!({"success": true, "is_running": true}))
     });
     let (with, book) = ([("service", "chia_harvester")], Book::default());
@@ -362,17 +354,33 @@ async fn a_harvester_is_restarted_and_waited_for_until_it_has_found_its_plots() 
     let back = async {
         // The daemon has done its part, and the farmer tells of a look that has ended since.
         assert_eq!(served.await.unwrap().len(), 3);
-        let mut played = self::farm();
-        let now = played.after(60).now();
-        played.farmer(vec![harvester(1, 10, now)]);
-        farm.snapshot = played.snapshot;
-        farm.show();
+        looked(&farm, 10, 60);
     };
     let (done, ()) = tokio::join!(hands.run(&plan, &book), back);
     let expected = "chia_harvester of chia-1 was stopped and started by its daemon; it has found 10 plots";
     assert_eq!(done.as_deref(), Ok(expected));
     let notes = ["restart chia_harvester: begins", "restart chia_harvester: done"];
     assert_eq!(*book.notes.lock().unwrap(), notes);
+}
+
+#[tokio::test]
+async fn a_harvester_that_finds_no_plots_in_its_time_is_told_as_that() {
+    let door = Door::of("farm").await;
+    let (store, sections, _farm, _machine, _procfs) = shown(&door.place().to_string());
+    let hands = hands(&settings_of(&sections), &store);
+    let served = daemon(door, |_| {
+        std::ops::ControlFlow::Continue(json!({"success": true, "is_running": true}))
+    });
+    let with = [("service", "chia_harvester")];
+    let mut plan = plan("restart-chia-service", "chia-1", "nas-1", &with);
+    // No more of its rung's time is left.
+    plan.within = crate::values::Duration::from_secs(1);
+    let told = hands.run(&plan, &Book::default()).await.unwrap_err().to_string();
+    assert_eq!(served.await.unwrap().len(), 3);
+    assert!(
+        told.ends_with("by its daemon, and has not looked through its directories within 0s"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

@@ -4,10 +4,11 @@
 
 use nix::errno::Errno;
 
+use crate::collectors::mounts::fstab::SSHFS;
 use crate::collectors::mounts::{Failed, MountView, Snapshot, Target, Trouble};
 
 /// Filesystems whose server a new mount can find again.
-pub(super) const NETWORK: [&str; 5] = ["cifs", "smb3", "smb2", "nfs", "nfs4"];
+pub(super) const NETWORK: [&str; 6] = ["cifs", "smb3", "smb2", "nfs", "nfs4", SSHFS];
 
 /// What only a new mount cures; an error of the disk or of the credentials stays.
 const CURED: [Errno; 3] = [Errno::ESTALE, Errno::EHOSTDOWN, Errno::ENOTCONN];
@@ -48,7 +49,7 @@ pub(super) fn mount(snapshot: &Snapshot, entity: &str) -> Result<Ill, String> {
         return Ok(Ill::Missing);
     }
     if !NETWORK.contains(&view.fstype.as_str()) {
-        return Err(format!("it is a {}, no network mount (cifs, nfs)", view.fstype));
+        return Err(format!("it is a {}, no network mount (cifs, nfs, sshfs)", view.fstype));
     }
     match snapshot.reachable(view) {
         Some(true) => {}
@@ -63,8 +64,8 @@ pub(super) fn mount(snapshot: &Snapshot, entity: &str) -> Result<Ill, String> {
         Some(false) => Ok(Ill::Dead),
         Some(true) => Err("unfinished plots lay on it when it was last read: whoever writes them would lose them".to_owned()),
         None => Err(
-            "it was not read to its end since farmwarden started (are its plots counted?), so it is not known whether unfinished \
-             plots lie on it: a person must look who writes there"
+            "it was not read to its end since farmwarden started (are its plots counted, not too deep in directories, and may \
+             farmwarden's user read them?), so it is not known whether unfinished plots lie on it: a person must look who writes there"
                 .to_owned(),
         ),
     }
@@ -78,19 +79,28 @@ fn is_dead(view: &MountView) -> bool {
     view.stuck == Some(true) || failed
 }
 
-/// Why it is not well after it was mounted, if it is not.
-pub(super) fn is_well(snapshot: &Snapshot, entity: &str) -> Result<(), String> {
+/// Plots on a mount before it was mounted anew, if that is known.
+pub(super) fn plots_seen(snapshot: &Snapshot, entity: &str) -> Option<u64> {
+    snapshot.mounts.iter().find(|view| view.mount == entity)?.plots_seen
+}
+
+/// What there is to say of it after it was mounted, or why it is not well. `before` are the plots that it held.
+pub(super) fn is_well(snapshot: &Snapshot, entity: &str, before: Option<u64>) -> Result<&'static str, String> {
     let view = snapshot.mounts.iter().find(|view| view.mount == entity);
     let files = view.and_then(|view| view.files);
-    let is_bare = files.is_some_and(|files| files.plot_files == 0 && !files.incomplete);
+    let is_bare = files.is_some_and(|files| files.plot_files == 0 && !files.incomplete && !files.unseen);
     match view {
         Some(view) if !view.present => Err("what is expected is not mounted there".to_owned()),
         Some(view) if view.stuck == Some(true) => Err("it hangs again".to_owned()),
-        Some(view) => match view.health {
-            Some(Ok(())) if is_bare => Err("it answers and holds no plot: is it the right share?".to_owned()),
-            Some(Ok(())) => Ok(()),
-            Some(Err(_)) => Err("a look at it meets an error".to_owned()),
-            None => Err("it has not answered yet".to_owned()),
+        Some(view) => match (view.health, before) {
+            (Some(Ok(())), Some(plots @ 1..)) if is_bare => Err(format!(
+                "it answers and holds no plot, where there were {plots}: is it the right share?"
+            )),
+            // A new disk is empty.
+            (Some(Ok(())), _) if is_bare => Ok("; it holds no plot"),
+            (Some(Ok(())), _) => Ok(""),
+            (Some(Err(_)), _) => Err("a look at it meets an error".to_owned()),
+            (None, _) => Err("it has not answered yet".to_owned()),
         },
         None => Err("it is no longer watched".to_owned()),
     }

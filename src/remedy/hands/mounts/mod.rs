@@ -5,7 +5,6 @@
 //! chia contract, 13, 14 and 17.
 
 mod check;
-mod fstab;
 mod law;
 mod remount;
 #[cfg(test)]

@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::super::Hands;
 use super::super::settings::Thing;
 use super::super::tools::Tools;
-use super::fstab;
 use super::law::{self, Ill};
 use crate::actions::handle::Handle;
 use crate::actions::units::UnitName;
 use crate::actions::unmount::{How, Unmounter};
 use crate::collectors::chia::Chia;
+use crate::collectors::mounts::fstab::Entry;
 use crate::collectors::mounts::{Mounts, Target};
 use crate::remedy::runner::{Notes, Undone};
 use crate::remedy::step::Plan;
@@ -24,8 +24,27 @@ const MOUNT_WITHIN: Duration = Duration::from_secs(90);
 const NOTICED_WITHIN: Duration = Duration::from_secs(15);
 /// Larger than any fstab.
 const LARGEST_FSTAB: u64 = 1 << 20;
-/// Where engines say that one is inside.
-const SIGNS_OF_A_CONTAINER: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
+
+/// What of the machine a remount meets, beside pictures and units.
+pub(super) struct Ground {
+    pub(super) fstab: PathBuf,
+    /// Where engines say that one is inside.
+    pub(super) signs_of_a_container: Vec<PathBuf>,
+    pub(super) unmounter: Unmounter,
+    /// Whether what is let go here is let go on the machine.
+    pub(super) own_namespace: fn() -> Result<(), String>,
+}
+
+impl Ground {
+    fn of_the_machine() -> Self {
+        Self {
+            fstab: "/etc/fstab".into(),
+            signs_of_a_container: vec!["/.dockerenv".into(), "/run/.containerenv".into()],
+            unmounter: Unmounter::own(),
+            own_namespace,
+        }
+    }
+}
 
 impl Hands {
     pub(in crate::remedy::hands) async fn remount(
@@ -34,59 +53,79 @@ impl Hands {
         plan: &Plan,
         notes: &dyn Notes,
     ) -> Result<String, Undone> {
+        self.remount_on(&Ground::of_the_machine(), tools, plan, notes).await
+    }
+
+    pub(super) async fn remount_on(
+        &self,
+        ground: &Ground,
+        tools: &Tools,
+        plan: &Plan,
+        notes: &dyn Notes,
+    ) -> Result<String, Undone> {
         let shown = values::clean(&plan.entity);
         let left_alone = |words: String| Undone::Refused(format!("{shown} of {} was left alone: {words}", plan.target));
         let target = tools.settings.machine(&plan.target);
         let target = target.ok_or_else(|| left_alone("no mounts are watched there".to_owned()))?;
+        outside(ground).map_err(left_alone)?;
         let (mount, unit) = listed(target, &plan.entity, tools).map_err(left_alone)?;
-        in_fstab(mount).await.map_err(left_alone)?;
+        in_fstab(&ground.fstab, mount).await.map_err(left_alone)?;
         self.look_anew(&plan.target).await;
-        let ill = self.mount_is_ill(&plan.target, &plan.entity).map_err(left_alone)?;
+        let (ill, before) = self.mount_is_ill(&plan.target, &plan.entity).map_err(left_alone)?;
         let handle = tools.handle(&Thing::Unit(unit.clone())).map_err(left_alone)?;
         // Whether systemd knows the unit, before anything is let go.
         handle.look().await?;
         let doing = Doing { mount, notes };
         if ill == Ill::Dead {
-            own_namespace().map_err(left_alone)?;
-            let unmounter = Unmounter::own();
+            (ground.own_namespace)().map_err(left_alone)?;
             for (step, how) in [("abort the requests of", How::Abort), ("detach", How::Detach)] {
-                let done = async { unmounter.let_go(mount, how).await.map_err(|failed| failed.to_string()) };
+                let done = async {
+                    ground
+                        .unmounter
+                        .let_go(mount, how)
+                        .await
+                        .map_err(|failed| failed.to_string())
+                };
                 doing.step(step, done).await?;
             }
             drop(tokio::time::timeout(NOTICED_WITHIN, self.is_down(&handle)).await);
         }
         let mounted = async {
             let started = handle.start(MOUNT_WITHIN).await;
-            started.map(drop).map_err(|failed| match ill {
-                Ill::Missing => failed.to_string(),
-                Ill::Dead => format!(
-                    "{failed}; nothing is mounted there now: what is written there fills the disk below it until it is mounted"
-                ),
+            started.map(drop).map_err(|failed| {
+                format!(
+                    "{failed}; nothing is mounted there now: what is written to the bare directory fills the disk of the system; stop \
+                     plotters and copies to it, and type `{}`",
+                    typed(&unit)
+                )
             })
         };
         doing.step("mount", mounted).await?;
         let verified = async {
             self.look_anew(&plan.target).await;
-            self.mount_is_well(&plan.target, &plan.entity)
+            self.mount_is_well(&plan.target, &plan.entity, before)
         };
-        doing.step("verify", verified).await?;
+        let seen = doing.step("verify", verified).await?;
         let looking = self.plots_on(tools, mount).await;
-        Ok(format!("mounted {shown} of {} anew by {unit}{looking}", plan.target))
+        Ok(format!(
+            "mounted {shown} of {} anew by {unit}{seen}{looking}",
+            plan.target
+        ))
     }
 
-    fn mount_is_ill(&self, target: &Name, entity: &str) -> Result<Ill, String> {
+    /// How, and with how many plots it was last seen.
+    fn mount_is_ill(&self, target: &Name, entity: &str) -> Result<(Ill, Option<u64>), String> {
         let view = self.view(target);
         let snapshot = view.as_ref().and_then(|view| view.snapshot::<Mounts>());
-        law::mount(
-            snapshot.ok_or_else(|| "its machine has no picture yet".to_owned())?,
-            entity,
-        )
+        let snapshot = snapshot.ok_or_else(|| "its machine has no picture yet".to_owned())?;
+        Ok((law::mount(snapshot, entity)?, law::plots_seen(snapshot, entity)))
     }
 
-    fn mount_is_well(&self, target: &Name, entity: &str) -> Result<(), String> {
+    fn mount_is_well(&self, target: &Name, entity: &str, before: Option<u64>) -> Result<&'static str, String> {
         let view = self.view(target);
         let snapshot = view.as_ref().and_then(|view| view.snapshot::<Mounts>());
-        law::is_well(snapshot.ok_or_else(|| "its machine has no picture".to_owned())?, entity)
+        let snapshot = snapshot.ok_or_else(|| "its machine has no picture".to_owned())?;
+        law::is_well(snapshot, entity, before)
     }
 
     /// Until systemd has seen that it is no longer mounted; else a start would find it there.
@@ -125,24 +164,40 @@ struct Doing<'a> {
 }
 
 impl Doing<'_> {
-    async fn step(&self, step: &str, work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    async fn step<T>(&self, step: &str, work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
         let step = format!("{step} {}", self.mount.display());
         self.notes.note(format!("{step}: begins")).await?;
         let outcome = work.await;
-        let words = outcome.as_ref().map_or_else(Clone::clone, |()| "done".to_owned());
+        let words = outcome.as_ref().map_or_else(String::as_str, |_| "done");
         self.notes.note(format!("{step}: {words}")).await?;
         outcome.map_err(|words| format!("{step}: {words}"))
+    }
+}
+
+fn outside(ground: &Ground) -> Result<(), String> {
+    let mut signs = ground.signs_of_a_container.iter();
+    match signs.find(|sign| sign.exists()) {
+        Some(sign) => Err(format!(
+            "farmwarden runs in a container ({}), and what is mounted in there never appears on the machine",
+            sign.display()
+        )),
+        None => Ok(()),
+    }
+}
+
+/// What a person types to have it mounted; names of units may hold a backslash.
+fn typed(unit: &UnitName) -> String {
+    let name = unit.as_str();
+    if name.contains('\\') {
+        format!("systemctl start '{name}'")
+    } else {
+        format!("systemctl start {name}")
     }
 }
 
 /// The mount and its unit, if both are in the configuration.
 fn listed<'a>(target: &'a Target, entity: &str, tools: &Tools) -> Result<(&'a Path, UnitName), String> {
     law::from_here(target)?;
-    if let Some(sign) = SIGNS_OF_A_CONTAINER.iter().find(|sign| Path::new(sign).exists()) {
-        return Err(format!(
-            "farmwarden runs in a container ({sign}), and what is mounted in there never appears on the machine"
-        ));
-    }
     let mut expected = target.expected.iter().map(|expected| expected.mount.as_path());
     let mount = expected.find(|mount| mount.to_str() == Some(entity));
     let mount = mount.ok_or_else(|| "it is not among the mounts that are `expected`".to_owned())?;
@@ -153,9 +208,9 @@ fn listed<'a>(target: &'a Target, entity: &str, tools: &Tools) -> Result<(&'a Pa
     Ok((mount, unit))
 }
 
-async fn in_fstab(mount: &Path) -> Result<(), String> {
-    let mount = mount.to_owned();
-    let looked = tokio::task::spawn_blocking(move || fstab_has(Path::new("/etc/fstab"), &mount)).await;
+async fn in_fstab(fstab: &Path, mount: &Path) -> Result<(), String> {
+    let (fstab, mount) = (fstab.to_owned(), mount.to_owned());
+    let looked = tokio::task::spawn_blocking(move || fstab_has(&fstab, &mount)).await;
     looked.map_err(|panic| panic.to_string())?
 }
 
@@ -165,13 +220,14 @@ fn fstab_has(fstab: &Path, mount: &Path) -> Result<(), String> {
     let mut text = String::new();
     let read = std::fs::File::open(fstab).and_then(|file| file.take(LARGEST_FSTAB).read_to_string(&mut text));
     read.map_err(|e| format!("{shown} cannot be read: {}", values::io_words(&e)))?;
-    let fstype = mount.to_str().and_then(|mount| fstab::type_of(&text, mount));
+    let entry = mount.to_str().and_then(|mount| Entry::of(&text, mount));
+    let fstype = entry.map(|entry| entry.fstype());
     let fstype = fstype.ok_or_else(|| format!("{shown} has no entry for it, so nobody knows how it is mounted"))?;
     if law::NETWORK.contains(&fstype) {
         return Ok(());
     }
     Err(format!(
-        "{shown} has it as {}, no network mount (cifs, nfs)",
+        "{shown} has it as {}, no network mount (cifs, nfs, sshfs)",
         values::repeated(fstype)
     ))
 }
@@ -239,11 +295,12 @@ mod tests {
         let fstab = directory.path().join("fstab");
         std::fs::write(
             &fstab,
-            "//nas/d01 /mnt/a cifs password=secret\n/dev/sdb1 /mnt/b ext4 rw,secret\n",
+            "//nas/d01 /mnt/a cifs password=secret\n/dev/sdb1 /mnt/b ext4 rw,secret\n\
+             sshfs#chia@nas:/d02 /mnt/d fuse noauto\n",
         )
         .unwrap();
         let has = |mount: &str| fstab_has(&fstab, Path::new(mount));
-        assert_eq!(has("/mnt/a"), Ok(()));
+        assert_eq!((has("/mnt/a"), has("/mnt/d")), (Ok(()), Ok(())));
         for (mount, words) in [
             ("/mnt/b", "as `ext4`, no network mount"),
             ("/mnt/c", "has no entry for it"),

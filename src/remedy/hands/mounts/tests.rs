@@ -1,3 +1,5 @@
+mod chain;
+
 use std::sync::Arc;
 
 use serde_json::json;
@@ -6,7 +8,6 @@ use super::super::tests::{Book, hands, plan, refused, settings_of};
 use super::law::{self, Ill};
 use crate::collectors::mounts::bench::picture_of;
 use crate::collectors::mounts::{Failed, Files, MountView, Server, Target, Trouble};
-use crate::remedy::runner::Hands as _;
 
 /// A share that hangs, and whose server is there.
 fn dead() -> MountView {
@@ -129,39 +130,66 @@ fn what_a_new_mount_does_not_cure_is_left_alone() {
     assert!(law::mount(&picture_of(Vec::new(), true), "/mnt/a").is_err());
 }
 
-#[test]
-fn it_is_verified_that_it_is_there_and_answers() {
-    let well = |view| law::is_well(&picture_of(vec![view], true), "/mnt/a");
-    let good = MountView {
+/// It was mounted anew.
+fn back() -> MountView {
+    MountView {
         stuck: Some(false),
         health: Some(Ok(())),
         ..dead()
-    };
-    assert_eq!(well(good.clone()), Ok(()));
+    }
+}
+
+#[test]
+fn it_is_verified_that_it_is_there_and_answers() {
+    let well = |view| law::is_well(&picture_of(vec![view], true), "/mnt/a", Some(3));
+    assert_eq!(well(back()), Ok(""));
     for bad in [
         MountView {
             present: false,
-            ..good.clone()
+            ..back()
         },
         MountView {
             stuck: Some(true),
-            ..good.clone()
+            ..back()
         },
         MountView {
             health: Some(errno(112)),
-            ..good.clone()
+            ..back()
         },
-        MountView {
-            health: None,
-            ..good.clone()
-        },
-        // Another export, or an empty one.
-        MountView {
-            files: Some(Files::default()),
-            ..good
-        },
+        MountView { health: None, ..back() },
     ] {
         assert!(well(bad).is_err());
+    }
+    assert!(law::is_well(&picture_of(Vec::new(), true), "/mnt/a", None).is_err());
+}
+
+#[test]
+fn a_share_without_plots_is_the_wrong_one_only_where_there_were_some_and_all_was_seen() {
+    let well = |files, before| {
+        let view = MountView {
+            files: Some(files),
+            ..back()
+        };
+        law::is_well(&picture_of(vec![view], true), "/mnt/a", before)
+    };
+    let bare = Files::default();
+    let told = well(bare, Some(3)).unwrap_err();
+    assert_eq!(
+        told,
+        "it answers and holds no plot, where there were 3: is it the right share?"
+    );
+    // A new disk; and one of which nothing was known.
+    assert_eq!(well(bare, Some(0)), Ok("; it holds no plot"));
+    assert_eq!(well(bare, None), Ok("; it holds no plot"));
+    for part in [
+        Files {
+            incomplete: true,
+            ..bare
+        },
+        Files { unseen: true, ..bare },
+        Files { plot_files: 1, ..bare },
+    ] {
+        assert_eq!(well(part, Some(3)), Ok(""));
     }
 }
 

@@ -1,5 +1,7 @@
 use super::*;
-use crate::remedy::settings::Remedies;
+use crate::actions::keeper::Keeper;
+use crate::process::Program;
+use crate::remedy::settings::{Each, Meaning, Remedies};
 
 fn listed(enabled: bool) -> Settings {
     let commands = json!({"enabled": enabled, "allowed": [
@@ -13,15 +15,29 @@ fn listed(enabled: bool) -> Settings {
     }
 }
 
+/// In the place of the keeper: writes down whom it was to run, of which `/bin/false` alone fails. The real one is tested with
+/// the binary (`tests/commands.rs`).
+const KEEPER: &str = r#"read -r asked
+mark=$(expr "$asked" : '.*"mark":"\([^"]*\)"'); expr "$asked" : '.*"argv":\(\[.*\]\)'
+case $asked in *false*) code=1 ;; *) code=0 ;; esac
+printf '%s{"how":{"code":%s},"is_left":false}' "$mark" "$code" >&2"#;
+
 async fn run(settings: &Settings, command: &str) -> Result<String, Undone> {
     let order = plan("run-command", "node-1", "para; rm -rf /", &[("command", command)]);
-    hands(settings, &Arc::default()).run(&order, &Book::default()).await
+    let hands = hands(settings, &Arc::default());
+    let tools = Tools::new(settings, &Upstream::from_system().unwrap()).unwrap();
+    let keeper = Keeper::by(Program::new("/bin/sh", ["-c", KEEPER]));
+    hands.replace(Prepared(tools.with_keeper(keeper)));
+    hands.run(&order, &Book::default()).await
 }
 
 #[tokio::test]
 async fn a_command_gets_its_own_arguments_as_they_are_and_nothing_of_an_alert() {
     let words = run(&listed(true), "greet").await.unwrap();
-    assert_eq!(words, "command greet: exit code 0; wrote: $HOME; it's me");
+    assert_eq!(
+        words,
+        r#"command greet: exit code 0; wrote: ["/bin/echo","$HOME;","it's","me"]"#
+    );
 }
 
 #[tokio::test]
@@ -83,15 +99,20 @@ fn commands_without_an_absolute_path_or_with_the_same_name_are_mistakes() {
     assert_eq!(keys, ["allowed[1].name", "allowed[1].argv", "allowed[2].argv"]);
 }
 
-/// What a rung of a policy for `node-1` is spelled out as.
-fn spelled(settings: &Settings, rung: &serde_json::Value) -> Option<String> {
-    let policies = json!([{"name": "greet", "symptom": "node_stuck", "targets": ["node-1"], "rungs": [rung]}]);
+/// What a rung of a policy for `node-1` and `node-2` is on each of them.
+fn meanings(settings: &Settings, rung: &serde_json::Value) -> BTreeMap<Name, Meaning> {
+    let targets = ["node-1", "node-2"];
+    let policies = json!([{"name": "greet", "symptom": "node_stuck", "targets": targets, "rungs": [rung]}]);
     let mut remedies = Remedies {
         policies: serde_json::from_value(policies).unwrap(),
         ..Remedies::default()
     };
     settings.spell_out(&mut remedies);
-    remedies.policies[0].rungs[0].does.clone()
+    remedies.policies[0].rungs[0].meanings.clone()
+}
+
+fn spelled(settings: &Settings, rung: &serde_json::Value) -> Option<String> {
+    meanings(settings, rung)[&"node-1".parse().unwrap()].does.clone()
 }
 
 #[test]
@@ -132,4 +153,55 @@ async fn what_a_person_approves_are_the_members_of_a_stack() {
         "{words}"
     );
     assert!(stack(json!([{"container": "a"}, {"container": "b"}])).contains("b at farm-1"));
+}
+
+#[tokio::test]
+async fn a_stack_means_what_it_is_on_each_target() {
+    let stack = |name: &str, node: &str, group: &str| json!({"name": name, "node": {"target": node, "container": name}, "group": [{"container": group}]});
+    let sections = json!({"stacks": [stack("one", "node-1", "shared"), stack("two", "node-2", "shared")]});
+    let settings = settings(&Engine::with(&["one", "two", "shared"]), &sections);
+    let meanings = meanings(&settings, &json!({"action": "restart-stack"}));
+    for (target, own, other) in [("node-1", "one", "two"), ("node-2", "two", "one")] {
+        let meaning = &meanings[&target.parse().unwrap()];
+        let does = meaning.does.as_ref().unwrap();
+        assert!(does.contains(own) && !does.contains(other), "{does}");
+        let touches: Vec<&str> = meaning.touches.iter().map(String::as_str).collect();
+        let node = format!("{own} at farm-1");
+        assert!(
+            touches.contains(&&*node) && touches.contains(&"shared at farm-1"),
+            "{touches:?}"
+        );
+        assert_eq!(touches.len(), 2);
+        // A node is known by its target, whoever shows that it is ill.
+        let law = meaning.law.as_ref().unwrap();
+        assert_eq!((&*law.deed, law.each), (&*format!("restart node {target}"), Each::Deed));
+    }
+}
+
+#[tokio::test]
+async fn what_was_decided_by_another_configuration_is_not_done() {
+    let engine = Engine::with(&["a", "b"]);
+    let group =
+        |container: &str| json!({"stacks": [{"name": "one", "node": {"target": "node-1", "container": container}}]});
+    let decided = {
+        let settings = settings(&engine, &group("a"));
+        let order = catalogue::read(&"restart-stack".parse().unwrap(), &BTreeMap::new(), &settings).unwrap();
+        let meaning = settings.meaning(&order, &"node-1".parse().unwrap());
+        Plan {
+            does: meaning.does,
+            deed: meaning.law.map(|law| law.deed("")),
+            touches: meaning.touches,
+            ..plan("restart-stack", "node-1", "", &[])
+        }
+    };
+    let hands = hands(&settings(&engine, &group("b")), &Arc::default());
+    let refused = runner::Hands::run(&hands, &decided, &Book::default()).await;
+    let Err(Undone::Refused(words)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(
+        words.contains("nothing was done: the configuration was read anew"),
+        "{words}"
+    );
+    assert!(engine.did().is_empty());
 }

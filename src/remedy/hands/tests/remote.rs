@@ -3,14 +3,30 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
+use crate::clock::UnixTime;
 use crate::remedy::runner::About;
 use crate::remedy::step::IncidentId;
 
 /// What the runner lends, with the sight that was lost.
-#[derive(Default)]
 struct Lent {
     book: Book,
     lost: AtomicBool,
+    symptom: Option<&'static str>,
+    began: UnixTime,
+    /// How the other farmwarden is asked has changed since.
+    elsewhere: bool,
+}
+
+impl Default for Lent {
+    fn default() -> Self {
+        Self {
+            book: Book::default(),
+            lost: AtomicBool::default(),
+            symptom: Some("node_stuck"),
+            began: Clock::system().now().wall,
+            elsewhere: false,
+        }
+    }
 }
 
 impl Notes for Lent {
@@ -26,7 +42,8 @@ impl Notes for Lent {
     fn about(&self) -> Option<About> {
         Some(About {
             incident: IncidentId { record: 412, nth: 0 },
-            symptom: "node_stuck",
+            symptom: self.symptom,
+            began: self.began,
         })
     }
 
@@ -88,6 +105,7 @@ async fn came_after(
         )
     };
     let hands = hands(&settings, &Arc::default());
+    let order = if lent.elsewhere { order } else { hands.meant(&order) };
     let said = match before {
         None => hands.run(&order, &lent).await,
         Some(number) => runner::Hands::take_back(&hands, &order, number, &lent).await,
@@ -183,13 +201,13 @@ async fn what_cannot_be_told_any_more_is_not_known_and_a_person_must_look() {
     };
     let lost_it: Answers = |_| simply("unknown");
     for (within, answer, words) in [
-        (SHORT, hangs_up, "whether rack-2 did it is not known: "),
+        (SHORT, hangs_up, "whether rack-2 did it is not known (look at request "),
+        (SHORT, runs, "whether rack-2 did it is not known (look at request "),
         (
             SHORT,
-            runs,
-            "whether rack-2 did it is not known: rack-2 has begun it (incident 7.0 there)",
+            forgets_us,
+            "whether rack-2 did it is not known (look at request ",
         ),
-        (SHORT, forgets_us, "whether rack-2 did it is not known: HTTP 401: no"),
         (
             LONG,
             lost_it,
@@ -235,7 +253,12 @@ async fn after_a_restart_it_is_taken_back_or_its_end_is_waited_for() {
     for (within, answer, words, is_known) in [
         (LONG, held, "nothing was done: so it is", true),
         (LONG, ran, "rack-2 did it (incident 7.0 there): so it is", true),
-        (SHORT, away, "whether rack-2 did it is not known: ", false),
+        (
+            SHORT,
+            away,
+            "whether rack-2 did it is not known (look at request ",
+            false,
+        ),
     ] {
         let came = came_after(Lent::default(), (within, "20ms"), Some(number), answer).await;
         assert_eq!(came.is_known, is_known, "{words}");
@@ -257,9 +280,10 @@ async fn an_error_of_a_proxy_on_the_way_is_not_taken_for_a_request_that_never_ca
     assert!(came.said.unwrap().starts_with("rack-2 did it"));
     let came = came_to(Lent::default(), (SHORT, "1ms"), |_| Answer::Status(502, String::new())).await;
     assert!(!came.is_known);
+    let said = came.failed();
     assert!(
-        came.failed()
-            .starts_with("whether rack-2 did it is not known: HTTP 502")
+        said.starts_with("whether rack-2 did it is not known (") && said.contains("): HTTP 502"),
+        "{said}"
     );
 }
 
@@ -315,4 +339,73 @@ async fn whom_nobody_reaches_is_not_asked_for_longer_than_it_could_begin() {
         "{said}"
     );
     assert!(!lent.lost.into_inner(), "nothing can have arrived");
+}
+
+/// What somebody answers who knows nothing of a request that is taken back.
+fn never_heard_of(since: Option<UnixTime>) -> Answer {
+    told("withdrawn", &json!({"incident": null, "remembers_since": since}))
+}
+
+async fn taken_back(lent: Lent, answer: impl Fn(usize) -> Answer + Send + 'static) -> Came {
+    came_after(lent, (LONG, "10m"), Some(Nonce::of([7; 16])), answer).await
+}
+
+#[tokio::test]
+async fn what_whoever_is_asked_does_not_know_any_more_may_have_been_done_there() {
+    let now = Clock::system().now().wall;
+    let long_ago = now.minus(Duration::from_secs(30 * 86_400));
+    let days = |days: u64| Lent {
+        began: now.minus(Duration::from_secs(days * 86_400)),
+        ..Lent::default()
+    };
+    let elsewhere = || Lent {
+        elsewhere: true,
+        ..Lent::default()
+    };
+    for (lent, since, words) in [
+        (days(0), None, "its journal is empty"),
+        (days(0), Some(now), "its journal goes back to "),
+        (days(1), Some(now), "its journal goes back to "),
+        (days(2), Some(long_ago), "after 2d such things are forgotten"),
+        (elsewhere(), Some(long_ago), "has changed here since"),
+    ] {
+        let came = taken_back(lent, move |_| never_heard_of(since)).await;
+        assert!(!came.is_known, "{words}");
+        let said = came.failed();
+        assert!(
+            said.starts_with("whether rack-2 did it is not known ") && said.contains(words),
+            "{said}"
+        );
+    }
+    // It never arrived: nothing of it is forgotten.
+    for lent in [days(0), days(1)] {
+        let came = taken_back(lent, move |_| never_heard_of(Some(long_ago))).await;
+        assert!(came.is_known);
+        assert_eq!(came.failed(), "nothing was done: so it is");
+    }
+    // And a journal that was there may be put away while it is asked.
+    let came = came(SHORT, move |number| match number {
+        0 => simply("waits"),
+        1 => told("declined", &json!({"incident": null, "remembers_since": long_ago})),
+        _ => never_heard_of(Some(long_ago)),
+    })
+    .await;
+    assert!(!came.is_known);
+    let said = came.failed();
+    assert!(said.contains("was its journal put away?"), "{said}");
+}
+
+#[tokio::test]
+async fn what_was_asked_for_is_taken_back_when_its_policy_is_gone() {
+    let gone = || Lent {
+        symptom: None,
+        ..Lent::default()
+    };
+    let came = taken_back(gone(), |_| simply("withdrawn")).await;
+    assert!(came.is_known && came.asked == 1);
+    assert_eq!(came.failed(), "nothing was done: so it is");
+    // Nothing is asked for without one.
+    let came = came_to(gone(), (LONG, "10m"), |_| simply("done")).await;
+    assert_eq!(came.asked, 0);
+    assert!(came.failed().contains("nobody knows on whose behalf"));
 }

@@ -5,6 +5,7 @@
 //! 2.6, 3, 8.5.
 
 mod check;
+mod disk;
 mod mark_bad;
 mod message;
 mod miner;
@@ -13,6 +14,7 @@ mod reload;
 mod replace;
 mod republish;
 mod start;
+mod tokens;
 mod update_filled;
 
 use std::time::Duration;
@@ -27,8 +29,10 @@ use crate::remedy::runner::{Notes, Undone};
 use crate::remedy::step::Plan;
 use crate::upstream::{Fault, Token, Upstream, VenusService, Why};
 use crate::values::SecretSource;
+pub(super) use disk::DISK;
 use mark_bad::{ExitCodes, Most};
 pub(super) use process::Process;
+pub(super) use tokens::try_tokens;
 
 /// What is done.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use crate::remedy::hands::check::Checked;
 use crate::remedy::hands::tools::Tools;
 use crate::remedy::hands::{Hands, law};
 use crate::remedy::runner::Undone;
+use crate::remedy::settings::Rung;
 use crate::remedy::step::Plan;
 use crate::upstream::VenusService;
 use crate::values::{self, Duration};
@@ -80,7 +81,7 @@ impl Process {
 impl Checked<'_> {
     /// Units and containers have no target of their own: a process of a chain service is named, so that the right one is
     /// restarted.
-    pub(in crate::remedy::hands) fn venus_process(&mut self, process: &Process, place: &str) {
+    pub(in crate::remedy::hands) fn venus_process(&mut self, process: &Process, rung: &Rung, place: &str) {
         let targets: Vec<&Target> = self
             .policy
             .targets
@@ -100,6 +101,9 @@ impl Checked<'_> {
                 "symptom",
                 format!("a process is restarted for none but {}", names.join(", ")),
             );
+        }
+        if process.service == VenusService::Node {
+            self.disk(rung, place);
         }
         if self.policy.ill_for < ILL_FOR {
             self.say(
@@ -165,6 +169,10 @@ impl Hands {
             is_down: *finding.symptom == symptoms::INSTANCE_DOWN,
             is_gone: health == Health::Gone,
         };
-        law::venus_process(snapshot, &seen, self.clock.now()).map_err(left)
+        law::venus_process(snapshot, &seen, self.clock.now()).map_err(left)?;
+        if process.service == VenusService::Node {
+            self.disk_has_room(tools, plan)?;
+        }
+        Ok(())
     }
 }

@@ -142,6 +142,11 @@ impl Running {
         }
     }
 
+    fn waiting(&self, id: crate::remedy::IncidentId) -> IncidentSeen {
+        let incidents = self.repairs.overview().incidents;
+        incidents.into_iter().find(|incident| incident.id == id).unwrap()
+    }
+
     async fn stop(self) {
         self.stop.send_replace(true);
         self.working.await.unwrap();

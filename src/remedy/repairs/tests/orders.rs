@@ -10,14 +10,32 @@ async fn what_needs_an_approval_waits_for_it_and_goes_on_at_once() {
     let repairs = &running.repairs;
     let other = "99.0".parse().unwrap();
     assert!(matches!(
-        repairs.approve(other, None, "ada").await,
+        repairs.approve(other, Shown::default(), "ada").await,
         Err(Declined::Unknown(_))
     ));
-    let wrong = repairs.approve(id, Some(1), "ada").await.unwrap_err();
-    assert!(wrong.to_string().contains("another rung"), "{wrong}");
-    let plan = repairs.approve(id, Some(0), "ada").await.unwrap();
-    assert_eq!(plan.action.as_str(), "restart-node");
-    let again = repairs.approve(id, Some(0), "li").await.unwrap_err();
+    let mark = running.waiting(id).plan.unwrap();
+    let of_rung = |rung| Shown {
+        rung: Some(rung),
+        ..Shown::default()
+    };
+    let of_plan = |plan| Shown {
+        plan: Some(plan),
+        ..Shown::default()
+    };
+    for (shown, words) in [
+        (of_rung(1), "waits for something else than rung 2: rung 1, restart-node"),
+        (of_plan("00000000"), "waits for something else than plan `00000000`"),
+    ] {
+        let wrong = repairs.approve(id, shown, "ada").await.unwrap_err();
+        let named = wrong
+            .to_string()
+            .contains(&format!("farmwarden approve {id} --plan {mark}"));
+        assert!(wrong.to_string().contains(words) && named, "{wrong}");
+    }
+    assert!(running.waiting(id).words.contains(&format!("--plan {mark}`")));
+    let plan = repairs.approve(id, of_plan(&mark), "ada").await.unwrap();
+    assert_eq!((plan.action.as_str(), plan.mark()), ("restart-node", mark));
+    let again = repairs.approve(id, of_rung(0), "li").await.unwrap_err();
     assert!(!matches!(again, Declined::Unrecorded(_)), "{again}");
     running
         .until("the action", |_| running.acted.0.load(Ordering::Relaxed) == 1)

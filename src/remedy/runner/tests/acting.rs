@@ -1,6 +1,7 @@
 //! Actions from their record to their end, and what goes on beside them.
 
 use super::*;
+use crate::remedy::tell::{Tell, Told};
 
 #[tokio::test]
 async fn how_far_an_action_is_stands_in_the_record_while_it_runs() {
@@ -83,6 +84,56 @@ async fn what_another_farmwarden_was_asked_for_before_the_end_is_taken_back_befo
         crate::remedy::incident::Phase::Open,
         "the rung may be tried again"
     );
+}
+
+#[tokio::test]
+async fn a_defect_while_it_is_taken_back_ends_it_as_unknown_and_is_not_run_into_again() {
+    let world = Arc::new(World::default());
+    for is_so in [&world.slow, &world.asks, &world.breaks] {
+        is_so.store(true, Ordering::Relaxed);
+    }
+    let before = runner(&world, quick(|_| ()));
+    hears(&before, "w1").await;
+    tokio::select! {
+        biased;
+        _ = visit(&before) => panic!("the action does not end"),
+        () = async { while world.actions().is_empty() { tokio::task::yield_now().await } } => {}
+    }
+    drop(before);
+    let after = runner(&world, quick(|_| ()));
+    visit(&after).await;
+    visit(&after).await;
+    assert_eq!(world.taken_back.lock().unwrap().len(), 1);
+    let steps = world.steps.lock().unwrap();
+    let finished = steps.iter().find_map(|(_, step)| match step {
+        Step::Finished { outcome, words, .. } => Some((*outcome, words.clone())),
+        _ => None,
+    });
+    let (outcome, words) = finished.unwrap();
+    assert!(
+        outcome == Outcome::Unknown && words.contains("a defect of farmwarden"),
+        "{words}"
+    );
+}
+
+/// Breaks at the first step that it hears of.
+#[derive(Default)]
+struct Broken(AtomicBool);
+
+impl Tell for Broken {
+    fn told(&self, _told: &Told<'_>) {
+        assert!(self.0.swap(true, Ordering::Relaxed), "a defect");
+    }
+}
+
+#[tokio::test]
+async fn a_defect_of_whoever_is_told_holds_up_no_step() {
+    let world = Arc::new(World::default());
+    let ledger = Ledger::telling(In(Arc::clone(&world)), State::default(), 0, Arc::new(Broken::default()));
+    for _ in 0..2 {
+        ledger.record(received(firing("w1", at(0)))).await.unwrap();
+    }
+    assert_eq!(ledger.with(|state| state.incidents().count()), 1);
 }
 
 #[tokio::test]

@@ -40,6 +40,8 @@ struct World {
     notes: AtomicBool,
     /// Actions ask another farmwarden first.
     asks: AtomicBool,
+    /// Taking that back is a defect.
+    breaks: AtomicBool,
     /// What was taken back of that.
     taken_back: Mutex<Vec<String>>,
     /// Actions wait for this.
@@ -168,6 +170,7 @@ impl Hands for In {
     async fn take_back(&self, plan: &Plan, request: Nonce, _notes: &dyn Notes) -> Result<String, Undone> {
         let words = format!("{} {request}", plan.action);
         self.0.taken_back.lock().unwrap().push(words);
+        assert!(!self.0.breaks.load(Ordering::Relaxed), "a defect");
         Err(Undone::Refused("nothing was done: rack-2 held it".to_owned()))
     }
 }

@@ -196,3 +196,31 @@ async fn a_proof_is_given_up_only_when_its_window_has_closed() {
     farm.filecoin.node.set(at(3_999_950)).await.unwrap();
     assert!(farm.act("mark-bad-message", &REASONS).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_token_for_repairs_is_tried_before_anything_is_ill() {
+    let upstream = Upstream::from_system().unwrap();
+    for era in ["a", "c"] {
+        let mut farm = Farm::of(era, json!({})).await;
+        let tried = crate::remedy::hands::venus::try_tokens(&farm.target, &upstream).await;
+        assert_eq!(tried.len(), 2, "{tried:?}");
+        assert!(tried.iter().all(|one| one.said.is_ok()), "{tried:?}");
+        assert!(
+            tried[0]
+                .thing
+                .starts_with("venus-1: the token for repairs of messager "),
+            "{tried:?}"
+        );
+        assert!(
+            tried[0].said.as_ref().unwrap().contains("with the permission admin"),
+            "{tried:?}"
+        );
+        std::fs::write(farm.target.act_token_file.as_ref().unwrap(), "bogus.bogus.bogus").unwrap();
+        let tried = crate::remedy::hands::venus::try_tokens(&farm.target, &upstream).await;
+        assert!(tried[0].said.is_err(), "{tried:?}");
+        farm.target.act_token_file = Some(kept(&farm.directory, "act", &farm.filecoin.token(Perm::Read)));
+        let tried = crate::remedy::hands::venus::try_tokens(&farm.target, &upstream).await;
+        assert!(tried[0].said.as_ref().unwrap_err().contains("only reads"), "{tried:?}");
+        assert_eq!(farm.changes(), BTreeMap::new());
+    }
+}

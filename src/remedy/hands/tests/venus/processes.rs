@@ -1,6 +1,10 @@
 //! Processes of a chain service that are restarted by their units or containers.
 
+use std::path::PathBuf;
+
 use super::*;
+use crate::collectors::mounts::bench::picture_of;
+use crate::collectors::mounts::{self, MountView, Mounts, Space};
 
 /// An engine with the process, and a policy's settings for it.
 struct Process {
@@ -11,6 +15,32 @@ struct Process {
     component: &'static str,
     /// By so much later it is by the clock of the hands.
     later: Duration,
+    machine: Shown<Mounts>,
+}
+
+/// Where the node lies.
+const DISK: &str = "/data/venus";
+
+fn machine() -> mounts::Target {
+    serde_json::from_value(json!({"name": "host-1"})).unwrap()
+}
+
+/// The mount below it, with so much room.
+fn data(avail: Option<u64>) -> MountView {
+    let space = Space {
+        size: Some(1 << 40),
+        avail,
+        used: None,
+        inodes: Some(1000),
+        inodes_free: Some(10),
+        device: None,
+    };
+    MountView {
+        mount: "/data".to_owned(),
+        present: true,
+        space: Some(space),
+        ..MountView::default()
+    }
 }
 
 impl Process {
@@ -23,7 +53,10 @@ impl Process {
         let mut services = VenusService::ALL.into_iter();
         let service = services.find(|service| service.label() == component).unwrap();
         let label = farm.target.instances(service)[0].label();
+        let mut machine = Shown::new(&farm.store, &machine());
+        seen(&mut machine, data(Some(1 << 33)));
         Self {
+            machine,
             engine: Engine::with(&["process"]),
             shown,
             label,
@@ -49,10 +82,11 @@ impl Process {
     async fn restart_for(&self, entity: &str) -> Result<String, String> {
         let settings = Settings {
             venus: vec![self.farm.target.clone()],
+            machines: vec![machine()],
             ..settings(&self.engine, &json!({}))
         };
         let process = format!("{}/{}", self.component, self.label);
-        let with = [("container", "process"), ("process", &process)];
+        let with = [("container", "process"), ("process", &process), ("disk", DISK)];
         let plan = plan("restart-container", "venus-1", entity, &with);
         let mut hands = hands(&settings, &self.farm.store);
         let later = self.later;
@@ -79,6 +113,45 @@ impl Process {
         );
         assert_eq!(self.engine.did(), Vec::<String>::new());
     }
+}
+
+fn seen(machine: &mut Shown<Mounts>, view: MountView) {
+    machine.snapshot = picture_of(vec![view], true);
+    machine.snapshot.points = Arc::new(["/", "/data"].map(PathBuf::from).into());
+    machine.show();
+}
+
+#[tokio::test]
+async fn a_node_whose_disk_is_full_or_not_seen_is_not_restarted() {
+    let mut process = Process::of("node", json!({})).await;
+    process.down().await;
+    let no_inodes = |mut view: MountView| {
+        view.space.as_mut().unwrap().inodes_free = Some(0);
+        view
+    };
+    let hangs = MountView {
+        stuck: Some(true),
+        ..data(Some(1 << 33))
+    };
+    let elsewhere = MountView {
+        mount: "/other".to_owned(),
+        ..data(Some(1 << 33))
+    };
+    for (view, part) in [
+        (
+            data(Some(900 << 20)),
+            "host-1: /data/venus lies on /data, which is full: 900 MiB are left",
+        ),
+        (data(None), "of which is not known whether it is full"),
+        (no_inodes(data(Some(1 << 33))), "which has no free inodes"),
+        (hangs, "of which is not known whether it is full"),
+        (elsewhere, "is not known: no target in `collectors.mounts` sees it"),
+    ] {
+        seen(&mut process.machine, view);
+        process.refuses(part).await;
+    }
+    seen(&mut process.machine, data(Some(1 << 33)));
+    assert!(process.restart().await.is_ok());
 }
 
 #[tokio::test]
