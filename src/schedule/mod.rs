@@ -4,9 +4,11 @@
 mod rounds;
 
 use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -22,6 +24,8 @@ use rounds::Rounds;
 /// Verdicts are renewed at most this often. Judging looks at every target: doing it for every single round would cost
 /// the square of their number.
 const JUDGE_EVERY: Duration = Duration::from_millis(200);
+/// One that comes every time must not fill the log.
+const AFTER_DEFECT: Duration = Duration::from_secs(10);
 
 /// All targets at work. Dropping it stops them.
 pub struct Schedule {
@@ -86,7 +90,10 @@ impl Schedule {
     pub fn new(store: Arc<Store>, tools: Tools, clock: Clock) -> Self {
         let changed = Arc::new(Notify::new());
         let mut judging = JoinSet::new();
-        judging.spawn(judge(Arc::clone(&store), Arc::clone(&changed)));
+        let (judged, seen) = (Arc::clone(&store), Arc::clone(&changed));
+        judging.spawn(async move {
+            in_spite_of_defects("judging", || judge(Arc::clone(&judged), Arc::clone(&seen))).await;
+        });
         Self {
             store,
             tools,
@@ -234,6 +241,14 @@ trait Working: Send + Sync {
 }
 
 /// Keeps the verdicts up with the pictures.
+/// Goes on after a panic, which is told: without it a defect would leave a target, or all of them, unread until the next start.
+async fn in_spite_of_defects<F: Future<Output = ()>>(who: &str, mut run: impl FnMut() -> F) {
+    while AssertUnwindSafe(run()).catch_unwind().await.is_err() {
+        tracing::error!("{who}: a defect of farmwarden, please report it; it goes on in {AFTER_DEFECT:?}");
+        tokio::time::sleep(AFTER_DEFECT).await;
+    }
+}
+
 async fn judge(store: Arc<Store>, changed: Arc<Notify>) {
     loop {
         changed.notified().await;

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Schedule, Working};
+use super::{Schedule, Working, in_spite_of_defects};
 use crate::clock::{Clock, UnixTime};
 use crate::collectors::{Collector, Part, TargetConfig as _, TargetView};
 use crate::exposition::{Own, Page};
@@ -60,7 +60,11 @@ impl<C: Collector> Working for Rounds<C> {
 
     fn start(self: Arc<Self>, loops: &mut JoinSet<()>) {
         for beat in 0..self.beats.len() {
-            loops.spawn(Arc::clone(&self).run(beat));
+            let rounds = Arc::clone(&self);
+            loops.spawn(async move {
+                let name = rounds.slot.name.clone();
+                in_spite_of_defects(name.as_str(), || Arc::clone(&rounds).run(beat)).await;
+            });
         }
     }
 

@@ -448,3 +448,15 @@ async fn a_look_that_was_given_up_is_no_round_for_whoever_looks_next() {
     slot.look(began).await;
     assert_eq!(slot.parts()[0].up, Some(true));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_round_for_ever_goes_on_after_a_defect() {
+    let mut times = 0;
+    in_spite_of_defects("judging", || {
+        times += 1;
+        let times = times;
+        async move { assert!(times == 3, "a defect") }
+    })
+    .await;
+    assert_eq!(times, 3);
+}
