@@ -1,8 +1,8 @@
 //! Links by which a person approves a rung from a chat. Whoever has one may approve just that incident, rung and plan, until
 //! it ends, once.
 //!
-//! A link proves itself: nothing of it is kept but the key, which lives as long as the process. After a start what waits is
-//! told anew, with new links. What was used is remembered with the incident, from the journal.
+//! A link proves itself: nothing of it is kept but the key, which lives as long as the process. After a start the
+//! newest that wait are told anew, with new links. What was used is remembered with the incident, from the journal.
 
 use std::fmt;
 use std::str::FromStr;

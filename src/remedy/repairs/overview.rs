@@ -242,7 +242,7 @@ impl Repairs {
                 _ => None,
             };
             let held = Held::of(incident, decision);
-            let does = AtHand::of(incident, policy);
+            let deed = Deed::of(incident, policy);
             IncidentSeen {
                 id: incident.id,
                 target: incident.key.target.to_string(),
@@ -252,9 +252,9 @@ impl Repairs {
                 phase: phase(incident).to_owned(),
                 rung: policy.map_or(0, |policy| incident.rung.saturating_add(1).min(policy.rungs.len())),
                 rungs: policy.map_or(0, |policy| policy.rungs.len()),
-                action: does.action,
-                with: does.with,
-                does: does.does,
+                action: deed.action,
+                with: deed.with,
+                does: deed.does,
                 plan,
                 rehearsed: incident.rehearsed || is_rehearsal(incident),
                 opened: incident.opened,
@@ -282,13 +282,13 @@ impl Repairs {
 
 /// The rung that runs, is being proven or comes next.
 #[derive(Default)]
-struct AtHand {
+struct Deed {
     action: Option<String>,
     with: BTreeMap<String, String>,
     does: Option<String>,
 }
 
-impl AtHand {
+impl Deed {
     fn of(incident: &Incident, policy: Option<&Policy>) -> Self {
         let is_under_way = matches!(incident.phase, Phase::Running { .. } | Phase::Proving { .. });
         // The configuration may say something else by now.

@@ -1,7 +1,9 @@
-//! A control point and a host, in two networks with a link between them that is cut in the middle of a repair.
+//! Control points and a host, in two networks with a link between them: it is cut in the middle of a repair, and everybody is killed
+//! while a request is held.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -12,21 +14,34 @@ use super::{break_node, mend_node, of_kind, only_begun};
 /// This end of the link, where the host is.
 const HERE: &str = "10.77.0.1";
 
+/// The link has one name and one address at this end.
+static ONE_LINK: Mutex<()> = Mutex::new(());
+
 /// Another network, for as long as this lives.
 struct Elsewhere {
     holder: Child,
+    _only: MutexGuard<'static, ()>,
 }
 
 impl Elsewhere {
     fn start() -> Self {
+        let only = ONE_LINK.lock().unwrap_or_else(PoisonError::into_inner);
         let mut command = Command::new("unshare");
         command.args(["--net", "sh", "-c", "echo there; exec sleep infinity"]);
         let mut holder = command.stdout(Stdio::piped()).spawn().unwrap();
         // Until it says so it may still be in this one.
         let mut there = [0; 5];
         std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut there).unwrap();
-        let elsewhere = Self { holder };
-        run(link(&["make", &elsewhere.holder.id().to_string()]));
+        let elsewhere = Self { holder, _only: only };
+        // One that was here before goes some time after its network.
+        wait_for("a link", LONG, || {
+            let output = link(&["make", &elsewhere.holder.id().to_string()]).output().unwrap();
+            if output.status.success() {
+                Ok(())
+            } else {
+                Err(format!("{output:?}"))
+            }
+        });
         run(link(&["address", "fw0", HERE]));
         for (end, address) in [("fw1", "10.77.0.2"), ("lo", "127.0.0.1")] {
             let mut inside = elsewhere.command("env");
@@ -139,14 +154,15 @@ fn host(farm: &Simfarm, docker: &Docker, place: &Path) -> Value {
     })
 }
 
-fn control(farm: &Simfarm, port: &str, place: &Path) -> Value {
+/// What asks the host, and is called like this there.
+fn control(name: &str, farm: &Simfarm, port: &str, place: &Path) -> Value {
     json!({
         "collectors": {"phala": node(farm, HERE)},
         "remotes": [{
             "name": "host", "address": format!("https://{HERE}:{port}"), "certificate_file": place.join("host.crt"),
-            "key_file": place.join("key"), "caller": "control",
+            "key_file": place.join("key"), "caller": name,
         }],
-        "journal": {"directory": place.join("control")},
+        "journal": {"directory": place.join(name)},
         "remedies": remedies(
             "repair_node",
             &json!({
@@ -215,6 +231,27 @@ fn order_and_approve(place: &Path) {
     assert_eq!(begun["data"]["incident"], incident);
 }
 
+/// A node that both networks reach.
+fn node_for_both() -> Simfarm {
+    let farm = Simfarm::start(&["--substrate", "para=0.0.0.0:0", "--substrate", "relay=0.0.0.0:0"]);
+    for chain in ["substrate/para", "substrate/relay"] {
+        farm.set(chain, &json!({"block_time_ms": 300, "peers": 20}));
+    }
+    let genesis_hash = format!("0x{}", "77".repeat(32));
+    farm.set("substrate/relay", &json!({"genesis_hash": genesis_hash, "seed": 7}));
+    farm
+}
+
+/// The key of all, and the host's certificate; gives its web.yml.
+fn secrets(place: &Path) -> String {
+    write(place, "key", &"k".repeat(40));
+    let certificate = rcgen::generate_simple_self_signed(vec!["nobody".to_owned()]).unwrap();
+    write(place, "host.crt", &certificate.cert.pem());
+    write(place, "host.key", &certificate.signing_key.serialize_pem());
+    let web = "tls_server_config: {cert_file: host.crt, key_file: host.key}";
+    write(place, "web.yml", web).display().to_string()
+}
+
 #[test]
 fn a_repair_that_was_approved_here_and_is_cut_off_there_is_done_once() {
     let docker = Docker::start();
@@ -222,25 +259,10 @@ fn a_repair_that_was_approved_here_and_is_cut_off_there_is_done_once() {
     let started = || docker.inspect("phala-node", "{{.State.StartedAt}}");
     let before = started();
     let elsewhere = Elsewhere::start();
-    let farm = Simfarm::start(&["--substrate", "para=0.0.0.0:0", "--substrate", "relay=0.0.0.0:0"]);
-    for chain in ["substrate/para", "substrate/relay"] {
-        farm.set(chain, &json!({"block_time_ms": 300, "peers": 20}));
-    }
-    let genesis_hash = format!("0x{}", "77".repeat(32));
-    farm.set("substrate/relay", &json!({"genesis_hash": genesis_hash, "seed": 7}));
-
+    let farm = node_for_both();
     let directory = directory();
     let place = directory.path();
-    write(place, "key", &"k".repeat(40));
-    let certificate = rcgen::generate_simple_self_signed(vec!["nobody".to_owned()]).unwrap();
-    write(place, "host.crt", &certificate.cert.pem());
-    write(place, "host.key", &certificate.signing_key.serialize_pem());
-    let web = write(
-        place,
-        "web.yml",
-        "tls_server_config: {cert_file: host.crt, key_file: host.key}",
-    );
-    let web = web.display().to_string();
+    let web = secrets(place);
     let listen = format!("{HERE}:{}", super::super::support::free_port());
     let (_, port) = listen.rsplit_once(':').unwrap();
     let on_host = ["--web.listen-address", &listen, "--web.config.file", &web];
@@ -256,7 +278,7 @@ fn a_repair_that_was_approved_here_and_is_cut_off_there_is_done_once() {
         elsewhere.command(Farmwarden::binary()),
         place,
         "control",
-        &control(&farm, port, place),
+        &control("control", &farm, port, place),
         &on_control,
     );
 
@@ -295,4 +317,85 @@ fn a_repair_that_was_approved_here_and_is_cut_off_there_is_done_once() {
     let finished = of_kind(&control, "finished")[0]["data"]["words"].as_str().unwrap();
     let expected = format!("host did it (incident {} there): ", there.as_str().unwrap());
     assert!(finished.starts_with(&expected), "{finished}");
+}
+
+/// Kills it as a power cut does, and waits until it is gone.
+fn kill(mut process: Process) {
+    process.signal(nix::sys::signal::Signal::SIGKILL);
+    wait_for("it is gone", LONG, || match process.running() {
+        Ok(()) => Err("it runs".to_owned()),
+        Err(_) => Ok(()),
+    });
+}
+
+#[test]
+fn what_two_ask_for_is_done_once_and_not_for_whom_was_killed_meanwhile() {
+    let docker = Docker::start();
+    docker.run("phala-node", &["--restart=unless-stopped"]);
+    let started = || docker.inspect("phala-node", "{{.State.StartedAt}}");
+    let before = started();
+    let elsewhere = Elsewhere::start();
+    let farm = node_for_both();
+    let directory = directory();
+    let place = directory.path();
+    let web = secrets(place);
+    let freeze = write(place, "freeze", "hands off");
+    let listen = format!("{HERE}:{}", super::super::support::free_port());
+    let (_, port) = listen.rsplit_once(':').unwrap();
+    let mut on_host = host(&farm, &docker, place);
+    on_host["remedies"]["freeze_file"] = json!(freeze);
+    let callers = on_host["callers"].as_array_mut().unwrap();
+    callers.push(json!({"name": "second", "key_file": place.join("key"), "policies": ["restart_node"]}));
+    let start_host = || {
+        let flags = ["--web.listen-address", &listen, "--web.config.file", &web];
+        start(Command::new(Farmwarden::binary()), place, "host", &on_host, &flags)
+    };
+    let start_control = |name: &str, mode: &str| {
+        let mut config = control(name, &farm, port, place);
+        let policy = &mut config["remedies"]["policies"][0];
+        policy["mode"] = json!(mode);
+        policy["rungs"][0]["approval"] = json!(false);
+        let flags = ["--web.listen-address", "127.0.0.1:0"];
+        start(elsewhere.command(Farmwarden::binary()), place, name, &config, &flags)
+    };
+    let first_host = start_host();
+    let first_control = start_control("control", "act");
+    let _second = start_control("second", "act");
+
+    break_node(&farm);
+    for name in ["control", "second"] {
+        wait_for("it is ordered", LONG, || {
+            // An order for what is well yet ends at once.
+            tell(place, name, &["run", "repair_node", "node-1", "para"])?;
+            let begun = of_kind(&journal(&place.join(name)), "started").len();
+            if begun > 0 {
+                Ok(())
+            } else {
+                Err("it is not begun".to_owned())
+            }
+        });
+        wait_for_words("the host holds it", &place.join(name), "host holds it back by freeze");
+    }
+    kill(first_control);
+    kill(first_host);
+    let _host = start_host();
+    // It only rehearses from now on: nothing else is asked for.
+    let _control = start_control("control", "dry_run");
+    let finished = wait_for_kind(&place.join("control"), "finished");
+    same(&finished["data"]["outcome"], &json!("refused")).unwrap();
+    assert_eq!(started(), before, "nothing was touched");
+    std::fs::remove_file(&freeze).unwrap();
+    wait_for_words(
+        "the node is waited for",
+        &place.join("host"),
+        "wait for phala-node at farm-1 is under way",
+    );
+    mend_node(&farm);
+    let finished = wait_for_kind(&place.join("second"), "finished");
+    same(&finished["data"]["outcome"], &json!("done")).unwrap();
+    let host = journal(&place.join("host"));
+    let withdrawn = of_kind(&host, "withdrawn");
+    assert_eq!((withdrawn.len(), of_kind(&host, "asked").len()), (1, 2), "{host:#?}");
+    assert_eq!(withdrawn[0]["data"]["caller"], "control");
+    only_begun(&host);
 }
