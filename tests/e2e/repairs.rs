@@ -166,8 +166,8 @@ impl Asked {
                 record["kind"] == "received" && labels["remedy"] == remedy && labels["entity"] == entity
             });
             let incident = received.map(|record| json!(format!("{}.0", record["seq"])));
-            let about = incident.iter().flat_map(|incident| story(&records, incident));
-            let found = about.filter(|record| record["kind"] == kind).last().cloned();
+            let mut about = incident.iter().flat_map(|incident| story(&records, incident));
+            let found = about.rfind(|record| record["kind"] == kind).cloned();
             found.ok_or_else(|| format!("{records:#?}"))
         })
     }

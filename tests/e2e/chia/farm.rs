@@ -5,12 +5,19 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::{PATIENCE, is_above};
 use crate::support::{Process, handed_over, own, wait_for};
 
+/// What was killed is gone in a moment, unless it waits in the kernel.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
+/// Between two looks at it.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Its services listen at the usual ports, so there is one at a time.
 static ONLY: Mutex<()> = Mutex::new(());
 
@@ -27,6 +34,41 @@ pub(crate) struct Farm {
     pub(super) farmer: Process,
     pub(super) harvester: Option<Process>,
     _only: MutexGuard<'static, ()>,
+}
+
+impl Farm {
+    /// Its processes, also those that a daemon started.
+    fn processes(&self) -> Vec<Pid> {
+        let root = format!("CHIA_ROOT={}/", self.directory.display());
+        let all = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+            let entry = entry.ok()?;
+            let number = entry.file_name().to_str()?.parse().ok()?;
+            let environment = std::fs::read(entry.path().join("environ")).ok()?;
+            let is_own = |line: &[u8]| line.starts_with(root.as_bytes());
+            environment
+                .split(|byte| *byte == 0)
+                .any(is_own)
+                .then(|| Pid::from_raw(number))
+        });
+        all.collect()
+    }
+}
+
+/// A daemon leaves behind what it started, and the next farm needs its ports.
+impl Drop for Farm {
+    fn drop(&mut self) {
+        let started = Instant::now();
+        while started.elapsed() < ENDS_WITHIN {
+            let processes = self.processes();
+            if processes.is_empty() {
+                break;
+            }
+            for process in processes {
+                kill(process, Signal::SIGKILL).ok();
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
 }
 
 /// Asks the services by chia's own means. One for all questions: each new one costs a second of a processor.
