@@ -122,7 +122,11 @@ impl<C: Collector> Rounds<C> {
             self.meanwhile(part, tokio::time::sleep_until(next)).await;
             self.due(part, None);
             self.round(beat, next).await;
-            again_after = if again.is_some() { again_after * 2 } else { AGAIN_AFTER };
+            again_after = match again {
+                // Beyond its beat it says nothing any more, and without an end it would be more than a clock can hold.
+                Some(_) => (again_after * 2).min(part.every),
+                None => AGAIN_AFTER,
+            };
             if next == on_beat {
                 on_beat = self.after(part, on_beat);
             }

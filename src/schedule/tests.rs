@@ -264,6 +264,15 @@ async fn what_is_read_rarely_is_read_again_soon_after_it_failed_but_not_for_ever
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_fails_for_hours_is_read_on_its_beat_until_it_is_back() {
+    let steps = [&[Step::Fails; 1_000][..], &[Step::Gives(7)]].concat();
+    let run = Run::start(&[("a", &steps, 5)]);
+    assert_eq!(up(&run.page_at(9_900).await, "a"), Some(false));
+    let page = run.page_at(10_100).await;
+    assert_eq!((up(&page, "a"), value(&page, "a")), (Some(true), Some(7)), "{page}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn data_leaves_after_three_intervals_also_between_rounds() {
     let names: Vec<String> = (0..30).map(|number| format!("t{number}")).collect();
     let steps: &[Step] = &[Step::Takes(1), Step::Fails];

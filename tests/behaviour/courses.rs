@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::Warden;
 use crate::orders::{CONTROL, Listener, command, overview_where, post};
+use crate::remote::Engine;
 use crate::repairs::{Farm, NO_WARM_UP, STUCK, alert, hands_in};
 
 /// The policy acts at once and again, and everybody is told.
@@ -41,13 +42,19 @@ async fn moves(farm: &Farm, warden: &Warden, cured: u32) {
 #[tokio::test]
 async fn who_is_ill_again_while_the_alert_fires_is_repaired_again_and_shown_in_between() {
     let (farm, people) = (Farm::new().await, Listener::start().await);
-    let rung = "{action: run-command, with: {command: nothing}, timeout: 1h, gone_for: 1s}";
-    let commands = "commands: {enabled: true, allowed: [{name: nothing, argv: [/bin/true]}]}";
-    let warden = farm.start(&config(&farm, rung, &people, commands)).await;
+    let rung = "{action: start-container, with: {container: node}, timeout: 1h, gone_for: 1s}";
+    let engine = Engine::serve(farm.path("docker.sock"));
+    engine.may_end.add_permits(2);
+    let engines = format!(
+        "engines: [{{name: rack-1, socket: '{}', containers: [node]}}]",
+        farm.path("docker.sock").display()
+    );
+    let warden = farm.start(&config(&farm, rung, &people, &engines)).await;
     warden.page_with(STUCK).await;
     hands_in(&warden, "http://am", &alert(7, "node-1", "firing")).await;
-    let acted =
-        |times| format!("farmwarden_remediation_actions_total{{action=\"run-command\",outcome=\"done\"}} {times}\n");
+    let acted = |times| {
+        format!("farmwarden_remediation_actions_total{{action=\"start-container\",outcome=\"done\"}} {times}\n")
+    };
     warden.page_with(&acted(1)).await;
     moves(&farm, &warden, 1).await;
     let overview = overview_where(&warden, |overview: &Overview| !overview.resting.is_empty()).await;

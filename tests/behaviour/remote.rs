@@ -23,14 +23,14 @@ use tokio::sync::Semaphore;
 use crate::harness::{PATIENCE, Reply, Setup, Warden, exchange};
 
 /// A container engine with one container, which may take its time to start it.
-struct Engine {
+pub(crate) struct Engine {
     starts: Arc<AtomicUsize>,
     /// One for each start that may come to its end.
-    may_end: Arc<Semaphore>,
+    pub(crate) may_end: Arc<Semaphore>,
 }
 
 impl Engine {
-    fn serve(path: PathBuf) -> Self {
+    pub(crate) fn serve(path: PathBuf) -> Self {
         let engine = Self {
             starts: Arc::default(),
             may_end: Arc::new(Semaphore::new(0)),
@@ -45,7 +45,7 @@ impl Engine {
         engine
     }
 
-    fn starts(&self) -> usize {
+    pub(crate) fn starts(&self) -> usize {
         self.starts.load(Ordering::SeqCst)
     }
 }

@@ -4,9 +4,10 @@
 mod alerted;
 mod certificates;
 mod elsewhere;
-mod farm;
+pub(crate) mod farm;
 mod figures;
 mod incidents;
+mod least_privilege;
 mod repairs;
 
 use std::fs;
@@ -24,6 +25,7 @@ use figures::{
     winnings_are_what_the_wallet_says,
 };
 use incidents::{farmer_freezes, harvester_dies_and_comes_back, share_freezes, websocket_is_cut};
+use least_privilege::a_certificate_of_its_own_is_enough;
 use repairs::repairs_are_heard;
 
 /// Chia's services take half a minute to start on a machine that is busy, and more than one has to.
@@ -150,4 +152,5 @@ fn a_real_farm_is_read_and_what_fails_in_it_is_told() {
     elsewhere.warden.stops_at_once();
 
     wrong_certificates_are_told(&farm);
+    a_certificate_of_its_own_is_enough(&farm);
 }

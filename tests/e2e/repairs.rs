@@ -2,18 +2,23 @@
 //! people read of it.
 
 mod approval;
+mod chia;
 mod command;
 mod remote;
+mod remount;
 mod solo;
 mod stack;
 pub(crate) mod stage;
 mod venus;
 mod workers;
 
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use super::support::{LONG, Simfarm, same, wait_for};
-use stage::told;
+use super::support::{LONG, Samples, Simfarm, http, same, wait_for};
+use stage::{TOKEN, told};
 
 const NODE_STUCK: &str = "farmwarden_symptom{symptom=\"node_stuck\"} == 1";
 
@@ -104,5 +109,92 @@ fn check_chat(farm: &Simfarm, incident: &Value) {
     for ((title, text), expected) in told.iter().zip(["node-1 para: a repair begins", "node-1 para: cured"]) {
         assert_eq!(title, expected);
         assert!(text.starts_with("矿场") && text.contains(&incident), "{text}");
+    }
+}
+
+/// Services of Chia take half a minute to start on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+fn symptom(
+    page: &Samples,
+    target: &str,
+    symptom: &str,
+    entity: &str,
+    expected: impl Into<Option<f64>>,
+) -> Result<(), String> {
+    let labels = [("target", target), ("symptom", symptom), ("entity", entity)];
+    page.is("farmwarden_symptom", &labels, expected)
+}
+
+/// A web.yml that lets in whoever hands in alerts, with the token beside it.
+fn alerts_token(web: &Path) -> &str {
+    std::fs::write(web.with_file_name("alerts.token"), TOKEN).unwrap();
+    std::fs::write(web, "scopes: {alerts: {bearer_token_file: alerts.token}}").unwrap();
+    web.to_str().unwrap()
+}
+
+/// A farmwarden that is asked by alerts alone, and what it writes down.
+struct Asked {
+    address: String,
+    journal: PathBuf,
+}
+
+impl Asked {
+    /// Hands in an alert, and waits until this comes of it.
+    #[track_caller]
+    fn comes_to(&self, remedy: &str, target: &str, entity: &str, kind: &str) -> Value {
+        let labels = json!({"alertname": "Ill", "remedy": remedy, "target": target, "entity": entity});
+        let delivery = json!({
+            "version": "4", "groupKey": "{}:{}", "truncatedAlerts": 0, "status": "firing", "receiver": "farmwarden",
+            "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "",
+            "alerts": [{
+                "status": "firing", "labels": labels, "annotations": {}, "startsAt": "2026-01-01T00:00:00Z",
+                "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "",
+                "fingerprint": format!("{:016x}", self.records().len()),
+            }],
+        });
+        let headers = [
+            &format!("Authorization: Bearer {TOKEN}"),
+            "Content-Type: application/json",
+        ];
+        let answer = http::exchange(&self.address, "POST /alerts HTTP/1.0", &headers, &delivery.to_string()).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        wait_for("what comes of the alert is in the journal", PATIENCE, || {
+            let records = self.records();
+            let received = records.iter().rev().find(|record| {
+                let labels = &record["data"]["alerts"][0]["labels"];
+                record["kind"] == "received" && labels["remedy"] == remedy && labels["entity"] == entity
+            });
+            let incident = received.map(|record| json!(format!("{}.0", record["seq"])));
+            let about = incident.iter().flat_map(|incident| story(&records, incident));
+            let found = about.filter(|record| record["kind"] == kind).last().cloned();
+            found.ok_or_else(|| format!("{records:#?}"))
+        })
+    }
+
+    /// Its action is refused in these words, and nothing was done before.
+    #[track_caller]
+    fn is_left_alone(&self, remedy: &str, target: &str, entity: &str, words: &str) {
+        let finished = self.comes_to(remedy, target, entity, "finished");
+        let told = finished.to_string();
+        assert!(
+            finished["data"]["outcome"] == "refused" && told.contains(words),
+            "{told}"
+        );
+        let records = self.records();
+        let kinds = kinds(&story(&records, &finished["data"]["incident"])).join(" ");
+        assert!(!kinds.contains("noted"), "{kinds}");
+    }
+
+    /// The last record of this kind in the same incident.
+    fn of(&self, record: &Value, kind: &str) -> Value {
+        let records = self.records();
+        let story = story(&records, &record["data"]["incident"]);
+        let found = story.into_iter().rev().find(|record| record["kind"] == kind);
+        found.unwrap_or_else(|| panic!("{records:#?}")).clone()
+    }
+
+    fn records(&self) -> Vec<Value> {
+        remote::journal(&self.journal)
     }
 }

@@ -10,7 +10,7 @@ use super::units::System;
 
 const READER: &str = "farmwarden.service";
 const ACTUATOR: &str = "farmwarden-actuator.service";
-const MOUNTER: &str = "farmwarden-mounter.service";
+pub(crate) const MOUNTER: &str = "farmwarden-mounter.service";
 
 /// systemd's own judgement, in tenths: 100 takes nothing away.
 const MOST_EXPOSED: &str = "--threshold=20";
@@ -40,32 +40,42 @@ const ACTS: &str = "callers: [{name: control, key_file: /etc/farmwarden-actuator
                     mode: act, ill_for: 1s, rungs: [{action: restart-container, with: {container: share, \
                     patience: 5s}, within: 3m, timeout: 5m, gone_for: 3s}]}]}\n";
 
-fn log(service: &str) -> String {
-    format!("/var/log-of-{service}")
-}
-
-/// Both units as they are shipped, but for where the program lies and what this small system does not have.
-fn install(root: &Path) {
-    fs::copy(Farmwarden::binary(), root.join("farmwarden")).unwrap();
-    let units = root.join("etc/systemd/system");
-    for name in [READER, ACTUATOR, MOUNTER] {
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/systemd").join(name);
-        let unit = fs::read_to_string(shipped).unwrap();
-        assert!(unit.contains("ExecStart=/usr/local/bin/farmwarden "), "{unit}");
-        let unit = unit.replace("/usr/local/bin/farmwarden ", "/farmwarden ");
-        fs::write(units.join(name), unit).unwrap();
-        let drop_in = units.join(format!("{name}.d"));
-        fs::create_dir(&drop_in).unwrap();
-        let text = format!(
-            "[Unit]\nDefaultDependencies=no\n[Service]\nStandardError=file:{}\n",
-            log(name)
-        );
-        fs::write(drop_in.join("small-system.conf"), text).unwrap();
-    }
+/// Whom the units are run as.
+pub(crate) fn install_users(root: &Path) {
     for (file, lines) in [("etc/passwd", PASSWD), ("etc/group", GROUP)] {
         let path = root.join(file);
         fs::write(&path, fs::read_to_string(&path).unwrap() + lines).unwrap();
     }
+}
+
+/// A unit as it is shipped, but for where the program lies and what this small system does not have; and more for its service.
+pub(crate) fn install_unit(root: &Path, name: &str, more: &str) {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("docker/systemd").join(name);
+    let unit = fs::read_to_string(shipped).unwrap();
+    assert!(unit.contains("ExecStart=/usr/local/bin/farmwarden "), "{unit}");
+    let unit = unit.replace("/usr/local/bin/farmwarden ", "/farmwarden ");
+    let units = root.join("etc/systemd/system");
+    fs::write(units.join(name), unit).unwrap();
+    let drop_in = units.join(format!("{name}.d"));
+    fs::create_dir(&drop_in).unwrap();
+    let text = format!(
+        "[Unit]\nDefaultDependencies=no\n[Service]\nStandardError=file:{}\n{more}",
+        log(name)
+    );
+    fs::write(drop_in.join("small-system.conf"), text).unwrap();
+}
+
+fn log(service: &str) -> String {
+    format!("/var/log-of-{service}")
+}
+
+/// The units as they are shipped, with users and configurations.
+fn install(root: &Path) {
+    fs::copy(Farmwarden::binary(), root.join("farmwarden")).unwrap();
+    for name in [READER, ACTUATOR, MOUNTER] {
+        install_unit(root, name, "");
+    }
+    install_users(root);
     let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
     for (service, user, more) in [
         ("farmwarden", READER_USER, ASKS),
@@ -89,7 +99,7 @@ fn install(root: &Path) {
 }
 
 /// Runs a program in the system; what it said.
-fn within(docker: &Docker, program: &[&str]) -> Result<String, String> {
+pub(crate) fn within(docker: &Docker, program: &[&str]) -> Result<String, String> {
     let mut command = docker.client();
     let output = command.args(["exec", "systemd"]).args(program).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);

@@ -94,9 +94,10 @@ impl System {
             format!("--volume={}:/run/dbus", bus.path().display()),
             format!("--env=LD_LIBRARY_PATH={paths}:{}/systemd", libraries("usr/lib")),
         ];
+        let is_named = options.iter().any(|option| option.starts_with("--network="));
+        let network = if is_named { &[][..] } else { &["--network=none"] };
         let own = [
             "--name=systemd",
-            "--network=none",
             "--cap-add=SYS_ADMIN",
             "--security-opt=seccomp=unconfined",
             "--cgroupns=private",
@@ -112,7 +113,7 @@ impl System {
         ];
         docker.run_image(
             "system:1",
-            &[&own[..], options].concat(),
+            &[&own[..], network, options].concat(),
             &[
                 "/bin/sh",
                 "-c",

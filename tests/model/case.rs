@@ -66,6 +66,8 @@ pub(crate) enum Fault {
     SilentHands,
     /// A person's order holds for ever.
     EndlessOrder,
+    /// Plans do not say what they touch.
+    UntoldThings,
     /// The number of what is asked for elsewhere is not in the record.
     ForgottenNumber,
 }
@@ -98,6 +100,8 @@ pub(crate) struct Case {
     pub(crate) remote: bool,
     /// Its actions ask another farmwarden, which goes on whatever becomes of this one.
     pub(crate) asks: bool,
+    /// Its targets stand on the same container.
+    pub(crate) shares: bool,
     /// What is wrong with it, to see whether that is found.
     pub(crate) fault: Fault,
     /// What must be seen to happen: kinds of steps, guards that hold, ways in which incidents end.
@@ -214,7 +218,12 @@ impl Case {
             with: rung_of.with.clone(),
             does: None,
             deed: None,
-            touches: std::collections::BTreeSet::new(),
+            touches: rung_of
+                .meanings
+                .get(&self.entities[entity].0)
+                .cloned()
+                .unwrap_or_default()
+                .touches,
             within: rung_of.within,
             notice: false,
         }

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use farmwarden::remedy::{Policy, Remedies, settings::Mode};
+use farmwarden::remedy::settings::{Meaning, Mode};
+use farmwarden::remedy::{Policy, Remedies};
 use farmwarden::values::Duration;
 
 use super::case::{Case, Fault, Message};
@@ -60,6 +61,7 @@ pub(crate) fn case(name: &'static str, entities: &[(&str, &'static str)], change
         requests: Vec::new(),
         remote: false,
         asks: false,
+        shares: false,
         fault: Fault::None,
         happens: Vec::new(),
     }
@@ -215,6 +217,56 @@ fn two_targets_of_one_farm() {
         )
     });
     assert!(states > 5_000, "{states}");
+}
+
+/// As many may act at once as there are, and both have the same container.
+fn one_stack_of_two_targets(fault: Fault) -> Case {
+    let case = case(
+        "one stack of two targets",
+        &[("prb-1", "w1"), ("prb-2", "w2")],
+        |remedies| {
+            let policy = &mut remedies.policies[0];
+            quick(policy);
+            policy.rungs.truncate(1);
+            for target in policy.targets.clone() {
+                let touches = if fault == Fault::UntoldThings {
+                    vec![]
+                } else {
+                    vec!["trade at farm-1".to_owned()]
+                };
+                let meaning = Meaning {
+                    touches: touches.into_iter().collect(),
+                    ..Meaning::default()
+                };
+                policy.rungs[0].meanings.insert(target, meaning);
+            }
+            remedies.at_once.group = 2_u32.try_into().unwrap();
+        },
+    );
+    Case {
+        visits: 2,
+        left: Left {
+            passes: 1,
+            crashes: 1,
+            ..Left::default()
+        },
+        shares: true,
+        fault,
+        happens: vec!["started", "concurrency"],
+        ..case
+    }
+}
+
+#[test]
+fn two_targets_that_stand_on_the_same() {
+    let states = search(one_stack_of_two_targets(Fault::None));
+    assert!(states > 2_000, "{states}");
+}
+
+#[test]
+#[should_panic(expected = "not so: never two actions on one target, or on what two share, at a time")]
+fn things_that_are_not_told_are_found() {
+    search(one_stack_of_two_targets(Fault::UntoldThings));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What must never be; each is a property of the model.
 
-pub(crate) const TWO_AT_ONCE: &str = "never two actions on one target at a time";
+pub(crate) const TWO_AT_ONCE: &str = "never two actions on one target, or on what two share, at a time";
 pub(crate) const OVER_BUDGET: &str = "no budget of an hour is exceeded";
 pub(crate) const TOO_MANY: &str = "no more run in a group or on the farm than may";
 pub(crate) const TWICE: &str = "a rung of an incident is begun and done at most once";

@@ -13,6 +13,9 @@ use super::laws::FORGETFUL;
 use super::moment::{Ends, Flight, Moment, Move, Rest, Sees};
 use super::world::{World, at};
 
+/// How long the disk may take is nature's.
+const PATIENT: Duration = Duration::from_secs(1 << 30);
+
 /// More than any chain of tasks that wake one another is long.
 const HOPS: usize = 16;
 
@@ -261,7 +264,7 @@ impl Process {
             if fault == Fault::TakenBackAtAnyTime {
                 drop(recording.await);
             } else {
-                drop(runner.between_beginnings(recording).await);
+                drop(runner.between_beginnings(PATIENT, recording).await);
             }
         }));
     }

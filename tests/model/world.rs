@@ -374,14 +374,15 @@ impl World {
 
     /// The action is being carried out.
     pub(crate) fn is_run(&mut self, plan: &Plan, running: &[Name]) {
-        let key = key_of(plan);
+        let (key, case) = (key_of(plan), Arc::clone(&self.case));
         let is_it = |begun: &&mut Begun| begun.key == key && begun.rung == plan.rung && !begun.is_over;
         match self.begun.iter_mut().find(is_it) {
             Some(begun) if !begun.was_run => begun.was_run = true,
             Some(_) => self.breaks(TWICE, true),
             None => self.breaks(UNRECORDED, true),
         }
-        self.breaks(TWO_AT_ONCE, running.contains(&plan.target));
+        let is_shared = case.shares && !running.is_empty();
+        self.breaks(TWO_AT_ONCE, is_shared || running.contains(&plan.target));
         if plan.rung > 0 {
             self.signs.insert("second_rung");
         }

@@ -146,13 +146,12 @@ impl Daemon {
         talk: &mut Talk<impl TransportSenderT, impl TransportReceiverT>,
         service: Service,
     ) -> Result<(), Why> {
-        let said = match talk.order(Order::Start, service).await {
-            Ok(said) => said,
-            Err(_) => {
-                let mut talk = self.connect().await.map_err(|failed| failed.fault.why)?;
-                talk.order(Order::Start, service).await?
-            }
-        };
+        let mut said = talk.order(Order::Start, service).await;
+        if said.is_err() {
+            let mut talk = self.connect().await.map_err(|failed| failed.fault.why)?;
+            said = talk.order(Order::Start, service).await;
+        }
+        let said = said?;
         match (said.success, said.error) {
             (Some(true), _) => Ok(()),
             (_, Some(words)) => Err(Why::upstream(words)),

@@ -49,6 +49,7 @@ pub use remote::NotTaken;
 /// Until a delivery must be on the disk. Alertmanager asks again after an error, and waits for at least its group
 /// interval; without it a disk that hangs would hold its connections.
 const RECORD_WITHIN: Duration = Duration::from_secs(5);
+const SILENT_DISK: &str = "the journal's disk does not answer";
 
 /// What repairs are made from.
 pub struct Parts {

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Repairs;
+use super::{Repairs, SILENT_DISK};
 use crate::clock::UnixTime;
 use crate::remedy::decide::{Decision, Guard};
 use crate::remedy::incident::{Key, ORDERED_FOR, Phase};
@@ -213,7 +213,8 @@ impl Repairs {
         let by = short(by);
         // Between two beginnings: what is answered after it holds.
         let recording = self.record(Step::TakenBack { incident, by });
-        open.runner.between_beginnings(recording).await?;
+        let recorded = open.runner.between_beginnings(super::RECORD_WITHIN, recording).await;
+        recorded.unwrap_or_else(|| Err(Declined::Unrecorded(SILENT_DISK.to_owned())))?;
         Ok(incident)
     }
 
@@ -226,7 +227,7 @@ impl Repairs {
                 Ok(appended.head.sequence)
             }
             Ok(Err(error)) => Err(Declined::Unrecorded(error.to_string())),
-            Err(_) => Err(Declined::Unrecorded("the journal's disk does not answer".to_owned())),
+            Err(_) => Err(Declined::Unrecorded(SILENT_DISK.to_owned())),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use super::{Repairs, locked};
+use super::{Repairs, SILENT_DISK, locked};
 use crate::actions::remote::{Answer, Course, Request, RequestId, Unsealed, Wants};
 use crate::clock::UnixTime;
 use crate::remedy::callers::Callers;
@@ -54,7 +54,8 @@ impl Repairs {
                 if wants == Wants::Nothing || asked.until <= now {
                     // Between two beginnings: what is answered after it holds.
                     let withdrawing = self.write(Step::Withdrawn(id.clone()));
-                    open.runner.between_beginnings(withdrawing).await?;
+                    let withdrawn = open.runner.between_beginnings(super::RECORD_WITHIN, withdrawing).await;
+                    withdrawn.unwrap_or_else(|| Err(NotTaken::Unrecorded(SILENT_DISK.to_owned())))?;
                 }
             }
             (Some(_), _) => {}
@@ -110,7 +111,7 @@ impl Repairs {
         match recording.await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(NotTaken::Unrecorded(error.to_string())),
-            Err(_) => Err(NotTaken::Unrecorded("the journal's disk does not answer".to_owned())),
+            Err(_) => Err(NotTaken::Unrecorded(SILENT_DISK.to_owned())),
         }
     }
 

@@ -82,12 +82,13 @@ impl<R: Record, E: Eyes, H: Hands> Runner<R, E, H> {
         Arc::clone(&locked(&self.remedies))
     }
 
-    /// Does something while nothing is being begun: what it records comes before every beginning that follows.
-    pub async fn between_beginnings<T>(&self, doing: impl Future<Output = T>) -> T {
-        let only = self.beginning.lock().await;
+    /// Does something while nothing is being begun: what it records comes before every beginning that follows. Nothing is done
+    /// where a beginning waits for its disk for longer than that.
+    pub async fn between_beginnings<T>(&self, within: Duration, doing: impl Future<Output = T>) -> Option<T> {
+        let only = tokio::time::timeout(within, self.beginning.lock()).await.ok()?;
         let done = doing.await;
         drop(only);
-        done
+        Some(done)
     }
 
     /// Nothing more is begun; returns when nothing runs.

@@ -4,24 +4,29 @@ use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
 use super::{PATIENCE, is_above};
 use crate::support::{Process, handed_over, own, wait_for};
 
+/// Its services listen at the usual ports, so there is one at a time.
+static ONLY: Mutex<()> = Mutex::new(());
+
 /// A farm in a directory, with its services.
-pub(super) struct Farm {
-    pub(super) directory: PathBuf,
+pub(crate) struct Farm {
+    pub(crate) directory: PathBuf,
     asker: RefCell<Asker>,
     pub(super) daemon: Option<Process>,
-    pub(super) nas: Option<Process>,
+    pub(crate) nas: Option<Process>,
     _nas_daemon: Process,
     node: Process,
     _pool: Process,
     _wallet: Process,
     pub(super) farmer: Process,
     pub(super) harvester: Option<Process>,
+    _only: MutexGuard<'static, ()>,
 }
 
 /// Asks the services by chia's own means. One for all questions: each new one costs a second of a processor.
@@ -81,7 +86,8 @@ fn farm_py(directory: &Path, arguments: &[&Path]) -> Command {
 
 impl Farm {
     /// With the plots of the second harvester in `share`.
-    pub(super) fn start(directory: &Path, share: &Path) -> Self {
+    pub(crate) fn start(directory: &Path, share: &Path) -> Self {
+        let only = ONLY.lock().unwrap_or_else(PoisonError::into_inner);
         let output = farm_py(directory, &[Path::new("prepare"), directory, share])
             .output()
             .unwrap();
@@ -102,6 +108,7 @@ impl Farm {
             daemon,
             node,
             directory: directory.to_owned(),
+            _only: only,
         };
         wait_for(
             "both harvesters have loaded their plots, the wallet knows the chain, and the node hands out signage points",
@@ -115,7 +122,7 @@ impl Farm {
         farm
     }
 
-    pub(super) fn is_whole(&self) -> Result<(), String> {
+    pub(crate) fn is_whole(&self) -> Result<(), String> {
         let summary = self.rpc(8559, "get_harvesters_summary")?;
         let harvesters = summary["harvesters"].as_array().ok_or("no harvesters")?;
         let loaded = harvesters
@@ -131,7 +138,7 @@ impl Farm {
     }
 
     /// What a service says.
-    pub(super) fn rpc(&self, port: u16, route: &str) -> Result<Value, String> {
+    pub(crate) fn rpc(&self, port: u16, route: &str) -> Result<Value, String> {
         self.ask(port, route, &json!({}))
     }
 
@@ -145,7 +152,7 @@ impl Farm {
     }
 
     /// By which certificate the farmer knows the second harvester.
-    pub(super) fn nas_id(&self) -> String {
+    pub(crate) fn nas_id(&self) -> String {
         let summary = self.rpc(8559, "get_harvesters_summary").unwrap();
         let harvesters = summary["harvesters"].as_array().unwrap();
         let nas = harvesters.iter().find(|one| one["plots"] == 2).unwrap();

@@ -81,7 +81,7 @@ fn run(mut command: Command) {
 }
 
 /// What a farmwarden has written down so far.
-fn journal(directory: &Path) -> Vec<Value> {
+pub(super) fn journal(directory: &Path) -> Vec<Value> {
     let files = std::fs::read_dir(directory).into_iter().flatten();
     let mut files: Vec<PathBuf> = files
         .map(|entry| entry.unwrap().path())

@@ -28,14 +28,17 @@ impl Farmwarden {
 
     #[track_caller]
     pub(crate) fn start_at(address: &str, config: &str) -> Self {
+        Self::start_with(config, &["--web.listen-address", address])
+    }
+
+    /// With these arguments; without an address it is the usual one.
+    #[track_caller]
+    pub(crate) fn start_with(config: &str, arguments: &[&str]) -> Self {
         let directory = super::directory();
         let file = directory.path().join("farmwarden.yml");
         std::fs::write(&file, config).unwrap();
         let mut command = Self::command();
-        command
-            .arg("--config.file")
-            .arg(&file)
-            .args(["--web.listen-address", address]);
+        command.arg("--config.file").arg(&file).args(arguments);
         Self::run(&mut command, directory)
     }
 

@@ -291,3 +291,16 @@ async fn what_is_begun_and_dropped_is_interrupted_and_not_repeated() {
     assert_eq!(world.kinds(), ["received", "started", "interrupted"]);
     assert!(world.actions().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_beginning_whose_disk_hangs_does_not_wait_for_ever() {
+    let world = Arc::new(World::default());
+    let runner = runner(&world, remedies());
+    let within = Duration::from_secs(5);
+    let hangs = runner.between_beginnings(within, std::future::pending::<()>());
+    tokio::select! {
+        biased;
+        _ = hangs => panic!("it never ends"),
+        done = runner.between_beginnings(within, async { panic!("while something is begun") }) => assert_eq!(done, None),
+    }
+}

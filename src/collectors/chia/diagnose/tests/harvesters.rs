@@ -230,6 +230,25 @@ fn plots_are_not_lost_while_a_harvester_that_came_back_looks_for_them() {
     }
 }
 
+/// As one does that was started while one of its mounts hung: it says of no plot that it was lost, nor that it looks for any.
+#[test]
+fn a_harvester_that_never_ends_its_first_look_is_told() {
+    let mut farm = Farm::unheard();
+    farm.farmer(vec![harvester(1, 100, farm.now())]);
+    farm.after(30).farmer(Vec::new());
+    for _ in 0..=10 {
+        farm.after(60);
+        let hanging = Harvester {
+            last_scan: None,
+            ..harvester(1, 0, farm.now())
+        };
+        farm.farmer(vec![hanging]);
+    }
+    let words =
+        "harvester_scan_stale [01010101] has not finished its first look through its directories for 10m (limit 10m)";
+    assert_eq!(farm.found(), [words]);
+}
+
 #[test]
 fn bad_plots_are_a_symptom_after_half_an_hour() {
     let mut farm = Farm::unheard();

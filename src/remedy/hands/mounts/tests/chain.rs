@@ -140,12 +140,12 @@ impl Stage {
 fn goes_well(stage: &Stage, note: &str) {
     match note {
         "detach /mnt/a: done" => {
-            let state = Arc::clone(&stage.systemd.state);
+            let unit = Arc::clone(&stage.systemd.state);
             tokio::spawn(async move {
                 for _ in 0..100 {
                     tokio::task::yield_now().await;
                 }
-                state.lock().unwrap().active = "inactive";
+                unit.lock().unwrap().active = "inactive";
             });
         }
         "mount /mnt/a: begins" => assert_eq!(stage.systemd.state.lock().unwrap().active, "inactive"),
