@@ -221,12 +221,12 @@ impl Around {
     /// Asks another farmwarden, as soon as the number is on the disk.
     async fn asks(&self, plan: &Plan, notes: &dyn Notes, fault: Fault) -> Result<(), Undone> {
         let words = format!("asks for {}", plan.action);
-        let noted = if fault == Fault::ForgottenNumber {
+        let written = if fault == Fault::ForgottenNumber {
             notes.note(words).await
         } else {
             notes.asks(words, NUMBER).await
         };
-        noted.map_err(Undone::Refused)?;
+        written.map_err(Undone::Refused)?;
         if let Some(about) = notes.about() {
             self.locked().world.is_asked_elsewhere(about.incident);
         }

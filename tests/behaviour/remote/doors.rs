@@ -100,7 +100,7 @@ async fn another_certificate_than_the_pinned_one_is_sent_nothing() {
 async fn whoever_looks_beforehand_is_told_what_would_be_taken_and_nothing_is_recorded() {
     let farm = Farm::new().await;
     let _engine = Engine::serve(farm.path("docker.sock"));
-    let host = farm.start("start_node", &farm.callee()).await;
+    let warden = farm.start("start_node", &farm.callee()).await;
     let place = format!("socket: '{}'", farm.path("remote.sock").display());
     let caller = farm.caller(&place);
     let wrong_key = farm.path("wrong-key").display().to_string();
@@ -136,5 +136,5 @@ async fn whoever_looks_beforehand_is_told_what_would_be_taken_and_nothing_is_rec
         assert!(said.contains(words), "{words}: {said}");
     }
     assert!(farm.journal("start_node").is_empty());
-    host.stop().await;
+    warden.stop().await;
 }

@@ -47,7 +47,7 @@ fn config(farm: &Simfarm, directory: &std::path::Path, policies: Value) -> Value
     json!({
         "collectors": {"venus": [{
             "name": "venus-1", "token_file": read, "act_token_file": token(farm, directory, "write"),
-            "interval": "2s", "slow_interval": "2s", "state_interval": "2s", "timeout": "1900ms",
+            "interval": "2s", "slow_interval": "2s", "state_interval": "2s", "timeout": "1900ms", "mining_timeout": "1900ms",
             "nodes": at("fil-node"), "messagers": at("fil-messager"), "gateways": gateways,
             "auth_services": auth_services, "miner_services": at("fil-miner"), "miners": ["f01000"],
         }]},
