@@ -36,7 +36,7 @@ fn policies() -> Value {
     ])
 }
 
-fn config(farm: &Simfarm, directory: &std::path::Path, policies: Value) -> Value {
+fn config(farm: &Simfarm, directory: &std::path::Path, perm: &str, policies: &Value) -> Value {
     let at = |service: &str| json!([{"url": format!("http://{}", farm.place("venus", service))}]);
     let read = token(farm, directory, "read");
     // What is broken before the messager holds everything about messages, also a token that is too weak there.
@@ -46,7 +46,7 @@ fn config(farm: &Simfarm, directory: &std::path::Path, policies: Value) -> Value
     }
     json!({
         "collectors": {"venus": [{
-            "name": "venus-1", "token_file": read, "act_token_file": token(farm, directory, "write"),
+            "name": "venus-1", "token_file": read, "act_token_file": token(farm, directory, perm),
             "interval": "2s", "slow_interval": "2s", "state_interval": "2s", "timeout": "1900ms", "mining_timeout": "1900ms",
             "nodes": at("fil-node"), "messagers": at("fil-messager"), "gateways": gateways,
             "auth_services": auth_services, "miner_services": at("fil-miner"), "miners": ["f01000"],
@@ -66,7 +66,7 @@ fn a_sender_whose_message_pays_too_little_is_unblocked_and_cured() {
     farm.set("venus/fil", &json!({"block_time_ms": 1000}));
     let directory = directory();
     let asked = [(STUCK, "look_again"), (STUCK, "pay_more")];
-    let stage = Stage::start(&farm, config(&farm, directory.path(), policies()), &asked);
+    let stage = Stage::start(&farm, config(&farm, directory.path(), "write", &policies()), &asked);
     let symptom = [("target", "venus-1"), ("symptom", "venus_message_filled_stuck")];
     stage.farmwarden.wait_for("the sender is well", |samples| {
         samples.is("farmwarden_symptom", &symptom, 0.0)
@@ -129,7 +129,7 @@ fn a_sender_whose_message_pays_too_little_is_unblocked_and_cured() {
 fn other_policies() -> Value {
     json!([
         {
-            "name": "give_up", "symptom": "venus_message_errors", "targets": ["venus-1"], "mode": "act", "ill_for": "1s",
+            "name": "give_up", "symptom": "venus_message_unfilled_stuck", "targets": ["venus-1"], "mode": "act", "ill_for": "1s",
             "attempts": {"most": 3, "within": "1d"},
             "rungs": [{
                 "action": "mark-bad-message", "with": {"exit_codes": "illegal_argument"}, "timeout": "2m", "gone_for": "4s",
@@ -152,9 +152,13 @@ fn a_message_that_the_chain_refuses_is_given_up_and_a_closed_miner_is_mined_for_
     farm.set("venus/fil", &json!({"block_time_ms": 1000}));
     let directory = directory();
     let ill = |symptom: &str| format!("farmwarden_symptom{{symptom=\"{symptom}\"}} == 1");
-    let (errors, closed) = (ill("venus_message_errors"), ill("venus_miner_not_mining"));
+    let (errors, closed) = (ill("venus_message_unfilled_stuck"), ill("venus_miner_not_mining"));
     let asked = [(errors.as_str(), "give_up"), (closed.as_str(), "start_mining")];
-    let stage = Stage::start(&farm, config(&farm, directory.path(), other_policies()), &asked);
+    let stage = Stage::start(
+        &farm,
+        config(&farm, directory.path(), "admin", &other_policies()),
+        &asked,
+    );
     let shown = |samples: &Samples, symptom: &str, value: f64| {
         samples.is(
             "farmwarden_symptom",
@@ -163,7 +167,7 @@ fn a_message_that_the_chain_refuses_is_given_up_and_a_closed_miner_is_mined_for_
         )
     };
     stage.farmwarden.wait_for("all are well", |samples| {
-        shown(samples, "venus_message_errors", 0.0)?;
+        shown(samples, "venus_message_unfilled_stuck", 0.0)?;
         shown(samples, "venus_miner_not_mining", 0.0)
     });
     farm.set(
@@ -177,7 +181,7 @@ fn a_message_that_the_chain_refuses_is_given_up_and_a_closed_miner_is_mined_for_
             let done = [("action", action), ("outcome", "done")];
             samples.is("farmwarden_remediation_actions_total", &done, 1.0)?;
         }
-        shown(samples, "venus_message_errors", 0.0)?;
+        shown(samples, "venus_message_unfilled_stuck", 0.0)?;
         shown(samples, "venus_miner_not_mining", 0.0)?;
         let cured = [("why", "cured")];
         samples.is("farmwarden_remediation_incidents_closed_total", &cured, 1.0)

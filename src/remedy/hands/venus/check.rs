@@ -26,11 +26,8 @@ impl Order {
             &symptoms::WINDOW_POST_PENDING,
             &symptoms::NONCE_GAP,
         ];
-        static OF_UNFILLED: [&Symptom; 3] = [
-            &symptoms::MESSAGE_ERRORS,
-            &symptoms::UNFILLED_OLD,
-            &symptoms::UNFILLED_STUCK,
-        ];
+        // What is given up is older than 30m, and then it is told as that.
+        static OF_UNFILLED: [&Symptom; 1] = [&symptoms::UNFILLED_STUCK];
         static OF_MINERS: [&Symptom; 1] = [&symptoms::NOT_MINING];
         match self {
             Self::UpdateFilled | Self::Republish | Self::Replace { .. } => &OF_FILLED,
