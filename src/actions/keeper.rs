@@ -11,7 +11,7 @@ use std::io::{self, BufRead, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use nix::errno::Errno;
@@ -119,7 +119,7 @@ impl From<ExitStatus> for How {
 
 /// Kills whatever is below us, level by level: who loses its parent becomes a child of ours. Whether nothing is left.
 fn end_all() -> bool {
-    let mut rounds = GONE_WITHIN.as_millis() / LOOK_EVERY.as_millis();
+    let began = Instant::now();
     loop {
         for child in children() {
             let _gone_already = kill(child, Signal::SIGKILL);
@@ -131,9 +131,8 @@ fn end_all() -> bool {
                 Ok(_) => {}
             }
         }
-        match rounds.checked_sub(1) {
-            Some(left) => rounds = left,
-            None => return false,
+        if began.elapsed() >= GONE_WITHIN {
+            return false;
         }
         pause();
     }

@@ -8,7 +8,7 @@ use super::incident::Key;
 use super::settings::{LONGEST_MEMORY, Mode};
 use super::step::{Pause, Plan, Scope};
 use crate::clock::UnixTime;
-use crate::values::Name;
+use crate::values::{self, Name};
 
 /// Actions and cures that are remembered. Budgets are far below it; without it a journal of somebody else's making
 /// could fill the memory.
@@ -16,12 +16,17 @@ const MOST_REMEMBERED: usize = 100_000;
 /// Pauses at one time; each has another scope.
 const MOST_PAUSES: usize = 1000;
 
+/// Beyond the oldest look that counts.
+const ENDS_COUNT_FOR: values::Duration = values::Duration::from_secs(600);
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct History {
     acts: VecDeque<Act>,
     cures: VecDeque<(UnixTime, Key)>,
     storms: BTreeMap<(Name, Name), UnixTime>,
     pauses: Vec<Pause>,
+    /// When an action last ended on each target, and on each thing that it touched.
+    ends: BTreeMap<String, UnixTime>,
 }
 
 /// An action that was begun, or would have been. Notices are none.
@@ -84,6 +89,19 @@ impl History {
         while self.acts.len() > MOST_REMEMBERED || self.acts.front().is_some_and(old) {
             self.acts.pop_front();
         }
+    }
+
+    /// What was seen of the target and of what it touched before is no ground for another.
+    pub(super) fn ended(&mut self, time: UnixTime, plan: &Plan) {
+        self.ends.retain(|_, last| last.age_at(time) <= ENDS_COUNT_FOR.get());
+        let names = std::iter::once(of_target(&plan.target)).chain(plan.touches.iter().cloned());
+        self.ends.extend(names.map(|name| (name, time)));
+    }
+
+    /// When an action last ended on the target, or on one of these.
+    pub fn ended_last<'a>(&self, target: &Name, things: impl Iterator<Item = &'a String>) -> Option<UnixTime> {
+        let things = things.filter_map(|thing| self.ends.get(thing));
+        things.chain(self.ends.get(&of_target(target))).max().copied()
     }
 
     /// What was begun last for it has not been done.
@@ -168,6 +186,11 @@ impl History {
         let counts = move |act: &&Act| of.has(act) && (mode == Mode::DryRun || !act.rehearsed);
         self.acts.iter().filter(counts).map(|act| act.time)
     }
+}
+
+/// Apart from things.
+fn of_target(name: &Name) -> String {
+    format!("target {name}")
 }
 
 /// When fewer than `most` of these times lie within that time before; nothing if that is so now.

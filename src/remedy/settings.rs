@@ -168,15 +168,23 @@ pub struct Meaning {
     pub does: Option<String>,
     /// How often its deed may be done, whatever policies there are.
     pub law: Option<Law>,
-    /// Containers and units. No two actions have one of them at the same time, whatever their targets are.
+    /// Containers, units, services of a daemon. No two actions have one of them at the same time, whatever their targets are.
     pub touches: BTreeSet<String>,
+    /// The entity is a mount, and it is taken away and put back.
+    pub touches_mount: bool,
 }
 
 impl Meaning {
     /// Whether a plan for it means the same.
     pub(super) fn is_of(&self, plan: &Plan) -> bool {
         let deed = self.law.as_ref().map(|law| law.deed(&plan.entity));
-        (&self.does, &deed, &self.touches) == (&plan.does, &plan.deed, &plan.touches)
+        (&self.does, &deed, &self.touched(&plan.entity)) == (&plan.does, &plan.deed, &plan.touches)
+    }
+
+    /// As plans name it.
+    pub(super) fn touched(&self, entity: &str) -> BTreeSet<String> {
+        let mount = self.touches_mount.then(|| format!("mount {entity}"));
+        self.touches.iter().cloned().chain(mount).collect()
     }
 }
 

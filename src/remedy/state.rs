@@ -368,9 +368,9 @@ impl State {
         incident.ended(time, ended);
         if ended == Ended::Refused {
             self.history.refused(&incident.key);
-        } else if incident.tried.as_ref().is_some_and(|plan| !plan.notice) {
-            let target = incident.key.target.clone();
-            self.prove_anew(&target, time);
+        } else if let Some(plan) = incident.tried.clone().filter(|plan| !plan.notice) {
+            self.history.ended(time, &plan);
+            self.prove_anew(&plan.target, time);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::incident::{Askers, Incident, Key, Phase};
 use super::settings::{Mode, Policy, Remedies};
 use super::step::{IncidentId, Plan, Step};
-use super::view::{Fleet, Runs, Seen, Sight, View};
+use super::view::{Fleet, Runs, Seen, Sight, Stands, View};
 use crate::alerts::{Alert, Status};
 use crate::clock::UnixTime;
 
@@ -174,7 +174,7 @@ pub(super) fn runs(target: &str, group: &str) -> Runs {
     Runs {
         incident: "77.0".parse().unwrap(),
         touches: std::collections::BTreeSet::new(),
-        is_out_of_sight: false,
+        stands: Stands::Runs,
         remote: None,
         target: target.parse().unwrap(),
         group: group.parse().unwrap(),

@@ -7,7 +7,7 @@ use super::history::History;
 use super::incident::{Held, Incident, Phase};
 use super::settings::{Policy, Remedies};
 use super::step::{Plan, Step};
-use super::view::View;
+use super::view::{Stands, View};
 use crate::clock::UnixTime;
 
 /// Moves of one incident in one visit; more are for the next one. No incident has so many without an action between.
@@ -34,7 +34,7 @@ pub fn turn(incident: &Incident, remedies: &Remedies, history: &History, view: &
     let disturbed = view
         .running
         .iter()
-        .any(|runs| runs.target == incident.key.target && !runs.is_out_of_sight);
+        .any(|runs| runs.target == incident.key.target && runs.stands == Stands::Runs);
     let is_last = policy.is_none_or(|policy| rung + 1 >= policy.rungs.len());
     if let Proof::Failed(words) = proof(incident, remedies, view, now) {
         if incident.is_unknown() {

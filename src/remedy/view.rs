@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::incident::{Incident, Phase};
+use super::incident::{After, Incident, Phase};
 use super::settings::asked;
 use super::step::IncidentId;
 use crate::clock::UnixTime;
@@ -77,33 +77,49 @@ pub struct Runs {
     pub group: Name,
     /// What of ours it stops or starts.
     pub touches: BTreeSet<String>,
-    /// It is over for us, and nobody knows whether what it set off is: a job of systemd, a stop that an engine goes on
-    /// with, another farmwarden. Until its proof is over, too.
-    pub is_out_of_sight: bool,
+    pub stands: Stands,
     /// The other farmwarden that it asks, which has limits of its own.
     pub remote: Option<String>,
     /// `restart-node of incident 7.0 (restart_node for node-1)`
     pub words: String,
 }
 
+/// How far it is, and so what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    Runs,
+    /// It is over for us, and nobody knows whether what it set off is: a job of systemd, a stop that an engine goes on
+    /// with, another farmwarden. Until its proof is over, it holds its target and what it touches.
+    OutOfSight,
+    /// It is over and being proven: what it touched comes up, and is left to do so.
+    Proven,
+}
+
 impl Runs {
     /// Nothing where none does.
     pub(super) fn of(incident: &Incident) -> Option<Self> {
-        let is_out_of_sight = match incident.phase {
-            Phase::Running { .. } => false,
-            Phase::Proving { .. } if incident.is_out_of_sight() => true,
+        let stands = match incident.phase {
+            Phase::Running { .. } => Stands::Runs,
+            Phase::Proving { .. } if incident.is_out_of_sight() => Stands::OutOfSight,
+            Phase::Proving {
+                after: After::Action, ..
+            } => Stands::Proven,
             _ => return None,
         };
         let plan = incident.tried.as_ref().filter(|plan| !plan.notice)?;
-        let may = if is_out_of_sight { ", which may go on" } else { "" };
+        let how = match stands {
+            Stands::Runs => "",
+            Stands::OutOfSight => ", which may go on",
+            Stands::Proven => ", whose proof is not over",
+        };
         Some(Self {
             incident: incident.id,
             target: plan.target.clone(),
             group: plan.group.clone(),
             touches: plan.touches.clone(),
-            is_out_of_sight,
+            stands,
             remote: asked(&plan.action, &plan.with).map(str::to_owned),
-            words: format!("{} of incident {} ({}){may}", plan.action, incident.id, incident.key),
+            words: format!("{} of incident {} ({}){how}", plan.action, incident.id, incident.key),
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::{Case, DAY, HOUR, Refusal, refuse, refuse_until};
 use crate::remedy::history::Of;
 use crate::remedy::settings::{Law, Rung};
-use crate::remedy::view::Runs;
+use crate::remedy::view::{Runs, Stands};
 use crate::values::{self, Name};
 
 /// Actions that run are shown up to so many: a farm may allow any number.
@@ -147,11 +147,12 @@ impl Case<'_> {
                 .iter()
                 .filter(|runs| runs.incident != self.incident.id)
         };
-        // What nobody sees holds its own place only.
-        let seen = || others().filter(|runs| !runs.is_out_of_sight);
-        if let Some(own) = self.meaning()
-            && let Some((other, thing)) =
-                others().find_map(|runs| Some((runs, runs.touches.intersection(&own.touches).next()?)))
+        // What nobody sees holds its own place only, and what is over what it has touched.
+        let seen = || others().filter(|runs| runs.stands == Stands::Runs);
+        let busy = || others().filter(|runs| runs.stands != Stands::Proven);
+        let touched = self.touched();
+        if let Some((other, thing)) =
+            others().find_map(|runs| Some((runs, runs.touches.intersection(&touched).next()?)))
         {
             return refuse(format!(
                 "waits for the end of {}: both touch {}",
@@ -164,7 +165,7 @@ impl Case<'_> {
             let of = seen().filter(|runs| runs.remote.as_deref() == remote);
             of.collect::<Vec<_>>()
         };
-        let on_target = others().filter(|runs| runs.target == *target).collect();
+        let on_target = busy().filter(|runs| runs.target == *target).collect();
         let mut places = vec![(on_target, 1, format!("on target {target}"))];
         if let Some(remote) = self.rung().and_then(Rung::remote) {
             let words = format!("asked of farmwarden {}", values::clean(remote));

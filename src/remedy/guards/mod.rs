@@ -2,6 +2,8 @@
 
 mod limits;
 
+use std::collections::BTreeSet;
+
 use super::decide::{Guard, OLDEST_VIEW, Proof, proof};
 use super::history::History;
 use super::incident::{Incident, Key, Phase};
@@ -59,6 +61,7 @@ impl Case<'_> {
     pub(super) fn plan(&self) -> Option<Plan> {
         let rung = self.rung()?;
         let Key { target, entity, policy } = &self.incident.key;
+        let touches = self.touched();
         let meaning = self.meaning().cloned().unwrap_or_default();
         Some(Plan {
             policy: policy.clone(),
@@ -69,8 +72,8 @@ impl Case<'_> {
             action: rung.action.clone(),
             with: rung.with.clone(),
             does: meaning.does,
+            touches,
             deed: meaning.law.map(|law| law.deed(entity)),
-            touches: meaning.touches,
             within: rung.within,
             notice: rung.is_notice(),
         })
@@ -94,10 +97,19 @@ impl Case<'_> {
         self.policy.map(|policy| policy.mode).unwrap_or_default()
     }
 
-    /// Looked at for this decision, after what last changed.
+    /// Looked at for this decision, after what last changed, also by what was done for others.
     pub(super) fn is_fresh(&self) -> bool {
+        let touched = self.touched();
+        let others = self.history.ended_last(&self.incident.key.target, touched.iter());
+        let changed = others.max(Some(self.incident.changed()));
         let looked = self.view.looked;
-        looked.is_some_and(|at| at >= self.incident.changed() && at.age_at(self.now) <= OLDEST_VIEW.get())
+        looked.is_some_and(|at| Some(at) >= changed && at.age_at(self.now) <= OLDEST_VIEW.get())
+    }
+
+    /// What the rung would stop and start.
+    fn touched(&self) -> BTreeSet<String> {
+        self.meaning()
+            .map_or_else(BTreeSet::new, |meaning| meaning.touched(&self.incident.key.entity))
     }
 
     pub(super) fn refusal(&self, guard: Guard) -> Option<Refusal> {

@@ -34,6 +34,12 @@ impl Settings {
             if !names.insert(&engine.name) {
                 own.push(("name".to_owned(), twice("engine", &engine.name)));
             }
+            // Its containers are known apart by the name of their engine.
+            let is_same = |other: &&Engine| other.place().is_some() && other.place() == engine.place();
+            if let Some(other) = self.engines.iter().take(number).find(is_same) {
+                let words = format!("this is the engine `{}`: list its containers there", other.name);
+                own.push((String::new(), words));
+            }
             found.extend(placed("engines", number, own));
         }
         let mut names = HashSet::new();
@@ -145,6 +151,12 @@ impl Settings {
 }
 
 impl Engine {
+    /// Nothing where neither is said.
+    fn place(&self) -> Option<String> {
+        let socket = self.socket.as_ref().map(|socket| socket.display().to_string());
+        socket.or_else(|| self.address.as_ref().map(ToString::to_string))
+    }
+
     fn wrong(&self) -> Vec<(String, String)> {
         let mut wrong: Vec<(&str, &str)> = Vec::new();
         let files = [

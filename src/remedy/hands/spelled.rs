@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use ring::digest::{SHA256, digest};
 
 use super::catalogue::{self, Order};
+use super::mounts;
 use super::process::Process;
 use super::settings::{Settings, Stack, Thing};
+use crate::actions::chia::Service;
 use crate::remedy::settings::{Each, Law, Meaning, Remedies};
 use crate::values::{self, Duration, Name};
 
@@ -45,6 +47,7 @@ impl Settings {
             does: self.spelled(order, target),
             law: self.law(order, target),
             touches: self.touched(order, target),
+            touches_mount: *order == Order::Remount,
         }
     }
 
@@ -60,13 +63,13 @@ impl Settings {
             Order::Venus(order) if order.replaces() => {
                 Some(often("replace-message".to_owned(), Each::Entity, REPLACEMENTS))
             }
-            Order::Chia(order) => Some(often(format!("restart {}", order.service()?), Each::Target, RESTARTS)),
+            Order::Chia(order) => Some(often(self.restart_of(order.service()?, target), Each::Deed, RESTARTS)),
             Order::Thing {
                 process: Some(process), ..
             }
             | Order::Command {
                 process: Some(process), ..
-            } if *process != Process::Other => Some(often(format!("restart {process}"), Each::Target, RESTARTS)),
+            } => Some(often(self.process_of(Some(process), target)?, Each::Deed, RESTARTS)),
             Order::Stack(name) => {
                 let node = self.stack_of(name.as_ref(), target).ok()?.node.as_ref()?;
                 Some(often(
@@ -81,7 +84,19 @@ impl Settings {
 
     fn touched(&self, order: &Order, target: &Name) -> BTreeSet<String> {
         match order {
-            Order::Thing { thing, .. } => BTreeSet::from([thing.to_string()]),
+            Order::Thing { thing, process, .. } => {
+                let own = self.mounts_of(thing).chain([thing.to_string()]);
+                own.chain(self.process_of(process.as_ref(), target)).collect()
+            }
+            Order::Command { name, process } => {
+                let own = std::iter::once(format!("command {name}"));
+                own.chain(self.process_of(process.as_ref(), target)).collect()
+            }
+            Order::Chia(order) => order
+                .service()
+                .map(|service| self.restart_of(service, target))
+                .into_iter()
+                .collect(),
             Order::Stack(name) => {
                 let stack = self.stack_of(name.as_ref(), target);
                 let parts = stack.into_iter().flat_map(Stack::parts);
@@ -91,6 +106,36 @@ impl Settings {
             }
             _ => BTreeSet::new(),
         }
+    }
+
+    /// Two entries may have one daemon.
+    fn restart_of(&self, service: Service, target: &Name) -> String {
+        let daemon = self.chia(target).and_then(|farm| farm.daemon.as_ref());
+        daemon.map_or_else(
+            || format!("restart {service} of {target}"),
+            |daemon| format!("restart {service} of {daemon}"),
+        )
+    }
+
+    /// Whatever stops and starts it.
+    fn process_of(&self, process: Option<&Process>, target: &Name) -> Option<String> {
+        match process? {
+            Process::Other => None,
+            Process::Chia(service) => Some(self.restart_of(*service, target)),
+            // By its address, which several targets may have.
+            Process::Venus(process) => Some(format!("restart {process}")),
+        }
+    }
+
+    /// What a unit mounts, as `remount` names it.
+    fn mounts_of(&self, thing: &Thing) -> impl Iterator<Item = String> {
+        let unit = match thing {
+            Thing::Unit(unit) => Some(unit),
+            Thing::Container { .. } => None,
+        };
+        let expected = self.machines.iter().flat_map(|machine| &machine.expected);
+        let own = expected.filter(move |one| unit.is_some_and(|unit| mounts::unit_of(&one.mount).as_ref() == Ok(unit)));
+        own.map(|one| format!("mount {}", one.mount.display()))
     }
 
     fn spelled(&self, order: &Order, target: &Name) -> Option<String> {
@@ -112,7 +157,22 @@ impl Settings {
                 let remote = self.remotes.iter().find(|remote| order.is_of(&remote.name))?;
                 (format!("asks {}", remote.place()), format!("{remote:?}"))
             }
-            Order::Notify | Order::Worker(_) | Order::Venus(_) | Order::Chia(_) | Order::Remount => return None,
+            Order::Chia(order) => {
+                let (service, farm) = order.service().zip(self.chia(target))?;
+                let daemon = farm.daemon.as_ref()?;
+                (
+                    format!("restarts {service} by the daemon at {daemon}"),
+                    format!("{daemon} {:?} {:?}", farm.root, farm.certificates()),
+                )
+            }
+            Order::Remount => {
+                let machine = self.machine(target)?;
+                (
+                    format!("by the mount's unit on this machine, {}", self.units.socket.display()),
+                    format!("{:?} {}", machine.expected, self.units.socket.display()),
+                )
+            }
+            Order::Notify | Order::Worker(_) | Order::Venus(_) => return None,
         };
         let words = values::redacted(&words, &[]);
         let end = words.floor_char_boundary(LONGEST);

@@ -139,7 +139,8 @@ fn settings(engine: &Engine, sections: &serde_json::Value) -> Settings {
         engines: serde_json::from_value(engines).unwrap(),
         units: section("units").map_or_else(Default::default, |units| serde_json::from_value(units).unwrap()),
         stacks: section("stacks").map_or_else(Vec::new, |stacks| serde_json::from_value(stacks).unwrap()),
-        commands: Commands::default(),
+        commands: section("commands")
+            .map_or_else(Commands::default, |commands| serde_json::from_value(commands).unwrap()),
         remotes: section("remotes").map_or_else(Vec::new, |remotes| serde_json::from_value(remotes).unwrap()),
         targets: BTreeMap::new(),
         prbs: section("prbs").map_or_else(Vec::new, |prbs| serde_json::from_value(prbs).unwrap()),
@@ -174,9 +175,9 @@ impl Hands {
         let mut plan = plan.clone();
         if let Ok(order) = catalogue::read(&plan.action, &plan.with, &self.tools().settings) {
             let meaning = self.tools().settings.meaning(&order, &plan.target);
+            plan.touches = meaning.touched(&plan.entity);
             plan.deed = meaning.law.map(|law| law.deed(&plan.entity));
             plan.does = meaning.does;
-            plan.touches = meaning.touches;
         }
         plan
     }

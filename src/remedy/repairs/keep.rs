@@ -18,7 +18,7 @@ use crate::clock::UnixTime;
 use crate::remedy::freeze;
 use crate::remedy::runner::Visited;
 use crate::remedy::step::Step;
-use crate::remedy::view::Runs;
+use crate::remedy::view::{Runs, Stands};
 use crate::values::Name;
 
 /// Targets that are visited side by side; without it a storm would look at the whole farm at once.
@@ -48,7 +48,7 @@ impl Repairs {
         {
             let running: Vec<String> = open.runner.ledger().with(|state| {
                 let running = state.incidents().filter_map(Runs::of);
-                let running = running.filter(|runs| !runs.is_out_of_sight);
+                let running = running.filter(|runs| runs.stands == Stands::Runs);
                 running.map(|runs| runs.words).collect()
             });
             tracing::warn!(

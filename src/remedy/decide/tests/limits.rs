@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::remedy::settings::{Each, Law, Meaning};
 use crate::remedy::testing::runs;
-use crate::remedy::view::Runs;
+use crate::remedy::view::{Runs, Stands};
 
 #[test]
 fn a_pause_holds_what_it_covers_until_it_expires() {
@@ -156,10 +156,10 @@ fn two_actions_never_touch_the_same_thing_at_once() {
     });
     remedies.at_once.group = 9_u32.try_into().unwrap();
     remedies.at_once.farm = 9_u32.try_into().unwrap();
-    let beside = |things: &[&str], is_out_of_sight: bool| {
+    let beside = |things: &[&str], stands: Stands| {
         let other = Runs {
             touches: touching(things),
-            is_out_of_sight,
+            stands,
             ..runs("node-1", "elsewhere")
         };
         let view = View {
@@ -168,18 +168,52 @@ fn two_actions_never_touch_the_same_thing_at_once() {
         };
         decided(&remedies, &History::default(), &view)
     };
-    for is_out_of_sight in [false, true] {
-        let shared = beside(&["node at farm-1", "trade at farm-1"], is_out_of_sight);
+    for stands in [Stands::Runs, Stands::OutOfSight, Stands::Proven] {
+        let shared = beside(&["node at farm-1", "trade at farm-1"], stands);
         holds(shared, Guard::Concurrency, "both touch trade at farm-1");
-        acts(&beside(&["trade at farm-2"], is_out_of_sight));
+        acts(&beside(&["trade at farm-2"], stands));
     }
+}
+
+#[test]
+fn what_was_seen_before_another_action_ended_there_is_no_ground_for_one() {
+    let thing = "trade at farm-1".to_owned();
+    let remedies = with(|policy| {
+        let meaning = Meaning {
+            touches: [thing.clone()].into(),
+            ..Meaning::default()
+        };
+        policy.rungs[0].meanings.insert("prb-1".parse().unwrap(), meaning);
+    });
+    let looked = now().minus(std::time::Duration::from_secs(20));
+    let after = |target: &str, touches: &str, ended: UnixTime| {
+        let other = Plan {
+            policy: "other".parse().unwrap(),
+            target: target.parse().unwrap(),
+            touches: [touches.to_owned()].into(),
+            ..plan("w9", 0)
+        };
+        let mut history = History::default();
+        history.ended(ended, &other);
+        let view = View {
+            looked: Some(looked),
+            ..view(now())
+        };
+        decided(&remedies, &history, &view)
+    };
+    let later = looked.plus(std::time::Duration::from_secs(1));
+    for (target, touches) in [("node-1", "trade at farm-1"), ("prb-1", "another at farm-1")] {
+        holds(after(target, touches, later), Guard::FreshView, "");
+        acts(&after(target, touches, looked));
+    }
+    acts(&after("node-1", "another at farm-1", later));
 }
 
 #[test]
 fn what_may_go_on_holds_its_own_target_and_no_other() {
     let beside = |target: &str| {
         let other = Runs {
-            is_out_of_sight: true,
+            stands: Stands::OutOfSight,
             ..runs(target, "default")
         };
         let view = View {

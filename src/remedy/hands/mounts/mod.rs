@@ -13,6 +13,7 @@ mod tests;
 use std::time::Duration;
 
 use super::catalogue::{self, Action};
+pub(super) use remount::unit_of;
 
 pub(super) static ACTIONS: [Action; 1] = [Action {
     name: "remount",

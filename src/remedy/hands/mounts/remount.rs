@@ -250,7 +250,7 @@ fn own_namespace() -> Result<(), String> {
 }
 
 /// As `systemd-escape -p --suffix=mount` names it.
-pub(super) fn unit_of(mount: &Path) -> Result<UnitName, String> {
+pub(in crate::remedy::hands) fn unit_of(mount: &Path) -> Result<UnitName, String> {
     let text = mount.to_str().unwrap_or_default();
     let mut name = String::new();
     for part in text.split('/').filter(|part| !part.is_empty()) {

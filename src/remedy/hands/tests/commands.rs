@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::actions::keeper::Keeper;
 use crate::process::Program;
@@ -204,4 +206,49 @@ async fn what_was_decided_by_another_configuration_is_not_done() {
         "{words}"
     );
     assert!(engine.did().is_empty());
+}
+
+/// What a rung touches on `one` and on `two`.
+fn touches(sections: &serde_json::Value, rung: &serde_json::Value, entity: &str) -> Vec<BTreeSet<String>> {
+    let policies = json!([{"name": "mend", "symptom": "node_stuck", "targets": ["one", "two"], "rungs": [rung]}]);
+    let mut remedies = Remedies {
+        policies: serde_json::from_value(policies).unwrap(),
+        ..Remedies::default()
+    };
+    settings_of(sections).spell_out(&mut remedies);
+    let meanings = remedies.policies[0].rungs[0].meanings.values();
+    meanings.map(|meaning| meaning.touched(entity)).collect()
+}
+
+#[tokio::test]
+async fn two_entries_of_one_daemon_or_one_machine_touch_the_same() {
+    let farm = |name: &str| json!({"name": name, "root": "/home/chia/.chia/mainnet", "daemon": "127.0.0.1:55400"});
+    let machine = |name: &str| json!({"name": name, "expected": [{"mount": "/mnt/a"}]});
+    let sections = json!({
+        "chia": [farm("one"), farm("two")],
+        "machines": [machine("one"), machine("two")],
+        "units": {"allowed": ["mnt-a.mount", "harvester.service"]},
+        "commands": {"enabled": true, "allowed": [{"name": "cycle", "argv": ["/bin/true"]}]},
+    });
+    let of = |rung: serde_json::Value| touches(&sections, &rung, "/mnt/a");
+    let shared = |one: &BTreeSet<String>, other: &BTreeSet<String>| one.intersection(other).next().is_some();
+    let service = of(json!({"action": "restart-chia-service", "with": {"service": "chia_harvester"}}));
+    let unit = of(json!({
+        "action": "restart-unit", "with": {"unit": "harvester.service", "process": "chia_harvester"},
+    }));
+    let (remount, mount) = (
+        of(json!({"action": "remount"})),
+        of(json!({"action": "start-unit", "with": {"unit": "mnt-a.mount"}})),
+    );
+    let command = of(json!({"action": "run-command", "with": {"command": "cycle"}}));
+    for (one, other) in [
+        (&service[0], &service[1]),
+        (&service[0], &unit[1]),
+        (&remount[0], &remount[1]),
+        (&remount[0], &mount[1]),
+        (&command[0], &command[1]),
+    ] {
+        assert!(shared(one, other), "{one:?} {other:?}");
+    }
+    assert!(!shared(&service[0], &remount[0]) && !shared(&unit[0], &mount[0]));
 }

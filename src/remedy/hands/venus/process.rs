@@ -171,7 +171,7 @@ impl Hands {
         };
         law::venus_process(snapshot, &seen, self.clock.now()).map_err(left)?;
         if process.service == VenusService::Node {
-            self.disk_has_room(tools, plan)?;
+            self.disk_has_room(tools, plan).await?;
         }
         Ok(())
     }
