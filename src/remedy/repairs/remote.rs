@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use super::{Repairs, SILENT_DISK, Woken, locked};
+use super::{Open, Repairs, SILENT_DISK, Woken, locked};
 use crate::actions::remote::{Answer, Course, Request, RequestId, Unsealed, Wants};
 use crate::clock::UnixTime;
 use crate::remedy::callers::Callers;
@@ -52,10 +52,7 @@ impl Repairs {
             (_, Wants::ToKnow) => return Ok(self.would_take(&request, &callers, now)),
             (Some(asked), wants) if asked.stage == Stage::Waits => {
                 if wants == Wants::Nothing || asked.until <= now {
-                    // Between two beginnings: what is answered after it holds.
-                    let withdrawing = self.write(Step::Withdrawn(id.clone()), Woken::default());
-                    let withdrawn = open.runner.between_beginnings(super::RECORD_WITHIN, withdrawing).await;
-                    withdrawn.unwrap_or_else(|| Err(NotTaken::Unrecorded(SILENT_DISK.to_owned())))?;
+                    self.withdraw_request(&open, &id).await?;
                 }
             }
             (Some(_), _) => {}
@@ -64,7 +61,8 @@ impl Repairs {
                 if !ledger.with(|state| state.requests.has_room_for_unheard(&request.caller, now)) {
                     return Err(NotTaken::Unrecorded(no_room(&request.caller)));
                 }
-                self.write(Step::Withdrawn(id.clone()), Woken::default()).await?;
+                // It may also be on its way to the disk, and count before this.
+                self.withdraw_request(&open, &id).await?;
             }
             (None, Wants::Repair) => {
                 let room = ledger.with(|state| state.requests.has_room(&request.caller, now));
@@ -102,6 +100,13 @@ impl Repairs {
             words: format!("{}: {follows}{}", rungs.join(", "), clocks.unwrap_or_default()),
             ..declined(String::new(), None)
         }
+    }
+
+    /// Between two beginnings: what is answered after it holds.
+    async fn withdraw_request(&self, open: &Open, id: &RequestId) -> Result<(), NotTaken> {
+        let withdrawing = self.write(Step::Withdrawn(id.clone()), Woken::default());
+        let withdrawn = open.runner.between_beginnings(super::RECORD_WITHIN, withdrawing).await;
+        withdrawn.unwrap_or_else(|| Err(NotTaken::Unrecorded(SILENT_DISK.to_owned())))
     }
 
     async fn write(&self, step: Step, whom: Woken) -> Result<(), NotTaken> {
