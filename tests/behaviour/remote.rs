@@ -233,8 +233,12 @@ impl Farm {
         Remote::new(&Upstream::from_system().unwrap(), &settings).unwrap()
     }
 
-    /// How a request stands that somebody makes by hand.
+    /// How a request stands that somebody makes by hand. It is signed anew, as farmwarden does when it asks again.
     async fn asks(&self, request: &Request) -> Answer {
+        let request = &Request {
+            time: now(),
+            ..request.clone()
+        };
         let remote = self.remote("key", request.caller.as_str(), Place::Socket(self.path("remote.sock")));
         let said = remote.ask(request).await.unwrap();
         let told = match &said {

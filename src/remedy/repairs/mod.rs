@@ -32,7 +32,7 @@ use super::tell::Tell;
 use crate::alerts::{Alert, Delivery};
 use crate::clock::Clock;
 use crate::exposition::Rendered;
-use crate::journal::{JournalSection, JournalSettings};
+use crate::journal::{AppendError, JournalSection, JournalSettings};
 use crate::store::Store;
 use crate::values::Name;
 
@@ -93,6 +93,22 @@ struct Inner {
 struct Woken {
     all: bool,
     targets: BTreeSet<Name>,
+}
+
+impl Woken {
+    fn all() -> Self {
+        Self {
+            all: true,
+            ..Self::default()
+        }
+    }
+
+    fn these(targets: impl IntoIterator<Item = Name>) -> Self {
+        Self {
+            targets: targets.into_iter().collect(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Repairs {
@@ -160,9 +176,9 @@ impl Repairs {
             Err(_) => return Err(format!("the journal's disk has not answered within {RECORD_WITHIN:?}")),
         }
         let asked = delivery.alerts.iter().filter_map(Key::asked_by);
-        let concerned: Vec<Name> = open.runner.ledger().with(|state| {
+        let concerned = open.runner.ledger().with(|state| {
             let open = asked.filter(|key| state.open_for(key).is_some());
-            open.map(|key| key.target).collect()
+            Woken::these(open.map(|key| key.target))
         });
         self.wake(concerned);
         Ok(())
@@ -189,15 +205,36 @@ impl Repairs {
         page::page(self)
     }
 
-    /// Visits these targets as soon as it can be.
-    fn wake(&self, targets: impl IntoIterator<Item = Name>) {
-        locked(&self.0.woken).targets.extend(targets);
+    /// Records a step and wakes whom it concerns, in a task of its own: what a disk takes only when nobody waits for it any
+    /// more counts all the same, and may have nothing else that makes it due.
+    async fn put(&self, step: Step, whom: Woken) -> Result<u64, Declined> {
+        let open = self.open().map_err(Declined::Unrecorded)?;
+        let repairs = self.clone();
+        let recording = tokio::spawn(async move {
+            let appended = open.runner.ledger().record(step).await?;
+            repairs.wake(whom);
+            Ok::<_, AppendError>(appended.head.sequence)
+        });
+        match tokio::time::timeout(RECORD_WITHIN, recording).await {
+            Ok(recorded) => {
+                let recorded = recorded.unwrap_or(Err(AppendError::Closed));
+                recorded.map_err(|error| Declined::Unrecorded(error.to_string()))
+            }
+            Err(_) => Err(Declined::Unrecorded(SILENT_DISK.to_owned())),
+        }
+    }
+
+    /// Visits them as soon as it can be.
+    fn wake(&self, whom: Woken) {
+        let mut woken = locked(&self.0.woken);
+        woken.all |= whom.all;
+        woken.targets.extend(whom.targets);
+        drop(woken);
         self.0.wake.notify_one();
     }
 
     fn wake_all(&self) {
-        locked(&self.0.woken).all = true;
-        self.0.wake.notify_one();
+        self.wake(Woken::all());
     }
 
     /// What there is while the journal can be written; else why not, in words.

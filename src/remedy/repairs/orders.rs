@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Repairs, SILENT_DISK};
+use super::{Repairs, SILENT_DISK, Woken};
 use crate::clock::UnixTime;
 use crate::remedy::decide::{Decision, Guard};
 use crate::remedy::incident::{Key, ORDERED_FOR, Phase};
@@ -219,16 +219,7 @@ impl Repairs {
     }
 
     pub(super) async fn record(&self, step: Step) -> Result<u64, Declined> {
-        let open = self.open().map_err(Declined::Unrecorded)?;
-        let recording = tokio::time::timeout(super::RECORD_WITHIN, open.runner.ledger().record(step));
-        match recording.await {
-            Ok(Ok(appended)) => {
-                self.wake_all();
-                Ok(appended.head.sequence)
-            }
-            Ok(Err(error)) => Err(Declined::Unrecorded(error.to_string())),
-            Err(_) => Err(Declined::Unrecorded(SILENT_DISK.to_owned())),
-        }
+        self.put(step, Woken::all()).await
     }
 
     fn knows(&self, scope: &Scope) -> Result<(), Declined> {

@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use super::{Repairs, SILENT_DISK, locked};
+use super::{Open, Repairs, SILENT_DISK, Woken, locked};
 use crate::actions::remote::{Answer, Course, Request, RequestId, Unsealed, Wants};
 use crate::clock::UnixTime;
 use crate::remedy::callers::Callers;
@@ -52,10 +52,7 @@ impl Repairs {
             (_, Wants::ToKnow) => return Ok(self.would_take(&request, &callers, now)),
             (Some(asked), wants) if asked.stage == Stage::Waits => {
                 if wants == Wants::Nothing || asked.until <= now {
-                    // Between two beginnings: what is answered after it holds.
-                    let withdrawing = self.write(Step::Withdrawn(id.clone()));
-                    let withdrawn = open.runner.between_beginnings(super::RECORD_WITHIN, withdrawing).await;
-                    withdrawn.unwrap_or_else(|| Err(NotTaken::Unrecorded(SILENT_DISK.to_owned())))?;
+                    self.withdraw_request(&open, &id).await?;
                 }
             }
             (Some(_), _) => {}
@@ -64,7 +61,8 @@ impl Repairs {
                 if !ledger.with(|state| state.requests.has_room_for_unheard(&request.caller, now)) {
                     return Err(NotTaken::Unrecorded(no_room(&request.caller)));
                 }
-                self.write(Step::Withdrawn(id.clone())).await?;
+                // It may also be on its way to the disk, and count before this.
+                self.withdraw_request(&open, &id).await?;
             }
             (None, Wants::Repair) => {
                 let room = ledger.with(|state| state.requests.has_room(&request.caller, now));
@@ -73,8 +71,7 @@ impl Repairs {
                 }
                 let target = request.target.clone();
                 tracing::info!(caller = %request.caller, target = %target, "repairs: farmwarden {} asks for {} on {target}, for its incident {}", request.caller, request.policy, values::clean(&request.incident));
-                self.write(Step::Asked(request)).await?;
-                self.wake([target]);
+                self.write(Step::Asked(request), Woken::these([target])).await?;
             }
         }
         let answer = ledger.with(|state| answer(state, &id));
@@ -105,14 +102,16 @@ impl Repairs {
         }
     }
 
-    async fn write(&self, step: Step) -> Result<(), NotTaken> {
-        let open = self.open().map_err(NotTaken::Unrecorded)?;
-        let recording = tokio::time::timeout(super::RECORD_WITHIN, open.runner.ledger().record(step));
-        match recording.await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(NotTaken::Unrecorded(error.to_string())),
-            Err(_) => Err(NotTaken::Unrecorded(SILENT_DISK.to_owned())),
-        }
+    /// Between two beginnings: what is answered after it holds.
+    async fn withdraw_request(&self, open: &Open, id: &RequestId) -> Result<(), NotTaken> {
+        let withdrawing = self.write(Step::Withdrawn(id.clone()), Woken::default());
+        let withdrawn = open.runner.between_beginnings(super::RECORD_WITHIN, withdrawing).await;
+        withdrawn.unwrap_or_else(|| Err(NotTaken::Unrecorded(SILENT_DISK.to_owned())))
+    }
+
+    async fn write(&self, step: Step, whom: Woken) -> Result<(), NotTaken> {
+        let written = self.put(step, whom).await;
+        written.map_or_else(|why| Err(NotTaken::Unrecorded(why.to_string())), |_| Ok(()))
     }
 
     /// Why it is not taken at all; nothing if it is.

@@ -1,5 +1,7 @@
 //! What people order and approve.
 
+use futures_util::FutureExt as _;
+
 use super::*;
 
 #[tokio::test]
@@ -205,5 +207,18 @@ async fn an_order_for_what_no_policy_allows_is_declined() {
         running.repairs.order(&unknown, "ada").await,
         Err(Declined::Unknown(_))
     ));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_recorded_when_nobody_waits_for_it_any_more_is_carried_out_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let running = Running::start(directory.path(), RESTART).await;
+    let key = key("node-1");
+    let given_up = running.repairs.order(&key, "ada").now_or_never();
+    assert_eq!(given_up, None);
+    running
+        .until("the action", |_| running.acted.0.load(Ordering::Relaxed) == 1)
+        .await;
     running.stop().await;
 }
