@@ -34,6 +34,10 @@ const fn is_in_the_open(via: Via) -> bool {
 
 /// Nothing where nobody may ask.
 pub(super) async fn take(repairs: &Repairs, via: Via, body: Incoming) -> Option<Answer> {
+    // First: whoever is told of TLS would look for the mistake there.
+    if !repairs.has_callers() {
+        return None;
+    }
     if is_in_the_open(via) {
         return Some(Answer::words(StatusCode::FORBIDDEN, NO_TLS));
     }

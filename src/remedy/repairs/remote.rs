@@ -36,6 +36,11 @@ impl Repairs {
         *locked(&self.0.callers) = callers;
     }
 
+    /// Whether anybody may ask.
+    pub fn has_callers(&self) -> bool {
+        !locked(&self.0.callers).is_empty()
+    }
+
     /// Takes a request in, or says how it stands. Returns when what is new is on the disk; what follows from it is done
     /// later.
     pub async fn asked(&self, body: &[u8]) -> Result<Answer, NotTaken> {
