@@ -47,7 +47,13 @@ pub async fn reach(
     let mut reached = join_all(things.iter().map(|thing| look(&tools, thing))).await;
     let unusable = settings.commands.unusable().into_iter();
     reached.extend(unusable.map(|(thing, why)| Reached { thing, said: Err(why) }));
-    let tokens = join_all(settings.venus.iter().map(|target| venus::try_tokens(target, upstream)));
+    let tokens = join_all(settings.venus.iter().map(|target| async {
+        let policies = remedies.policies.iter();
+        let policies = policies.filter(|policy| policy.targets.contains(&target.name));
+        let rungs = policies.flat_map(|policy| &policy.rungs);
+        let actions: Vec<&str> = rungs.map(|rung| rung.action.as_str()).collect();
+        venus::try_tokens(target, &actions, upstream).await
+    }));
     let remotes = settings.remotes.iter();
     let remotes = join_all(remotes.map(|remote| ask(&tools, remote, remedies, clock)));
     let (tokens, remotes) = tokio::join!(tokens, remotes);
