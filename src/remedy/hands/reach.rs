@@ -96,7 +96,9 @@ async fn look(tools: &Tools, thing: &Thing) -> Reached {
 async fn ask(tools: &Tools, remote: &Remote, remedies: &Remedies, clock: &Clock) -> Vec<Reached> {
     let mut reached = Vec::new();
     let place = format!("farmwarden {}", remote.place());
-    for (policy, there, target) in questions(tools, remote, remedies).into_iter().take(MOST_QUESTIONS) {
+    let questions = questions(tools, remote, remedies);
+    let untried = questions.len().saturating_sub(MOST_QUESTIONS);
+    for (policy, there, target) in questions.into_iter().take(MOST_QUESTIONS) {
         let asked = would_take(tools, remote, (policy, &there, &target), clock).await;
         let is_away = asked.is_err();
         reached.push(Reached {
@@ -108,7 +110,14 @@ async fn ask(tools: &Tools, remote: &Remote, remedies: &Remedies, clock: &Clock)
             return reached;
         }
     }
-    if reached.is_empty() {
+    if untried > 0 {
+        reached.push(Reached {
+            thing: place,
+            said: Ok(format!(
+                "{untried} more that policies ask it for were not tried: at most {MOST_QUESTIONS} are"
+            )),
+        });
+    } else if reached.is_empty() {
         reached.push(Reached {
             thing: place,
             said: Ok("no policy asks it for anything, so it was not tried".to_owned()),
