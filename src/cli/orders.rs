@@ -20,14 +20,16 @@ pub(super) const PAUSE_EXAMPLES: &str = "Examples:
 
 A pause survives restarts and ends by itself, after 30 days at most. To stop all
 repairs even when nothing answers, make the file of `remedies.freeze_file`.
-Exit code: 0 it is recorded, 1 it is not, 2 wrong arguments.";
+Exit code: 0 it is recorded, 1 it is not, or not known to be (the words say
+which), 2 wrong arguments.";
 
 pub(super) const RESUME_EXAMPLES: &str = "Examples:
   farmwarden resume all
       Ends the pause of everything; those of groups and targets hold on.
   farmwarden resume target node-1
 
-Exit code: 0 it is recorded, 1 it is not, 2 wrong arguments.";
+Exit code: 0 it is recorded, 1 it is not, or not known to be (the words say
+which), 2 wrong arguments.";
 
 pub(super) const APPROVE_EXAMPLES: &str = "Examples:
   farmwarden incidents
@@ -37,7 +39,8 @@ pub(super) const APPROVE_EXAMPLES: &str = "Examples:
   farmwarden approve 412.0
       Allow whatever waits now; the answer says what that is.
 
-Exit code: 0 it is recorded, 1 it is not, 2 wrong arguments.";
+Exit code: 0 it is recorded, 1 it is not, or not known to be (the words say
+which), 2 wrong arguments.";
 
 pub(super) const RUN_EXAMPLES: &str = "Examples:
   farmwarden run restart_node node-1 para
@@ -50,7 +53,8 @@ pub(super) const RUN_EXAMPLES: &str = "Examples:
   farmwarden incidents
       How it goes on.
 
-Exit code: 0 it is recorded, 1 it is not, 2 wrong arguments.";
+Exit code: 0 it is recorded, 1 it is not, or not known to be (the words say
+which), 2 wrong arguments.";
 
 /// The words of the command line: `all`, `group NAME`, `target NAME`.
 #[derive(Debug, clap::Args)]

@@ -99,12 +99,21 @@ fn declined(why: &Declined, language: Language) -> Answer {
         ),
         Declined::NotNow(_) => (StatusCode::CONFLICT, "现在没有可批准的内容。"),
         Declined::Unrecorded(_) => (StatusCode::SERVICE_UNAVAILABLE, "目前无法记录，请稍后再试。"),
+        Declined::Unclear(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "磁盘没有响应：批准可能稍后才被记录，届时即生效。请用 farmwarden incidents 查看是否已批准。",
+        ),
+    };
+    let (in_english, in_chinese) = if matches!(why, Declined::Unclear(_)) {
+        ("Whether it is approved is not known yet", "尚不清楚是否已批准")
+    } else {
+        ("Nothing was approved", "未批准任何操作")
     };
     match language {
-        Language::English => page(status, "Nothing was approved", &html! { p { (why.to_string()) } }),
+        Language::English => page(status, in_english, &html! { p { (why.to_string()) } }),
         Language::Chinese => page(
             status,
-            "未批准任何操作",
+            in_chinese,
             &html! { p { (chinese) } p { "原文：" (why.to_string()) } },
         ),
     }
@@ -127,5 +136,27 @@ fn page(status: StatusCode, title: &str, body: &Markup) -> Answer {
         body: status_page::plain(title, &body).into(),
         gzip: false,
         headers: vec![policy, robots],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_approved_yet_is_not_said_to_be_declined() {
+        let page = |why: &Declined, language| String::from_utf8(declined(why, language).body.to_vec()).unwrap();
+        for (language, nothing) in [
+            (Language::English, "Nothing was approved"),
+            (Language::Chinese, "未批准任何操作"),
+        ] {
+            let words = "the disk is silent".to_owned();
+            assert!(page(&Declined::Unrecorded(words.clone()), language).contains(nothing));
+            let unclear = page(&Declined::Unclear(words), language);
+            assert!(
+                !unclear.contains(nothing) && unclear.contains("the disk is silent"),
+                "{unclear}"
+            );
+        }
     }
 }

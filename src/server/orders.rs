@@ -179,7 +179,7 @@ fn declined(declined: &Declined) -> Answer {
     let status = match declined {
         Declined::Unknown(_) => StatusCode::NOT_FOUND,
         Declined::NotNow(_) => StatusCode::CONFLICT,
-        Declined::Unrecorded(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Declined::Unrecorded(_) | Declined::Unclear(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
     Answer::words(status, declined.to_string())
 }

@@ -47,7 +47,13 @@ pub async fn reach(
     let mut reached = join_all(things.iter().map(|thing| look(&tools, thing))).await;
     let unusable = settings.commands.unusable().into_iter();
     reached.extend(unusable.map(|(thing, why)| Reached { thing, said: Err(why) }));
-    let tokens = join_all(settings.venus.iter().map(|target| venus::try_tokens(target, upstream)));
+    let tokens = join_all(settings.venus.iter().map(|target| async {
+        let policies = remedies.policies.iter();
+        let policies = policies.filter(|policy| policy.targets.contains(&target.name));
+        let rungs = policies.flat_map(|policy| &policy.rungs);
+        let actions: Vec<&str> = rungs.map(|rung| rung.action.as_str()).collect();
+        venus::try_tokens(target, &actions, upstream).await
+    }));
     let remotes = settings.remotes.iter();
     let remotes = join_all(remotes.map(|remote| ask(&tools, remote, remedies, clock)));
     let (tokens, remotes) = tokio::join!(tokens, remotes);
@@ -90,7 +96,9 @@ async fn look(tools: &Tools, thing: &Thing) -> Reached {
 async fn ask(tools: &Tools, remote: &Remote, remedies: &Remedies, clock: &Clock) -> Vec<Reached> {
     let mut reached = Vec::new();
     let place = format!("farmwarden {}", remote.place());
-    for (policy, there, target) in questions(tools, remote, remedies).into_iter().take(MOST_QUESTIONS) {
+    let questions = questions(tools, remote, remedies);
+    let untried = questions.len().saturating_sub(MOST_QUESTIONS);
+    for (policy, there, target) in questions.into_iter().take(MOST_QUESTIONS) {
         let asked = would_take(tools, remote, (policy, &there, &target), clock).await;
         let is_away = asked.is_err();
         reached.push(Reached {
@@ -102,7 +110,14 @@ async fn ask(tools: &Tools, remote: &Remote, remedies: &Remedies, clock: &Clock)
             return reached;
         }
     }
-    if reached.is_empty() {
+    if untried > 0 {
+        reached.push(Reached {
+            thing: place,
+            said: Ok(format!(
+                "{untried} more that policies ask it for were not tried: at most {MOST_QUESTIONS} are"
+            )),
+        });
+    } else if reached.is_empty() {
         reached.push(Reached {
             thing: place,
             said: Ok("no policy asks it for anything, so it was not tried".to_owned()),

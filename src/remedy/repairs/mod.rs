@@ -220,7 +220,9 @@ impl Repairs {
                 let recorded = recorded.unwrap_or(Err(AppendError::Closed));
                 recorded.map_err(|error| Declined::Unrecorded(error.to_string()))
             }
-            Err(_) => Err(Declined::Unrecorded(SILENT_DISK.to_owned())),
+            Err(_) => Err(Declined::Unclear(format!(
+                "{SILENT_DISK}: it may be recorded yet, and is followed then; `farmwarden incidents` shows whether it is"
+            ))),
         }
     }
 

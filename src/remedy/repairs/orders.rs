@@ -63,11 +63,13 @@ pub enum Declined {
     NotNow(String),
     /// It cannot be recorded.
     Unrecorded(String),
+    /// Whether it is recorded is not known yet, and if it is, it is followed.
+    Unclear(String),
 }
 
 impl fmt::Display for Declined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Unknown(words) | Self::NotNow(words) | Self::Unrecorded(words)) = self;
+        let (Self::Unknown(words) | Self::NotNow(words) | Self::Unrecorded(words) | Self::Unclear(words)) = self;
         f.write_str(words)
     }
 }

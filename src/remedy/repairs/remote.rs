@@ -54,7 +54,10 @@ impl Repairs {
         let (id, ledger) = (request.id(), open.runner.ledger());
         let (known, since) = ledger.with(|state| (state.requests.get(&id).cloned(), state.requests.since()));
         match (known, request.wants) {
-            (_, Wants::ToKnow) => return Ok(self.would_take(&request, &callers, now)),
+            (_, Wants::ToKnow) => {
+                let room = ledger.with(|state| state.requests.has_room(&request.caller, now));
+                return Ok(self.would_take(&request, &callers, room, now));
+            }
             (Some(asked), wants) if asked.stage == Stage::Waits => {
                 if wants == Wants::Nothing || asked.until <= now {
                     self.withdraw_request(&open, &id).await?;
@@ -84,8 +87,8 @@ impl Repairs {
     }
 
     /// Whether such a request would be taken, and what follows on it here.
-    fn would_take(&self, request: &Request, callers: &Callers, now: UnixTime) -> Answer {
-        if let Some(words) = self.decline(request, callers, true, now) {
+    fn would_take(&self, request: &Request, callers: &Callers, has_room: bool, now: UnixTime) -> Answer {
+        if let Some(words) = self.decline(request, callers, has_room, now) {
             return declined(words, None);
         }
         let remedies = self.remedies();

@@ -16,8 +16,15 @@ use crate::upstream::{
 /// Both questions are answered from memory.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// Every token for changes of a chain service, and what its process and auth say of it.
-pub(in super::super) async fn try_tokens(target: &Target, upstream: &Upstream) -> Vec<Reached> {
+/// What these take from an admin only, in every version.
+const OF_ADMINS: [(VenusService, &str); 2] = [
+    (VenusService::Messager, "republish-message"),
+    (VenusService::Miner, "reload-miners"),
+];
+
+/// Every token for changes of a chain service, and what its process and auth say of it; `actions` are those that policies have for
+/// this target.
+pub(in super::super) async fn try_tokens(target: &Target, actions: &[&str], upstream: &Upstream) -> Vec<Reached> {
     let messagers = target.messagers.iter().map(|one| (VenusService::Messager, one));
     let miners = target.miner_services.iter().map(|one| (VenusService::Miner, one));
     let tried = messagers.chain(miners).map(|(service, instance)| async move {
@@ -29,7 +36,13 @@ pub(in super::super) async fn try_tokens(target: &Target, upstream: &Upstream) -
             instance.label()
         );
         let said = match Token::read(&thing, source) {
-            Ok(token) => try_token(target, upstream, (service, instance), token).await,
+            Ok(token) => {
+                let of_admins = OF_ADMINS
+                    .iter()
+                    .filter(|(of, action)| *of == service && actions.contains(action));
+                let of_admins = of_admins.map(|(_, action)| *action).next();
+                try_token(target, upstream, (service, instance), token, of_admins).await
+            }
             Err(fault) => Err(fault.to_string()),
         };
         Some(Reached { thing, said })
@@ -42,6 +55,7 @@ async fn try_token(
     upstream: &Upstream,
     (service, instance): (VenusService, &Instance),
     token: Token,
+    of_admins: Option<&str>,
 ) -> Result<String, String> {
     let place = |instance: &Instance, token: Option<Token>| VenusPlace {
         endpoint: instance.url.clone(),
@@ -66,14 +80,7 @@ async fn try_token(
     }
     for one in auth.iter() {
         match one.verify(&token).await {
-            Verdict::Holds(Verified { name, perm }) if perm == "read" => {
-                return Err(format!(
-                    "it is the token of {name} and only reads: nothing can be changed with it"
-                ));
-            }
-            Verdict::Holds(Verified { name, perm }) => {
-                return Ok(format!("it is known, of {name}, with the permission {perm}"));
-            }
+            Verdict::Holds(verified) => return suffices(&verified, of_admins),
             Verdict::Refused => {
                 return Ok("the process knows it, and auth does not: its own token, of an admin".to_owned());
             }
@@ -81,4 +88,17 @@ async fn try_token(
         }
     }
     Ok("it is known; what it permits is not, because no auth service says it".to_owned())
+}
+
+fn suffices(Verified { name, perm }: &Verified, of_admins: Option<&str>) -> Result<String, String> {
+    match of_admins {
+        _ if perm == "read" => Err(format!(
+            "it is the token of {name} and only reads: nothing can be changed with it"
+        )),
+        Some(action) if perm != "admin" => Err(format!(
+            "it is the token of {name} with the permission {perm}, and {action} of a policy needs admin: make another one, or leave \
+             the rung out"
+        )),
+        _ => Ok(format!("it is known, of {name}, with the permission {perm}")),
+    }
 }

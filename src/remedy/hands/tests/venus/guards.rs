@@ -202,7 +202,7 @@ async fn a_token_for_repairs_is_tried_before_anything_is_ill() {
     let upstream = Upstream::from_system().unwrap();
     for era in ["a", "c"] {
         let mut farm = Farm::of(era, json!({})).await;
-        let tried = crate::remedy::hands::venus::try_tokens(&farm.target, &upstream).await;
+        let tried = crate::remedy::hands::venus::try_tokens(&farm.target, &[], &upstream).await;
         assert_eq!(tried.len(), 2, "{tried:?}");
         assert!(tried.iter().all(|one| one.said.is_ok()), "{tried:?}");
         assert!(
@@ -216,11 +216,17 @@ async fn a_token_for_repairs_is_tried_before_anything_is_ill() {
             "{tried:?}"
         );
         std::fs::write(farm.target.act_token_file.as_ref().unwrap(), "bogus.bogus.bogus").unwrap();
-        let tried = crate::remedy::hands::venus::try_tokens(&farm.target, &upstream).await;
+        let tried = crate::remedy::hands::venus::try_tokens(&farm.target, &[], &upstream).await;
         assert!(tried[0].said.is_err(), "{tried:?}");
         farm.target.act_token_file = Some(kept(&farm.directory, "act", &farm.filecoin.token(Perm::Read)));
-        let tried = crate::remedy::hands::venus::try_tokens(&farm.target, &upstream).await;
+        let tried = crate::remedy::hands::venus::try_tokens(&farm.target, &[], &upstream).await;
         assert!(tried[0].said.as_ref().unwrap_err().contains("only reads"), "{tried:?}");
+        farm.target.act_token_file = Some(kept(&farm.directory, "act", &farm.filecoin.token(Perm::Write)));
+        let republishes = ["republish-message"];
+        let tried = crate::remedy::hands::venus::try_tokens(&farm.target, &republishes, &upstream).await;
+        let words = tried[0].said.as_ref().unwrap_err();
+        assert!(words.contains("republish-message of a policy needs admin"), "{words}");
+        assert!(tried[1].said.is_ok(), "{tried:?}");
         assert_eq!(farm.changes(), BTreeMap::new());
     }
 }
