@@ -46,6 +46,12 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// Where the server of a network mount listens, as far as the entry says it.
+    pub fn server(&self) -> Option<Server> {
+        let others = || source::server(self.fstype, self.source, self.options);
+        self.sshfs_server().or_else(others)
+    }
+
     /// Where the server of an sshfs mount listens, which nothing but its entry says: the kernel has no options of it.
     pub(super) fn sshfs_server(&self) -> Option<Server> {
         let source = without_prefix(self.source);
@@ -127,6 +133,20 @@ mod tests {
             "s3fs#bucket:/d01 /mnt/a fuse",
         ] {
             assert_eq!(Entry::of(line, "/mnt/a").unwrap().sshfs_server(), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_server_of_a_share_is_told_before_it_is_mounted() {
+        for (line, host, port) in [
+            ("//nas/d01 /mnt/a cifs credentials=/root/x", "nas", 445),
+            ("//nas/d01 /mnt/a cifs ip=192.0.2.1,port=1445", "192.0.2.1", 1445),
+            ("nas:/d01 /mnt/a nfs4 defaults", "nas", 2049),
+            ("chia@nas:/d01 /mnt/a fuse.sshfs", "nas", 22),
+        ] {
+            let server = Entry::of(line, "/mnt/a").unwrap().server();
+            let server = server.map(|server| (server.host, server.port));
+            assert_eq!(server, Some((host.to_owned(), port)), "{line}");
         }
     }
 

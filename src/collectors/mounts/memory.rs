@@ -13,6 +13,9 @@ const WINDOW: Duration = Duration::from_hours(6);
 /// A point is kept this often, so that the window costs a few dozen points per mount.
 const STEP: Duration = Duration::from_mins(10);
 
+/// So many counts may be missed by a mount that answers until what they found is no longer known.
+const COUNTS_MISSED: u32 = 3;
+
 /// All that is remembered of a mount.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
@@ -22,9 +25,10 @@ pub(super) struct Memory {
     pub growth: Growth,
     pub plots: Finished,
     pub counted: bool,
-    /// Whether unfinished plots lay on it when its plots were last counted, however long ago; a mount that hangs is not
-    /// counted, and what is written there is not done.
-    pub unfinished: Option<bool>,
+    /// When its room was last told.
+    pub answered: Option<Instant>,
+    /// When its plots were last counted, and whether unfinished ones lay there.
+    pub unfinished: Option<(Instant, bool)>,
     /// The time shown for a probe in flight, worked out once so that it does not waver.
     in_flight: Option<(Instant, UnixTime)>,
 }
@@ -38,6 +42,14 @@ impl Memory {
             };
         }
         self.last_seen = Some(now.monotonic);
+    }
+
+    /// Whether unfinished plots lie on it. A mount that hangs is not counted, and what is written there is not done: time
+    /// passes only while it answers.
+    pub(super) fn unfinished(&self, count_every: Duration) -> Option<bool> {
+        let (counted, unfinished) = self.unfinished?;
+        let uncounted = self.answered?.saturating_duration_since(counted);
+        (uncounted <= count_every * COUNTS_MISSED).then_some(unfinished)
     }
 
     pub(super) fn in_flight(&mut self, since: Option<Instant>, now: Now) -> Option<(Duration, UnixTime)> {

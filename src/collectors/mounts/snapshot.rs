@@ -71,7 +71,8 @@ pub struct MountView {
     /// A temporary directory lies on it: it fills and empties by itself.
     pub has_temporary: bool,
     pub files: Option<Files>,
-    /// Whether unfinished plots lay on it when it was last read, also while it cannot be read; `None` if that is not known.
+    /// Whether unfinished plots lay on it when it was last read, also while it hangs; `None` if that is not known: also when it
+    /// answered for several counts after that, or farmwarden may no longer read it.
     pub unfinished: Option<bool>,
     /// Plots on it when they were last counted to the end, also while it cannot be read or is not there; `None` if they never
     /// were.
@@ -124,6 +125,16 @@ impl Snapshot {
             .as_ref()
             .and_then(|server| self.servers.get(server))
             .copied()
+    }
+
+    /// Another watched mount of the same CIFS share.
+    pub fn share_elsewhere(&self, mount: &MountView) -> Option<&MountView> {
+        let is_same = |other: &&MountView| {
+            let is_other = other.present && other.mount != mount.mount;
+            is_other && source::is_cifs(&other.fstype) && source::is_same_share(&other.source, &mount.source)
+        };
+        let mut others = self.mounts.iter();
+        source::is_cifs(&mount.fstype).then(|| others.find(is_same)).flatten()
     }
 
     /// Of every server of a share that was tried.
@@ -348,6 +359,54 @@ mod tests {
             (view.files, view.unfinished, view.plots_seen),
             (None, Some(false), Some(5))
         );
+    }
+
+    #[test]
+    fn what_lay_on_a_mount_is_unknown_once_it_may_not_be_read_or_was_not_counted_for_long() {
+        fn count_fails(farm: &mut Machine, errno: i32) {
+            let failed = farm.after(ROUND).finished(Err(Failed::Errno(errno)));
+            farm.reports.get_mut("/mnt/nas1").unwrap().counts = vec![(CountOf::Plots, failed)];
+        }
+        let unfinished = |spoil: fn(&mut Machine)| {
+            let mut farm = Machine::farm();
+            farm.well("/mnt/nas1", space(TB, TB / 2), Some(Files::default())).look();
+            assert_eq!(farm.view("/mnt/nas1").unfinished, Some(false));
+            spoil(&mut farm);
+            farm.look().after(ROUND).hangs("/mnt/nas1", ROUND).look();
+            farm.view("/mnt/nas1").unfinished
+        };
+        assert_eq!(unfinished(|farm| count_fails(farm, 13)), None);
+        // ESTALE is how a share is ill, and nobody could write there since.
+        assert_eq!(unfinished(|farm| count_fails(farm, 116)), Some(false));
+        let answers_uncounted = |farm: &mut Machine| {
+            let answered = farm
+                .after(farm.target.count_every() * 4)
+                .finished(Ok(space(TB, TB / 2)));
+            farm.reports.get_mut("/mnt/nas1").unwrap().space = Some(answered);
+        };
+        assert_eq!(unfinished(answers_uncounted), None);
+    }
+
+    #[test]
+    fn a_cifs_share_that_is_mounted_twice_is_found_whatever_the_case_and_the_folder() {
+        let at = |mount: &str, fstype: &str, source: &str| MountView {
+            mount: mount.to_owned(),
+            present: true,
+            fstype: fstype.to_owned(),
+            source: source.to_owned(),
+            ..MountView::default()
+        };
+        let elsewhere = |other: MountView| {
+            let own = at("/mnt/a", "cifs", "//nas/plots");
+            let snapshot = super::super::bench::picture_of(vec![own.clone(), other], true);
+            snapshot.share_elsewhere(&own).map(|view| view.mount.clone())
+        };
+        assert_eq!(
+            elsewhere(at("/mnt/b", "smb3", "//NAS/Plots/new")),
+            Some("/mnt/b".to_owned())
+        );
+        assert_eq!(elsewhere(at("/mnt/b", "cifs", "//nas/other")), None);
+        assert_eq!(elsewhere(at("/mnt/b", "nfs4", "//nas/plots")), None);
     }
 
     #[test]

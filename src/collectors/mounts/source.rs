@@ -16,7 +16,7 @@ const SSH_PORT: u16 = 22;
 /// The server of a CIFS or NFS mount that can be reached by TCP.
 pub(super) fn server(fstype: &str, source: &str, super_options: &str) -> Option<Server> {
     let (name, usual_port) = match fstype {
-        "cifs" | "smb3" | "smb2" => (share(source)?.0, CIFS_PORT),
+        _ if is_cifs(fstype) => (share(source)?.0, CIFS_PORT),
         "nfs" | "nfs4" => (nfs_host(source)?, NFS_PORT),
         _ => return None,
     };
@@ -31,9 +31,18 @@ pub(super) fn server(fstype: &str, source: &str, super_options: &str) -> Option<
         .and_then(|port| port.parse().ok())
         .filter(|port| *port != 0);
     Some(Server {
-        host: option("addr").unwrap_or(name).to_owned(),
+        // fstab may have it as `ip`.
+        host: option("addr").or_else(|| option("ip")).unwrap_or(name).to_owned(),
         port: port.unwrap_or(usual_port),
     })
+}
+
+pub(super) fn is_cifs(fstype: &str) -> bool {
+    matches!(fstype, "cifs" | "smb3" | "smb2")
+}
+
+pub(super) fn is_same_share(one: &str, other: &str) -> bool {
+    key(one) == key(other)
 }
 
 /// Server and share of `//server/share/prefix`.

@@ -38,15 +38,18 @@ impl Round<'_> {
         let space = room
             .and_then(|last| last.outcome.ok())
             .filter(|space| !is_elsewhere(chosen, space));
+        memory.answered = room.filter(|_| space.is_some()).map(|last| last.at).or(memory.answered);
         if let Some((at, used)) = room.zip(space).and_then(|(last, space)| Some((last.at, space.used?))) {
             memory.growth.see(at, used);
         }
         let counted = chosen.plots.then(|| self.count(report, &CountOf::Plots)).flatten();
-        if let Some((at, files)) = counted.and_then(|last| Some((last.at, last.outcome.ok()?))) {
-            memory.plots.see(at, &files);
+        if let Some((last_at, files)) = counted.and_then(|last| Some((last.at, last.outcome.ok()?))) {
+            memory.plots.see(last_at, &files);
             memory.counted |= !files.incomplete;
             let has_seen_all = !files.incomplete && !files.unseen;
-            memory.unfinished = (files.temp_files > 0 || has_seen_all).then_some(files.temp_files > 0);
+            memory.unfinished = (files.temp_files > 0 || has_seen_all).then_some((last_at, files.temp_files > 0));
+        } else if counted.is_some_and(|last| is_ours(&last.outcome)) {
+            memory.unfinished = None;
         }
         let in_flight = memory.in_flight(report.in_flight, self.now);
         let files = counted.and_then(|last| last.outcome.ok());
@@ -67,7 +70,7 @@ impl Round<'_> {
             plots: chosen.plots,
             has_temporary: false,
             files,
-            unfinished: memory.unfinished,
+            unfinished: memory.unfinished(self.target.count_every()),
             plots_seen: memory.plots.seen(),
             free_slots: self.free_slots(chosen, space, files),
             bytes_per_second,
@@ -121,6 +124,11 @@ fn is_elsewhere(chosen: &Chosen, space: &Space) -> bool {
     space.device.is_some() && space.device == chosen.outer_device && space.device != Some(chosen.row.device)
 }
 
+/// Whether a count failed by what is no illness of the mount.
+fn is_ours(outcome: &Result<Files, Failed>) -> bool {
+    matches!(outcome, Err(Failed::Errno(errno)) if NOT_THE_MOUNTS.contains(errno))
+}
+
 fn health(chosen: &Chosen, room: &Finished<Space>, counted: Option<&Finished<Files>>) -> Result<(), Trouble> {
     match &room.outcome {
         Err(failed) => return Err(Trouble::Probe(*failed)),
@@ -129,7 +137,7 @@ fn health(chosen: &Chosen, room: &Finished<Space>, counted: Option<&Finished<Fil
     }
     // A disk can tell its size from memory and fail at every read.
     match counted.map(|last| &last.outcome) {
-        Some(Err(Failed::Errno(errno))) if NOT_THE_MOUNTS.contains(errno) => Ok(()),
+        Some(outcome) if is_ours(outcome) => Ok(()),
         Some(Err(failed)) => Err(Trouble::Probe(*failed)),
         _ => Ok(()),
     }

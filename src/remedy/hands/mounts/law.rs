@@ -2,10 +2,13 @@
 //!
 //! The policy's own guards come before; these hold whatever a policy says. Source: chia contract, 14 and 17.
 
+use std::path::Path;
+
 use nix::errno::Errno;
 
 use crate::collectors::mounts::fstab::SSHFS;
 use crate::collectors::mounts::{Failed, MountView, Snapshot, Target, Trouble};
+use crate::values;
 
 /// Filesystems whose server a new mount can find again.
 pub(super) const NETWORK: [&str; 6] = ["cifs", "smb3", "smb2", "nfs", "nfs4", SSHFS];
@@ -39,6 +42,15 @@ pub(super) fn mount(snapshot: &Snapshot, entity: &str) -> Result<Ill, String> {
     let view = snapshot.mounts.iter().find(|view| view.mount == entity);
     let view = view.filter(|view| view.expected.is_some());
     let view = view.ok_or_else(|| "it is not among the mounts that are `expected`".to_owned())?;
+    // Detached are all that lie below with it, and what is mounted over them hides them.
+    let above = Path::new(entity);
+    let mut points = snapshot.points.iter();
+    if let Some(below) = points.find(|point| point.starts_with(above) && *point != above) {
+        let below = values::repeated(&below.display().to_string());
+        return Err(format!(
+            "{below} is mounted below it and would be lost with it: a person must look"
+        ));
+    }
     if !view.present {
         if !view.source.is_empty() {
             return Err(format!(
@@ -64,7 +76,7 @@ pub(super) fn mount(snapshot: &Snapshot, entity: &str) -> Result<Ill, String> {
         Some(false) => Ok(Ill::Dead),
         Some(true) => Err("unfinished plots lay on it when it was last read: whoever writes them would lose them".to_owned()),
         None => Err(
-            "it was not read to its end since farmwarden started (are its plots counted, not too deep in directories, and may \
+            "it was not read to its end for long (are its plots counted, not too deep in directories, and may \
              farmwarden's user read them?), so it is not known whether unfinished plots lie on it: a person must look who writes there"
                 .to_owned(),
         ),
@@ -77,6 +89,19 @@ fn is_dead(view: &MountView) -> bool {
         _ => false,
     };
     view.stuck == Some(true) || failed
+}
+
+/// What is to be said of requests that could not be aborted, if so: the CIFS client aborts none of a share that is mounted at
+/// another place as well.
+pub(super) fn not_aborted(snapshot: &Snapshot, entity: &str) -> String {
+    let view = snapshot.mounts.iter().find(|view| view.mount == entity);
+    let Some(other) = view.and_then(|view| snapshot.share_elsewhere(view)) else {
+        return String::new();
+    };
+    format!(
+        "; the share is mounted at {} too, so what waited for it could not be aborted: restart the harvester, if it hangs still",
+        values::repeated(&other.mount)
+    )
 }
 
 /// Plots on a mount before it was mounted anew, if that is known.

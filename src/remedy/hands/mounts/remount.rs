@@ -4,6 +4,8 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::super::Hands;
 use super::super::settings::Thing;
 use super::super::tools::Tools;
@@ -13,7 +15,7 @@ use crate::actions::units::UnitName;
 use crate::actions::unmount::{How, Unmounter};
 use crate::collectors::chia::Chia;
 use crate::collectors::mounts::fstab::Entry;
-use crate::collectors::mounts::{Mounts, Target};
+use crate::collectors::mounts::{Mounts, Server, Target};
 use crate::remedy::runner::{Notes, Undone};
 use crate::remedy::step::Plan;
 use crate::values::{self, Name};
@@ -22,6 +24,13 @@ use crate::values::{self, Name};
 const MOUNT_WITHIN: Duration = Duration::from_secs(90);
 /// systemd follows the table of mounts.
 const NOTICED_WITHIN: Duration = Duration::from_secs(15);
+/// Longer than any healthy server on a farm's network takes.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// Until it answers after it was mounted, and looks in that time.
+const UP_WITHIN: Duration = Duration::from_secs(60);
+const MOST_LOOKS: u32 = 30;
+/// The journal is not waited for longer while nothing is mounted.
+const NOTED_WITHIN: Duration = Duration::from_secs(5);
 /// Larger than any fstab.
 const LARGEST_FSTAB: u64 = 1 << 20;
 
@@ -69,13 +78,21 @@ impl Hands {
         let target = target.ok_or_else(|| left_alone("no mounts are watched there".to_owned()))?;
         outside(ground).map_err(left_alone)?;
         let (mount, unit) = listed(target, &plan.entity, tools).map_err(left_alone)?;
-        in_fstab(&ground.fstab, mount).await.map_err(left_alone)?;
+        let server = in_fstab(&ground.fstab, mount).await.map_err(left_alone)?;
         self.look_anew(&plan.target).await;
-        let (ill, before) = self.mount_is_ill(&plan.target, &plan.entity).map_err(left_alone)?;
+        let (ill, before, not_aborted) = self.mount_is_ill(&plan.target, &plan.entity).map_err(left_alone)?;
+        if ill == Ill::Missing {
+            // No picture has the server of what is not mounted.
+            self.accepts(server).await.map_err(left_alone)?;
+        }
         let handle = tools.handle(&Thing::Unit(unit.clone())).map_err(left_alone)?;
         // Whether systemd knows the unit, before anything is let go.
         handle.look().await?;
-        let doing = Doing { mount, notes };
+        let mut doing = Doing {
+            mount,
+            notes,
+            is_let_go: false,
+        };
         if ill == Ill::Dead {
             (ground.own_namespace)().map_err(left_alone)?;
             for (step, how) in [("abort the requests of", How::Abort), ("detach", How::Detach)] {
@@ -88,6 +105,7 @@ impl Hands {
                 };
                 doing.step(step, done).await?;
             }
+            doing.is_let_go = true;
             drop(tokio::time::timeout(NOTICED_WITHIN, self.is_down(&handle)).await);
         }
         let mounted = async {
@@ -101,24 +119,48 @@ impl Hands {
             })
         };
         doing.step("mount", mounted).await?;
-        let verified = async {
-            self.look_anew(&plan.target).await;
-            self.mount_is_well(&plan.target, &plan.entity, before)
-        };
+        let verified = self.comes_up(&plan.target, &plan.entity, before);
         let seen = doing.step("verify", verified).await?;
         let looking = self.plots_on(tools, mount).await;
         Ok(format!(
-            "mounted {shown} of {} anew by {unit}{seen}{looking}",
+            "mounted {shown} of {} anew by {unit}{seen}{not_aborted}{looking}",
             plan.target
         ))
     }
 
-    /// How, and with how many plots it was last seen.
-    fn mount_is_ill(&self, target: &Name, entity: &str) -> Result<(Ill, Option<u64>), String> {
+    /// How, with how many plots it was last seen, and what is to be said of requests that cannot be aborted.
+    fn mount_is_ill(&self, target: &Name, entity: &str) -> Result<(Ill, Option<u64>, String), String> {
         let view = self.view(target);
         let snapshot = view.as_ref().and_then(|view| view.snapshot::<Mounts>());
         let snapshot = snapshot.ok_or_else(|| "its machine has no picture yet".to_owned())?;
-        Ok((law::mount(snapshot, entity)?, law::plots_seen(snapshot, entity)))
+        let ill = law::mount(snapshot, entity)?;
+        Ok((
+            ill,
+            law::plots_seen(snapshot, entity),
+            law::not_aborted(snapshot, entity),
+        ))
+    }
+
+    /// Whether the server of what is missing is there; without it a mount only costs one of the day's attempts.
+    async fn accepts(&self, server: Option<Server>) -> Result<(), String> {
+        let server = server.ok_or("it is not known where its server listens")?;
+        let tried = self.upstream.connects(&server.host, server.port, CONNECT_WITHIN).await;
+        tried.map_err(|fault| format!("its server accepts no connection, so it could not be mounted: {fault}"))
+    }
+
+    /// Disks that spin up when they are mounted take their time.
+    async fn comes_up(&self, target: &Name, entity: &str, before: Option<u64>) -> Result<&'static str, String> {
+        let until = Instant::now() + UP_WITHIN;
+        let mut looks = 0;
+        loop {
+            self.look_anew(target).await;
+            let seen = self.mount_is_well(target, entity, before);
+            looks += 1;
+            if seen.is_ok() || looks >= MOST_LOOKS || Instant::now() >= until {
+                return seen;
+            }
+            tokio::time::sleep(self.look_every).await;
+        }
     }
 
     fn mount_is_well(&self, target: &Name, entity: &str, before: Option<u64>) -> Result<&'static str, String> {
@@ -161,16 +203,28 @@ impl Hands {
 struct Doing<'a> {
     mount: &'a Path,
     notes: &'a dyn Notes,
+    /// From then on a journal that fails holds nothing up: the mount is tried, whatever it costs.
+    is_let_go: bool,
 }
 
 impl Doing<'_> {
     async fn step<T>(&self, step: &str, work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
         let step = format!("{step} {}", self.mount.display());
-        self.notes.note(format!("{step}: begins")).await?;
+        let begins = format!("{step}: begins");
+        if self.is_let_go {
+            self.try_to_note(begins).await;
+        } else {
+            self.notes.note(begins).await?;
+        }
         let outcome = work.await;
         let words = outcome.as_ref().map_or_else(String::as_str, |_| "done");
-        self.notes.note(format!("{step}: {words}")).await?;
+        // What is done is done; where the journal fails, the next step does not begin.
+        self.try_to_note(format!("{step}: {words}")).await;
         outcome.map_err(|words| format!("{step}: {words}"))
+    }
+
+    async fn try_to_note(&self, words: String) {
+        drop(tokio::time::timeout(NOTED_WITHIN, self.notes.note(words)).await);
     }
 }
 
@@ -208,23 +262,24 @@ fn listed<'a>(target: &'a Target, entity: &str, tools: &Tools) -> Result<(&'a Pa
     Ok((mount, unit))
 }
 
-async fn in_fstab(fstab: &Path, mount: &Path) -> Result<(), String> {
+async fn in_fstab(fstab: &Path, mount: &Path) -> Result<Option<Server>, String> {
     let (fstab, mount) = (fstab.to_owned(), mount.to_owned());
     let looked = tokio::task::spawn_blocking(move || fstab_has(&fstab, &mount)).await;
     looked.map_err(|panic| panic.to_string())?
 }
 
-fn fstab_has(fstab: &Path, mount: &Path) -> Result<(), String> {
+/// Where its server listens, if the entry says it.
+fn fstab_has(fstab: &Path, mount: &Path) -> Result<Option<Server>, String> {
     use std::io::Read as _;
     let shown = fstab.display();
     let mut text = String::new();
     let read = std::fs::File::open(fstab).and_then(|file| file.take(LARGEST_FSTAB).read_to_string(&mut text));
     read.map_err(|e| format!("{shown} cannot be read: {}", values::io_words(&e)))?;
     let entry = mount.to_str().and_then(|mount| Entry::of(&text, mount));
-    let fstype = entry.map(|entry| entry.fstype());
-    let fstype = fstype.ok_or_else(|| format!("{shown} has no entry for it, so nobody knows how it is mounted"))?;
+    let entry = entry.ok_or_else(|| format!("{shown} has no entry for it, so nobody knows how it is mounted"))?;
+    let fstype = entry.fstype();
     if law::NETWORK.contains(&fstype) {
-        return Ok(());
+        return Ok(entry.server());
     }
     Err(format!(
         "{shown} has it as {}, no network mount (cifs, nfs, sshfs)",
@@ -300,7 +355,7 @@ mod tests {
         )
         .unwrap();
         let has = |mount: &str| fstab_has(&fstab, Path::new(mount));
-        assert_eq!((has("/mnt/a"), has("/mnt/d")), (Ok(()), Ok(())));
+        assert!(has("/mnt/a").is_ok() && has("/mnt/d").is_ok());
         for (mount, words) in [
             ("/mnt/b", "as `ext4`, no network mount"),
             ("/mnt/c", "has no entry for it"),

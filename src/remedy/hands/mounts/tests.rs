@@ -130,6 +130,32 @@ fn what_a_new_mount_does_not_cure_is_left_alone() {
     assert!(law::mount(&picture_of(Vec::new(), true), "/mnt/a").is_err());
 }
 
+#[test]
+fn what_has_another_mount_below_it_is_left_alone() {
+    let told = |points: &[&str]| {
+        let mut picture = picture_of(vec![dead()], true);
+        picture.points = Arc::new(points.iter().map(Into::into).collect());
+        law::mount(&picture, "/mnt/a")
+    };
+    assert_eq!(told(&["/", "/mnt/a", "/mnt/ab"]), Ok(Ill::Dead));
+    let below = told(&["/", "/mnt/a", "/mnt/a/d02"]).unwrap_err();
+    assert!(below.contains("`/mnt/a/d02` is mounted below it"), "{below}");
+}
+
+#[test]
+fn that_nothing_could_be_aborted_is_told_of_a_share_that_is_mounted_twice() {
+    let other = MountView {
+        mount: "/mnt/b".to_owned(),
+        ..dead()
+    };
+    assert_eq!(law::not_aborted(&picture_of(vec![dead()], true), "/mnt/a"), "");
+    let told = law::not_aborted(&picture_of(vec![dead(), other], true), "/mnt/a");
+    assert!(
+        told.contains("at `/mnt/b` too") && told.contains("restart the harvester"),
+        "{told}"
+    );
+}
+
 /// It was mounted anew.
 fn back() -> MountView {
     MountView {

@@ -41,11 +41,18 @@ struct Played<'a> {
     book: Book,
     stage: &'a Stage,
     beside: fn(&Stage, &str),
+    /// The note from which on none can be written.
+    fails_from: Option<&'static str>,
+    is_full: Mutex<bool>,
 }
 
 impl Notes for Played<'_> {
     fn note(&self, words: String) -> BoxFuture<'_, Result<(), String>> {
         (self.beside)(self.stage, &words);
+        if self.fails_from.is_some_and(|from| words == from) || *self.is_full.lock().unwrap() {
+            *self.is_full.lock().unwrap() = true;
+            return Box::pin(std::future::ready(Err("the disk is full".to_owned())));
+        }
         self.book.note(words)
     }
 
@@ -120,12 +127,34 @@ impl Stage {
         change(&mut self.systemd.state.lock().unwrap());
     }
 
+    /// The share is not mounted, and its server listens here.
+    fn is_missing(&self, port: u16) {
+        self.unit(|unit| unit.active = "inactive");
+        self.shows(MountView {
+            mount: "/mnt/a".to_owned(),
+            expected: dead().expected,
+            ..MountView::default()
+        });
+        let entry = format!("//nas/a /mnt/a cifs ip=127.0.0.1,port={port} 0 0\n");
+        std::fs::write(&self.ground.fstab, entry).unwrap();
+    }
+
     fn let_go(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("let-go")).unwrap_or_default()
     }
 
     async fn remounted(&self, beside: fn(&Self, &str)) -> (Result<String, Undone>, Vec<String>) {
+        self.remounted_until(beside, None).await
+    }
+
+    async fn remounted_until(
+        &self,
+        beside: fn(&Self, &str),
+        fails_from: Option<&'static str>,
+    ) -> (Result<String, Undone>, Vec<String>) {
         let notes = Played {
+            fails_from,
+            is_full: Mutex::default(),
             book: Book::default(),
             stage: self,
             beside,
@@ -183,16 +212,60 @@ async fn a_dead_share_is_let_go_before_it_is_mounted_verified_and_its_plots_look
 #[tokio::test]
 async fn what_is_missing_is_mounted_and_nothing_let_go() {
     let stage = Stage::new(LETS_GO).await;
-    stage.unit(|unit| unit.active = "inactive");
-    stage.shows(MountView {
-        mount: "/mnt/a".to_owned(),
-        expected: dead().expected,
-        ..MountView::default()
-    });
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    stage.is_missing(server.local_addr().unwrap().port());
     let (done, notes) = stage.remounted(goes_well).await;
     assert!(done.is_ok(), "{done:?}");
     assert_eq!(notes[0], "mount /mnt/a: begins");
     assert_eq!(stage.let_go(), "");
+}
+
+#[tokio::test]
+async fn what_is_missing_is_left_alone_while_its_server_accepts_nothing() {
+    let stage = Stage::new(LETS_GO).await;
+    // Nobody listens there.
+    stage.is_missing(1);
+    let (done, notes) = stage.remounted(goes_well).await;
+    let words = refused(done.unwrap_err());
+    assert!(words.contains("its server accepts no connection"), "{words}");
+    assert!(notes.is_empty() && stage.systemd.state.lock().unwrap().asked.is_empty());
+}
+
+#[tokio::test]
+async fn once_a_share_is_detached_a_journal_that_fails_keeps_nobody_from_mounting_it() {
+    for from in ["detach /mnt/a: done", "mount /mnt/a: begins", "verify /mnt/a: begins"] {
+        let stage = Stage::new(LETS_GO).await;
+        let (done, _) = stage.remounted_until(goes_well, Some(from)).await;
+        assert!(done.is_ok(), "{from}: {done:?}");
+        assert_eq!(stage.systemd.state.lock().unwrap().asked, ["subscribe", "start fail"]);
+    }
+    // Before, nothing is let go that nobody would know of.
+    let stage = Stage::new(LETS_GO).await;
+    let (done, _) = stage.remounted_until(goes_well, Some("detach /mnt/a: begins")).await;
+    assert!(done.is_err());
+    assert_eq!(stage.let_go(), "abort\n");
+}
+
+#[tokio::test]
+async fn a_disk_that_spins_up_is_looked_at_again() {
+    let stage = Stage::new(LETS_GO).await;
+    let (done, _) = stage
+        .remounted(|stage, note| match note {
+            "detach /mnt/a: done" => stage.unit(|unit| unit.active = "inactive"),
+            "mount /mnt/a: done" => {
+                stage.shows(dead());
+                let machine = Arc::clone(&stage.machine);
+                // It comes while the next look is waited for.
+                tokio::spawn(async move {
+                    let mut machine = machine.lock().unwrap();
+                    machine.snapshot = picture_of(vec![back()], true);
+                    machine.show();
+                });
+            }
+            _ => {}
+        })
+        .await;
+    assert!(done.is_ok(), "{done:?}");
 }
 
 #[tokio::test]
