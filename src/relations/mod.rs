@@ -12,7 +12,7 @@ mod provider_target;
 mod testing;
 
 pub use chains::CHAIN_HALTED;
-pub use plot_mounts::machine_of;
+pub use plot_mounts::{machine_of, mounts_below};
 
 use crate::collectors::chia::DIRECTORY_UNMOUNTED;
 use crate::collectors::prb::WITHOUT_BLOCKS;

@@ -3,8 +3,8 @@
 //! A dead mount takes a harvester down without any error of its own, so what the mounts show is said where the harvester
 //! is ill; and a directory on which nothing is mounted looks healthy to everybody else.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use crate::collectors::chia::{self, Chia, DIRECTORY_UNMOUNTED, HARVESTER_SILENT, HereView, PLOTS_LOST, SCAN_STALE};
 use crate::collectors::mounts::{self, Mounts};
@@ -87,6 +87,22 @@ pub fn machine_of<'a>(
     })
 }
 
+/// Every mount below a plot directory, there or due: where plots are looked for recursively, they lie on those as well.
+pub fn mounts_below<'a>(directory: &'a Path, machine: &'a mounts::Snapshot) -> BTreeSet<&'a Path> {
+    let there = machine.points.iter().map(PathBuf::as_path);
+    let all = there.chain(machine.mounts.iter().map(|view| Path::new(&view.mount)));
+    all.filter(|point| is_below(point, directory)).collect()
+}
+
+fn watched_below<'a>(directory: &Path, machine: &'a mounts::Snapshot) -> impl Iterator<Item = &'a mounts::MountView> {
+    let watched = machine.mounts.iter();
+    watched.filter(move |view| is_below(Path::new(&view.mount), directory))
+}
+
+fn is_below(point: &Path, directory: &Path) -> bool {
+    point != directory && point.starts_with(directory)
+}
+
 /// What is to be said of one harvester.
 struct Ruling {
     harvester: String,
@@ -138,6 +154,10 @@ fn rule(
         let entry = lies.entry(place.mount).or_default();
         entry.directories += 1;
         entry.plots = entry.plots.or(plots.as_ref().map(|_| 0));
+        for view in watched_below(directory, machine) {
+            let entry = lies.entry(view.mount.clone()).or_default();
+            entry.plots = entry.plots.or(plots.as_ref().map(|_| 0));
+        }
     }
     // Each plot once, on the mount that it lies on, however directories lie in one another.
     let mount = |path: &Path| Place::of(path, machine).map(|place| place.mount);
@@ -208,6 +228,10 @@ impl Place {
         }
         let is_root = self.mount == ROOT;
         if on_purpose || self.expected || (directory == mount && !is_root) {
+            return None;
+        }
+        // Plots are meant to lie on those: they are looked for recursively.
+        if watched_below(directory, machine).next().is_some() {
             return None;
         }
         let words = |on: &str| Some(format!("{shown}: nothing is mounted there, it lies on {on}"));

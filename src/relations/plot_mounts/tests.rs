@@ -240,6 +240,28 @@ fn a_directory_on_a_mount_that_is_not_watched_is_well() {
 }
 
 #[test]
+fn a_directory_above_the_mounts_that_its_plots_lie_on_is_well() {
+    let points = ["/", "/mnt/plots/d01", "/mnt/plots/d02"];
+    assert!(bare(&["/mnt/plots"], &points, &points, &[]).is_empty());
+    assert_eq!(bare(&["/mnt/plot"], &points, &points, &[]), ["/mnt/plot"]);
+}
+
+#[test]
+fn a_mount_below_a_plot_directory_that_hangs_is_named() {
+    let mut farm = farm("");
+    farm.here(&["/mnt/deep"]);
+    let points = ["/", "/mnt/a", "/mnt/b", "/mnt/deep/d01"];
+    let ill = [(&mounts::MOUNT_STUCK, "/mnt/deep/d01")];
+    let mut page = Page::new(&[]);
+    let host = machine("host-1", &points, &ill);
+    let machine = host.snapshot::<Mounts>().unwrap();
+    let view = TargetView::new::<Chia>("chia-1".parse().unwrap(), farm.snapshot.clone(), Diagnosis::default());
+    let here = farm.snapshot.here();
+    let ruling = rule(&view, here.last().unwrap(), &farm.snapshot, (&host, machine), &mut page);
+    assert_eq!(ruling.because, ["mount_stuck of host-1: /mnt/deep/d01"]);
+}
+
+#[test]
 fn a_plot_is_counted_once_however_its_directories_lie() {
     let keys = r#", "farmer": "h:1", "harvesters": [{"name": "nas-1", "host": "10.0.0.1", "rpc": "127.0.0.1:8560"}]"#;
     let mut farm = Farm::new(keys);

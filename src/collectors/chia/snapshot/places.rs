@@ -105,6 +105,13 @@ impl Snapshot {
         self.here().iter().find_map(|here| here.id).or(self.own)
     }
 
+    /// Whether it is known to be the harvester of the installation in `root`.
+    pub fn is_of_root(&self, label: &str) -> bool {
+        let here = self.here();
+        here.iter()
+            .any(|one| one.label == label && one.id.is_some() && one.id == self.own)
+    }
+
     /// The harvesters of this machine with their plot directories: label, and where they lie.
     pub fn here(&self) -> Vec<Here<'_>> {
         let setups = self.details.iter().flat_map(|details| &details.setups);

@@ -9,6 +9,7 @@ use crate::clock::Now;
 use crate::collectors::Finding;
 use crate::collectors::chia::{self, Peers};
 use crate::collectors::mounts;
+use crate::relations::mounts_below;
 use crate::values;
 
 /// A look through the directories that has not got on for so long hangs.
@@ -37,6 +38,10 @@ pub(super) fn harvester(
     let machine = machine.ok_or_else(|| unwatched.to_owned())?;
     for directory in here.directories {
         mount(directory, machine)?;
+        // Plots are also looked for below it, where that is switched on.
+        for below in mounts_below(directory, machine) {
+            mount(below, machine)?;
+        }
         if has(ill, chia::DIRECTORY_UNMOUNTED.name, &directory.display().to_string()) {
             return Err(format!(
                 "nothing is mounted at its plot directory {}",
@@ -56,6 +61,21 @@ pub(super) fn harvester(
         _ => return Err("nobody tells whether it looks through its directories just now".to_owned()),
     }
     others(snapshot, label, ill)
+}
+
+/// A daemon starts and stops one harvester, whichever is ill: only that one's mounts are looked at.
+pub(super) fn of_daemon(snapshot: &chia::Snapshot, target: &chia::Target, label: &str) -> Result<(), String> {
+    // One that tells no directories just now is in no picture.
+    let written = target.harvesters.iter().filter(|pick| pick.is_here()).count();
+    if snapshot.is_of_root(label) || written.max(snapshot.here().len()) <= 1 {
+        return Ok(());
+    }
+    Err(format!(
+        "the daemon of `{}` may mean another harvester than {}: several are on this machine, and only the one in `root` is \
+         known to be the daemon's; give each an entry of its own with its `root` and `daemon`",
+        target.name,
+        values::repeated(label)
+    ))
 }
 
 /// Every mount that its plots lie on must be there and answer.

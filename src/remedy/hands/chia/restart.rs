@@ -35,6 +35,9 @@ impl Hands {
         self.may_restart_service(tools, target, service, &plan.entity)
             .await
             .map_err(left_alone)?;
+        if service == Service::Harvester {
+            self.daemon_means(target, &plan.entity).map_err(left_alone)?;
+        }
         let daemon = Daemon::new(&self.upstream, &identity(target)?, daemon);
         let begins = notes.note(format!("restart {service}: begins")).await;
         begins.map_err(left_alone)?;
@@ -72,6 +75,14 @@ impl Hands {
         let target = target.ok_or_else(|| left_alone(format!("`{}` is no Chia farm", plan.target)))?;
         let may = self.may_restart_service(tools, target, service, &plan.entity).await;
         may.map_err(left_alone)
+    }
+
+    /// Whether the daemon restarts this harvester, and no other.
+    fn daemon_means(&self, target: &Target, label: &str) -> Result<(), String> {
+        let view = self.view(&target.name);
+        let snapshot = view.as_ref().and_then(|view| view.snapshot::<Chia>());
+        let snapshot = snapshot.ok_or_else(|| format!("`{}` has no picture yet", target.name))?;
+        law::of_daemon(snapshot, target, label)
     }
 
     /// Why not, after a fresh look.

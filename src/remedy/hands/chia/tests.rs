@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use super::law;
 use crate::actions::chia::testing::daemon;
 use crate::clock::{Clock, UnixTime};
 use crate::collectors::Symptom;
-use crate::collectors::chia::Chia;
 use crate::collectors::chia::testing::{Farm, harvester};
+use crate::collectors::chia::{Chia, Target};
 use crate::collectors::chia::{HARVESTER_DOWN, HARVESTER_SILENT, NODE_STALLED, SCAN_STALE};
 use crate::collectors::mounts::Mounts;
 use crate::collectors::mounts::bench::picture_of;
@@ -132,6 +133,43 @@ fn a_harvester_is_restarted_only_while_every_mount_of_it_is_there_and_answers() 
     );
     let elsewhere = law::harvester(&farm.snapshot, "02020202", Some(&machine(mount())), &[], farm.now());
     assert!(elsewhere.unwrap_err().contains("no harvester of this machine"));
+}
+
+#[test]
+fn a_mount_below_a_plot_directory_counts_as_one_of_its_own() {
+    let farm = farm();
+    let below = |stuck| {
+        let below = MountView {
+            mount: "/mnt/a/d01".to_owned(),
+            stuck: Some(stuck),
+            ..mount()
+        };
+        judged(&farm, Some(&picture_of(vec![mount(), below], true)), &[])
+    };
+    assert_eq!(below(false), Ok(()));
+    assert!(below(true).unwrap_err().contains("/mnt/a/d01 hangs"));
+    let mut unwatched = machine(mount());
+    unwatched.points = Arc::new([PathBuf::from("/mnt/a/d02")].into());
+    let told = judged(&farm, Some(&unwatched), &[]).unwrap_err();
+    assert!(told.contains("nobody watches"), "{told}");
+}
+
+#[test]
+fn of_several_harvesters_here_the_daemon_restarts_only_the_one_that_is_known_to_be_its_own() {
+    let mut farm = farm();
+    let target = |harvesters: serde_json::Value| {
+        serde_json::from_value::<Target>(json!({"name": "chia-1", "harvesters": harvesters})).unwrap()
+    };
+    let first = json!({"name": "nas-1", "rpc": "127.0.0.1:8560"});
+    let alone = target(json!([first]));
+    let both = target(json!([first, {"name": "nas-2", "rpc": "127.0.0.1:8570"}]));
+    let judged = |farm: &Farm, target: &Target| law::of_daemon(&farm.snapshot, target, "nas-1");
+    assert_eq!(judged(&farm, &alone), Ok(()));
+    // The other one tells nothing just now.
+    let told = judged(&farm, &both).unwrap_err();
+    assert!(told.contains("may mean another harvester"), "{told}");
+    farm.here(&["/mnt/b"]);
+    assert!(judged(&farm, &both).is_err());
 }
 
 #[test]

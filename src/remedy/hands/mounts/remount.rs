@@ -186,7 +186,7 @@ impl Hands {
                 continue;
             };
             for here in snapshot.here() {
-                let lies_there = here.directories.iter().any(|directory| directory.starts_with(mount));
+                let lies_there = lies_on(here.directories, mount);
                 let pick = farm.harvesters.iter().find(|pick| pick.name.as_str() == here.label);
                 if let Some(pick) = pick.filter(|pick| lies_there && pick.rpc.is_some()) {
                     let said = self.refresh_plots(farm, pick).await;
@@ -197,6 +197,12 @@ impl Hands {
         }
         words
     }
+}
+
+/// Also where plots are looked for recursively, from above the mount.
+fn lies_on(directories: &[PathBuf], mount: &Path) -> bool {
+    let mut directories = directories.iter();
+    directories.any(|directory| directory.starts_with(mount) || mount.starts_with(directory))
 }
 
 /// Where it stands is in the journal before and after.
@@ -329,6 +335,13 @@ pub(in crate::remedy::hands) fn unit_of(mount: &Path) -> Result<UnitName, String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plots_are_looked_for_on_a_mount_from_within_and_from_above() {
+        let lies = |directory: &str| lies_on(&[directory.into()], Path::new("/mnt/plots/d01"));
+        assert!(lies("/mnt/plots/d01") && lies("/mnt/plots/d01/deep") && lies("/mnt/plots"));
+        assert!(!lies("/mnt/plots/d02") && !lies("/mnt/plots/d0"));
+    }
 
     #[test]
     fn a_unit_is_named_as_systemd_names_it() {
