@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -126,10 +127,20 @@ fn farm_py(directory: &Path, arguments: &[&Path]) -> Command {
     command
 }
 
+/// Those of daemons, peers and RPCs.
+const PORTS: [u16; 10] = [55400, 55401, 8447, 8448, 8449, 8555, 8559, 8560, 8570, 9256];
+
 impl Farm {
     /// With the plots of the second harvester in `share`.
     pub(crate) fn start(directory: &Path, share: &Path) -> Self {
         let only = ONLY.lock().unwrap_or_else(PoisonError::into_inner);
+        // Who is killed lets go of them a moment later; a service that finds one taken never tries again.
+        for port in PORTS {
+            wait_for(&format!("port {port} is free"), PATIENCE, || {
+                let bound = TcpListener::bind(("127.0.0.1", port));
+                bound.map(drop).map_err(|e| e.to_string())
+            });
+        }
         let output = farm_py(directory, &[Path::new("prepare"), directory, share])
             .output()
             .unwrap();
