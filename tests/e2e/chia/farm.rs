@@ -41,15 +41,21 @@ impl Farm {
     /// Its processes, also those that a daemon started.
     fn processes(&self) -> Vec<Pid> {
         let root = format!("CHIA_ROOT={}/", self.directory.display());
+        let own_number = nix::unistd::getpid().as_raw();
         let all = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
             let entry = entry.ok()?;
             let number = entry.file_name().to_str()?.parse().ok()?;
             let environment = std::fs::read(entry.path().join("environ")).ok()?;
             let is_own = |line: &[u8]| line.starts_with(root.as_bytes());
-            environment
-                .split(|byte| *byte == 0)
-                .any(is_own)
-                .then(|| Pid::from_raw(number))
+            // A service writes its name over its environment; its log is open.
+            let open = std::fs::read_dir(entry.path().join("fd"))
+                .into_iter()
+                .flatten()
+                .flatten();
+            let mut open = open.filter_map(|one| std::fs::read_link(one.path()).ok());
+            let is_ours =
+                environment.split(|byte| *byte == 0).any(is_own) || open.any(|path| path.starts_with(&self.directory));
+            (is_ours && number != own_number).then(|| Pid::from_raw(number))
         });
         all.collect()
     }
