@@ -356,12 +356,13 @@ fn a_share_that_hangs_is_mounted_anew_and_its_plots_are_back_and_no_other_is_tou
 
     machine.shares.server.hangs();
     machine.shares.lost.hangs();
-    let stopped = machine.shares.server.stopped();
     machine.seen("they hang, and so does the harvester", |page| {
         let hangs = |share: &&str| symptom(page, "host-1", "mount_stuck", &machine.shares.name(share), 1.0);
         SHARES.iter().try_for_each(hangs)?;
         symptom(page, "chia-1", "harvester_silent", "nas", 1.0)
     });
+    let stopped = machine.shares.server.stopped();
+    assert!(stopped > 0);
     let hung = nas(&farm).unwrap()["last_sync_time"].as_f64().unwrap();
     machine
         .asked
