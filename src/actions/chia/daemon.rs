@@ -112,14 +112,20 @@ impl Daemon {
     pub async fn restart(&self, service: Service) -> Result<Restarted, Failed> {
         let operation = format!("restart {service}");
         let before = |why| Failed::before(self.way.who(), &operation, why);
-        let after = |why| Failed::after(self.way.who(), &operation, why);
         let mut talk = self.connect().await?;
         let runs = talk.order(Order::IsRunning, service).await.map_err(before)?;
         let runs = runs
             .is_running
             .ok_or_else(|| before(Why::malformed("it does not say whether the service runs")))?;
         if runs {
-            let stopped = talk.order(Order::Stop, service).await.map_err(after)?;
+            // It may be being stopped: a start now would come in between, so it is left to people.
+            let stopped = talk.order(Order::Stop, service).await.map_err(|why| {
+                let operation = format!(
+                    "stop {service}, which may be stopped now (once it is gone, `{}` starts it)",
+                    service.started_by()
+                );
+                Failed::after(self.way.who(), operation, why)
+            })?;
             if stopped.success != Some(true) {
                 let words = "this daemon did not start the service and cannot stop it; one that systemd runs is restarted \
                              with `restart-unit`";

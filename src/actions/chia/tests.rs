@@ -150,6 +150,11 @@ async fn a_daemon_that_hangs_up_in_the_middle_leaves_it_open_what_became_of_the_
     .await;
     let failed = outcome.unwrap_err();
     assert_eq!((failed.effect, asked.len()), (Effect::Unknown, 2), "{failed}");
+    let words = failed.to_string();
+    assert!(
+        words.contains("may be stopped now (once it is gone, `chia start harvester` starts it)"),
+        "{words}"
+    );
 }
 
 /// It hangs up where it is to start the service, the first times.
